@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contract between the tree and the emulated devices.
+ *
+ * A component (`console`, `aplic`, ...) is a class of objects. A class has one table of attributes;
+ * the table is the only place where a register is described. From it come file names and modes, the
+ * text and the raw access, guest MMIO, the state files, the lines in `/errors` and the manual.
+ *
+ *     struct vdf_class    "console": a table, and hooks for the life of an object
+ *       struct vdf_attr   one row: "queues/#/size", its type, width, access, hooks, one line of doc
+ *     struct vdf_obj      an instance in the tree: console/con0, console/con0/ports/3
+ *       private structure the state of the instance, owned by the component
+ *     struct vdf_at       what a hook is called for: object, row, and the values of the row's '#'
+ *
+ * Locks and threads. The objects directly below the root are devices; a device has one lock for
+ * itself and all below it. Every hook of a class, a row, a stream, a raw file and every vdf_async
+ * function is called with that lock held, and may not block, may not wait, and may touch no other
+ * device. Components take no locks. After a hook that may have changed something the tree looks
+ * again at all that watches the device (blocked readers and writers, poll(2), POLLPRI, mtimes), so a
+ * component never wakes anybody itself.
+ *
+ * Restoring. A state is first built into a new, unlinked device (create, the rows, restored). Only
+ * when all of that has succeeded the private structures of the objects change places with those of
+ * the device in the tree, so `priv->obj` always leads to the object that the structure belongs to now.
+ * Between create and start, and after stop, an object is unlinked: it has no vdf_async.
+ */
+#ifndef VIRTDEVFS_COMPONENT_H
+#define VIRTDEVFS_COMPONENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <virtdevfs/buf.h>
+#include <virtdevfs/error.h>
+#include <virtdevfs/memory.h>
+
+struct vdf_obj;
+struct vdf_attr;
+struct vdf_class;
+
+/* Every private structure begins with this; the tree keeps it right. */
+struct vdf_priv {
+    struct vdf_obj *obj;
+};
+
+struct vdf_at {
+    struct vdf_obj *obj;
+    void *priv; /* the object's private structure */
+    const struct vdf_attr *attr;
+    uint32_t i; /* value of the path's first '#' */
+    uint32_t j; /* value of the second */
+};
+
+enum vdf_type {
+    VDF_REG,     /* hex, zero-padded to `width` */
+    VDF_UINT,    /* decimal */
+    VDF_BOOL,    /* 0 or 1 */
+    VDF_CHOICE,  /* one of `choices`; the number is its index */
+    VDF_TEXT,    /* show and store hooks: names, lists, pairs */
+    VDF_LOG,     /* stream of lines or records that keeps its last 64 KiB: a struct vdf_log field */
+    VDF_STREAM,  /* stream with hooks that hold the writer back */
+    VDF_RAW,     /* bytes at offsets: hooks, or a struct vdf_memory field */
+    VDF_WINDOW,  /* `regs`: hardware accesses to the rows of a window */
+    VDF_OBJECTS, /* directory of objects of another class */
+};
+
+/* struct vdf_attr.flags */
+#define VDF_R 0x01u       /* readable */
+#define VDF_W 0x02u       /* writable */
+#define VDF_RW 0x03u
+#define VDF_SAVE 0x04u    /* in `state` */
+#define VDF_NO_FILE 0x08u /* not in the tree: a register of a window, or hidden state */
+#define VDF_MAP 0x10u     /* VDF_RAW with memory: may be mapped (M) */
+#define VDF_HOLDS 0x20u   /* VDF_RAW: an open file of it makes rmdir answer EBUSY */
+#define VDF_FIXED 0x40u   /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
+#define VDF_BINARY 0x80u  /* VDF_STREAM: records, not text (manual only) */
+
+/* The numbers that a '#' stands for. All zero: the row has no such '#'. */
+struct vdf_range {
+    uint32_t first;
+    uint32_t step;                                  /* 0 means 1 */
+    uint32_t count;                                 /* numbers, when fixed */
+    uint32_t (*counted)(const void *priv);          /* numbers, when they depend on the object */
+    bool (*has)(const void *priv, uint32_t number); /* leaves out some of them; NULL: none */
+    const char *text;                               /* for the manual: "1..srcs" */
+};
+
+#define VDF_LOG_KEEP 65536u /* bytes of log that are kept */
+
+/* A log. Zero it to begin; the row's `field` names it. */
+struct vdf_log {
+    uint8_t *ring;   /* VDF_LOG_KEEP bytes, made with the first line */
+    uint64_t start;  /* stream position of the oldest kept byte */
+    uint64_t end;    /* stream position after the newest */
+    uint64_t lost;   /* lines that were dropped: `NAME_lost` */
+};
+
+/**
+ * vdf_log_printf() - append one line; the newline is added. Never fails and never waits: without
+ * memory the line counts as lost.
+ */
+void vdf_log_printf(struct vdf_log *log, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Streams with back-pressure. Positions and buffers belong to the component. */
+struct vdf_stream_ops {
+    /* A file was opened for reading, writing or both (@flags: O_ACCMODE of open(2)); NULL: allowed.
+     * -EAGAIN makes open(2) wait until it answers otherwise. */
+    int (*open)(const struct vdf_at *at, int flags, struct vdf_err *err);
+    /* One was closed; not called for a removed object. */
+    void (*close)(const struct vdf_at *at, int flags);
+    /* Up to @n bytes; 0: end of file; -EAGAIN: nothing yet; other -errno. @n is at least 1. */
+    ssize_t (*read)(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err);
+    /* Bytes taken, may be fewer than @n; -EAGAIN: no room; other -errno. @n is at least 1. */
+    ssize_t (*write)(const struct vdf_at *at, const void *bytes, size_t n, struct vdf_err *err);
+    /* poll(2) events that hold now, from POLLIN, POLLOUT, POLLHUP, POLLERR. */
+    unsigned (*poll)(const struct vdf_at *at);
+};
+
+/* Raw files. With a struct vdf_memory field (`field`) and no hook, the memory is the file. */
+struct vdf_raw_ops {
+    uint64_t (*size)(const struct vdf_at *at); /* bytes */
+    /* @n bytes at @offset, already cut to the size. Return 0 or -errno. */
+    int (*read)(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                struct vdf_err *err);
+    int (*write)(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
+                 struct vdf_err *err);
+    /* After the first open file of this row (@open true) or the last close (@open false). */
+    void (*opened)(const struct vdf_at *at, bool open);
+};
+
+/*
+ * Windows: the rows with this `window` number at their `offset` (and `stride` for each '#').
+ * vdf_window_read() and vdf_window_write() find the row; hooks here may come first.
+ */
+struct vdf_window_ops {
+    uint64_t (*size)(const struct vdf_at *at); /* bytes: st_size of the file */
+    unsigned align;                            /* accesses of this many bytes; wider rows: their width */
+    int miss;                                  /* positive errno where no row is; 0: reads 0, drops writes */
+    /* Refuses every access while it returns -errno (ENODEV before `init`); NULL: never. */
+    int (*ready)(const struct vdf_at *at, struct vdf_err *err);
+};
+
+struct vdf_objects {
+    const struct vdf_class *cls;
+    /* May an object of this (valid, free) name be made now? NULL: yes. */
+    int (*allow)(struct vdf_obj *parent, const char *name, struct vdf_err *err);
+    const char *text; /* for the manual: "NAME", "0..31" */
+};
+
+struct vdf_attr {
+    const char *path;   /* "aia/mode", "imsic/#/eip/#" */
+    enum vdf_type type;
+    unsigned flags;     /* VDF_R, VDF_W, ... */
+    unsigned width;     /* bytes of the value: 1, 2, 4, 8; also its uAPI type for ERANGE */
+    const char *doc;    /* one line for the manual */
+
+    struct vdf_range range[2];
+    bool (*when)(const void *priv); /* the file exists only while this holds; NULL: always */
+
+    /* Where the value lies: an unsigned integer of `width` bytes (bool and enums too), a struct
+     * vdf_log or a struct vdf_memory in the private structure. VDF_FIELD() sets has_field, field and width. */
+    bool has_field;
+    size_t field;
+    uint64_t reset; /* value of a field in a new object; not saved for a '#' that has it */
+    const char *const *choices; /* NULL-terminated words of a VDF_CHOICE */
+
+    /* Numbers. `get` and `set` stand instead of the field; `check` may refuse before it is stored
+     * and `after` acts when it has been. */
+    int (*get)(const struct vdf_at *at, uint64_t *value);
+    int (*set)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+    int (*check)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+    void (*after)(const struct vdf_at *at, uint64_t value);
+    /* Text: append the value without the final newline (lists: with newlines between); take one,
+     * trimmed of white space around and NUL-terminated. */
+    void (*show)(const struct vdf_at *at, struct vdf_buf *out);
+    int (*store)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+    /* Restoring, where it is not the same as writing the file: numbers; text. */
+    int (*restore)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+    int (*restore_text)(const struct vdf_at *at, const char *text, size_t len,
+                        struct vdf_err *err);
+    /* A hardware read with a side effect, through a window only; NULL: as get. */
+    int (*read_side)(const struct vdf_at *at, uint64_t *value);
+
+    const struct vdf_stream_ops *stream;
+    const struct vdf_raw_ops *raw;
+    const struct vdf_window_ops *window_ops; /* VDF_WINDOW */
+    const struct vdf_objects *objects;
+
+    unsigned window;    /* number of the window that the register lies in; 0: none */
+    uint64_t offset;    /* bytes from the window's start, for the first number of '#' */
+    uint64_t stride;    /* bytes between two numbers of the first '#' */
+};
+
+#define VDF_FIELD(type, member)                                                                    \
+    .has_field = true, .field = offsetof(type, member), .width = sizeof(((type *)0)->member)
+
+struct vdf_class {
+    const char *name;  /* "console", "port" */
+    const char *title; /* for the manual: "virtio-console" */
+    const struct vdf_attr *attrs;
+    size_t n_attrs;
+    size_t priv_size; /* bytes; zeroed and with the rows' resets before create */
+
+    /* Fill in a new, unlinked object: no vdf_async here. On failure nothing is left; no destroy. */
+    int (*create)(struct vdf_obj *obj, struct vdf_err *err);
+    /* Give back what create and the rows acquired. */
+    void (*destroy)(struct vdf_obj *obj);
+    /* All rows and all objects below have been loaded: rebuild what is derived and refuse what
+     * cannot be (children first). */
+    int (*restored)(struct vdf_obj *obj, struct vdf_err *err);
+    /* The object was linked into the tree by mkdir or a restore, or is about to leave it. vdf_async
+     * objects are made in start and freed in stop. @fresh: made by mkdir, not restored. */
+    int (*start)(struct vdf_obj *obj, bool fresh, struct vdf_err *err);
+    void (*stop)(struct vdf_obj *obj);
+    /* rmdir: refuse (EBUSY), or do what the removal means to the rest of the device. */
+    int (*remove)(struct vdf_obj *obj, struct vdf_err *err);
+    /* A restore is about to replace @old by @now in the same object: take over what is not state
+     * (counts of open files). Logs and mapped memory are moved by the tree. */
+    void (*adopt)(struct vdf_obj *obj, void *old, void *now);
+};
+
+/* --- objects ------------------------------------------------------------------------------------ */
+
+/** vdf_obj_priv() - the private structure. */
+void *vdf_obj_priv(const struct vdf_obj *obj);
+/** vdf_obj_name() - last part of the path. */
+const char *vdf_obj_name(const struct vdf_obj *obj);
+/** vdf_obj_parent() - the object whose directory it lies in; NULL for the root. */
+struct vdf_obj *vdf_obj_parent(const struct vdf_obj *obj);
+/** vdf_obj_class() - its class. */
+const struct vdf_class *vdf_obj_class(const struct vdf_obj *obj);
+/** vdf_obj_path() - append the path from the root, "console/con0/ports/1". */
+void vdf_obj_path(const struct vdf_obj *obj, struct vdf_buf *out);
+
+/** vdf_obj_child() - the object @name in the VDF_OBJECTS row whose path is @dir, or NULL. */
+struct vdf_obj *vdf_obj_child(const struct vdf_obj *obj, const char *dir, const char *name);
+/** vdf_obj_next() - walks the objects of row @dir in order of their making; @prev NULL begins. */
+struct vdf_obj *vdf_obj_next(const struct vdf_obj *obj, const char *dir,
+                             const struct vdf_obj *prev);
+
+/**
+ * vdf_obj_add() - make an object from within a component (port 0 of a new console).
+ * @parent: from its own create (the child is started with it) or later
+ * @dir:    path of the VDF_OBJECTS row
+ *
+ * Return: 0 or -errno of the class's create. EEXIST when the name is taken.
+ */
+int vdf_obj_add(struct vdf_obj *parent, const char *dir, const char *name, struct vdf_obj **obj,
+                struct vdf_err *err);
+
+/**
+ * vdf_report() - a line in `/errors` that no refused write stands behind: a guest or a driver
+ * misbehaved.
+ * @obj:  the object whose path begins the line
+ * @code: positive errno that fits best
+ */
+void vdf_report(struct vdf_obj *obj, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- registers by offset ------------------------------------------------------------------------ */
+
+/**
+ * vdf_window_read() - a hardware read.
+ * @obj:    object whose class has the window
+ * @row:    its VDF_WINDOW row
+ * @offset: bytes from the window's start
+ * @width:  bytes, 1, 2, 4 or 8
+ * @peek:   leave out the side effect
+ *
+ * Return: 0, EOPNOTSUPP for a misaligned or narrower access, the window's `miss`, or the hook's.
+ */
+int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
+                    unsigned width, bool peek, uint64_t *value, struct vdf_err *err);
+
+/** vdf_window_write() - a hardware write; as vdf_window_read(). */
+int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
+                     unsigned width, uint64_t value, struct vdf_err *err);
+
+/* --- waiting ------------------------------------------------------------------------------------ */
+
+/*
+ * Something the engine calls for a device: @fn runs in the engine's thread with the device's lock
+ * held and returns whether anything changed. After vdf_async_free() it is not called again.
+ */
+struct vdf_async;
+typedef bool (*vdf_async_fn)(struct vdf_obj *obj, uint64_t value);
+
+/** vdf_async_eventfd() - call @fn with the counter of an eventfd(2). NULL without memory. */
+struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd);
+/** vdf_async_timer() - a timer, set by vdf_async_set(). NULL without memory. */
+struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
+/** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
+void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
+/** vdf_async_poller() - call @fn in every round of the engine, which does not sleep meanwhile. */
+struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
+/** vdf_async_free() - end it; at once and from anywhere under the lock. NULL is allowed. */
+void vdf_async_free(struct vdf_async *async);
+
+/* --- components --------------------------------------------------------------------------------- */
+
+/* One directory of the root. The daemon's list of them is the only place that knows them all. */
+struct vdf_component {
+    const struct vdf_class *cls;  /* name: the directory's */
+    const char *default_name;     /* the object of a plain mount: "con0" */
+    /* Make the default object ready to use, after create and before start; NULL: as mkdir. */
+    int (*prepare)(struct vdf_obj *obj, struct vdf_err *err);
+};
+
+extern const struct vdf_component vdf_console_component;
+extern const struct vdf_component vdf_aplic_component;
+extern const struct vdf_component vdf_gait_component;
+extern const struct vdf_component vdf_hwqueue_component;
+extern const struct vdf_component vdf_intx_component;
+
+#endif

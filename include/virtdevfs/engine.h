@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: the one thread in which virtdevfs waits.
+ *
+ * One contract, two engines behind it: io_uring (liburing) and libaio, chosen by probing. A source is
+ * something that the engine watches and whose function it calls, always in the engine's thread:
+ *
+ *   eventfd   called with the counter's value after it was read (a doorbell)
+ *   fd        called with the poll(2) events that are ready; armed again after each call
+ *   timer     called once when the time set by vdf_engine_set_timer() has passed
+ *   poller    called over and over, without sleeping between the rounds, while it is added
+ *   post      called once for each vdf_engine_post() (several posts before the call may be one call)
+ *
+ * Sources belong to the caller and are embedded in its structures. Adding, setting, posting and
+ * removing may be done from any thread, also from within a source's function, and never block on a
+ * running function: vdf_engine_remove() returns at once, and release() is called in the engine's
+ * thread when the engine will not touch the source again (only then may its memory be freed).
+ * Components do not use this header but the vdf_async of component.h, which adds the device's lock.
+ */
+#ifndef VIRTDEVFS_ENGINE_H
+#define VIRTDEVFS_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <virtdevfs/error.h>
+
+struct vdf_engine;
+struct vdf_source;
+
+enum vdf_engine_kind {
+    VDF_ENGINE_AUTO,     /* io_uring where the kernel allows it, else libaio */
+    VDF_ENGINE_IO_URING,
+    VDF_ENGINE_LIBAIO,
+};
+
+typedef void (*vdf_source_fn)(struct vdf_source *source, uint64_t value);
+
+struct vdf_source {
+    vdf_source_fn fn;                           /* set by the caller */
+    void (*release)(struct vdf_source *source); /* set by the caller; NULL: nothing to free */
+
+    /* The engine's own; zero before the source is added. */
+    struct vdf_source *next, **prev;         /* in the list of its kind */
+    struct vdf_source *queue_next;           /* in the list of work for the engine's thread */
+    struct vdf_engine *engine;
+    uint64_t deadline_ns;                    /* timers: CLOCK_MONOTONIC */
+    void *op;                                /* the engine's request in flight */
+    int fd;
+    uint32_t events;                         /* fd sources: poll(2) events asked for */
+    uint8_t kind;
+    uint8_t flags;
+};
+
+/* Counters since the start; read without a lock, so each one is right but not all of one moment. */
+struct vdf_engine_stats {
+    uint64_t wakeups;     /* times that the thread woke from its wait */
+    uint64_t submissions; /* requests handed to the kernel */
+    uint64_t completions; /* requests that came back */
+    uint64_t doorbells;   /* eventfd functions called */
+    uint64_t timers;      /* timer functions called */
+    uint64_t polls;       /* rounds of the pollers */
+    uint64_t posts;       /* post functions called */
+};
+
+/**
+ * vdf_engine_create() - probe and open an engine; no thread yet.
+ * @kind:   which one; VDF_ENGINE_AUTO falls back to libaio where io_uring is refused
+ * @engine: result
+ * @err:    refusal; names the system call that failed
+ *
+ * Return: 0, or -errno (ENOSYS, EPERM: the kernel or a seccomp filter forbids it).
+ */
+int vdf_engine_create(enum vdf_engine_kind kind, struct vdf_engine **engine, struct vdf_err *err);
+
+/**
+ * vdf_engine_start() - start the thread. Call it after daemonising: threads do not survive fork(2).
+ * Return: 0 or -errno of pthread_create(3).
+ */
+int vdf_engine_start(struct vdf_engine *engine);
+
+/** vdf_engine_stop() - end and join the thread; remaining sources are removed and released. */
+void vdf_engine_stop(struct vdf_engine *engine);
+
+/** vdf_engine_destroy() - stop if needed, then give everything back. NULL is allowed. */
+void vdf_engine_destroy(struct vdf_engine *engine);
+
+/** vdf_engine_name() - "io_uring" or "libaio", as `engine/kind` shows it. */
+const char *vdf_engine_name(const struct vdf_engine *engine);
+
+/** vdf_engine_stats() - copy the counters. */
+void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *stats);
+
+/** vdf_engine_add_eventfd() - watch an eventfd(2), which should be O_NONBLOCK. 0 or -errno. */
+int vdf_engine_add_eventfd(struct vdf_engine *engine, struct vdf_source *source, int fd);
+
+/** vdf_engine_add_fd() - watch a descriptor for poll(2) @events. 0 or -errno. */
+int vdf_engine_add_fd(struct vdf_engine *engine, struct vdf_source *source, int fd,
+                      uint32_t events);
+
+/** vdf_engine_add_timer() - add a timer that is not running. 0 or -errno. */
+int vdf_engine_add_timer(struct vdf_engine *engine, struct vdf_source *source);
+
+/** vdf_engine_set_timer() - run @source in @delay_ns nanoseconds, instead of any earlier setting. */
+void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns);
+
+/** vdf_engine_add_poller() - call @source in every round; the engine does not sleep meanwhile. */
+int vdf_engine_add_poller(struct vdf_engine *engine, struct vdf_source *source);
+
+/** vdf_engine_add_post() - add a source that runs when it is posted. 0 or -errno. */
+int vdf_engine_add_post(struct vdf_engine *engine, struct vdf_source *source);
+
+/** vdf_engine_post() - run @source soon in the engine's thread. Any thread; takes no memory. */
+void vdf_engine_post(struct vdf_source *source);
+
+/** vdf_engine_remove() - no new call of @source's function begins in other threads' eyes after
+ *  release(); any thread, at once. A source that was never added is left alone. */
+void vdf_engine_remove(struct vdf_source *source);
+
+#endif

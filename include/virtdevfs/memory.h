@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory that guests, files and devices share, and address spaces made of it.
+ *
+ * A struct vdf_memory is a sealed memfd that comes into being when it is first touched, so that a
+ * device that nobody uses costs no descriptor. Its pages may be mapped by others (FUSE passthrough,
+ * a KVM slot), hence its content may change at any moment: read a word once (vdf_load*), decide, and
+ * never read it again to use it.
+ *
+ * A struct vdf_space is what a device's DMA sees: a few regions, each at a guest address. Addresses
+ * and lengths come from guests; every access is checked without overflow.
+ */
+#ifndef VIRTDEVFS_MEMORY_H
+#define VIRTDEVFS_MEMORY_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <virtdevfs/buf.h>
+#include <virtdevfs/error.h>
+
+#define VDF_MEMORY_MAX (UINT64_C(1) << 30) /* bytes a device may own */
+#define VDF_PAGE_SIZE 4096u
+
+struct vdf_memory {
+    const char *label; /* memfd name, seen in /proc/PID/maps */
+    uint64_t size;     /* bytes, a multiple of VDF_PAGE_SIZE */
+    int fd;            /* valid while `base` is set */
+    uint8_t *base;     /* NULL until first touched */
+};
+
+/** vdf_memory_init() - describe memory of @size bytes (rounded up to a page); touches nothing. */
+void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size);
+
+/** vdf_memory_free() - unmap and close; the structure may be initialised again. */
+void vdf_memory_free(struct vdf_memory *mem);
+
+/**
+ * vdf_memory_touch() - make the memfd and map it, if that has not been done.
+ * Return: 0, -ENOMEM, or -errno of memfd_create(2), ftruncate(2) and mmap(2).
+ */
+int vdf_memory_touch(struct vdf_memory *mem);
+
+/**
+ * vdf_memory_at() - where @len bytes at @offset lie, touching the memory if need be.
+ * Return: NULL when any byte lies outside, or when the memory cannot be made.
+ */
+void *vdf_memory_at(struct vdf_memory *mem, uint64_t offset, uint64_t len);
+
+/** vdf_memory_swap_in() - give @mem the content of @other, keeping @mem's descriptor if the sizes
+ *  agree, so that whoever has it mapped sees the new content. @other is left to be freed. */
+int vdf_memory_swap_in(struct vdf_memory *mem, struct vdf_memory *other);
+
+#define VDF_SPACE_REGIONS 32
+
+struct vdf_region {
+    uint64_t addr; /* guest address */
+    uint64_t len;  /* bytes */
+    struct vdf_memory *mem;
+    uint64_t offset; /* of the region in `mem` */
+    bool read_only;  /* for the device */
+};
+
+struct vdf_space {
+    unsigned n;
+    struct vdf_region regions[VDF_SPACE_REGIONS];
+};
+
+/**
+ * vdf_space_at() - where guest memory lies for the device.
+ * @addr, @len: guest address and bytes; the range has to lie in one region
+ * @write: the device wants to write there
+ *
+ * Return: NULL when @len is 0, the range overflows, crosses or leaves a region, or is read-only.
+ */
+void *vdf_space_at(const struct vdf_space *space, uint64_t addr, uint64_t len, bool write);
+
+/** vdf_space_copy_in() - copy guest memory to @to; false when vdf_space_at() refuses. */
+bool vdf_space_copy_in(const struct vdf_space *space, uint64_t addr, void *to, uint64_t len);
+
+/** vdf_space_copy_out() - copy @from to guest memory; false when vdf_space_at() refuses. */
+bool vdf_space_copy_out(const struct vdf_space *space, uint64_t addr, const void *from,
+                        uint64_t len);
+
+/*
+ * One load or one store of a word that others may change at the same time: naturally aligned, with
+ * the byte order in the name; loads acquire and stores release, so that an index publishes what was
+ * written before it.
+ */
+#define VDF_SHARED_WORD(bits, order)                                                               \
+    static inline uint##bits##_t vdf_load_##order##bits(const void *p)                             \
+    {                                                                                              \
+        return order##bits##toh(__atomic_load_n((const uint##bits##_t *)p, __ATOMIC_ACQUIRE));     \
+    }                                                                                              \
+    static inline void vdf_store_##order##bits(void *p, uint##bits##_t value)                      \
+    {                                                                                              \
+        __atomic_store_n((uint##bits##_t *)p, hto##order##bits(value), __ATOMIC_RELEASE);          \
+    }
+VDF_SHARED_WORD(16, le)
+VDF_SHARED_WORD(32, le)
+VDF_SHARED_WORD(64, le)
+VDF_SHARED_WORD(16, be)
+VDF_SHARED_WORD(32, be)
+VDF_SHARED_WORD(64, be)
+#undef VDF_SHARED_WORD
+
+#endif
