@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Growing byte buffers: small values stay inside the structure and take no allocation. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <virtdevfs/buf.h>
+
+static bool make_room(struct vdf_buf *b, size_t n)
+{
+    if (b->oom)
+        return false;
+    if (!b->data) {
+        b->data = b->small;
+        b->cap = sizeof(b->small);
+    }
+    if (n <= b->cap - b->len)
+        return true;
+
+    size_t want;
+    if (__builtin_add_overflow(b->len, n, &want)) {
+        b->oom = true;
+        return false;
+    }
+    size_t cap = b->cap;
+    while (cap < want && cap <= SIZE_MAX / 2)
+        cap *= 2;
+    if (cap < want)
+        cap = want;
+    char *data = realloc(b->data == b->small ? NULL : b->data, cap);
+    if (!data) {
+        b->oom = true;
+        return false;
+    }
+    if (b->data == b->small)
+        memcpy(data, b->small, b->len);
+    b->data = data;
+    b->cap = cap;
+    return true;
+}
+
+void vdf_buf_add(struct vdf_buf *b, const void *bytes, size_t n)
+{
+    if (n == 0 || !make_room(b, n))
+        return;
+    memcpy(b->data + b->len, bytes, n);
+    b->len += n;
+}
+
+void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...)
+{
+    if (!make_room(b, 1))
+        return;
+
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(b->data + b->len, b->cap - b->len, fmt, ap);
+    va_end(ap);
+    if (n < 0) {
+        b->oom = true;
+        return;
+    }
+    if ((size_t)n >= b->cap - b->len) {
+        if (!make_room(b, (size_t)n + 1))
+            return;
+        va_start(ap, fmt);
+        vsnprintf(b->data + b->len, b->cap - b->len, fmt, ap);
+        va_end(ap);
+    }
+    b->len += (size_t)n;
+}
+
+void vdf_buf_reset(struct vdf_buf *b)
+{
+    b->len = 0;
+    b->oom = false;
+}
+
+void vdf_buf_free(struct vdf_buf *b)
+{
+    if (b->data != b->small)
+        free(b->data);
+    b->data = NULL;
+    b->cap = 0;
+    vdf_buf_reset(b);
+}
