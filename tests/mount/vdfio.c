@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the mount scripts do to files that a shell cannot. Each command prints its answer, which is
+ * the errno's name when a system call was refused, and exits 0; 2 for a wrong command line.
+ *
+ *     vdfio pread FILE OFFSET LENGTH      the bytes as hex
+ *     vdfio pwrite FILE OFFSET HEX        ok, or the number of bytes when not all were taken
+ *     vdfio read FILE [N]                 one read(2) with O_NONBLOCK, the bytes as they are
+ *     vdfio write FILE TEXT               one write(2) with O_NONBLOCK: ok, or the number of bytes
+ *     vdfio poll FILE in|out|pri MS [COMMAND [ARGUMENT...]]
+ *                                         the events of poll(2), or timeout; the command is run
+ * when the file is open and, for pri, has been read vdfio mmap-load FILE OFFSET LENGTH  the bytes
+ * of a shared mapping as hex vdfio mmap-store FILE OFFSET HEX    ok vdfio has io_uring|aio ok, or
+ * why the kernel refuses it
+ *
+ * A FILE that does not begin with '/' lies below the directory that the variable M names. Numbers
+ * are decimal or 0x hex. Stores of 1, 2, 4 and 8 aligned bytes are one store each.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_BYTES (1u << 20)
+
+static uint8_t bytes[MAX_BYTES];
+
+static _Noreturn void usage(const char *why)
+{
+    fprintf(stderr, "vdfio: %s; the commands are described in tests/mount/vdfio.c\n", why);
+    exit(2);
+}
+
+/* The answer of a system call that was refused. */
+static _Noreturn void refused(void)
+{
+    const char *name = strerrorname_np(errno);
+
+    puts(name ? name : "E?");
+    exit(0);
+}
+
+static uint64_t number(const char *text)
+{
+    char *end;
+
+    errno = 0;
+    uint64_t value = strtoull(text, &end, 0);
+    if (errno || end == text || *end || *text == '-')
+        usage("not a number");
+    return value;
+}
+
+static size_t length(const char *text)
+{
+    uint64_t n = number(text);
+
+    if (n > MAX_BYTES)
+        usage("more than 1 MiB");
+    return n;
+}
+
+static size_t unhex(const char *text)
+{
+    size_t n = strlen(text) / 2;
+
+    if (strlen(text) % 2 || n > MAX_BYTES)
+        usage("bytes are pairs of hex digits, at most 1 MiB");
+    for (size_t i = 0; i < n; i++) {
+        const char pair[3] = { text[2 * i], text[2 * i + 1], '\0' };
+
+        if (strspn(pair, "0123456789abcdefABCDEF") != 2)
+            usage("bytes are pairs of hex digits");
+        bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return n;
+}
+
+static void print_hex(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf("%02x", p[i]);
+    putchar('\n');
+}
+
+static int open_file(const char *file, int flags)
+{
+    char path[4096];
+    const char *mount = getenv("M");
+
+    if (*file == '/' || !mount)
+        snprintf(path, sizeof(path), "%s", file);
+    else
+        snprintf(path, sizeof(path), "%s/%s", mount, file);
+    int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0)
+        refused();
+    return fd;
+}
+
+static void wrote(int fd, ssize_t n, size_t wanted)
+{
+    if (n < 0 || close(fd))
+        refused();
+    if ((size_t)n == wanted)
+        puts("ok");
+    else
+        printf("%zd\n", n);
+}
+
+static void do_pread(char **arg)
+{
+    int fd = open_file(arg[0], O_RDONLY);
+    ssize_t n = pread(fd, bytes, length(arg[2]), (off_t)number(arg[1]));
+
+    if (n < 0)
+        refused();
+    print_hex(bytes, (size_t)n);
+}
+
+static void do_pwrite(char **arg)
+{
+    size_t len = unhex(arg[2]);
+    int fd = open_file(arg[0], O_WRONLY);
+
+    wrote(fd, pwrite(fd, bytes, len, (off_t)number(arg[1])), len);
+}
+
+static void do_read(char **arg)
+{
+    size_t len = arg[1] ? length(arg[1]) : MAX_BYTES;
+    int fd = open_file(arg[0], O_RDONLY | O_NONBLOCK);
+    ssize_t n = read(fd, bytes, len);
+
+    if (n < 0)
+        refused();
+    fwrite(bytes, 1, (size_t)n, stdout);
+}
+
+static void do_write(char **arg)
+{
+    int fd = open_file(arg[0], O_WRONLY | O_NONBLOCK);
+    size_t len = strlen(arg[1]);
+
+    wrote(fd, write(fd, arg[1], len), len);
+}
+
+static void run(char **command)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (!pid) {
+        execvp(*command, command);
+        perror(*command);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+        usage("the command failed");
+}
+
+static void do_poll(char **arg)
+{
+    static const struct {
+        const char *name;
+        short event;
+        int flags;
+    } kinds[] = {
+        { "in", POLLIN, O_RDONLY }, { "out", POLLOUT, O_WRONLY }, { "pri", POLLPRI, O_RDONLY },
+        { "err", POLLERR, 0 },      { "hup", POLLHUP, 0 },
+    };
+    struct pollfd p = { 0 };
+    int flags = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (!strcmp(arg[1], kinds[i].name)) {
+            p.events = kinds[i].event;
+            flags = kinds[i].flags;
+        }
+    }
+    if (!p.events)
+        usage("events are in, out and pri");
+    p.fd = open_file(arg[0], flags | O_NONBLOCK);
+    if (p.events == POLLPRI && pread(p.fd, bytes, MAX_BYTES, 0) < 0)
+        refused();
+    if (arg[3]) {
+        /* Ask once, so that the daemon knows of the waiter when the command makes its change. */
+        if (poll(&p, 1, 0) < 0)
+            refused();
+        run(arg + 3);
+    }
+    int n = poll(&p, 1, (int)number(arg[2]));
+    if (n < 0)
+        refused();
+    if (!n)
+        printf("timeout");
+    for (size_t i = 0, printed = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (p.revents & kinds[i].event)
+            printf("%s%s", printed++ ? " " : "", kinds[i].name);
+    }
+    putchar('\n');
+}
+
+/* Where @offset of a shared mapping of the file lies; the mapping lasts as long as the program. */
+static uint8_t *map(const char *file, uint64_t offset, size_t len, int flags, int prot)
+{
+    int fd = open_file(file, flags);
+    uint64_t page = offset & ~UINT64_C(4095);
+    uint8_t *base = mmap(NULL, offset - page + len, prot, MAP_SHARED, fd, (off_t)page);
+
+    if (base == MAP_FAILED)
+        refused();
+    return base + (offset - page);
+}
+
+static void do_load(char **arg)
+{
+    size_t len = length(arg[2]);
+
+    print_hex(map(arg[0], number(arg[1]), len, O_RDONLY, PROT_READ), len);
+}
+
+static void do_store(char **arg)
+{
+    size_t len = unhex(arg[2]);
+    uint64_t offset = number(arg[1]);
+    uint8_t *to = map(arg[0], offset, len, O_RDWR, PROT_READ | PROT_WRITE);
+
+    if (len == 8 && offset % 8 == 0) {
+        uint64_t word;
+        memcpy(&word, bytes, len);
+        __atomic_store_n((uint64_t *)to, word, __ATOMIC_RELEASE);
+    } else if (len == 4 && offset % 4 == 0) {
+        uint32_t word;
+        memcpy(&word, bytes, len);
+        __atomic_store_n((uint32_t *)to, word, __ATOMIC_RELEASE);
+    } else if (len == 2 && offset % 2 == 0) {
+        uint16_t word;
+        memcpy(&word, bytes, len);
+        __atomic_store_n((uint16_t *)to, word, __ATOMIC_RELEASE);
+    } else {
+        memcpy(to, bytes, len);
+    }
+    puts("ok");
+}
+
+static void do_has(char **arg)
+{
+    struct io_uring_params params = { 0 };
+    aio_context_t context = 0;
+    long answer;
+
+    if (!strcmp(arg[0], "io_uring"))
+        answer = syscall(SYS_io_uring_setup, 4, &params);
+    else if (!strcmp(arg[0], "aio"))
+        answer = syscall(SYS_io_setup, 1, &context);
+    else
+        usage("engines are io_uring and aio");
+    if (answer < 0)
+        refused();
+    puts("ok");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int min, max; /* arguments */
+        void (*run)(char **arg);
+    } commands[] = {
+        { "pread", 3, 3, do_pread },      { "pwrite", 3, 3, do_pwrite },
+        { "read", 1, 2, do_read },        { "write", 2, 2, do_write },
+        { "poll", 3, 1000, do_poll },     { "mmap-load", 3, 3, do_load },
+        { "mmap-store", 3, 3, do_store }, { "has", 1, 1, do_has },
+    };
+
+    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].name))
+            continue;
+        if (argc - 2 < commands[i].min || argc - 2 > commands[i].max)
+            usage("wrong number of arguments");
+        commands[i].run(argv + 2);
+        return 0;
+    }
+    usage("no such command");
+}
