@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Makes virtdevfs-tree(5): copies the hand-written text and puts in the tables of the components.
+ *
+ *     mangen fs/virtdevfs-tree.5.in virtdevfs-tree.5
+ *
+ * A line `.\" TABLE NAME` of the text is replaced by the files of component NAME, its registers
+ * after them. Every component has to have such a line, so that none is forgotten.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <virtdevfs/component.h>
+
+#define MARK ".\\\" TABLE "
+#define PATH_BYTES 256
+
+struct table {
+    const struct vdf_component *component;
+    bool printed;
+};
+
+static struct table tables[] = {
+    { .component = &vdf_console_component }, { .component = &vdf_aplic_component },
+    { .component = &vdf_gait_component },    { .component = &vdf_hwqueue_component },
+    { .component = &vdf_intx_component },
+};
+
+#define N_TABLES (sizeof(tables) / sizeof(tables[0]))
+
+static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fputs("mangen: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(1);
+}
+
+/* The numbers that a '#' stands for, as the manual writes them. */
+static void range_text(const struct vdf_attr *attr, int n, char *out, size_t size)
+{
+    const struct vdf_range *r = &attr->range[n];
+    uint32_t step = r->step ? r->step : 1;
+
+    if (r->text)
+        snprintf(out, size, "%s", r->text);
+    else if (r->count && step == 1)
+        snprintf(out, size, "%" PRIu32 "..%" PRIu32, r->first, r->first + r->count - 1);
+    else if (r->count)
+        snprintf(out, size, "%" PRIu32 ",%" PRIu32 "..%" PRIu32, r->first, r->first + step,
+                 r->first + step * (r->count - 1));
+    else
+        snprintf(out, size, "N");
+}
+
+/* Append the row's path to @out, each '#' replaced by its numbers. */
+static void row_path(const struct vdf_attr *attr, char *out, size_t size)
+{
+    size_t len = strlen(out);
+    int n = 0;
+
+    for (const char *p = attr->path; *p; p++) {
+        if (len + 1 >= size)
+            die("%s: path too long", attr->path);
+        if (*p == '#') {
+            if (n > 1)
+                die("%s: more than two '#'", attr->path);
+            range_text(attr, n++, out + len, size - len);
+            len += strlen(out + len);
+        } else {
+            out[len++] = *p;
+            out[len] = '\0';
+        }
+    }
+}
+
+/* One argument of a macro: quoted, so that no word of it is taken for a macro. */
+static void put_argument(FILE *to, const char *text)
+{
+    fputs(" \"\\&", to);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputs(*text == '"' ? "\\(dq" : "\\e", to);
+        else
+            fputc(*text, to);
+    }
+    fputc('"', to);
+}
+
+/* A text line a sentence, as mdoc(7) wants it. */
+static void put_text(FILE *to, const char *text)
+{
+    bool start = true;
+
+    for (; *text; text++) {
+        if (start && (*text == '.' || *text == '\''))
+            fputs("\\&", to);
+        start = false;
+        if (*text == '\\') {
+            fputs("\\e", to);
+        } else if (*text == '.' && text[1] == ' ') {
+            fputs(".\n", to);
+            text++;
+            start = true;
+        } else {
+            fputc(*text, to);
+        }
+    }
+    fputc('\n', to);
+}
+
+static const char *mode(const struct vdf_attr *attr)
+{
+    switch (attr->flags & VDF_RW) {
+    case VDF_RW:
+        return "rw";
+    case VDF_R:
+        return "r";
+    default:
+        return "w";
+    }
+}
+
+/* What a person finds in the file. */
+static void type_text(const struct vdf_attr *attr, char *out, size_t size)
+{
+    size_t len = 0;
+
+    switch (attr->type) {
+    case VDF_REG:
+        snprintf(out, size, "hex, %u bits", attr->width * 8);
+        break;
+    case VDF_UINT:
+        snprintf(out, size, "decimal");
+        break;
+    case VDF_BOOL:
+        snprintf(out, size, "0 or 1");
+        break;
+    case VDF_CHOICE:
+        *out = '\0';
+        for (const char *const *word = attr->choices; word && *word && len < size; word++) {
+            snprintf(out + len, size - len, "%s%s", word == attr->choices ? "" : ", ", *word);
+            len += strlen(out + len);
+        }
+        break;
+    case VDF_LOG:
+        snprintf(out, size, "log");
+        break;
+    case VDF_STREAM:
+        snprintf(out, size, "stream");
+        break;
+    case VDF_RAW:
+        snprintf(out, size, attr->flags & VDF_MAP ? "raw, mappable" : "raw");
+        break;
+    case VDF_WINDOW:
+        snprintf(out, size, "registers");
+        break;
+    case VDF_TEXT:
+    case VDF_OBJECTS:
+        snprintf(out, size, "text");
+        break;
+    }
+    if (attr->flags & VDF_BINARY) {
+        len = strlen(out);
+        snprintf(out + len, size - len, ", binary");
+    }
+}
+
+static void put_row(FILE *to, const char *path, const char *access, const char *type,
+                    const char *doc)
+{
+    fputs(".It Pa", to);
+    put_argument(to, path);
+    fprintf(to, " Pq \"%s, %s\"\n", access, type);
+    put_text(to, doc);
+}
+
+static void put_files(FILE *to, const struct vdf_class *cls, const char *prefix)
+{
+    for (size_t i = 0; i < cls->n_attrs; i++) {
+        const struct vdf_attr *attr = &cls->attrs[i];
+        char path[PATH_BYTES];
+        char type[PATH_BYTES];
+
+        if (attr->flags & VDF_NO_FILE)
+            continue;
+        if (!attr->doc || !*attr->doc)
+            die("%s: %s has no line of documentation", cls->name, attr->path);
+        snprintf(path, sizeof(path), "%s", prefix);
+        row_path(attr, path, sizeof(path));
+        if (attr->type == VDF_OBJECTS) {
+            const char *name = attr->objects->text ? attr->objects->text : "NAME";
+            size_t len = strlen(path);
+
+            if (len + strlen(name) + 3 > sizeof(path))
+                die("%s: path too long", attr->path);
+            sprintf(path + len, "/%s/", name);
+            put_row(to, path, attr->flags & VDF_FIXED ? "fixed" : "mkdir, rmdir", "directory",
+                    attr->doc);
+            put_files(to, attr->objects->cls, path);
+            continue;
+        }
+        type_text(attr, type, sizeof(type));
+        put_row(to, path, mode(attr), type, attr->doc);
+        if (attr->type == VDF_LOG) {
+            char doc[PATH_BYTES + 64];
+
+            snprintf(doc, sizeof(doc), "lines dropped from %s", path);
+            strncat(path, "_lost", sizeof(path) - strlen(path) - 1);
+            put_row(to, path, "r", "decimal", doc);
+        }
+    }
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct vdf_attr *x = *(const struct vdf_attr *const *)a;
+    const struct vdf_attr *y = *(const struct vdf_attr *const *)b;
+
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* The registers of one window in the order of their offsets. */
+static void put_window(FILE *to, const struct vdf_class *cls, const struct vdf_attr *window,
+                       const char *prefix)
+{
+    const struct vdf_attr **rows = calloc(cls->n_attrs, sizeof(const struct vdf_attr *));
+    size_t n = 0;
+
+    if (!rows)
+        die("no memory");
+    for (size_t i = 0; i < cls->n_attrs; i++) {
+        const struct vdf_attr *attr = &cls->attrs[i];
+
+        if (attr->type != VDF_WINDOW && attr->window && attr->window == window->window)
+            rows[n++] = attr;
+    }
+    qsort(rows, n, sizeof(rows[0]), by_offset);
+    if (n) {
+        char path[PATH_BYTES];
+
+        snprintf(path, sizeof(path), "%s", prefix);
+        row_path(window, path, sizeof(path));
+        fputs(".Pp\nRegisters in\n.Pa", to);
+        put_argument(to, path);
+        fputs(" :\n.Pp\n.Bl -tag -width 4n -compact\n", to);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct vdf_attr *attr = rows[i];
+        char path[PATH_BYTES] = "";
+        char stride[64] = "";
+
+        row_path(attr, path, sizeof(path));
+        if (attr->range[0].count || attr->range[0].counted)
+            snprintf(stride, sizeof(stride), ", every %" PRIu64 " bytes", attr->stride);
+        fprintf(to, ".It Li 0x%04" PRIx64 "%s Pq \"%s, %u bits%s\"", attr->offset, "", mode(attr),
+                attr->width * 8, stride);
+        put_argument(to, path);
+        fputc('\n', to);
+        put_text(to, attr->doc ? attr->doc : attr->path);
+    }
+    if (n)
+        fputs(".El\n", to);
+    free(rows);
+}
+
+static void put_windows(FILE *to, const struct vdf_class *cls, const char *prefix)
+{
+    for (size_t i = 0; i < cls->n_attrs; i++) {
+        const struct vdf_attr *attr = &cls->attrs[i];
+        char path[PATH_BYTES];
+
+        if (attr->type == VDF_WINDOW) {
+            put_window(to, cls, attr, prefix);
+        } else if (attr->type == VDF_OBJECTS) {
+            snprintf(path, sizeof(path), "%s", prefix);
+            row_path(attr, path, sizeof(path));
+            strncat(path, "/", sizeof(path) - strlen(path) - 1);
+            strncat(path, attr->objects->text ? attr->objects->text : "NAME",
+                    sizeof(path) - strlen(path) - 1);
+            strncat(path, "/", sizeof(path) - strlen(path) - 1);
+            put_windows(to, attr->objects->cls, path);
+        }
+    }
+}
+
+static void put_table(FILE *to, const char *name)
+{
+    for (size_t i = 0; i < N_TABLES; i++) {
+        const struct vdf_component *component = tables[i].component;
+
+        if (strcmp(name, component->cls->name))
+            continue;
+        tables[i].printed = true;
+        fputs(".Bl -tag -width 4n -compact\n", to);
+        put_files(to, component->cls, "");
+        put_row(to, "state", "rw", "text", "the whole state of the device");
+        fputs(".El\n", to);
+        put_windows(to, component->cls, "");
+        return;
+    }
+    die("no component is called %s", name);
+}
+
+int main(int argc, char **argv)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t len;
+
+    if (argc != 3)
+        die("usage: mangen TEMPLATE OUTPUT");
+    FILE *from = fopen(argv[1], "re");
+    if (!from)
+        die("%s: %s", argv[1], strerror(errno));
+    FILE *to = fopen(argv[2], "we");
+    if (!to)
+        die("%s: %s", argv[2], strerror(errno));
+    while ((len = getline(&line, &size, from)) > 0) {
+        if (strncmp(line, MARK, strlen(MARK))) {
+            fputs(line, to);
+            continue;
+        }
+        line[strcspn(line, "\n")] = '\0';
+        put_table(to, line + strlen(MARK));
+    }
+    free(line);
+    for (size_t i = 0; i < N_TABLES; i++) {
+        if (!tables[i].printed)
+            die("%s has no line for %s", argv[1], tables[i].component->cls->name);
+    }
+    if (ferror(from) || ferror(to) || fclose(from) | fclose(to)) {
+        unlink(argv[2]);
+        die("%s: could not be written", argv[2]);
+    }
+    return 0;
+}
