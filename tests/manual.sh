@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The manual pages named as arguments have no mistakes in their markup.
+command -v mandoc >/dev/null || {
+    echo "skipped: mandoc is not installed"
+    exit 77
+}
+status=0
+for page; do
+    # Pages that this one refers to need not be installed here.
+    found=$(mandoc -T lint -W style "$page" | grep -v 'referenced manual not found')
+    [ -z "$found" ] || {
+        echo "$found"
+        status=1
+    }
+    mandoc -T utf8 "$page" >/dev/null || status=1
+done
+exit $status
