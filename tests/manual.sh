@@ -9,11 +9,11 @@ command -v mandoc >/dev/null || {
 status=0
 for page; do
     # Pages that this one refers to need not be installed here.
-    found=$(mandoc -T lint -W style "$page" | grep -v 'referenced manual not found')
+    found=$(mandoc -T lint -W style "$page" 2>/dev/null | grep -v 'referenced manual not found')
     [ -z "$found" ] || {
         echo "$found"
         status=1
     }
-    mandoc -T utf8 "$page" >/dev/null || status=1
+    mandoc -T utf8 "$page" >/dev/null 2>&1 || status=1
 done
 exit $status

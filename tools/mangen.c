@@ -95,24 +95,28 @@ static void put_argument(FILE *to, const char *text)
     fputc('"', to);
 }
 
-/* A text line a sentence, as mdoc(7) wants it. */
+/* Text lines of less than 80 bytes and of one sentence at most, as mdoc(7) wants them. */
 static void put_text(FILE *to, const char *text)
 {
-    bool start = true;
+    size_t column = 0;
+    char last = '\0';
 
-    for (; *text; text++) {
-        if (start && (*text == '.' || *text == '\''))
-            fputs("\\&", to);
-        start = false;
-        if (*text == '\\') {
-            fputs("\\e", to);
-        } else if (*text == '.' && text[1] == ' ') {
-            fputs(".\n", to);
-            text++;
-            start = true;
-        } else {
-            fputc(*text, to);
+    while (*(text += strspn(text, " "))) {
+        size_t len = strcspn(text, " ");
+        bool sentence = last == '.' && *text >= 'A' && *text <= 'Z';
+
+        if (column && (sentence || column + 1 + len > 78)) {
+            fputc('\n', to);
+            column = 0;
         }
+        if (column)
+            fputc(' ', to);
+        else if (*text == '.' || *text == '\'')
+            fputs("\\&", to);
+        column += 1 + len;
+        last = text[len - 1];
+        for (; len; len--, text++)
+            fputs(*text == '\\' ? "\\e" : (const char[]){ *text, '\0' }, to);
     }
     fputc('\n', to);
 }
@@ -261,10 +265,9 @@ static void put_window(FILE *to, const struct vdf_class *cls, const struct vdf_a
         row_path(attr, path, sizeof(path));
         if (attr->range[0].count || attr->range[0].counted)
             snprintf(stride, sizeof(stride), ", every %" PRIu64 " bytes", attr->stride);
-        fprintf(to, ".It Li 0x%04" PRIx64 "%s Pq \"%s, %u bits%s\"", attr->offset, "", mode(attr),
-                attr->width * 8, stride);
+        fprintf(to, ".It Li 0x%04" PRIx64 " Pa", attr->offset);
         put_argument(to, path);
-        fputc('\n', to);
+        fprintf(to, " Pq \"%s, %u bits%s\"\n", mode(attr), attr->width * 8, stride);
         put_text(to, attr->doc ? attr->doc : attr->path);
     }
     if (n)
