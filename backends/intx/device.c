@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An assigned device: its interrupt pin, the host's handler for it and the guest's line. */
+#include <errno.h>
+
+#include "intx.h"
+
+bool vdf_intx_shares(const struct vdf_intx_dev *dev)
+{
+    /* The probe writes bit 10 of the command register and looks whether it holds. */
+    return dev->pci_2_3 && dev->intx_sticks;
+}
+
+bool vdf_intx_listens(const struct vdf_intx_dev *dev)
+{
+    return dev->enabled && dev->host_type == VDF_INTX_PIN;
+}
+
+bool vdf_intx_drives(const struct vdf_intx_dev *dev)
+{
+    /* A function with MSI enabled may not use its pin (PCI 3.0, 6.8.1.3). */
+    if (dev->enabled && dev->host_type == VDF_INTX_MSI)
+        return false;
+    return dev->asserted && !(dev->command & VDF_PCI_COMMAND_INTX_DISABLE);
+}
+
+/* After a change of what the device drives: a rising input interrupts. */
+static void driven(struct vdf_intx_dev *dev, bool before)
+{
+    if (!before && vdf_intx_drives(dev))
+        vdf_intx_line_interrupt(vdf_intx_line_of(dev));
+}
+
+/* --- the guest's line ---------------------------------------------------------------------------
+ */
+
+static void set_guest_level(struct vdf_intx_dev *dev, bool level)
+{
+    if (dev->guest_level == level)
+        return;
+    dev->guest_level = level;
+    vdf_irq_set(&dev->irq, level);
+}
+
+static void raise_guest(struct vdf_intx_dev *dev)
+{
+    if (dev->guest_type == VDF_INTX_MSI) {
+        /* The guest's interrupt is routed to a message: the edge sends it. */
+        vdf_irq_set(&dev->irq, true);
+        vdf_irq_set(&dev->irq, false);
+    } else if (!dev->guest_mask) {
+        set_guest_level(dev, true);
+    } else if (dev->host_type == VDF_INTX_MSI) {
+        /* Unlike a pin, a message is not there any more when the guest unmasks. */
+        dev->pending = true;
+    }
+}
+
+/* --- check and mask, check and unmask -----------------------------------------------------------
+ */
+
+/*
+ * Command and status are one dword and are read at once, so that the answer and the bit belong
+ * together. Masking succeeds only if the device asserts, unmasking only if it does not.
+ */
+static bool check_and_set_mask(struct vdf_intx_dev *dev, bool mask)
+{
+    if (dev->asserted != mask)
+        return false;
+    if (mask)
+        dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
+    else
+        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+    dev->masked = mask;
+    return true;
+}
+
+bool vdf_intx_handle(struct vdf_intx_dev *dev)
+{
+    /*
+     * A device whose bit 10 is set already, by this handler or by the guest, asserts without
+     * driving the line: the interrupt is another one's.
+     */
+    if (vdf_intx_shares(dev)) {
+        if (!vdf_intx_drives(dev) || !check_and_set_mask(dev, true))
+            return false;
+    }
+    /* One that cannot be asked has the line to itself, so it must have been this one. */
+    dev->host_irq_disabled = true;
+    dev->interrupts++;
+    raise_guest(dev);
+    return true;
+}
+
+void vdf_intx_eoi(struct vdf_intx_dev *dev)
+{
+    bool asserted = dev->asserted;
+
+    set_guest_level(dev, false);
+    /* The EOI may belong to another device of the guest's line, or the guest wants no more. */
+    if (dev->guest_mask || !dev->host_irq_disabled)
+        return;
+    if (vdf_intx_shares(dev)) {
+        dev->host_irq_disabled = !check_and_set_mask(dev, false);
+        if (dev->host_irq_disabled) {
+            dev->reasserts++;
+            raise_guest(dev);
+        }
+        return;
+    }
+    dev->host_irq_disabled = false;
+    if (vdf_intx_line_level(vdf_intx_line_of(dev))) {
+        dev->reasserts += asserted;
+        vdf_intx_line_interrupt(vdf_intx_line_of(dev));
+    }
+}
+
+/* --- registers ----------------------------------------------------------------------------------
+ */
+
+void vdf_intx_write_command(struct vdf_intx_dev *dev, uint16_t value)
+{
+    bool before = vdf_intx_drives(dev);
+
+    dev->command = value & VDF_PCI_COMMAND_WRITABLE;
+    if (!dev->intx_sticks)
+        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+    if (!(dev->command & VDF_PCI_COMMAND_INTX_DISABLE))
+        dev->masked = false;
+    driven(dev, before);
+}
+
+static void write_intx_disable(struct vdf_intx_dev *dev, bool disable)
+{
+    uint16_t rest = dev->command & (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+
+    vdf_intx_write_command(dev, rest | (disable ? VDF_PCI_COMMAND_INTX_DISABLE : 0));
+}
+
+void vdf_intx_set_sticks(struct vdf_intx_dev *dev, bool sticks)
+{
+    dev->intx_sticks = sticks;
+    vdf_intx_write_command(dev, dev->command);
+}
+
+void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
+{
+    dev->guest_mask = mask;
+    if (dev->enabled && dev->guest_type == VDF_INTX_PIN) {
+        if (mask) {
+            set_guest_level(dev, false);
+        } else if (dev->host_irq_disabled) {
+            dev->host_irq_disabled = false;
+            /* The line was switched off for want of bit 10; the mask of others is bit 10 itself. */
+            if (!vdf_intx_shares(dev) && vdf_intx_line_level(vdf_intx_line_of(dev)))
+                vdf_intx_line_interrupt(vdf_intx_line_of(dev));
+        }
+    }
+    write_intx_disable(dev, mask);
+    if (!mask && dev->pending) {
+        dev->pending = false;
+        raise_guest(dev);
+    }
+}
+
+/* --- what the device does ------------------------------------------------------------------------
+ */
+
+static void send_message(struct vdf_intx_dev *dev)
+{
+    dev->interrupts++;
+    raise_guest(dev);
+}
+
+void vdf_intx_assert(struct vdf_intx_dev *dev, bool asserted)
+{
+    bool before = vdf_intx_drives(dev);
+    bool rises = asserted && !dev->asserted;
+
+    dev->asserted = asserted;
+    if (rises && dev->enabled && dev->host_type == VDF_INTX_MSI)
+        send_message(dev);
+    else
+        driven(dev, before);
+}
+
+void vdf_intx_rewire(struct vdf_intx_dev *dev, uint32_t number)
+{
+    if (number == dev->line)
+        return;
+    vdf_intx_leave(dev);
+    vdf_intx_join(dev, number);
+    /* Firmware leaves the routing in the Interrupt Line register for the driver to read. */
+    dev->interrupt_line = (uint8_t)number;
+    driven(dev, false);
+}
+
+/* --- assignment ---------------------------------------------------------------------------------
+ */
+
+static int request_line(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    const struct vdf_intx_line *line = vdf_intx_line_of(dev);
+    const struct vdf_intx_dev *owner = vdf_intx_line_owner(line);
+
+    if (owner)
+        return vdf_fail(err, EBUSY, "line %u belongs to device %s, which cannot share it",
+                        dev->line, vdf_obj_name(owner->priv.obj));
+    if (!vdf_intx_shares(dev) && vdf_intx_line_sharers(line))
+        return vdf_fail(
+            err, EBUSY,
+            "line %u is in use and a device without PCI 2.3 masking needs one of its own",
+            dev->line);
+    return 0;
+}
+
+int vdf_intx_enable(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    if (dev->host_type == VDF_INTX_MSI) {
+        dev->enabled = true;
+        /* A condition that was there before would never send its message otherwise. */
+        if (dev->asserted)
+            send_message(dev);
+        return 0;
+    }
+
+    int ret = request_line(dev, err);
+    if (ret < 0)
+        return ret;
+    dev->enabled = true;
+    if (vdf_intx_shares(dev))
+        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+    if (vdf_intx_shares(dev) ? vdf_intx_drives(dev) : vdf_intx_line_level(vdf_intx_line_of(dev)))
+        vdf_intx_line_interrupt(vdf_intx_line_of(dev));
+    return 0;
+}
+
+void vdf_intx_disable(struct vdf_intx_dev *dev)
+{
+    bool before = vdf_intx_drives(dev);
+
+    if (vdf_intx_shares(dev))
+        dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
+    dev->enabled = false;
+    dev->masked = false;
+    dev->host_irq_disabled = false;
+    dev->pending = false;
+    set_guest_level(dev, false);
+    driven(dev, before);
+}

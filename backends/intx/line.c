@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Interrupt lines: what is wired to them, their level, and the handlers that an interrupt runs. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "intx.h"
+
+int vdf_intx_make_lines(struct vdf_intx_bus *bus, struct vdf_err *err)
+{
+    if (!bus->lines)
+        bus->lines = calloc(VDF_INTX_LINES, sizeof(bus->lines[0]));
+    if (!bus->lines)
+        return vdf_fail(err, ENOMEM, "no memory for the interrupt lines");
+    return 0;
+}
+
+void vdf_intx_free_lines(struct vdf_intx_bus *bus)
+{
+    for (uint32_t n = 0; bus->lines && n < VDF_INTX_LINES; n++)
+        while (bus->lines[n].first)
+            vdf_intx_leave(bus->lines[n].first);
+    free(bus->lines);
+    bus->lines = NULL;
+}
+
+struct vdf_intx_line *vdf_intx_line_of(const struct vdf_intx_dev *dev)
+{
+    assert(dev->line < VDF_INTX_LINES);
+    return &dev->bus->lines[dev->line];
+}
+
+static void forget_if_unused(struct vdf_intx_line *line)
+{
+    if (!line->first && !line->host)
+        *line = (struct vdf_intx_line){ 0 };
+}
+
+void vdf_intx_join(struct vdf_intx_dev *dev, uint32_t number)
+{
+    dev->line = number;
+    struct vdf_intx_line *line = vdf_intx_line_of(dev);
+
+    dev->next = line->first;
+    dev->prev = &line->first;
+    if (dev->next)
+        dev->next->prev = &dev->next;
+    line->first = dev;
+}
+
+void vdf_intx_leave(struct vdf_intx_dev *dev)
+{
+    *dev->prev = dev->next;
+    if (dev->next)
+        dev->next->prev = dev->prev;
+    dev->next = NULL;
+    dev->prev = NULL;
+    forget_if_unused(vdf_intx_line_of(dev));
+}
+
+bool vdf_intx_line_used(const struct vdf_intx_bus *bus, uint32_t number)
+{
+    return bus->lines && (bus->lines[number].first || bus->lines[number].host);
+}
+
+bool vdf_intx_line_level(const struct vdf_intx_line *line)
+{
+    if (line->host)
+        return true;
+    for (const struct vdf_intx_dev *dev = line->first; dev; dev = dev->next)
+        if (vdf_intx_drives(dev))
+            return true;
+    return false;
+}
+
+unsigned vdf_intx_line_sharers(const struct vdf_intx_line *line)
+{
+    unsigned n = line->host;
+
+    for (const struct vdf_intx_dev *dev = line->first; dev; dev = dev->next)
+        n += vdf_intx_listens(dev);
+    return n;
+}
+
+const struct vdf_intx_dev *vdf_intx_line_owner(const struct vdf_intx_line *line)
+{
+    for (const struct vdf_intx_dev *dev = line->first; dev; dev = dev->next)
+        if (vdf_intx_listens(dev) && !vdf_intx_shares(dev))
+            return dev;
+    return NULL;
+}
+
+void vdf_intx_line_interrupt(struct vdf_intx_line *line)
+{
+    const struct vdf_intx_dev *owner = vdf_intx_line_owner(line);
+    bool handled = line->host;
+
+    /* The handler of a device that cannot be masked has switched the whole line off. */
+    if (owner && owner->host_irq_disabled)
+        return;
+    line->raised++;
+    for (struct vdf_intx_dev *dev = line->first; dev; dev = dev->next)
+        if (vdf_intx_listens(dev) && vdf_intx_handle(dev))
+            handled = true;
+    if (handled)
+        line->handled++;
+    else
+        line->spurious++;
+}
+
+void vdf_intx_line_host(struct vdf_intx_bus *bus, uint32_t number, bool level)
+{
+    struct vdf_intx_line *line = &bus->lines[number];
+    bool rises = level && !line->host;
+
+    line->host = level;
+    if (rises)
+        vdf_intx_line_interrupt(line);
+    forget_if_unused(line);
+}
