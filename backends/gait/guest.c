@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guests: their memory, and the GISA with what is pending, alerted and masked for each ISC. */
+#include <errno.h>
+#include <string.h>
+
+#include "gait.h"
+
+static uint64_t memory_total(const struct gait *gait)
+{
+    uint64_t total = 0;
+
+    for (struct gait_guest *g = vdf_gait_guest_next(gait, NULL); g;
+         g = vdf_gait_guest_next(gait, g))
+        total += g->memory.size;
+    return total;
+}
+
+/* The lowest slot that no other guest has; GAIT_GUESTS_MAX: none. */
+static uint32_t free_slot(const struct gait *gait, const struct gait_guest *self)
+{
+    uint64_t taken[GAIT_GUESTS_MAX / 64] = { 0 };
+    uint32_t slot = 0;
+
+    for (struct gait_guest *g = vdf_gait_guest_next(gait, NULL); g;
+         g = vdf_gait_guest_next(gait, g))
+        if (g != self && g->slot < GAIT_GUESTS_MAX)
+            taken[g->slot / 64] |= UINT64_C(1) << g->slot % 64;
+    while (slot < GAIT_GUESTS_MAX && taken[slot / 64] >> slot % 64 & 1)
+        slot++;
+    return slot;
+}
+
+static int create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct gait_guest *guest = vdf_obj_priv(obj);
+
+    guest->slot = free_slot(vdf_gait_of(obj), guest);
+    if (guest->slot == GAIT_GUESTS_MAX)
+        return vdf_fail(err, ENOSPC, "%s: a device has at most %u guests", vdf_obj_name(obj),
+                        GAIT_GUESTS_MAX);
+    guest->next_alert = vdf_gait_gisa_address(guest);
+    vdf_memory_init(&guest->memory, "gait-guest", GAIT_GUEST_MEMORY);
+    return 0;
+}
+
+static void destroy(struct vdf_obj *obj)
+{
+    struct gait_guest *guest = vdf_obj_priv(obj);
+
+    vdf_memory_free(&guest->memory);
+}
+
+static int remove_guest(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct gait_guest *guest = vdf_obj_priv(obj);
+
+    if (guest->registered)
+        return vdf_fail(err, EBUSY, "%u functions of it are registered; deregister them first",
+                        guest->registered);
+    vdf_gait_forget_guest(vdf_gait_of(obj), guest);
+    return 0;
+}
+
+static void adopt(struct vdf_obj *obj, void *old, void *now)
+{
+    (void)obj;
+    ((struct gait_guest *)now)->memory_open = ((const struct gait_guest *)old)->memory_open;
+}
+
+static int allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
+{
+    if (memory_total(vdf_obj_priv(parent)) + GAIT_GUEST_MEMORY > VDF_MEMORY_MAX)
+        return vdf_fail(err, ENOSPC,
+                        "%s: the guests of a device have at most 1 GiB of memory together", name);
+    return 0;
+}
+
+const struct vdf_objects vdf_gait_guests = {
+    .cls = &vdf_gait_guest_class,
+    .allow = allow,
+    .text = "G",
+};
+
+/* --- memory -------------------------------------------------------------------------------------
+ */
+
+static int get_memory_size(const struct vdf_at *at, uint64_t *value)
+{
+    *value = ((const struct gait_guest *)at->priv)->memory.size;
+    return 0;
+}
+
+static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)at;
+    if (value < VDF_PAGE_SIZE || value > VDF_MEMORY_MAX || value % VDF_PAGE_SIZE)
+        return vdf_fail(err, EINVAL, "%llu: a multiple of 4096, at most 1073741824",
+                        (unsigned long long)value);
+    return 0;
+}
+
+/* New memory is empty; nobody may be left with the old. */
+static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct gait_guest *guest = at->priv;
+
+    if (value == guest->memory.size)
+        return 0;
+    if (guest->registered)
+        return vdf_fail(err, EBUSY, "%u registered functions have pinned pages of it",
+                        guest->registered);
+    if (guest->memory_open)
+        return vdf_fail(err, EBUSY, "the memory is open");
+    if (memory_total(vdf_gait_of(at->obj)) - guest->memory.size + value > VDF_MEMORY_MAX)
+        return vdf_fail(err, ENOSPC,
+                        "%llu: the guests of a device have at most 1 GiB of memory together",
+                        (unsigned long long)value);
+    vdf_memory_free(&guest->memory);
+    vdf_memory_init(&guest->memory, "gait-guest", value);
+    return 0;
+}
+
+/* The sum is looked at when all guests have been loaded. */
+static int restore_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct gait_guest *guest = at->priv;
+    int ret = check_memory_size(at, value, err);
+
+    if (ret < 0)
+        return ret;
+    vdf_memory_free(&guest->memory);
+    vdf_memory_init(&guest->memory, "gait-guest", value);
+    return 0;
+}
+
+static void memory_opened(const struct vdf_at *at, bool open)
+{
+    ((struct gait_guest *)at->priv)->memory_open = open;
+}
+
+static const struct vdf_raw_ops memory_ops = { .opened = memory_opened };
+
+static int get_memory_address(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_gait_host_address(at->priv, 0);
+    return 0;
+}
+
+/* --- GISA ---------------------------------------------------------------------------------------
+ */
+
+void vdf_gait_gisc_register(struct gait_guest *guest, unsigned isc)
+{
+    if (guest->gisc_refs[isc]++ == 0)
+        guest->iam |= vdf_gait_isc_bit(isc);
+}
+
+void vdf_gait_gisc_unregister(struct gait_guest *guest, unsigned isc)
+{
+    if (--guest->gisc_refs[isc] == 0)
+        guest->iam &= (uint8_t)~vdf_gait_isc_bit(isc);
+}
+
+static int get_gisa_address(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_gait_gisa_address(at->priv);
+    return 0;
+}
+
+static int get_gisc(const struct vdf_at *at, uint64_t *value)
+{
+    *value = ((const struct gait_guest *)at->priv)->gisc_refs[at->i];
+    return 0;
+}
+
+static uint64_t gisa_size(const struct vdf_at *at)
+{
+    (void)at;
+    return GAIT_GISA_BYTES;
+}
+
+/* Format 1: u32 next_alert, u8 ipm, simm, nimm, iam, the rest 0. */
+static int read_gisa(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                     struct vdf_err *err)
+{
+    const struct gait_guest *guest = at->priv;
+    uint8_t gisa[GAIT_GISA_BYTES] = { [4] = guest->ipm, guest->simm, guest->nimm, guest->iam };
+    uint32_t next = htobe32(guest->next_alert);
+
+    (void)err;
+    memcpy(gisa, &next, sizeof(next));
+    memcpy(bytes, gisa + offset, n);
+    return 0;
+}
+
+static const struct vdf_raw_ops gisa_ops = { .size = gisa_size, .read = read_gisa };
+
+/* --- state --------------------------------------------------------------------------------------
+ */
+
+int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err)
+{
+    for (struct gait_guest *g = vdf_gait_guest_next(gait, NULL); g;
+         g = vdf_gait_guest_next(gait, g)) {
+        if (g->slot >= GAIT_GUESTS_MAX)
+            return vdf_fail(err, EINVAL, "guests/%s: slot %u is not 0 to %u",
+                            vdf_obj_name(g->base.obj), g->slot, GAIT_GUESTS_MAX - 1);
+        for (struct gait_guest *other = vdf_gait_guest_next(gait, g); other;
+             other = vdf_gait_guest_next(gait, other))
+            if (other->slot == g->slot)
+                return vdf_fail(err, EINVAL, "guests/%s and guests/%s: both have slot %u",
+                                vdf_obj_name(g->base.obj), vdf_obj_name(other->base.obj), g->slot);
+        g->next_alert = vdf_gait_gisa_address(g);
+    }
+    if (memory_total(gait) > VDF_MEMORY_MAX)
+        return vdf_fail(err, EINVAL, "guests: at most 1 GiB of memory together");
+    return 0;
+}
+
+/* --- table --------------------------------------------------------------------------------------
+ */
+
+static const struct vdf_attr attrs[] = {
+    {
+        .path = "slot",
+        .type = VDF_UINT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, slot),
+        .doc = "Number of the guest, from which its addresses in the host follow.",
+    },
+    {
+        .path = "memory_size",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .width = 8,
+        .get = get_memory_size,
+        .check = check_memory_size,
+        .set = set_memory_size,
+        .restore = restore_memory_size,
+        .reset = GAIT_GUEST_MEMORY,
+        .doc =
+            "Bytes of guest memory, a multiple of 4096; a change empties it, and is EBUSY while a "
+            "function is registered or the memory open, ENOSPC beyond 1 GiB for all guests.",
+    },
+    {
+        .path = "memory",
+        .type = VDF_RAW,
+        .flags = VDF_RW | VDF_SAVE | VDF_MAP | VDF_HOLDS,
+        VDF_FIELD(struct gait_guest, memory),
+        .raw = &memory_ops,
+        .doc = "Guest memory from address 0; AIBV and AISB lie in it.",
+    },
+    {
+        .path = "memory_address",
+        .type = VDF_REG,
+        .flags = VDF_R,
+        .width = 8,
+        .get = get_memory_address,
+        .doc = "Where guest address 0 lies in the host, for an entry's aisb.",
+    },
+    {
+        .path = "gisa_address",
+        .type = VDF_REG,
+        .flags = VDF_R,
+        .width = 4,
+        .get = get_gisa_address,
+        .doc = "Where the guest's GISA lies in the host, for an entry's gisa.",
+    },
+    {
+        .path = "gisa",
+        .type = VDF_RAW,
+        .flags = VDF_R,
+        .raw = &gisa_ops,
+        .doc = "The GISA's 32 bytes, format 1, big-endian.",
+    },
+    {
+        .path = "ipm",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, ipm),
+        .doc =
+            "Interruption pending mask, a bit an ISC (ISC 0 is 0x80); the guest takes an interrupt "
+            "by clearing its bit.",
+    },
+    {
+        .path = "iam",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, iam),
+        .doc =
+            "Interruption alert mask: ISCs whose interrupts alert the host while the guest is not "
+            "running; set by the first registration with an ISC, cleared by its last end.",
+    },
+    {
+        .path = "simm",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, simm),
+        .doc = "Single interruption mode mask: ISCs that want one interrupt only.",
+    },
+    {
+        .path = "nimm",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, nimm),
+        .doc = "No interruption mode mask: ISCs whose one interrupt was delivered; with the same "
+               "bit of "
+               "simm, a forwarded event sets the summary bit but not ipm.",
+    },
+    {
+        .path = "gisc/#",
+        .type = VDF_UINT,
+        .flags = VDF_R,
+        .width = 4,
+        .range = { { .count = GAIT_ISCS } },
+        .get = get_gisc,
+        .doc = "Registered functions with this ISC.",
+    },
+    {
+        .path = "running",
+        .type = VDF_BOOL,
+        .flags = VDF_RW | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, running),
+        .doc = "1: a dispatched guest, which takes interpreted events without an alert.",
+    },
+    {
+        .path = "alerts",
+        .type = VDF_UINT,
+        .flags = VDF_R | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, alerts),
+        .doc = "Alerts about this guest.",
+    },
+    {
+        .path = "aen_forward",
+        .type = VDF_UINT,
+        .flags = VDF_R | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, aen_forward),
+        .doc = "Events that the host forwarded to this guest.",
+    },
+    {
+        .path = "locked_limit",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, locked_limit),
+        .doc = "Pages that registrations may pin, as RLIMIT_MEMLOCK does, ENOMEM beyond; 0: any "
+               "number.",
+    },
+    {
+        .path = "locked",
+        .type = VDF_UINT,
+        .flags = VDF_R,
+        VDF_FIELD(struct gait_guest, pinned),
+        .doc = "Pages that registered functions have pinned.",
+    },
+};
+
+const struct vdf_class vdf_gait_guest_class = {
+    .name = "guest",
+    .title = "guest of a GAIT",
+    .attrs = attrs,
+    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
+    .priv_size = sizeof(struct gait_guest),
+    .create = create,
+    .destroy = destroy,
+    .remove = remove_guest,
+    .adopt = adopt,
+};
