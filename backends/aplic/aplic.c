@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Life of an APLIC: what KVM_CREATE_DEVICE gives, restored states, the device of a plain mount. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "aplic.h"
+
+/* The device of a plain mount. QEMU's "virt" machine has these addresses. */
+#define DEFAULT_HARTS 2u
+#define DEFAULT_SOURCES 96u
+#define DEFAULT_HART_BITS 1u
+#define DEFAULT_APLIC_ADDRESS UINT64_C(0x0d000000)
+#define DEFAULT_IMSIC_ADDRESS UINT64_C(0x28000000)
+
+int vdf_aplic_create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    return vdf_aplic_set_harts(vdf_obj_priv(obj), 1, err);
+}
+
+void vdf_aplic_destroy(struct vdf_obj *obj)
+{
+    struct vdf_aplic *aplic = vdf_obj_priv(obj);
+
+    free(aplic->harts);
+    free(aplic->by_index);
+}
+
+int vdf_aplic_restored(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_aplic *aplic = vdf_obj_priv(obj);
+
+    if (!vdf_aplic_direct(aplic))
+        return 0;
+    /* AIA 4.5.2; with MSI delivery an inactive source may well have them, as in KVM. */
+    for (uint32_t n = 1; n <= aplic->n_sources; n++)
+        if (aplic->sourcecfg[n] == VDF_SM_INACTIVE &&
+            (vdf_aplic_bit(aplic->pending, n) || vdf_aplic_bit(aplic->enabled, n)))
+            return vdf_fail(err, EINVAL,
+                            "source %" PRIu32 " is inactive; it can be neither pending nor enabled",
+                            n);
+    return 0;
+}
+
+/* Whoever listens goes on listening, and learns of a line that the restored state has otherwise. */
+void vdf_aplic_adopt(struct vdf_obj *obj, void *old, void *now)
+{
+    const struct vdf_aplic *before = old;
+    struct vdf_aplic *aplic = now;
+
+    (void)obj;
+    aplic->irq = before->irq;
+    aplic->line = before->line;
+    vdf_aplic_update_line(aplic);
+}
+
+static int prepare(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_aplic *aplic = vdf_obj_priv(obj);
+    int ret = vdf_aplic_set_harts(aplic, DEFAULT_HARTS, err);
+
+    if (ret < 0)
+        return ret;
+    aplic->n_sources = DEFAULT_SOURCES;
+    aplic->hart_bits = DEFAULT_HART_BITS;
+    aplic->address = DEFAULT_APLIC_ADDRESS;
+    for (uint32_t h = 0; h < DEFAULT_HARTS; h++)
+        aplic->harts[h].address = DEFAULT_IMSIC_ADDRESS + h * VDF_IMSIC_PAGE_SIZE;
+    return vdf_aplic_init(aplic, err);
+}
+
+const struct vdf_component vdf_aplic_component = {
+    .cls = &vdf_aplic_class,
+    .default_name = "aplic0",
+    .prepare = prepare,
+};

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt files and the MSIs to them, as Linux's KVM emulates them while no vCPU has run: in all
+ * modes an interrupt file is then one in memory, its MRIF.
+ */
+#include <byteswap.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aplic.h"
+
+#define EITHRESHOLD_BITS 0x7ffu /* identities are 11 bits (AIA 3.1) */
+
+/* --- MSIs ---------------------------------------------------------------------------------------
+ */
+
+static void log_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest, uint32_t eiid,
+                    bool delivered)
+{
+    vdf_log_printf(&aplic->msi_log, "hart=%" PRIu32 " guest=%" PRIu32 " eiid=%" PRIu32 " %s",
+                   hart_index, guest, eiid, delivered ? "delivered" : "dropped");
+}
+
+static void take_msi(struct vdf_aplic *aplic, struct vdf_aplic_hart *hart, uint32_t eiid)
+{
+    hart->eip[eiid / 64] |= UINT64_C(1) << (eiid % 64);
+    log_msi(aplic, hart->hart_index, 0, eiid, true);
+    vdf_irq_message(&aplic->irq, hart->address, eiid);
+}
+
+/* Of harts with the same index KVM finds the first. */
+static struct vdf_aplic_hart *find_by_index(const struct vdf_aplic *aplic, uint32_t hart_index)
+{
+    uint32_t low = 0, high = aplic->n_harts;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (aplic->by_index[middle].hart_index < hart_index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == aplic->n_harts || aplic->by_index[low].hart_index != hart_index)
+        return NULL;
+    return &aplic->harts[aplic->by_index[low].hart];
+}
+
+void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest, uint32_t eiid)
+{
+    struct vdf_aplic_hart *hart = find_by_index(aplic, hart_index);
+
+    if (hart && guest == 0 && eiid != 0 && eiid <= aplic->n_ids)
+        take_msi(aplic, hart, eiid);
+    else
+        log_msi(aplic, hart_index, guest, eiid, false);
+}
+
+int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t data,
+                         struct vdf_err *err)
+{
+    if (!aplic->initialised)
+        return vdf_fail(err, EBUSY, "the device is not initialised; write `init` first");
+
+    uint64_t guest_mask = (UINT64_C(1) << aplic->guest_bits) - 1;
+    uint64_t page = address >> VDF_IMSIC_PAGE_SHIFT;
+    uint32_t guest = (uint32_t)(page & guest_mask);
+    uint32_t offset = (uint32_t)(address % VDF_IMSIC_PAGE_SIZE);
+    struct vdf_aplic_hart *hart = NULL;
+
+    for (uint32_t h = 0; h < aplic->n_harts && !hart; h++)
+        if (aplic->harts[h].address >> VDF_IMSIC_PAGE_SHIFT == (page & ~guest_mask))
+            hart = &aplic->harts[h];
+    uint32_t eiid = offset == VDF_IMSIC_SETEIPNUM_BE ? bswap_32(data) : data;
+    if (!hart) {
+        log_msi(aplic, vdf_aplic_hart_index(aplic, address), guest, eiid, false);
+        return 0;
+    }
+
+    if (data == 0)
+        return vdf_fail(err, ENODEV, "data 0 is no interrupt identity; they are 1 to %" PRIu32,
+                        aplic->n_ids);
+    if (guest != 0)
+        return vdf_fail(err, ENODEV,
+                        "0x%" PRIx64 " is the page of guest %" PRIu32
+                        "; only that of guest 0 is emulated",
+                        address, guest);
+    if (offset != VDF_IMSIC_SETEIPNUM_LE && offset != VDF_IMSIC_SETEIPNUM_BE)
+        return vdf_fail(err, ENODEV,
+                        "0x%" PRIx64 " is no register of an IMSIC page; "
+                        "seteipnum_le is at 0, seteipnum_be at 4",
+                        address);
+    if (eiid > aplic->n_ids)
+        return vdf_fail(err, EINVAL, "%" PRIu32 ": interrupt identities are 1 to %" PRIu32, eiid,
+                        aplic->n_ids);
+    take_msi(aplic, hart, eiid);
+    return 0;
+}
+
+/* "ADDR DATA", numbers as everywhere in the tree; @text moves behind the one that was read. */
+static int parse_number(const char **text, uint64_t max, const char *what, uint64_t *value,
+                        struct vdf_err *err)
+{
+    const char *digits = *text + strspn(*text, " \t\n");
+    unsigned base = 10;
+    uint64_t sum = 0;
+    bool over = false;
+
+    if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
+        base = 16;
+    else if (digits[0] == '0' && (digits[1] == 'b' || digits[1] == 'B'))
+        base = 2;
+    if (base != 10)
+        digits += 2;
+
+    const char *p = digits;
+    for (; *p && !strchr(" \t\n", *p); p++) {
+        unsigned digit = 16;
+
+        if (*p >= '0' && *p <= '9')
+            digit = (unsigned)(*p - '0');
+        else if ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'f')
+            digit = (unsigned)((*p | 0x20) - 'a') + 10;
+        if (digit >= base)
+            return vdf_fail(err, EINVAL, "\"%s\": the %s is a number", digits, what);
+        over = over || __builtin_mul_overflow(sum, base, &sum) ||
+               __builtin_add_overflow(sum, digit, &sum);
+    }
+    if (p == digits)
+        return vdf_fail(err, EINVAL, "the %s is missing; it takes ADDRESS DATA", what);
+    if (over || sum > max)
+        return vdf_fail(err, ERANGE, "\"%s\": the %s is at most 0x%" PRIx64, digits, what, max);
+    *text = p;
+    *value = sum;
+    return 0;
+}
+
+int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t len,
+                               struct vdf_err *err)
+{
+    uint64_t address, data;
+    const char *rest = text;
+
+    int ret = parse_number(&rest, UINT64_MAX, "address", &address, err);
+    if (ret == 0)
+        ret = parse_number(&rest, UINT32_MAX, "data", &data, err);
+    if (ret < 0)
+        return ret;
+    if ((size_t)(rest - text) != len)
+        return vdf_fail(err, EINVAL, "\"%s\": it takes ADDRESS DATA and nothing else", text);
+    return vdf_aplic_signal_msi(at->priv, address, (uint32_t)data, err);
+}
+
+/* --- IMSIC pages --------------------------------------------------------------------------------
+ */
+
+static int find_page(struct vdf_obj *obj, uint32_t hart, uint64_t offset, unsigned width,
+                     struct vdf_aplic **aplic)
+{
+    *aplic = vdf_obj_priv(obj);
+    if (!vdf_aplic_has_imsics(*aplic) || hart >= (*aplic)->n_harts || offset >= VDF_IMSIC_PAGE_SIZE)
+        return -ENODEV;
+    return width == 4 && offset % 4 == 0 ? 0 : -EOPNOTSUPP;
+}
+
+int vdf_aplic_imsic_read(struct vdf_obj *obj, uint32_t hart, uint64_t offset, unsigned width,
+                         uint64_t *value)
+{
+    struct vdf_aplic *aplic;
+    int ret = find_page(obj, hart, offset, width, &aplic);
+
+    if (ret == 0)
+        *value = 0;
+    return ret;
+}
+
+int vdf_aplic_imsic_write(struct vdf_obj *obj, uint32_t hart, uint64_t offset, unsigned width,
+                          uint64_t value)
+{
+    struct vdf_aplic *aplic;
+    int ret = find_page(obj, hart, offset, width, &aplic);
+
+    if (ret < 0)
+        return ret;
+    /* KVM swallows what is no MSI or for nobody. */
+    if (vdf_aplic_signal_msi(aplic, aplic->harts[hart].address + offset, (uint32_t)value, NULL) <
+            0 &&
+        offset <= VDF_IMSIC_SETEIPNUM_BE)
+        log_msi(aplic, aplic->harts[hart].hart_index, 0,
+                offset == VDF_IMSIC_SETEIPNUM_BE ? bswap_32((uint32_t)value) : (uint32_t)value,
+                false);
+    return 0;
+}
+
+/* --- files of an interrupt file
+ * ------------------------------------------------------------------- */
+
+static struct vdf_aplic_hart *hart_at(const struct vdf_at *at)
+{
+    struct vdf_aplic *aplic = at->priv;
+
+    return &aplic->harts[at->i];
+}
+
+int vdf_aplic_get_eidelivery(const struct vdf_at *at, uint64_t *value)
+{
+    *value = hart_at(at)->eidelivery;
+    return 0;
+}
+
+int vdf_aplic_set_eidelivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)err;
+    hart_at(at)->eidelivery = value & 1;
+    return 0;
+}
+
+int vdf_aplic_get_eithreshold(const struct vdf_at *at, uint64_t *value)
+{
+    *value = hart_at(at)->eithreshold;
+    return 0;
+}
+
+int vdf_aplic_set_eithreshold(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)err;
+    hart_at(at)->eithreshold = value & EITHRESHOLD_BITS;
+    return 0;
+}
+
+/*
+ * KVM reaches eip and eie of a file in memory with 32-bit atomics: a read is the sign-extended low
+ * half, a write replaces the low half. An MSI for an identity of the high half is pending all the
+ * same, which `pending` shows. @n is the register's number, two for each 64 identities; bit 0 of
+ * number 0 is no identity.
+ */
+static uint64_t read_half(const uint64_t *words, uint32_t n)
+{
+    return (uint64_t)(int64_t)(int32_t)(uint32_t)words[n / 2];
+}
+
+static void write_half(uint64_t *words, uint32_t n, uint64_t value)
+{
+    uint64_t mask = n == 0 ? UINT64_C(0xfffffffe) : UINT64_C(0xffffffff);
+
+    words[n / 2] = (words[n / 2] & ~mask) | (value & mask);
+}
+
+int vdf_aplic_get_eip(const struct vdf_at *at, uint64_t *value)
+{
+    *value = read_half(hart_at(at)->eip, at->j);
+    return 0;
+}
+
+int vdf_aplic_set_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)err;
+    write_half(hart_at(at)->eip, at->j, value);
+    return 0;
+}
+
+int vdf_aplic_get_eie(const struct vdf_at *at, uint64_t *value)
+{
+    *value = read_half(hart_at(at)->eie, at->j);
+    return 0;
+}
+
+int vdf_aplic_set_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)err;
+    write_half(hart_at(at)->eie, at->j, value);
+    return 0;
+}
+
+static void show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out)
+{
+    const char *separator = "";
+
+    for (uint32_t w = 0; w < n_words; w++)
+        for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
+            vdf_buf_printf(out, "%s%d", separator, 64 * (int)w + __builtin_ctzll(bits));
+            separator = "\n";
+        }
+}
+
+void vdf_aplic_show_eip(const struct vdf_at *at, struct vdf_buf *out)
+{
+    show_identities(hart_at(at)->eip, vdf_aplic_eix(at->priv), out);
+}
+
+void vdf_aplic_show_eie(const struct vdf_at *at, struct vdf_buf *out)
+{
+    show_identities(hart_at(at)->eie, vdf_aplic_eix(at->priv), out);
+}
+
+/* --- state --------------------------------------------------------------------------------------
+ */
+
+static int restore_word(const struct vdf_at *at, uint64_t *words, uint64_t value,
+                        struct vdf_err *err)
+{
+    if (at->j == 0 && value & 1)
+        return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": there is no interrupt identity 0", value);
+    words[at->j] = value;
+    return 0;
+}
+
+int vdf_aplic_get_held_eip(const struct vdf_at *at, uint64_t *value)
+{
+    *value = hart_at(at)->eip[at->j];
+    return 0;
+}
+
+int vdf_aplic_restore_held_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return restore_word(at, hart_at(at)->eip, value, err);
+}
+
+int vdf_aplic_get_held_eie(const struct vdf_at *at, uint64_t *value)
+{
+    *value = hart_at(at)->eie[at->j];
+    return 0;
+}
+
+int vdf_aplic_restore_held_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return restore_word(at, hart_at(at)->eie, value, err);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt sources: what sets and clears their pending and enable bits.
+ *
+ * With MSI delivery the rules are those of Linux's KVM. It keeps the pending and enable bits of an
+ * inactive source, lets a level that has gone stay pending, and pends on every call with an
+ * asserted level.
+ *
+ * With direct delivery they are those of the AIA specification (4.7). Where it leaves a choice, and
+ * for a level that goes away before it is claimed (it stays pending, as if still on its way), the
+ * device does what QEMU's APLIC does.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "aplic.h"
+
+static enum vdf_source_mode mode_of(const struct vdf_aplic *aplic, uint32_t n)
+{
+    return (enum vdf_source_mode)aplic->sourcecfg[n];
+}
+
+static bool is_level(enum vdf_source_mode mode)
+{
+    return mode == VDF_SM_LEVEL_HIGH || mode == VDF_SM_LEVEL_LOW;
+}
+
+bool vdf_aplic_rectified(const struct vdf_aplic *aplic, uint32_t n)
+{
+    enum vdf_source_mode mode = mode_of(aplic, n);
+    bool input = vdf_aplic_bit(aplic->input, n);
+
+    if (mode == VDF_SM_INACTIVE)
+        return false;
+    /* KVM shows the wire of a detached source too; by AIA 4.5.2 it has no rectified input. */
+    if (vdf_aplic_direct(aplic) && mode < VDF_SM_EDGE_RISE)
+        return false;
+    return input ^ (mode == VDF_SM_EDGE_FALL || mode == VDF_SM_LEVEL_LOW);
+}
+
+void vdf_aplic_write_pending(struct vdf_aplic *aplic, uint32_t n, bool pending)
+{
+    if (!vdf_aplic_is_source(aplic, n))
+        return;
+
+    enum vdf_source_mode mode = mode_of(aplic, n);
+    if (mode == VDF_SM_INACTIVE)
+        return;
+    /* AIA 4.7: without MSIs only the wire of a level decides; with them a write can pend again
+     * what is still asserted. */
+    if (is_level(mode) && (vdf_aplic_direct(aplic) || (pending && !vdf_aplic_rectified(aplic, n))))
+        return;
+    vdf_aplic_put_bit(aplic->pending, n, pending);
+}
+
+void vdf_aplic_write_enabled(struct vdf_aplic *aplic, uint32_t n, bool enabled)
+{
+    if (!vdf_aplic_is_source(aplic, n))
+        return;
+    if (vdf_aplic_direct(aplic) && mode_of(aplic, n) == VDF_SM_INACTIVE)
+        return;
+    vdf_aplic_put_bit(aplic->enabled, n, enabled);
+}
+
+void vdf_aplic_write_sourcecfg(struct vdf_aplic *aplic, uint32_t n, uint32_t value)
+{
+    /* There is no child domain to delegate to: bit D makes the whole register zero (AIA 4.5.2). */
+    aplic->sourcecfg[n] = value & VDF_SOURCECFG_D ? 0 : (uint8_t)(value & VDF_SOURCECFG_SM);
+
+    if (!vdf_aplic_direct(aplic))
+        return;
+    if (aplic->sourcecfg[n] == VDF_SM_INACTIVE) {
+        vdf_aplic_put_bit(aplic->pending, n, false);
+        vdf_aplic_put_bit(aplic->enabled, n, false);
+    } else if (vdf_aplic_rectified(aplic, n)) {
+        vdf_aplic_put_bit(aplic->pending, n, true);
+    }
+}
+
+void vdf_aplic_write_target(struct vdf_aplic *aplic, uint32_t n, uint32_t value)
+{
+    if (!vdf_aplic_direct(aplic)) {
+        aplic->target[n] = value & VDF_TARGET_MSI_BITS;
+        return;
+    }
+    /* Priority 0 does not exist (AIA 4.5.16.1). */
+    value &= VDF_TARGET_DIRECT_BITS;
+    aplic->target[n] = value & VDF_TARGET_IPRIO ? value : value | 1;
+}
+
+/* Forward a source that is enabled and pending. The pending bit is used up even by an MSI that
+ * nobody takes. */
+static void forward(struct vdf_aplic *aplic, uint32_t n)
+{
+    uint32_t target = aplic->target[n];
+
+    vdf_aplic_put_bit(aplic->pending, n, false);
+    vdf_aplic_send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
+                       target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK,
+                       target & VDF_TARGET_EIID);
+}
+
+void vdf_aplic_update(struct vdf_aplic *aplic)
+{
+    if (vdf_aplic_direct(aplic)) {
+        vdf_aplic_update_line(aplic);
+        return;
+    }
+    if (!aplic->interrupt_enable)
+        return;
+    for (uint32_t w = 0; w < vdf_aplic_words(aplic); w++) {
+        uint32_t due = aplic->pending[w] & aplic->enabled[w];
+
+        for (; due != 0; due &= due - 1)
+            forward(aplic, 32 * w + (uint32_t)__builtin_ctz(due));
+    }
+}
+
+int vdf_aplic_wire(struct vdf_aplic *aplic, uint32_t n, bool level, struct vdf_err *err)
+{
+    if (!aplic->initialised)
+        return vdf_fail(err, EBUSY, "the device is not initialised; write `init` first");
+    if (!vdf_aplic_is_source(aplic, n))
+        return vdf_fail(err, ENODEV, "%" PRIu32 " is no source; there are %" PRIu32, n,
+                        aplic->n_sources);
+
+    bool before = vdf_aplic_bit(aplic->input, n);
+    bool pend = false;
+    switch (mode_of(aplic, n)) {
+    case VDF_SM_EDGE_RISE:
+        pend = level && !before;
+        break;
+    case VDF_SM_EDGE_FALL:
+        pend = !level && before;
+        break;
+    case VDF_SM_LEVEL_HIGH:
+        pend = level;
+        break;
+    case VDF_SM_LEVEL_LOW:
+        pend = !level;
+        break;
+    case VDF_SM_INACTIVE:
+    case VDF_SM_DETACHED:
+        break;
+    }
+    vdf_aplic_put_bit(aplic->input, n, level);
+    if (pend)
+        vdf_aplic_put_bit(aplic->pending, n, true);
+
+    if (vdf_aplic_direct(aplic))
+        vdf_aplic_update_line(aplic);
+    else if (aplic->interrupt_enable && vdf_aplic_bit(aplic->pending, n) &&
+             vdf_aplic_bit(aplic->enabled, n))
+        forward(aplic, n);
+    return 0;
+}
