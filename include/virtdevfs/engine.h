@@ -6,7 +6,8 @@
  * something that the engine watches and whose function it calls, always in the engine's thread:
  *
  *   eventfd   called with the counter's value after it was read (a doorbell)
- *   fd        called with the poll(2) events that are ready; armed again after each call
+ *   fd        called with the poll(2) events that are ready; armed again after each call, so a
+ *             function that leaves them ready (POLLHUP and POLLERR too) is called again at once
  *   timer     called once when the time set by vdf_engine_set_timer() has passed
  *   poller    called over and over, without sleeping between the rounds, while it is added
  *   post      called once for each vdf_engine_post() (several posts before the call may be one call)
@@ -14,7 +15,8 @@
  * Sources belong to the caller and are embedded in its structures. Adding, setting, posting and
  * removing may be done from any thread, also from within a source's function, and never block on a
  * running function: vdf_engine_remove() returns at once, and release() is called in the engine's
- * thread when the engine will not touch the source again (only then may its memory be freed).
+ * thread when the engine will not touch the source again. Only then may its memory be freed, its
+ * descriptor be closed (by whoever owns it: the engine closes none), or the source be added again.
  * Components do not use this header but the vdf_async of component.h, which adds the device's lock.
  */
 #ifndef VIRTDEVFS_ENGINE_H
@@ -44,7 +46,7 @@ struct vdf_source {
     struct vdf_source *queue_next;           /* in the list of work for the engine's thread */
     struct vdf_engine *engine;
     uint64_t deadline_ns;                    /* timers: CLOCK_MONOTONIC */
-    void *op;                                /* the engine's request in flight */
+    void *op;                                /* what the kind of engine keeps for its request */
     int fd;
     uint32_t events;                         /* fd sources: poll(2) events asked for */
     uint8_t kind;
@@ -74,11 +76,13 @@ int vdf_engine_create(enum vdf_engine_kind kind, struct vdf_engine **engine, str
 
 /**
  * vdf_engine_start() - start the thread. Call it after daemonising: threads do not survive fork(2).
- * Return: 0 or -errno of pthread_create(3).
+ * Sources may have been added before, in the process that forked, too.
+ * Return: 0, or -errno of pthread_create(3), io_uring_setup(2) or io_setup(2).
  */
 int vdf_engine_start(struct vdf_engine *engine);
 
-/** vdf_engine_stop() - end and join the thread; remaining sources are removed and released. */
+/** vdf_engine_stop() - end and join the thread; remaining sources are removed and released, in the
+ *  caller's thread if the engine's was never started. From then on nothing can be added (ESHUTDOWN). */
 void vdf_engine_stop(struct vdf_engine *engine);
 
 /** vdf_engine_destroy() - stop if needed, then give everything back. NULL is allowed. */
@@ -90,30 +94,39 @@ const char *vdf_engine_name(const struct vdf_engine *engine);
 /** vdf_engine_stats() - copy the counters. */
 void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *stats);
 
-/** vdf_engine_add_eventfd() - watch an eventfd(2), which should be O_NONBLOCK. 0 or -errno. */
+/*
+ * Adding. Return: 0, or -errno: EALREADY (the source is added), ESHUTDOWN (the engine was stopped),
+ * ENOMEM; for descriptors also EBADF, EPERM (it cannot be waited for: a regular file), EINVAL (@events
+ * are none, or not those of poll(2)), EAGAIN (fs.aio-max-nr is used up).
+ */
+
+/** vdf_engine_add_eventfd() - watch an eventfd(2), which should be O_NONBLOCK. */
 int vdf_engine_add_eventfd(struct vdf_engine *engine, struct vdf_source *source, int fd);
 
-/** vdf_engine_add_fd() - watch a descriptor for poll(2) @events. 0 or -errno. */
+/** vdf_engine_add_fd() - watch a descriptor for poll(2) @events. POLLERR is the last call when the
+ *  kernel refuses to go on watching it. */
 int vdf_engine_add_fd(struct vdf_engine *engine, struct vdf_source *source, int fd,
                       uint32_t events);
 
-/** vdf_engine_add_timer() - add a timer that is not running. 0 or -errno. */
+/** vdf_engine_add_timer() - add a timer that is not running. */
 int vdf_engine_add_timer(struct vdf_engine *engine, struct vdf_source *source);
 
-/** vdf_engine_set_timer() - run @source in @delay_ns nanoseconds, instead of any earlier setting. */
+/** vdf_engine_set_timer() - run @source in @delay_ns nanoseconds, instead of any earlier setting;
+ *  UINT64_MAX: do not run it. */
 void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns);
 
 /** vdf_engine_add_poller() - call @source in every round; the engine does not sleep meanwhile. */
 int vdf_engine_add_poller(struct vdf_engine *engine, struct vdf_source *source);
 
-/** vdf_engine_add_post() - add a source that runs when it is posted. 0 or -errno. */
+/** vdf_engine_add_post() - add a source that runs when it is posted. */
 int vdf_engine_add_post(struct vdf_engine *engine, struct vdf_source *source);
 
 /** vdf_engine_post() - run @source soon in the engine's thread. Any thread; takes no memory. */
 void vdf_engine_post(struct vdf_source *source);
 
-/** vdf_engine_remove() - no new call of @source's function begins in other threads' eyes after
- *  release(); any thread, at once. A source that was never added is left alone. */
+/** vdf_engine_remove() - end the watch and have release() called. Any thread, at once: a call of the
+ *  function that has begun in the engine's thread goes on, and none begins after release(). A source
+ *  that is not added, or already removed, is left alone. */
 void vdf_engine_remove(struct vdf_source *source);
 
 #endif

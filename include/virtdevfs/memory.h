@@ -48,6 +48,16 @@ int vdf_memory_touch(struct vdf_memory *mem);
  */
 void *vdf_memory_at(struct vdf_memory *mem, uint64_t offset, uint64_t len);
 
+/**
+ * vdf_memory_data() - find the next part that has been written to, without touching any; what lies
+ * outside of such parts is zero and has no pages.
+ * @offset: bytes; where to begin
+ * @end:    result: offset of the part's end
+ *
+ * Return: offset of its start; the memory's size when there is none.
+ */
+uint64_t vdf_memory_data(const struct vdf_memory *mem, uint64_t offset, uint64_t *end);
+
 /** vdf_memory_swap_in() - give @mem the content of @other, keeping @mem's descriptor if the sizes
  *  agree, so that whoever has it mapped sees the new content. @other is left to be freed. */
 int vdf_memory_swap_in(struct vdf_memory *mem, struct vdf_memory *other);

@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine, the part that both kinds have in common: the life of sources, timers, pollers, posts,
+ * and the thread's loop.
+ *
+ * A source that is to be touched by the engine's thread is put into a list of work and taken from
+ * it in turn. Removal is such work too: the source is marked at once, so that no new call of its
+ * function begins; when its turn comes, a request in flight is asked back, and when that has
+ * arrived, the source is unlinked and released. Memory of a source is therefore never freed while
+ * the thread or the kernel still has a pointer to it, and the thread may look at any source of its
+ * lists without holding the lock across calls.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+/* Kernels add the timeout to the present time, and some do not look for an overflow. */
+#define LONGEST_WAIT_NS UINT64_C(3600000000000)
+
+static void count(uint64_t *counter)
+{
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static bool is_watched(const struct vdf_source *source)
+{
+    return source->kind <= VDF_SOURCE_FD;
+}
+
+/* --- lists; the lock is held --------------------------------------------------------------------
+ */
+
+static void link_source(struct vdf_source **head, struct vdf_source *source)
+{
+    source->next = *head;
+    source->prev = head;
+    if (source->next)
+        source->next->prev = &source->next;
+    *head = source;
+}
+
+static void unlink_source(struct vdf_engine *engine, struct vdf_source *source)
+{
+    *source->prev = source->next;
+    if (source->next)
+        source->next->prev = source->prev;
+    else if (engine->timers_end == &source->next)
+        engine->timers_end = source->prev;
+}
+
+static struct vdf_source *source_of_next(struct vdf_source **next)
+{
+    return (struct vdf_source *)((char *)next - offsetof(struct vdf_source, next));
+}
+
+/* Timers mostly have equal delays and thus come in order: look for the place from the end. */
+static void link_timer(struct vdf_engine *engine, struct vdf_source *source)
+{
+    struct vdf_source **place = engine->timers_end;
+    while (place != &engine->timers && source_of_next(place)->deadline_ns > source->deadline_ns)
+        place = source_of_next(place)->prev;
+    link_source(place, source);
+    if (!source->next)
+        engine->timers_end = &source->next;
+}
+
+static void stop_timer(struct vdf_engine *engine, struct vdf_source *source)
+{
+    if (!(source->flags & VDF_SOURCE_RUNNING))
+        return;
+    unlink_source(engine, source);
+    source->flags &= ~VDF_SOURCE_RUNNING;
+    link_source(&engine->lists[VDF_SOURCE_TIMER], source);
+}
+
+static void enqueue(struct vdf_engine *engine, struct vdf_source *source, unsigned why)
+{
+    source->flags |= why;
+    if (source->flags & VDF_SOURCE_QUEUED)
+        return;
+    source->flags |= VDF_SOURCE_QUEUED;
+    source->queue_next = NULL;
+    *engine->queue_end = source;
+    engine->queue_end = &source->queue_next;
+}
+
+/* Give the lock back, and end the thread's sleep: there is something for it to do. */
+static void unlock_and_wake(struct vdf_engine *engine)
+{
+    bool wake = engine->sleeping && !engine->woken;
+    if (wake)
+        engine->woken = true;
+    pthread_mutex_unlock(&engine->lock);
+    if (wake) {
+        /* Fails only if the counter is full, and then the thread is awake. */
+        uint64_t one = 1;
+        ssize_t written = write(engine->wake.fd, &one, sizeof(one));
+        (void)written;
+    }
+}
+
+/* What the kind keeps of a watched source. Any thread. */
+static int make_request(const struct vdf_engine *engine, void **op)
+{
+    if (!engine->ops->request_size)
+        return 0;
+    *op = calloc(1, engine->ops->request_size);
+    return *op ? 0 : -ENOMEM;
+}
+
+/* --- requests; the engine's thread --------------------------------------------------------------
+ */
+
+static void arm(struct vdf_engine *engine, struct vdf_source *source)
+{
+    pthread_mutex_lock(&engine->lock);
+    source->flags &= ~VDF_SOURCE_ARM;
+    if (source->flags & VDF_SOURCE_REMOVED) {
+        pthread_mutex_unlock(&engine->lock);
+        return;
+    }
+    source->flags |= VDF_SOURCE_FLYING;
+    pthread_mutex_unlock(&engine->lock);
+
+    count(&engine->stats.submissions);
+    int rc = engine->ops->arm(engine, source);
+    if (rc)
+        vdf_engine_refused(engine, source, rc);
+}
+
+void vdf_engine_refused(struct vdf_engine *engine, struct vdf_source *source, int result)
+{
+    pthread_mutex_lock(&engine->lock);
+    if (result != -EAGAIN)
+        engine->refusal = result;
+    source->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
+    enqueue(engine, source, result == -EAGAIN ? VDF_SOURCE_ARM : VDF_SOURCE_FAILED);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void vdf_engine_rearm_all(struct vdf_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    for (unsigned kind = VDF_SOURCE_WAKE; kind <= VDF_SOURCE_FD; kind++)
+        for (struct vdf_source *s = engine->lists[kind]; s; s = s->next)
+            if (s->flags & VDF_SOURCE_FLYING) {
+                s->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
+                enqueue(engine, s, VDF_SOURCE_ARM);
+            }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* Read an eventfd and pass on what it held. Return: whether to watch it further. */
+static bool ring_doorbell(struct vdf_engine *engine, struct vdf_source *source)
+{
+    uint64_t value;
+    ssize_t n = read(source->fd, &value, sizeof(value));
+    if (n != (ssize_t)sizeof(value))
+        return n < 0 && (errno == EAGAIN || errno == EINTR);
+    if (source->kind == VDF_SOURCE_EVENTFD)
+        count(&engine->stats.doorbells);
+    source->fn(source, value);
+    return true;
+}
+
+void vdf_engine_completed(struct vdf_engine *engine, struct vdf_source *source, int result)
+{
+    count(&engine->stats.completions);
+    pthread_mutex_lock(&engine->lock);
+    source->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
+    bool removed = source->flags & VDF_SOURCE_REMOVED;
+    if (removed)
+        enqueue(engine, source, 0);
+    pthread_mutex_unlock(&engine->lock);
+    if (removed)
+        return;
+
+    if (result < 0) {
+        vdf_engine_refused(engine, source, result);
+        return;
+    }
+    bool again = true;
+    if (source->kind != VDF_SOURCE_FD) {
+        again = ring_doorbell(engine, source);
+    } else {
+        /* libaio's answer has more bits than were asked for. */
+        uint32_t events = (uint32_t)result & (source->events | POLLERR | POLLHUP | POLLNVAL);
+        if (events)
+            source->fn(source, events);
+    }
+    if (again)
+        arm(engine, source);
+}
+
+static void wake_up(struct vdf_source *source, uint64_t value)
+{
+    (void)value;
+    struct vdf_engine *engine = source->engine;
+    pthread_mutex_lock(&engine->lock);
+    engine->woken = false;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* --- work; the engine's thread ------------------------------------------------------------------
+ */
+
+/* Take a source out of the engine for good. The lock is held, and is given back. */
+static void release(struct vdf_engine *engine, struct vdf_source *source)
+{
+    stop_timer(engine, source);
+    unlink_source(engine, source);
+    engine->n_sources--;
+    if (is_watched(source))
+        engine->n_watched--;
+    void *op = source->op;
+    source->next = NULL;
+    source->prev = NULL;
+    source->queue_next = NULL;
+    source->deadline_ns = 0;
+    source->op = NULL;
+    source->fd = 0;
+    source->events = 0;
+    source->kind = 0;
+    source->flags = 0;
+    __atomic_store_n(&source->engine, NULL, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&engine->lock);
+
+    free(op);
+    if (source->release)
+        source->release(source);
+}
+
+/* What a source in the list of work is there for. The lock is held, and is given back. */
+static void run_work(struct vdf_engine *engine, struct vdf_source *source)
+{
+    unsigned flags = source->flags;
+    source->flags &= ~(VDF_SOURCE_QUEUED | VDF_SOURCE_POSTED | VDF_SOURCE_FAILED);
+
+    if (flags & VDF_SOURCE_REMOVED) {
+        if (!(flags & VDF_SOURCE_FLYING)) {
+            release(engine, source);
+            return;
+        }
+        source->flags |= VDF_SOURCE_CANCELED;
+        pthread_mutex_unlock(&engine->lock);
+        if (!(flags & VDF_SOURCE_CANCELED) && engine->ops->cancel(engine, source)) {
+            pthread_mutex_lock(&engine->lock);
+            source->flags &= ~VDF_SOURCE_CANCELED;
+            enqueue(engine, source, 0);
+            pthread_mutex_unlock(&engine->lock);
+        }
+        return;
+    }
+    pthread_mutex_unlock(&engine->lock);
+
+    if (flags & VDF_SOURCE_ARM)
+        arm(engine, source);
+    if (flags & VDF_SOURCE_POSTED) {
+        count(&engine->stats.posts);
+        source->fn(source, 0);
+    }
+    if (flags & VDF_SOURCE_FAILED && source->kind == VDF_SOURCE_FD)
+        source->fn(source, POLLERR);
+}
+
+/* Only what is there now: a source that posts itself must not keep the others from their turn. */
+static void run_queue(struct vdf_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct vdf_source *source = engine->queue;
+    engine->queue = NULL;
+    engine->queue_end = &engine->queue;
+    while (source) {
+        struct vdf_source *next = source->queue_next;
+        run_work(engine, source);
+        source = next;
+        pthread_mutex_lock(&engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void run_timers(struct vdf_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    uint64_t now = engine->timers ? now_ns() : 0;
+    while (engine->timers && engine->timers->deadline_ns <= now) {
+        struct vdf_source *source = engine->timers;
+        stop_timer(engine, source);
+        pthread_mutex_unlock(&engine->lock);
+        count(&engine->stats.timers);
+        source->fn(source, 0);
+        pthread_mutex_lock(&engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* Nothing leaves the list meanwhile, as only run_queue() unlinks. */
+static void run_pollers(struct vdf_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    if (engine->n_polling)
+        count(&engine->stats.polls);
+    for (struct vdf_source *s = engine->lists[VDF_SOURCE_POLLER]; s; s = s->next) {
+        if (s->flags & VDF_SOURCE_REMOVED)
+            continue;
+        pthread_mutex_unlock(&engine->lock);
+        s->fn(s, 0);
+        pthread_mutex_lock(&engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* Sleep if there is nothing to do, and take in what has come back. */
+static void wait_and_reap(struct vdf_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    uint64_t timeout_ns = 0;
+    if (!engine->queue && !engine->n_polling && !(engine->stopping && !engine->draining)) {
+        timeout_ns = VDF_ENGINE_FOREVER;
+        if (engine->timers) {
+            uint64_t now = now_ns();
+            uint64_t deadline = engine->timers->deadline_ns;
+            timeout_ns = deadline > now ? deadline - now : 0;
+            if (timeout_ns > LONGEST_WAIT_NS)
+                timeout_ns = LONGEST_WAIT_NS;
+        }
+    }
+    engine->sleeping = timeout_ns > 0;
+    pthread_mutex_unlock(&engine->lock);
+
+    engine->ops->wait(engine, timeout_ns);
+    if (timeout_ns) {
+        count(&engine->stats.wakeups);
+        pthread_mutex_lock(&engine->lock);
+        engine->sleeping = false;
+        pthread_mutex_unlock(&engine->lock);
+    }
+    engine->ops->reap(engine);
+}
+
+/* --- the thread ---------------------------------------------------------------------------------
+ */
+
+static void mark_removed(struct vdf_engine *engine, struct vdf_source *source)
+{
+    if (source->flags & VDF_SOURCE_REMOVED)
+        return;
+    stop_timer(engine, source);
+    if (source->kind == VDF_SOURCE_POLLER)
+        engine->n_polling--;
+    enqueue(engine, source, VDF_SOURCE_REMOVED);
+}
+
+/* Remove what is left and wait until all has been released. */
+static void drain(struct vdf_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->draining = true;
+    for (struct vdf_source *s = engine->timers, *next; s; s = next) {
+        next = s->next;
+        mark_removed(engine, s);
+    }
+    for (unsigned kind = VDF_SOURCE_EVENTFD; kind < VDF_SOURCE_KINDS; kind++)
+        for (struct vdf_source *s = engine->lists[kind]; s; s = s->next)
+            mark_removed(engine, s);
+    while (engine->n_sources) {
+        pthread_mutex_unlock(&engine->lock);
+        run_queue(engine);
+        pthread_mutex_lock(&engine->lock);
+        if (!engine->n_sources)
+            break;
+        pthread_mutex_unlock(&engine->lock);
+        wait_and_reap(engine);
+        pthread_mutex_lock(&engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void *run(void *arg)
+{
+    struct vdf_engine *engine = arg;
+    engine->open_status = engine->ops->open(engine, NULL);
+    int status = engine->open_status;
+    sem_post(&engine->opened);
+    if (status)
+        return NULL;
+
+    arm(engine, &engine->wake);
+    pthread_mutex_lock(&engine->lock);
+    while (!engine->stopping) {
+        pthread_mutex_unlock(&engine->lock);
+        run_queue(engine);
+        run_timers(engine);
+        run_pollers(engine);
+        wait_and_reap(engine);
+        pthread_mutex_lock(&engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    drain(engine);
+    engine->ops->close(engine);
+    return NULL;
+}
+
+int vdf_engine_start(struct vdf_engine *engine)
+{
+    assert(!engine->started);
+
+    /* Signals are for the threads that have asked for them. */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = -pthread_create(&engine->thread, NULL, run, engine);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc)
+        return rc;
+    pthread_setname_np(engine->thread, "vdf-engine");
+
+    while (sem_wait(&engine->opened) && errno == EINTR)
+        ;
+    if (engine->open_status) {
+        pthread_join(engine->thread, NULL);
+        return engine->open_status;
+    }
+    engine->started = true;
+    return 0;
+}
+
+void vdf_engine_stop(struct vdf_engine *engine)
+{
+    if (!engine->started) {
+        drain(engine);
+        return;
+    }
+    assert(!pthread_equal(pthread_self(), engine->thread));
+    pthread_mutex_lock(&engine->lock);
+    engine->stopping = true;
+    unlock_and_wake(engine);
+    pthread_join(engine->thread, NULL);
+    engine->started = false;
+}
+
+/* --- making and ending --------------------------------------------------------------------------
+ */
+
+/* Have one poll request come back from the kernel. */
+static int try_request(struct vdf_engine *engine, struct vdf_err *err)
+{
+    uint64_t one = 1;
+    if (write(engine->wake.fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+        return vdf_fail(err, errno, "write(2) to an eventfd answers %s", vdf_errno_name(errno));
+
+    engine->woken = true;
+    engine->refusal = 0;
+    arm(engine, &engine->wake);
+    for (unsigned tries = 0; tries < 10 && engine->woken && !engine->refusal; tries++) {
+        int rc = engine->ops->wait(engine, 100000000);
+        if (rc)
+            return vdf_fail(err, -rc, "%s: waiting for a request answers %s", engine->ops->name,
+                            vdf_errno_name(-rc));
+        engine->ops->reap(engine);
+        run_queue(engine);
+    }
+    if (engine->refusal)
+        return vdf_fail(err, -engine->refusal,
+                        "%s: a poll request answers %s; Linux has them from "
+                        "5.11 with io_uring and 4.18 with libaio",
+                        engine->ops->name, vdf_errno_name(-engine->refusal));
+    if (engine->woken)
+        return vdf_fail(err, ETIME, "%s: a poll request does not come back", engine->ops->name);
+    return 0;
+}
+
+/*
+ * Seccomp filters refuse set-up, submission or waiting, each with an errno of their own, and old
+ * kernels lack one or the other request: only doing it tells.
+ */
+static int probe(struct vdf_engine *engine, const struct vdf_engine_ops *ops, struct vdf_err *err)
+{
+    engine->ops = ops;
+    free(engine->wake.op);
+    engine->wake.op = NULL;
+    int rc = make_request(engine, &engine->wake.op);
+    if (rc)
+        return vdf_fail(err, -rc, "no memory for the engine");
+    rc = ops->open(engine, err);
+    if (rc)
+        return rc;
+    rc = try_request(engine, err);
+    if (rc)
+        ops->close(engine);
+    else
+        ops->park(engine);
+
+    /* As if it had not been. */
+    uint64_t value;
+    ssize_t n = read(engine->wake.fd, &value, sizeof(value));
+    (void)n;
+    engine->wake.flags = 0;
+    engine->woken = false;
+    engine->queue = NULL;
+    engine->queue_end = &engine->queue;
+    memset(&engine->stats, 0, sizeof(engine->stats));
+    return rc;
+}
+
+int vdf_engine_create(enum vdf_engine_kind kind, struct vdf_engine **result, struct vdf_err *err)
+{
+    *result = NULL;
+    struct vdf_engine *engine = calloc(1, sizeof(*engine));
+    if (!engine)
+        return vdf_fail(err, ENOMEM, "no memory for the engine");
+    engine->timers_end = &engine->timers;
+    engine->queue_end = &engine->queue;
+    pthread_mutex_init(&engine->lock, NULL);
+    sem_init(&engine->opened, 0, 0);
+    engine->wake.fn = wake_up;
+    engine->wake.engine = engine;
+    engine->wake.kind = VDF_SOURCE_WAKE;
+    engine->wake.events = POLLIN;
+    link_source(&engine->lists[VDF_SOURCE_WAKE], &engine->wake);
+    engine->n_watched = 1;
+
+    int rc;
+    engine->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (engine->wake.fd < 0) {
+        rc = vdf_fail(err, errno, "eventfd(2) answers %s", vdf_errno_name(errno));
+    } else if (kind == VDF_ENGINE_AUTO) {
+        struct vdf_err first = { 0 };
+        rc = probe(engine, &vdf_uring_ops, &first);
+        if (rc) {
+            struct vdf_err second = { 0 };
+            rc = probe(engine, &vdf_aio_ops, &second);
+            if (rc)
+                vdf_fail(err, -rc, "%.120s; %.120s", first.text, second.text);
+        }
+    } else {
+        rc = probe(engine, kind == VDF_ENGINE_IO_URING ? &vdf_uring_ops : &vdf_aio_ops, err);
+    }
+    if (rc) {
+        vdf_engine_destroy(engine);
+        return rc;
+    }
+    *result = engine;
+    return 0;
+}
+
+void vdf_engine_destroy(struct vdf_engine *engine)
+{
+    if (!engine)
+        return;
+    vdf_engine_stop(engine);
+    if (engine->kind)
+        engine->ops->close(engine);
+    if (engine->wake.fd >= 0)
+        close(engine->wake.fd);
+    free(engine->wake.op);
+    sem_destroy(&engine->opened);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+const char *vdf_engine_name(const struct vdf_engine *engine)
+{
+    return engine->ops->name;
+}
+
+void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *stats)
+{
+    const struct vdf_engine_stats *from = &engine->stats;
+    stats->wakeups = __atomic_load_n(&from->wakeups, __ATOMIC_RELAXED);
+    stats->submissions = __atomic_load_n(&from->submissions, __ATOMIC_RELAXED);
+    stats->completions = __atomic_load_n(&from->completions, __ATOMIC_RELAXED);
+    stats->doorbells = __atomic_load_n(&from->doorbells, __ATOMIC_RELAXED);
+    stats->timers = __atomic_load_n(&from->timers, __ATOMIC_RELAXED);
+    stats->polls = __atomic_load_n(&from->polls, __ATOMIC_RELAXED);
+    stats->posts = __atomic_load_n(&from->posts, __ATOMIC_RELAXED);
+}
+
+/* --- sources; any thread ------------------------------------------------------------------------
+ */
+
+static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_source_kind kind,
+               int fd, uint32_t events)
+{
+    if (__atomic_load_n(&source->engine, __ATOMIC_ACQUIRE))
+        return -EALREADY;
+
+    /* Made here, so that asking again for the next event never lacks memory. */
+    bool watched = kind <= VDF_SOURCE_FD;
+    void *op = NULL;
+    if (watched) {
+        int rc = make_request(engine, &op);
+        if (rc)
+            return rc;
+    }
+
+    pthread_mutex_lock(&engine->lock);
+    int rc = engine->draining ? -ESHUTDOWN : 0;
+    if (!rc && watched && engine->ops->reserve)
+        rc = engine->ops->reserve(engine, engine->n_watched + 1);
+    if (rc) {
+        pthread_mutex_unlock(&engine->lock);
+        free(op);
+        return rc;
+    }
+    source->kind = kind;
+    source->fd = fd;
+    source->events = events;
+    source->op = op;
+    source->flags = 0;
+    link_source(&engine->lists[kind], source);
+    engine->n_sources++;
+    __atomic_store_n(&source->engine, engine, __ATOMIC_RELEASE);
+    if (watched) {
+        engine->n_watched++;
+        enqueue(engine, source, VDF_SOURCE_ARM);
+        unlock_and_wake(engine);
+    } else if (kind == VDF_SOURCE_POLLER) {
+        engine->n_polling++;
+        unlock_and_wake(engine);
+    } else {
+        pthread_mutex_unlock(&engine->lock);
+    }
+    return 0;
+}
+
+/* Descriptors that the kernel would refuse in the engine's thread, where nobody could be told. */
+static int check_fd(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode) ? -EPERM : 0;
+}
+
+int vdf_engine_add_eventfd(struct vdf_engine *engine, struct vdf_source *source, int fd)
+{
+    int rc = check_fd(fd);
+    return rc ? rc : add(engine, source, VDF_SOURCE_EVENTFD, fd, POLLIN);
+}
+
+int vdf_engine_add_fd(struct vdf_engine *engine, struct vdf_source *source, int fd, uint32_t events)
+{
+    /* The flags of epoll_ctl(2) above these bits mean nothing to a single poll. */
+    if (!events || events > UINT16_MAX)
+        return -EINVAL;
+    int rc = check_fd(fd);
+    return rc ? rc : add(engine, source, VDF_SOURCE_FD, fd, events);
+}
+
+int vdf_engine_add_timer(struct vdf_engine *engine, struct vdf_source *source)
+{
+    return add(engine, source, VDF_SOURCE_TIMER, -1, 0);
+}
+
+int vdf_engine_add_poller(struct vdf_engine *engine, struct vdf_source *source)
+{
+    return add(engine, source, VDF_SOURCE_POLLER, -1, 0);
+}
+
+int vdf_engine_add_post(struct vdf_engine *engine, struct vdf_source *source)
+{
+    return add(engine, source, VDF_SOURCE_POST, -1, 0);
+}
+
+/* The source's engine with its lock held; NULL if the source is not or no longer to be used. */
+static struct vdf_engine *lock_source(struct vdf_source *source)
+{
+    struct vdf_engine *engine = __atomic_load_n(&source->engine, __ATOMIC_ACQUIRE);
+    if (!engine)
+        return NULL;
+    pthread_mutex_lock(&engine->lock);
+    if (source->engine == engine && !(source->flags & VDF_SOURCE_REMOVED))
+        return engine;
+    pthread_mutex_unlock(&engine->lock);
+    return NULL;
+}
+
+void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns)
+{
+    struct vdf_engine *engine = lock_source(source);
+    if (!engine)
+        return;
+    assert(source->kind == VDF_SOURCE_TIMER);
+    stop_timer(engine, source);
+    if (__builtin_add_overflow(now_ns(), delay_ns, &source->deadline_ns)) {
+        pthread_mutex_unlock(&engine->lock);
+        return;
+    }
+    unlink_source(engine, source);
+    source->flags |= VDF_SOURCE_RUNNING;
+    link_timer(engine, source);
+    if (engine->timers == source)
+        unlock_and_wake(engine);
+    else
+        pthread_mutex_unlock(&engine->lock);
+}
+
+void vdf_engine_post(struct vdf_source *source)
+{
+    struct vdf_engine *engine = lock_source(source);
+    if (!engine)
+        return;
+    assert(source->kind == VDF_SOURCE_POST);
+    enqueue(engine, source, VDF_SOURCE_POSTED);
+    unlock_and_wake(engine);
+}
+
+void vdf_engine_remove(struct vdf_source *source)
+{
+    struct vdf_engine *engine = lock_source(source);
+    if (!engine)
+        return;
+    mark_removed(engine, source);
+    unlock_and_wake(engine);
+}
