@@ -16,7 +16,10 @@ struct vdf_buf {
     char small[VDF_BUF_INLINE];
 };
 
-#define VDF_BUF_INIT { 0 }
+#define VDF_BUF_INIT \
+    {                \
+        0            \
+    }
 
 /** vdf_buf_add() - append @n bytes. Sets `oom` when there is no memory. */
 void vdf_buf_add(struct vdf_buf *b, const void *bytes, size_t n);

@@ -16,13 +16,13 @@
  * itself and all below it. Every hook of a class, a row, a stream, a raw file and every vdf_async
  * function is called with that lock held, and may not block, may not wait, and may touch no other
  * device. Components take no locks. After a hook that may have changed something the tree looks
- * again at all that watches the device (blocked readers and writers, poll(2), POLLPRI, mtimes), so a
- * component never wakes anybody itself.
+ * again at all that watches the device (blocked readers and writers, poll(2), POLLPRI, mtimes), so
+ * a component never wakes anybody itself.
  *
  * Restoring. A state is first built into a new, unlinked device (create, the rows, restored). Only
  * when all of that has succeeded the private structures of the objects change places with those of
- * the device in the tree, so `priv->obj` always leads to the object that the structure belongs to now.
- * Between create and start, and after stop, an object is unlinked: it has no vdf_async.
+ * the device in the tree, so `priv->obj` always leads to the object that the structure belongs to
+ * now. Between create and start, and after stop, an object is unlinked: it has no vdf_async.
  */
 #ifndef VIRTDEVFS_COMPONENT_H
 #define VIRTDEVFS_COMPONENT_H
@@ -66,8 +66,8 @@ enum vdf_type {
 };
 
 /* struct vdf_attr.flags */
-#define VDF_R 0x01u       /* readable */
-#define VDF_W 0x02u       /* writable */
+#define VDF_R 0x01u /* readable */
+#define VDF_W 0x02u /* writable */
 #define VDF_RW 0x03u
 #define VDF_SAVE 0x04u    /* in `state` */
 #define VDF_NO_FILE 0x08u /* not in the tree: a register of a window, or hidden state */
@@ -90,10 +90,10 @@ struct vdf_range {
 
 /* A log. Zero it to begin; the row's `field` names it. */
 struct vdf_log {
-    uint8_t *ring;   /* VDF_LOG_KEEP bytes, made with the first line */
-    uint64_t start;  /* stream position of the oldest kept byte */
-    uint64_t end;    /* stream position after the newest */
-    uint64_t lost;   /* lines that were dropped: `NAME_lost` */
+    uint8_t *ring;  /* VDF_LOG_KEEP bytes, made with the first line */
+    uint64_t start; /* stream position of the oldest kept byte */
+    uint64_t end;   /* stream position after the newest */
+    uint64_t lost;  /* lines that were dropped: `NAME_lost` */
 };
 
 /**
@@ -136,8 +136,8 @@ struct vdf_raw_ops {
  */
 struct vdf_window_ops {
     uint64_t (*size)(const struct vdf_at *at); /* bytes: st_size of the file */
-    unsigned align;                            /* accesses of this many bytes; wider rows: their width */
-    int miss;                                  /* positive errno where no row is; 0: reads 0, drops writes */
+    unsigned align; /* accesses of this many bytes; wider rows: their width */
+    int miss;       /* positive errno where no row is; 0: reads 0, drops writes */
     /* Refuses every access while it returns -errno (ENODEV before `init`); NULL: never. */
     int (*ready)(const struct vdf_at *at, struct vdf_err *err);
 };
@@ -150,17 +150,18 @@ struct vdf_objects {
 };
 
 struct vdf_attr {
-    const char *path;   /* "aia/mode", "imsic/#/eip/#" */
+    const char *path; /* "aia/mode", "imsic/#/eip/#" */
     enum vdf_type type;
-    unsigned flags;     /* VDF_R, VDF_W, ... */
-    unsigned width;     /* bytes of the value: 1, 2, 4, 8; also its uAPI type for ERANGE */
-    const char *doc;    /* one line for the manual */
+    unsigned flags;  /* VDF_R, VDF_W, ... */
+    unsigned width;  /* bytes of the value: 1, 2, 4, 8; also its uAPI type for ERANGE */
+    const char *doc; /* one line for the manual */
 
     struct vdf_range range[2];
     bool (*when)(const void *priv); /* the file exists only while this holds; NULL: always */
 
     /* Where the value lies: an unsigned integer of `width` bytes (bool and enums too), a struct
-     * vdf_log or a struct vdf_memory in the private structure. VDF_FIELD() sets has_field, field and width. */
+     * vdf_log or a struct vdf_memory in the private structure. VDF_FIELD() sets has_field, field
+     * and width. */
     bool has_field;
     size_t field;
     uint64_t reset; /* value of a field in a new object; not saved for a '#' that has it */
@@ -178,8 +179,7 @@ struct vdf_attr {
     int (*store)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
     /* Restoring, where it is not the same as writing the file: numbers; text. */
     int (*restore)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-    int (*restore_text)(const struct vdf_at *at, const char *text, size_t len,
-                        struct vdf_err *err);
+    int (*restore_text)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
     /* A hardware read with a side effect, through a window only; NULL: as get. */
     int (*read_side)(const struct vdf_at *at, uint64_t *value);
 
@@ -188,12 +188,12 @@ struct vdf_attr {
     const struct vdf_window_ops *window_ops; /* VDF_WINDOW */
     const struct vdf_objects *objects;
 
-    unsigned window;    /* number of the window that the register lies in; 0: none */
-    uint64_t offset;    /* bytes from the window's start, for the first number of '#' */
-    uint64_t stride;    /* bytes between two numbers of the first '#' */
+    unsigned window; /* number of the window that the register lies in; 0: none */
+    uint64_t offset; /* bytes from the window's start, for the first number of '#' */
+    uint64_t stride; /* bytes between two numbers of the first '#' */
 };
 
-#define VDF_FIELD(type, member)                                                                    \
+#define VDF_FIELD(type, member) \
     .has_field = true, .field = offsetof(type, member), .width = sizeof(((type *)0)->member)
 
 struct vdf_class {
@@ -221,7 +221,8 @@ struct vdf_class {
     void (*adopt)(struct vdf_obj *obj, void *old, void *now);
 };
 
-/* --- objects ------------------------------------------------------------------------------------ */
+/* --- objects ------------------------------------------------------------------------------------
+ */
 
 /** vdf_obj_priv() - the private structure. */
 void *vdf_obj_priv(const struct vdf_obj *obj);
@@ -259,7 +260,8 @@ int vdf_obj_add(struct vdf_obj *parent, const char *dir, const char *name, struc
 void vdf_report(struct vdf_obj *obj, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* --- registers by offset ------------------------------------------------------------------------ */
+/* --- registers by offset ------------------------------------------------------------------------
+ */
 
 /**
  * vdf_window_read() - a hardware read.
@@ -278,7 +280,8 @@ int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t of
 int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
                      unsigned width, uint64_t value, struct vdf_err *err);
 
-/* --- waiting ------------------------------------------------------------------------------------ */
+/* --- waiting ------------------------------------------------------------------------------------
+ */
 
 /*
  * Something the engine calls for a device: @fn runs in the engine's thread with the device's lock
@@ -298,12 +301,13 @@ struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
 /** vdf_async_free() - end it; at once and from anywhere under the lock. NULL is allowed. */
 void vdf_async_free(struct vdf_async *async);
 
-/* --- components --------------------------------------------------------------------------------- */
+/* --- components ---------------------------------------------------------------------------------
+ */
 
 /* One directory of the root. The daemon's list of them is the only place that knows them all. */
 struct vdf_component {
-    const struct vdf_class *cls;  /* name: the directory's */
-    const char *default_name;     /* the object of a plain mount: "con0" */
+    const struct vdf_class *cls; /* name: the directory's */
+    const char *default_name;    /* the object of a plain mount: "con0" */
     /* Make the default object ready to use, after create and before start; NULL: as mkdir. */
     int (*prepare)(struct vdf_obj *obj, struct vdf_err *err);
 };

@@ -2,15 +2,16 @@
 /*
  * The engine: the one thread in which virtdevfs waits.
  *
- * One contract, two engines behind it: io_uring (liburing) and libaio, chosen by probing. A source is
- * something that the engine watches and whose function it calls, always in the engine's thread:
+ * One contract, two engines behind it: io_uring (liburing) and libaio, chosen by probing. A source
+ * is something that the engine watches and whose function it calls, always in the engine's thread:
  *
  *   eventfd   called with the counter's value after it was read (a doorbell)
  *   fd        called with the poll(2) events that are ready; armed again after each call, so a
  *             function that leaves them ready (POLLHUP and POLLERR too) is called again at once
  *   timer     called once when the time set by vdf_engine_set_timer() has passed
  *   poller    called over and over, without sleeping between the rounds, while it is added
- *   post      called once for each vdf_engine_post() (several posts before the call may be one call)
+ *   post      called once for each vdf_engine_post() (several posts before the call may be one
+ * call)
  *
  * Sources belong to the caller and are embedded in its structures. Adding, setting, posting and
  * removing may be done from any thread, also from within a source's function, and never block on a
@@ -30,7 +31,7 @@ struct vdf_engine;
 struct vdf_source;
 
 enum vdf_engine_kind {
-    VDF_ENGINE_AUTO,     /* io_uring where the kernel allows it, else libaio */
+    VDF_ENGINE_AUTO, /* io_uring where the kernel allows it, else libaio */
     VDF_ENGINE_IO_URING,
     VDF_ENGINE_LIBAIO,
 };
@@ -42,13 +43,13 @@ struct vdf_source {
     void (*release)(struct vdf_source *source); /* set by the caller; NULL: nothing to free */
 
     /* The engine's own; zero before the source is added. */
-    struct vdf_source *next, **prev;         /* in the list of its kind */
-    struct vdf_source *queue_next;           /* in the list of work for the engine's thread */
+    struct vdf_source *next, **prev; /* in the list of its kind */
+    struct vdf_source *queue_next;   /* in the list of work for the engine's thread */
     struct vdf_engine *engine;
-    uint64_t deadline_ns;                    /* timers: CLOCK_MONOTONIC */
-    void *op;                                /* what the kind of engine keeps for its request */
+    uint64_t deadline_ns; /* timers: CLOCK_MONOTONIC */
+    void *op;             /* what the kind of engine keeps for its request */
     int fd;
-    uint32_t events;                         /* fd sources: poll(2) events asked for */
+    uint32_t events; /* fd sources: poll(2) events asked for */
     uint8_t kind;
     uint8_t flags;
 };
@@ -82,7 +83,8 @@ int vdf_engine_create(enum vdf_engine_kind kind, struct vdf_engine **engine, str
 int vdf_engine_start(struct vdf_engine *engine);
 
 /** vdf_engine_stop() - end and join the thread; remaining sources are removed and released, in the
- *  caller's thread if the engine's was never started. From then on nothing can be added (ESHUTDOWN). */
+ *  caller's thread if the engine's was never started. From then on nothing can be added
+ * (ESHUTDOWN). */
 void vdf_engine_stop(struct vdf_engine *engine);
 
 /** vdf_engine_destroy() - stop if needed, then give everything back. NULL is allowed. */
@@ -96,8 +98,8 @@ void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *
 
 /*
  * Adding. Return: 0, or -errno: EALREADY (the source is added), ESHUTDOWN (the engine was stopped),
- * ENOMEM; for descriptors also EBADF, EPERM (it cannot be waited for: a regular file), EINVAL (@events
- * are none, or not those of poll(2)), EAGAIN (fs.aio-max-nr is used up).
+ * ENOMEM; for descriptors also EBADF, EPERM (it cannot be waited for: a regular file), EINVAL
+ * (@events are none, or not those of poll(2)), EAGAIN (fs.aio-max-nr is used up).
  */
 
 /** vdf_engine_add_eventfd() - watch an eventfd(2), which should be O_NONBLOCK. */
@@ -124,9 +126,9 @@ int vdf_engine_add_post(struct vdf_engine *engine, struct vdf_source *source);
 /** vdf_engine_post() - run @source soon in the engine's thread. Any thread; takes no memory. */
 void vdf_engine_post(struct vdf_source *source);
 
-/** vdf_engine_remove() - end the watch and have release() called. Any thread, at once: a call of the
- *  function that has begun in the engine's thread goes on, and none begins after release(). A source
- *  that is not added, or already removed, is left alone. */
+/** vdf_engine_remove() - end the watch and have release() called. Any thread, at once: a call of
+ * the function that has begun in the engine's thread goes on, and none begins after release(). A
+ * source that is not added, or already removed, is left alone. */
 void vdf_engine_remove(struct vdf_source *source);
 
 #endif

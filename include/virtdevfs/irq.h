@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where a device's interrupts go. A component embeds one struct vdf_irq an interrupt output, counts and
- * logs on its own, and then calls the sink; whoever attaches the device to a guest sets the hooks
- * (a KVM irqfd, an MSI). Without hooks the interrupt ends in the component's counters.
+ * Where a device's interrupts go. A component embeds one struct vdf_irq an interrupt output, counts
+ * and logs on its own, and then calls the sink; whoever attaches the device to a guest sets the
+ * hooks (a KVM irqfd, an MSI). Without hooks the interrupt ends in the component's counters.
  */
 #ifndef VIRTDEVFS_IRQ_H
 #define VIRTDEVFS_IRQ_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct vdf_irq {
-    void (*set_level)(void *ctx, bool level);                  /* a line */
+    void (*set_level)(void *ctx, bool level);                    /* a line */
     void (*message)(void *ctx, uint64_t address, uint32_t data); /* an MSI */
     void *ctx;
 };

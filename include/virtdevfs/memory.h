@@ -4,8 +4,8 @@
  *
  * A struct vdf_memory is a sealed memfd that comes into being when it is first touched, so that a
  * device that nobody uses costs no descriptor. Its pages may be mapped by others (FUSE passthrough,
- * a KVM slot), hence its content may change at any moment: read a word once (vdf_load*), decide, and
- * never read it again to use it.
+ * a KVM slot), hence its content may change at any moment: read a word once (vdf_load*), decide,
+ * and never read it again to use it.
  *
  * A struct vdf_space is what a device's DMA sees: a few regions, each at a guest address. Addresses
  * and lengths come from guests; every access is checked without overflow.
@@ -98,14 +98,14 @@ bool vdf_space_copy_out(const struct vdf_space *space, uint64_t addr, const void
  * the byte order in the name; loads acquire and stores release, so that an index publishes what was
  * written before it.
  */
-#define VDF_SHARED_WORD(bits, order)                                                               \
-    static inline uint##bits##_t vdf_load_##order##bits(const void *p)                             \
-    {                                                                                              \
-        return order##bits##toh(__atomic_load_n((const uint##bits##_t *)p, __ATOMIC_ACQUIRE));     \
-    }                                                                                              \
-    static inline void vdf_store_##order##bits(void *p, uint##bits##_t value)                      \
-    {                                                                                              \
-        __atomic_store_n((uint##bits##_t *)p, hto##order##bits(value), __ATOMIC_RELEASE);          \
+#define VDF_SHARED_WORD(bits, order)                                                           \
+    static inline uint##bits##_t vdf_load_##order##bits(const void *p)                         \
+    {                                                                                          \
+        return order##bits##toh(__atomic_load_n((const uint##bits##_t *)p, __ATOMIC_ACQUIRE)); \
+    }                                                                                          \
+    static inline void vdf_store_##order##bits(void *p, uint##bits##_t value)                  \
+    {                                                                                          \
+        __atomic_store_n((uint##bits##_t *)p, hto##order##bits(value), __ATOMIC_RELEASE);      \
     }
 VDF_SHARED_WORD(16, le)
 VDF_SHARED_WORD(32, le)

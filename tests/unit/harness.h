@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A tree without a mount, for unit tests: the same paths, the same text and the same errnos as
- * through FUSE, by function call. One tree a test program; the components run without an engine
- * thread unless vdf_test_engine() was called.
+ * through FUSE, by function call. One tree a test program, without an engine: what the engine would
+ * call (timers, pollers of open pages) is not called.
  */
 #ifndef VDF_TEST_HARNESS_H
 #define VDF_TEST_HARNESS_H

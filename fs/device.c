@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A device's lock, those who wait for its changes, and what the engine calls for it. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core.h"
+
+void vdf_device_enter(struct vdf_device *device)
+{
+    pthread_rwlock_rdlock(&device->tree->moment);
+    pthread_mutex_lock(&device->lock);
+}
+
+void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **done)
+{
+    bool progress;
+
+    /* One who got what it waited for may have made room for another. */
+    do {
+        progress = false;
+        for (struct vdf_waiter *w = device->waiters, *next; w; w = next) {
+            next = w->next;
+            if (!w->ready(w))
+                continue;
+            vdf_waiter_remove(device, w);
+            w->next = *done;
+            *done = w;
+            progress = true;
+        }
+    } while (progress);
+}
+
+void vdf_waiters_finish(struct vdf_waiter *done)
+{
+    while (done) {
+        struct vdf_waiter *next = done->next;
+        done->finish(done);
+        done = next;
+    }
+}
+
+void vdf_device_changed(struct vdf_device *device)
+{
+    device->generation++;
+    atomic_fetch_add_explicit(&device->tree->generation, 1, memory_order_relaxed);
+    clock_gettime(CLOCK_REALTIME, &device->changed);
+}
+
+void vdf_device_leave(struct vdf_device *device, bool changed)
+{
+    struct vdf_tree *tree = device->tree;
+    struct vdf_waiter *done = NULL;
+
+    if (changed) {
+        vdf_device_changed(device);
+        vdf_device_check_waiters(device, &done);
+    }
+    pthread_mutex_unlock(&device->lock);
+    pthread_rwlock_unlock(&tree->moment);
+    vdf_waiters_finish(done);
+    vdf_errors_tell(tree);
+}
+
+void vdf_waiter_add(struct vdf_device *device, struct vdf_waiter *waiter)
+{
+    waiter->next = NULL;
+    waiter->prev = device->last_waiter;
+    *device->last_waiter = waiter;
+    device->last_waiter = &waiter->next;
+}
+
+bool vdf_waiter_remove(struct vdf_device *device, struct vdf_waiter *waiter)
+{
+    if (!waiter->prev)
+        return false;
+    *waiter->prev = waiter->next;
+    if (waiter->next)
+        waiter->next->prev = waiter->prev;
+    else
+        device->last_waiter = waiter->prev;
+    waiter->next = NULL;
+    waiter->prev = NULL;
+    return true;
+}
+
+/* --- vdf_async ----------------------------------------------------------------------------------
+ */
+
+struct vdf_async {
+    struct vdf_source source; /* first: the engine's pointer is this one */
+    struct vdf_obj *obj;      /* referenced */
+    vdf_async_fn fn;
+    bool ended;                     /* under the device's lock */
+    struct vdf_async *next, **prev; /* in obj->asyncs until it has ended */
+};
+
+static void async_release(struct vdf_source *source)
+{
+    struct vdf_async *async = (struct vdf_async *)source;
+
+    vdf_obj_unref(async->obj);
+    free(async);
+}
+
+static void async_call(struct vdf_source *source, uint64_t value)
+{
+    struct vdf_async *async = (struct vdf_async *)source;
+    struct vdf_device *device = async->obj->device;
+
+    vdf_device_enter(device);
+    bool changed = !async->ended && async->fn(async->obj, value);
+    vdf_device_leave(device, changed);
+}
+
+static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn)
+{
+    struct vdf_async *async = calloc(1, sizeof(*async));
+    if (!async)
+        return NULL;
+    async->source.fn = async_call;
+    async->source.release = async_release;
+    async->obj = vdf_obj_ref(obj);
+    async->fn = fn;
+    async->next = obj->asyncs;
+    async->prev = &obj->asyncs;
+    if (async->next)
+        async->next->prev = &async->next;
+    obj->asyncs = async;
+    return async;
+}
+
+/* A tree without an engine has sources that nobody calls. */
+static struct vdf_async *added(struct vdf_async *async, int ret)
+{
+    if (ret == 0)
+        return async;
+    async->source.engine = NULL;
+    vdf_async_free(async);
+    return NULL;
+}
+
+struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd)
+{
+    struct vdf_engine *engine = obj->device->tree->engine;
+    struct vdf_async *async = new_async(obj, fn);
+
+    if (!async || !engine)
+        return async;
+    return added(async, vdf_engine_add_eventfd(engine, &async->source, fd));
+}
+
+struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn)
+{
+    struct vdf_engine *engine = obj->device->tree->engine;
+    struct vdf_async *async = new_async(obj, fn);
+
+    if (!async || !engine)
+        return async;
+    return added(async, vdf_engine_add_timer(engine, &async->source));
+}
+
+void vdf_async_set(struct vdf_async *async, uint64_t delay_ns)
+{
+    if (async->obj->device->tree->engine)
+        vdf_engine_set_timer(&async->source, delay_ns);
+}
+
+struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn)
+{
+    struct vdf_engine *engine = obj->device->tree->engine;
+    struct vdf_async *async = new_async(obj, fn);
+
+    if (!async || !engine)
+        return async;
+    return added(async, vdf_engine_add_poller(engine, &async->source));
+}
+
+void vdf_async_free(struct vdf_async *async)
+{
+    if (!async)
+        return;
+    async->ended = true;
+    *async->prev = async->next;
+    if (async->next)
+        async->next->prev = async->prev;
+    if (async->source.engine)
+        vdf_engine_remove(&async->source);
+    else
+        async_release(&async->source);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `/errors`: the last refusals, one a line. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+
+void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
+                    const struct vdf_err *err)
+{
+    char *line;
+    int n = asprintf(&line, "%.*s: %s: %s\n", (int)path_len, path, vdf_errno_name(err->code),
+                     err->text[0] ? err->text : strerrordesc_np(err->code));
+    if (n < 0)
+        return;
+    /* One refusal is one line, whatever was quoted in it. */
+    for (char *p = line; p < line + n - 1; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+
+    pthread_mutex_lock(&tree->errors_lock);
+    if (tree->errors_count == VDF_ERRORS_KEPT) {
+        free(tree->errors[tree->errors_first]);
+        tree->errors_first = (tree->errors_first + 1) % VDF_ERRORS_KEPT;
+        tree->errors_count--;
+    }
+    tree->errors[(tree->errors_first + tree->errors_count++) % VDF_ERRORS_KEPT] = line;
+    pthread_mutex_unlock(&tree->errors_lock);
+    atomic_store(&tree->errors_changed, true);
+}
+
+void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out)
+{
+    pthread_mutex_lock(&tree->errors_lock);
+    for (unsigned k = 0; k < tree->errors_count; k++) {
+        const char *line = tree->errors[(tree->errors_first + k) % VDF_ERRORS_KEPT];
+        vdf_buf_add(out, line, strlen(line));
+    }
+    pthread_mutex_unlock(&tree->errors_lock);
+}
+
+void vdf_errors_clear(struct vdf_tree *tree)
+{
+    pthread_mutex_lock(&tree->errors_lock);
+    while (tree->errors_count)
+        free(tree->errors[(tree->errors_first + --tree->errors_count) % VDF_ERRORS_KEPT]);
+    pthread_mutex_unlock(&tree->errors_lock);
+}
+
+void vdf_errors_tell(struct vdf_tree *tree)
+{
+    /* The root is entered after the device was left, for a thread is inside one device at a time.
+     */
+    while (atomic_load_explicit(&tree->errors_changed, memory_order_relaxed) &&
+           atomic_exchange(&tree->errors_changed, false)) {
+        vdf_device_enter(tree->root->device);
+        vdf_device_leave(tree->root->device, true);
+    }
+}
+
+void vdf_report(struct vdf_obj *obj, int code, const char *fmt, ...)
+{
+    struct vdf_err err = { .code = code };
+    struct vdf_buf path = VDF_BUF_INIT;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(err.text, sizeof(err.text), fmt, ap);
+    va_end(ap);
+    vdf_obj_path(obj, &path);
+    vdf_errors_add(obj->device->tree, path.data, path.len, &err);
+    vdf_buf_free(&path);
+}
+
+int vdf_place_refused(const struct vdf_place *place, const char *name, int result,
+                      struct vdf_err *err)
+{
+    struct vdf_tree *tree = place->obj->device->tree;
+    struct vdf_buf path = VDF_BUF_INIT;
+
+    if (result >= 0)
+        return result;
+    /* A hook may answer an errno without a sentence. */
+    if (err->code != -result) {
+        err->code = -result;
+        err->text[0] = '\0';
+    }
+    vdf_place_path(place, &path);
+    if (name)
+        vdf_buf_printf(&path, "%s%s", path.len ? "/" : "", name);
+    vdf_errors_add(tree, path.data, path.len, err);
+    vdf_buf_free(&path);
+    vdf_errors_tell(tree);
+    return result;
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Open files: what read(2), write(2), poll(2) and close(2) do for each kind of row. */
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core.h"
+
+#define STATE_TEXT_MAX (UINT64_C(3) << 30) /* bytes of a written state: the largest memory in hex \
+                                            */
+
+/* How many files of a raw row are open. */
+struct vdf_open_count {
+    const struct vdf_attr *attr;
+    uint32_t i;
+    unsigned count;
+    struct vdf_open_count *next;
+};
+
+static bool is_state(const struct vdf_file *file)
+{
+    return file->place.entry->special == VDF_STATE;
+}
+
+/* The row that decides how the file behaves; NULL for `state` and NAME_lost, which are values. */
+static const struct vdf_attr *row_of(const struct vdf_file *file)
+{
+    return file->place.entry->special == VDF_PLAIN ? file->place.entry->attr : NULL;
+}
+
+static bool is_type(const struct vdf_file *file, enum vdf_type type)
+{
+    const struct vdf_attr *attr = row_of(file);
+    return attr && attr->type == type;
+}
+
+bool vdf_file_is_stream(const struct vdf_file *file)
+{
+    return is_type(file, VDF_STREAM) || is_type(file, VDF_LOG);
+}
+
+bool vdf_file_root_state(const struct vdf_file *file)
+{
+    return is_state(file) && !file->place.obj->parent;
+}
+
+void vdf_file_enter(struct vdf_file *file)
+{
+    struct vdf_device *device = file->place.obj->device;
+
+    if (vdf_file_root_state(file))
+        pthread_rwlock_wrlock(&device->tree->moment);
+    else
+        vdf_device_enter(device);
+}
+
+void vdf_file_leave(struct vdf_file *file, bool changed)
+{
+    struct vdf_device *device = file->place.obj->device;
+
+    if (vdf_file_root_state(file))
+        pthread_rwlock_unlock(&device->tree->moment);
+    else
+        vdf_device_leave(device, changed);
+}
+
+void vdf_file_init(struct vdf_file *file, const struct vdf_place *place, int flags)
+{
+    *file = (struct vdf_file){ .place = *place, .flags = flags };
+    vdf_obj_ref(place->obj);
+    pthread_mutex_init(&file->incoming_lock, NULL);
+}
+
+/* --- opening and closing ------------------------------------------------------------------------
+ */
+
+static int check_access(const struct vdf_file *file, struct vdf_err *err)
+{
+    unsigned mode = vdf_place_mode(&file->place);
+    int access = file->flags & O_ACCMODE;
+
+    if (access != O_WRONLY && !(mode & 0444))
+        return vdf_fail(err, EACCES, "opened for reading, but it can only be written");
+    if (access != O_RDONLY && !(mode & 0222))
+        return vdf_fail(err, EACCES, "opened for writing, but it can only be read");
+    return 0;
+}
+
+static int count_raw_open(struct vdf_file *file, struct vdf_err *err)
+{
+    struct vdf_at at = vdf_place_at(&file->place);
+    struct vdf_open_count *count = at.obj->opens;
+
+    while (count && (count->attr != at.attr || count->i != at.i))
+        count = count->next;
+    if (!count) {
+        count = calloc(1, sizeof(*count));
+        if (!count)
+            return vdf_fail(err, ENOMEM, "no memory");
+        count->attr = at.attr;
+        count->i = at.i;
+        count->next = at.obj->opens;
+        at.obj->opens = count;
+    }
+    if (count->count++ == 0)
+        at.attr->raw->opened(&at, true);
+    return 0;
+}
+
+static void uncount_raw_open(struct vdf_file *file)
+{
+    struct vdf_at at = vdf_place_at(&file->place);
+    struct vdf_open_count **link = &at.obj->opens, *count;
+
+    while ((count = *link) && (count->attr != at.attr || count->i != at.i))
+        link = &count->next;
+    assert(count);
+    if (--count->count > 0)
+        return;
+    *link = count->next;
+    free(count);
+    if (!at.obj->dead)
+        at.attr->raw->opened(&at, false);
+}
+
+static int render(struct vdf_file *file)
+{
+    vdf_buf_reset(&file->value);
+    int ret = is_state(file) ? vdf_state_save(file->place.obj, &file->value)
+                             : vdf_value_render(&file->place, &file->value);
+    if (ret == 0)
+        file->seen = vdf_hash(file->value.data, file->value.len);
+    return ret;
+}
+
+int vdf_file_open(struct vdf_file *file, struct vdf_err *err)
+{
+    const struct vdf_attr *attr = row_of(file);
+    struct vdf_at at = vdf_place_at(&file->place);
+    int ret;
+
+    if (!vdf_place_exists(&file->place))
+        return vdf_fail(err, ENODEV, "it was removed");
+    ret = check_access(file, err);
+    if (ret < 0)
+        return ret;
+    if (attr && attr->type == VDF_LOG)
+        return 0;
+    if (attr && attr->type == VDF_STREAM) {
+        ret = attr->stream->open ? attr->stream->open(&at, file->flags & O_ACCMODE, err) : 0;
+        file->counted = ret == 0;
+        return ret;
+    }
+    if (attr && (attr->type == VDF_RAW || attr->type == VDF_WINDOW)) {
+        if (attr->raw && attr->raw->opened) {
+            ret = count_raw_open(file, err);
+            if (ret < 0)
+                return ret;
+            file->counted = true;
+        }
+        if (attr->flags & VDF_HOLDS) {
+            at.obj->holds++;
+            file->holds = true;
+        }
+        file->seen = at.obj->device->generation;
+        return 0;
+    }
+    if ((file->flags & O_ACCMODE) == O_WRONLY)
+        return 0;
+    file->fresh = true;
+    return render(file);
+}
+
+void vdf_file_close(struct vdf_file *file)
+{
+    const struct vdf_attr *attr = row_of(file);
+    struct vdf_at at = vdf_place_at(&file->place);
+
+    if (!file->counted && !file->holds)
+        return;
+    vdf_file_enter(file);
+    if (file->holds)
+        at.obj->holds--;
+    if (file->counted && attr->type == VDF_STREAM) {
+        at.priv = at.obj->priv;
+        if (!at.obj->dead && attr->stream->close)
+            attr->stream->close(&at, file->flags & O_ACCMODE);
+    } else if (file->counted) {
+        uncount_raw_open(file);
+    }
+    vdf_file_leave(file, true);
+}
+
+void vdf_file_release(struct vdf_file *file)
+{
+    vdf_buf_free(&file->value);
+    vdf_buf_free(&file->incoming);
+    pthread_mutex_destroy(&file->incoming_lock);
+    vdf_obj_unref(file->place.obj);
+}
+
+/* --- raw files ----------------------------------------------------------------------------------
+ */
+
+uint64_t vdf_row_raw_size(const struct vdf_at *at)
+{
+    const struct vdf_attr *attr = at->attr;
+
+    if (attr->type == VDF_WINDOW)
+        return attr->window_ops->size(at);
+    if (attr->raw && attr->raw->size)
+        return attr->raw->size(at);
+    return vdf_row_memory(at)->size;
+}
+
+/* Through the descriptor, not the mapping: holes then stay holes. */
+static int memory_read(struct vdf_memory *mem, void *bytes, size_t n, uint64_t offset)
+{
+    memset(bytes, 0, n);
+    if (!mem->base)
+        return 0;
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(mem->fd, (char *)bytes + done, n - done, (off_t)(offset + done));
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static ssize_t raw_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                        struct vdf_err *err)
+{
+    const struct vdf_raw_ops *ops = at->attr->raw;
+    uint64_t size = vdf_row_raw_size(at);
+    int ret;
+
+    if (offset >= size)
+        return 0;
+    if (n > size - offset)
+        n = size - offset;
+    if (ops && ops->read)
+        ret = ops->read(at, bytes, n, offset, err);
+    else
+        ret = memory_read(vdf_row_memory(at), bytes, n, offset);
+    return ret < 0 ? ret : (ssize_t)n;
+}
+
+static ssize_t raw_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
+                         struct vdf_err *err)
+{
+    const struct vdf_raw_ops *ops = at->attr->raw;
+    uint64_t size = vdf_row_raw_size(at);
+
+    if (offset >= size)
+        return vdf_fail(err, EFBIG, "offset 0x%" PRIx64 ": the file ends at 0x%" PRIx64, offset,
+                        size);
+    if (n > size - offset)
+        n = size - offset;
+    if (ops && ops->write) {
+        int ret = ops->write(at, bytes, n, offset, err);
+        return ret < 0 ? ret : (ssize_t)n;
+    }
+    void *to = vdf_memory_at(vdf_row_memory(at), offset, n);
+    if (!to)
+        return vdf_fail(err, ENOMEM, "no memory for %s", at->attr->path);
+    memcpy(to, bytes, n);
+    return (ssize_t)n;
+}
+
+/* --- windows ------------------------------------------------------------------------------------
+ */
+
+static bool is_access_width(size_t n)
+{
+    return n == 1 || n == 2 || n == 4 || n == 8;
+}
+
+/* A copy without side effects; what is not implemented reads as 0. */
+static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, uint64_t offset,
+                           uint64_t size, struct vdf_err *err)
+{
+    unsigned align = at->attr->window_ops->align;
+    uint64_t value;
+
+    if (offset >= size)
+        return 0;
+    if (n > size - offset)
+        n = size - offset;
+    memset(bytes, 0, n);
+    int ret = at->attr->window_ops->ready ? at->attr->window_ops->ready(at, err) : 0;
+    if (ret < 0)
+        return ret;
+    for (size_t done = 0; done < n;) {
+        unsigned width = align;
+        ret = vdf_window_read(at->obj, at->attr, offset + done, width, true, &value, NULL);
+        if (ret == -EOPNOTSUPP && align < 8) {
+            width = 8;
+            ret = vdf_window_read(at->obj, at->attr, offset + done, width, true, &value, NULL);
+        }
+        if (ret < 0) {
+            width = align;
+            value = 0;
+        }
+        value = htole64(value);
+        memcpy(bytes + done, &value, width < n - done ? width : n - done);
+        done += width;
+    }
+    return (ssize_t)n;
+}
+
+static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                           bool *changed, struct vdf_err *err)
+{
+    unsigned align = at->attr->window_ops->align;
+    uint64_t size = at->attr->window_ops->size(at), value;
+
+    if (is_access_width(n)) {
+        int ret = vdf_window_read(at->obj, at->attr, offset, (unsigned)n, false, &value, err);
+        if (ret == 0 && offset >= size)
+            return 0;
+        if (ret == 0) {
+            *changed = true;
+            value = htole64(value);
+            memcpy(bytes, &value, n);
+            return (ssize_t)n;
+        }
+        if (n <= align || offset % align)
+            return ret;
+    }
+    if (offset % align || n < align)
+        return vdf_fail(err, EOPNOTSUPP,
+                        "%zu bytes at offset 0x%" PRIx64
+                        ": reads begin at multiples of %u and have "
+                        "at least %u bytes",
+                        n, offset, align, align);
+    return window_copy(at, bytes, n, offset, size, err);
+}
+
+/* Hardware accesses in order, of the width that each register has. The first refusal ends it. */
+static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_t n,
+                            uint64_t offset, struct vdf_err *err)
+{
+    unsigned align = at->attr->window_ops->align;
+    uint64_t value;
+    size_t done = 0;
+
+    if (offset % align || n % align)
+        return vdf_fail(err, EOPNOTSUPP,
+                        "%zu bytes at offset 0x%" PRIx64 ": registers take aligned writes of "
+                        "multiples of %u bytes",
+                        n, offset, align);
+    while (done < n) {
+        unsigned width = n - done >= 8 ? 8 : align;
+        int ret = -EOPNOTSUPP;
+        for (; width >= align && ret == -EOPNOTSUPP; width /= 2) {
+            value = 0;
+            memcpy(&value, bytes + done, width);
+            ret = vdf_window_write(at->obj, at->attr, offset + done, width, le64toh(value), err);
+            if (ret == 0)
+                break;
+        }
+        if (ret < 0)
+            return done ? (ssize_t)done : ret;
+        done += width;
+    }
+    return (ssize_t)n;
+}
+
+/* --- reading and writing ------------------------------------------------------------------------
+ */
+
+static ssize_t value_read(struct vdf_file *file, void *bytes, size_t n, uint64_t offset)
+{
+    if (offset == 0 && !(is_state(file) && file->fresh)) {
+        int ret = render(file);
+        if (ret < 0)
+            return ret;
+    }
+    if (offset == 0)
+        file->fresh = false;
+    if (offset >= file->value.len)
+        return 0;
+    if (n > file->value.len - offset)
+        n = file->value.len - offset;
+    memcpy(bytes, file->value.data + offset, n);
+    return (ssize_t)n;
+}
+
+ssize_t vdf_file_read(struct vdf_file *file, void *bytes, size_t n, uint64_t offset, bool *changed,
+                      struct vdf_err *err)
+{
+    const struct vdf_attr *attr = row_of(file);
+    struct vdf_at at = vdf_place_at(&file->place);
+    ssize_t ret;
+
+    if (!vdf_place_exists(&file->place))
+        return -ENODEV;
+    if (n == 0)
+        return 0;
+    switch (attr ? attr->type : VDF_TEXT) {
+    case VDF_LOG:
+        ret = (ssize_t)vdf_log_read(vdf_row_log(&at), &file->log_position, bytes, n);
+        return ret ? ret : -EAGAIN;
+    case VDF_STREAM:
+        ret = attr->stream->read(&at, bytes, n, err);
+        *changed = ret > 0;
+        return ret;
+    case VDF_RAW:
+        file->seen = at.obj->device->generation;
+        return raw_read(&at, bytes, n, offset, err);
+    case VDF_WINDOW:
+        file->seen = at.obj->device->generation;
+        return window_read(&at, bytes, n, offset, changed, err);
+    default:
+        return value_read(file, bytes, n, offset);
+    }
+}
+
+ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint64_t offset,
+                       struct vdf_err *err)
+{
+    const struct vdf_attr *attr = row_of(file);
+    struct vdf_at at = vdf_place_at(&file->place);
+
+    assert(!is_state(file));
+    if (!vdf_place_exists(&file->place))
+        return vdf_fail(err, ENODEV, "it was removed");
+    if (n == 0)
+        return 0;
+    switch (attr->type) {
+    case VDF_STREAM:
+        return attr->stream->write(&at, bytes, n, err);
+    case VDF_RAW:
+        return raw_write(&at, bytes, n, offset, err);
+    case VDF_WINDOW:
+        return window_write(&at, bytes, n, offset, err);
+    default: {
+        /* A value comes whole in one write(2), wherever the file position is by now. */
+        int ret = vdf_value_write(&file->place, bytes, n, err);
+        return ret < 0 ? ret : (ssize_t)n;
+    }
+    }
+}
+
+/* --- state --------------------------------------------------------------------------------------
+ */
+
+static int apply(struct vdf_file *file, struct vdf_err *err)
+{
+    int ret = vdf_state_restore(file->place.obj, file->incoming.data, file->incoming.len, err);
+
+    vdf_buf_free(&file->incoming);
+    return ret;
+}
+
+ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n, uint64_t offset,
+                             struct vdf_err *err)
+{
+    struct vdf_buf *incoming = &file->incoming;
+    ssize_t ret = (ssize_t)n;
+
+    pthread_mutex_lock(&file->incoming_lock);
+    if (offset == 0)
+        vdf_buf_free(incoming);
+    if (offset != incoming->len && !(file->flags & O_APPEND)) {
+        ret =
+            vdf_fail(err, EINVAL,
+                     "offset %" PRIu64 ": a state is written from its begin to its end, %zu bytes "
+                     "are here",
+                     offset, incoming->len);
+    } else if (n > STATE_TEXT_MAX - incoming->len) {
+        ret = vdf_fail(err, EFBIG, "more than %" PRIu64 " bytes are no state", STATE_TEXT_MAX);
+    } else {
+        vdf_buf_add(incoming, bytes, n);
+        if (incoming->oom) {
+            vdf_buf_free(incoming);
+            ret = vdf_fail(err, ENOMEM, "no memory for the state");
+        } else if (vdf_state_complete(incoming->data, incoming->len)) {
+            int applied = apply(file, err);
+            if (applied < 0)
+                ret = applied;
+        }
+    }
+    pthread_mutex_unlock(&file->incoming_lock);
+    return ret;
+}
+
+int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
+{
+    int ret = 0;
+
+    if (!is_state(file))
+        return 0;
+    pthread_mutex_lock(&file->incoming_lock);
+    if (file->incoming.len)
+        ret = apply(file, err);
+    pthread_mutex_unlock(&file->incoming_lock);
+    return ret;
+}
+
+/* --- poll ---------------------------------------------------------------------------------------
+ */
+
+unsigned vdf_file_poll(struct vdf_file *file)
+{
+    const struct vdf_attr *attr = row_of(file);
+    struct vdf_at at = vdf_place_at(&file->place);
+    struct vdf_buf now = VDF_BUF_INIT;
+    unsigned mode = vdf_place_mode(&file->place);
+    unsigned ready = (mode & 0444 ? POLLIN : 0) | (mode & 0222 ? POLLOUT : 0);
+
+    if (!vdf_place_exists(&file->place))
+        return POLLERR | POLLHUP;
+    switch (attr ? attr->type : VDF_TEXT) {
+    case VDF_LOG:
+        return vdf_row_log(&at)->end > file->log_position ? POLLIN : 0;
+    case VDF_STREAM:
+        return attr->stream->poll(&at);
+    case VDF_RAW:
+    case VDF_WINDOW:
+        return ready | (file->seen != at.obj->device->generation ? POLLPRI : 0);
+    default:
+        break;
+    }
+    if (is_state(file) || !(ready & POLLIN))
+        return ready;
+    if (vdf_value_render(&file->place, &now) == 0 && vdf_hash(now.data, now.len) != file->seen)
+        ready |= POLLPRI;
+    vdf_buf_free(&now);
+    return ready;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Registers by offset: from a window's accesses to the rows of the table. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core.h"
+
+/* The row whose register begins at @offset. Rows with a '#' repeat every `stride` bytes. */
+static const struct vdf_attr *row_at(const struct vdf_obj *obj, unsigned window, uint64_t offset,
+                                     uint32_t *number)
+{
+    const struct vdf_class *cls = obj->cls;
+
+    for (size_t k = 0; k < cls->n_attrs; k++) {
+        const struct vdf_attr *attr = &cls->attrs[k];
+        if (attr->window != window || attr->type == VDF_WINDOW || offset < attr->offset)
+            continue;
+        if (attr->when && !attr->when(obj->priv))
+            continue;
+        uint64_t distance = offset - attr->offset;
+        if (!attr->stride) {
+            if (distance)
+                continue;
+            *number = 0;
+            return attr;
+        }
+        if (distance % attr->stride)
+            continue;
+        uint64_t n = distance / attr->stride;
+        if (n >= vdf_range_count(&attr->range[0], obj->priv))
+            continue;
+        *number = vdf_range_nth(&attr->range[0], (uint32_t)n);
+        if (vdf_range_has(&attr->range[0], obj->priv, *number))
+            return attr;
+    }
+    return NULL;
+}
+
+/* The checks that reads and writes share. @at is filled in; its `attr` is NULL where nothing is and
+ * the window answers 0. */
+static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset, unsigned width,
+                struct vdf_at *at, struct vdf_err *err)
+{
+    const struct vdf_window_ops *ops = row->window_ops;
+    struct vdf_at self = { .obj = obj, .priv = obj->priv, .attr = row };
+    int ret = ops->ready ? ops->ready(&self, err) : 0;
+
+    if (ret < 0)
+        return ret;
+    if (offset % ops->align || width < ops->align)
+        return vdf_fail(err, EOPNOTSUPP,
+                        "%u bytes at offset 0x%" PRIx64
+                        ": registers take aligned accesses of their "
+                        "width, %u bytes or more",
+                        width, offset, ops->align);
+    *at = self;
+    at->attr = row_at(obj, row->window, offset, &at->i);
+    if (!at->attr && ops->miss)
+        return vdf_fail(err, ops->miss, "there is no register at offset 0x%" PRIx64, offset);
+    if (at->attr && at->attr->width != width)
+        return vdf_fail(err, EOPNOTSUPP, "%u bytes at offset 0x%" PRIx64 ": %s has %u", width,
+                        offset, at->attr->path, at->attr->width);
+    return 0;
+}
+
+int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
+                    unsigned width, bool peek, uint64_t *value, struct vdf_err *err)
+{
+    struct vdf_at at;
+    int ret = find(obj, row, offset, width, &at, err);
+
+    *value = 0;
+    if (ret < 0 || !at.attr)
+        return ret;
+    if (!peek && at.attr->read_side)
+        return at.attr->read_side(&at, value);
+    return vdf_row_get(&at, value);
+}
+
+int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
+                     unsigned width, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_at at;
+    int ret = find(obj, row, offset, width, &at, err);
+
+    if (ret < 0 || !at.attr)
+        return ret;
+    /* A read-only register ignores the store, as hardware does. */
+    if (!(at.attr->flags & VDF_W))
+        return 0;
+    return vdf_row_set(&at, value, err);
+}
