@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared memory and address spaces: sizes, seals, sparseness, and addresses as hostile guests give
+ * them. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <virtdevfs/memory.h>
+
+#define PAGE VDF_PAGE_SIZE
+
+/* Bytes that the memory's pages really take. */
+static uint64_t used(const struct vdf_memory *mem)
+{
+    struct stat st;
+    cr_assert_eq(fstat(mem->fd, &st), 0);
+    return (uint64_t)st.st_blocks * 512;
+}
+
+Test(memory, size_is_rounded_up_and_nothing_is_made)
+{
+    struct vdf_memory mem;
+    vdf_memory_init(&mem, "test", 1);
+    cr_assert_eq(mem.size, PAGE);
+    cr_assert_null(mem.base);
+    vdf_memory_init(&mem, "test", 2 * PAGE);
+    cr_assert_eq(mem.size, 2 * PAGE);
+    vdf_memory_free(&mem);
+}
+
+Test(memory, touch_makes_it_once_and_free_ends_it)
+{
+    struct vdf_memory mem;
+    vdf_memory_init(&mem, "test", 3 * PAGE);
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    uint8_t *base = mem.base;
+    int fd = mem.fd;
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    cr_assert_eq(mem.base, base);
+    for (unsigned i = 0; i < 3 * PAGE; i++)
+        cr_assert_eq(base[i], 0);
+    cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    vdf_memory_free(&mem);
+    cr_assert_null(mem.base);
+    cr_assert_eq(fcntl(fd, F_GETFD), -1);
+    vdf_memory_free(&mem);
+}
+
+Test(memory, its_size_is_sealed)
+{
+    struct vdf_memory mem;
+    vdf_memory_init(&mem, "test", PAGE);
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    cr_assert_eq(ftruncate(mem.fd, 0), -1);
+    cr_assert_eq(errno, EPERM);
+    cr_assert_eq(ftruncate(mem.fd, 2 * PAGE), -1);
+    cr_assert_eq(errno, EPERM);
+    cr_assert_eq(fcntl(mem.fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
+    cr_assert_eq(errno, EPERM);
+    vdf_memory_free(&mem);
+}
+
+Test(memory, sizes_that_cannot_be_are_refused)
+{
+    static const uint64_t sizes[] = { 0, VDF_MEMORY_MAX + 1, UINT64_MAX, UINT64_MAX - PAGE };
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct vdf_memory mem;
+        vdf_memory_init(&mem, "test", sizes[i]);
+        cr_assert_eq(vdf_memory_touch(&mem), -ENOMEM, "%#lx", (unsigned long)sizes[i]);
+        cr_assert_null(vdf_memory_at(&mem, 0, 1));
+        cr_assert_null(mem.base);
+        vdf_memory_free(&mem);
+    }
+    struct vdf_memory largest;
+    vdf_memory_init(&largest, "test", VDF_MEMORY_MAX);
+    cr_assert_eq(vdf_memory_touch(&largest), 0);
+    cr_assert_eq(used(&largest), 0);
+    vdf_memory_free(&largest);
+}
+
+Test(memory, without_descriptors_nothing_is_left)
+{
+    struct rlimit limit, none;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = limit;
+    none.rlim_cur = 0;
+    struct vdf_memory mem;
+    vdf_memory_init(&mem, "test", PAGE);
+    setrlimit(RLIMIT_NOFILE, &none);
+    int rc = vdf_memory_touch(&mem);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    cr_assert_eq(rc, -EMFILE);
+    cr_assert_null(mem.base);
+    cr_assert_eq(vdf_memory_touch(&mem), 0, "and it can be tried again");
+    vdf_memory_free(&mem);
+}
+
+Test(memory, at_is_checked)
+{
+    struct vdf_memory mem;
+    vdf_memory_init(&mem, "test", 2 * PAGE);
+    cr_assert_null(vdf_memory_at(&mem, 2 * PAGE, 1));
+    cr_assert_null(vdf_memory_at(&mem, 2 * PAGE - 1, 2));
+    cr_assert_null(vdf_memory_at(&mem, 0, 2 * PAGE + 1));
+    cr_assert_null(vdf_memory_at(&mem, 1, UINT64_MAX));
+    cr_assert_null(vdf_memory_at(&mem, UINT64_MAX, 1));
+    cr_assert_null(vdf_memory_at(&mem, UINT64_MAX, UINT64_MAX));
+    cr_assert_null(mem.base, "a refusal touches nothing");
+    cr_assert_not_null(vdf_memory_at(&mem, 0, 2 * PAGE));
+    cr_assert_eq(vdf_memory_at(&mem, 2 * PAGE - 1, 1), mem.base + 2 * PAGE - 1);
+    vdf_memory_free(&mem);
+}
+
+Test(memory, data_finds_what_was_written)
+{
+    struct vdf_memory mem;
+    uint64_t end;
+    vdf_memory_init(&mem, "test", 8 * PAGE);
+    cr_assert_eq(vdf_memory_data(&mem, 0, &end), 8 * PAGE);
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    cr_assert_eq(vdf_memory_data(&mem, 0, &end), 8 * PAGE);
+    mem.base[2 * PAGE] = 1;
+    mem.base[4 * PAGE - 1] = 1;
+    mem.base[7 * PAGE] = 1;
+    cr_assert_eq(vdf_memory_data(&mem, 0, &end), 2 * PAGE);
+    cr_assert_eq(end, 4 * PAGE);
+    cr_assert_eq(vdf_memory_data(&mem, end, &end), 7 * PAGE);
+    cr_assert_eq(end, 8 * PAGE);
+    cr_assert_eq(vdf_memory_data(&mem, end, &end), 8 * PAGE);
+    cr_assert_eq(vdf_memory_data(&mem, UINT64_MAX, &end), 8 * PAGE);
+    cr_assert_eq(used(&mem), 3 * PAGE);
+    vdf_memory_free(&mem);
+}
+
+/* --- swapping in
+ * ---------------------------------------------------------------------------------- */
+
+/* Which of eight pages are touched, and with what: '.' not, '0' with zeros, 'a' with letters. */
+static void fill(struct vdf_memory *mem, const char *pages)
+{
+    vdf_memory_init(mem, "test", strlen(pages) * PAGE);
+    for (unsigned i = 0; pages[i]; i++)
+        if (pages[i] != '.')
+            memset(vdf_memory_at(mem, i * PAGE, PAGE), pages[i] == '0' ? 0 : pages[i], PAGE);
+}
+
+static void is_now(struct vdf_memory *mem, const char *pages)
+{
+    cr_assert_eq(mem->size, strlen(pages) * PAGE);
+    for (unsigned i = 0; pages[i]; i++) {
+        const char *page = vdf_memory_at(mem, i * PAGE, PAGE);
+        char wanted = pages[i] == '.' || pages[i] == '0' ? 0 : pages[i];
+        for (unsigned b = 0; b < PAGE; b++)
+            cr_assert_eq(page[b], wanted, "page %u", i);
+    }
+}
+
+struct swap {
+    const char mem[16], other[16];
+    unsigned pages; /* that the result may take */
+};
+
+static struct swap swaps[] = {
+    { "aaaa", "bbbb", 4 }, { "aaaa", "....", 0 }, { "....", "....", 0 }, { "....", "b..b", 2 },
+    { "a0.a", "0000", 0 }, { "....", "0000", 0 }, { "aa..", "..bb", 2 }, { "a.a.", ".b.b", 2 },
+    { "abcd", "a0c.", 2 }, { "..a.", "0b0.", 1 }, { "aaaa", "b..0", 1 }, { "aaaa", "0..b", 1 },
+};
+
+ParameterizedTestParameters(memory, swap_in_keeps_descriptor_and_mapping)
+{
+    return cr_make_param_array(struct swap, swaps, sizeof(swaps) / sizeof(*swaps));
+}
+
+ParameterizedTest(struct swap *swap, memory, swap_in_keeps_descriptor_and_mapping)
+{
+    struct vdf_memory mem, other;
+    fill(&mem, swap->mem);
+    fill(&other, swap->other);
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    int fd = mem.fd;
+    uint8_t *base = mem.base;
+    const char *theirs = mmap(NULL, mem.size, PROT_READ, MAP_SHARED, fd, 0);
+    cr_assert_neq(theirs, MAP_FAILED);
+
+    cr_assert_eq(vdf_memory_swap_in(&mem, &other), 0);
+    cr_assert_eq(mem.fd, fd);
+    cr_assert_eq(mem.base, base);
+    cr_assert_leq(used(&mem), swap->pages * PAGE);
+    is_now(&mem, swap->other);
+    cr_assert_eq(memcmp(theirs, mem.base, mem.size), 0);
+    vdf_memory_free(&other);
+    is_now(&mem, swap->other);
+    munmap((void *)theirs, mem.size);
+    vdf_memory_free(&mem);
+}
+
+Test(memory, swap_in_of_untouched_memory)
+{
+    struct vdf_memory mem, other;
+    fill(&mem, "..");
+    fill(&other, "..");
+    cr_assert_eq(vdf_memory_swap_in(&mem, &other), 0);
+    cr_assert_null(mem.base, "nothing is made for nothing");
+    vdf_memory_free(&other);
+
+    fill(&other, ".b");
+    cr_assert_eq(vdf_memory_swap_in(&mem, &other), 0);
+    vdf_memory_free(&other);
+    is_now(&mem, ".b");
+    vdf_memory_free(&mem);
+}
+
+Test(memory, swap_in_of_another_size)
+{
+    struct vdf_memory mem, other;
+    fill(&mem, "aa");
+    fill(&other, "b.c");
+    cr_assert_eq(vdf_memory_swap_in(&mem, &other), 0);
+    vdf_memory_free(&other);
+    is_now(&mem, "b.c");
+    vdf_memory_init(&other, "test", PAGE);
+    cr_assert_eq(vdf_memory_swap_in(&mem, &other), 0);
+    vdf_memory_free(&other);
+    is_now(&mem, ".");
+    vdf_memory_free(&mem);
+}
+
+Test(memory, swap_in_of_large_sparse_memory_fills_no_pages)
+{
+    struct vdf_memory mem, other;
+    vdf_memory_init(&mem, "test", VDF_MEMORY_MAX);
+    vdf_memory_init(&other, "test", VDF_MEMORY_MAX);
+    memset(vdf_memory_at(&mem, VDF_MEMORY_MAX / 2, PAGE), 'a', PAGE);
+    memset(vdf_memory_at(&other, VDF_MEMORY_MAX - PAGE, PAGE), 'b', PAGE);
+    cr_assert_eq(vdf_memory_swap_in(&mem, &other), 0);
+    cr_assert_eq(used(&mem), PAGE);
+    cr_assert_eq(used(&other), PAGE);
+    cr_assert_eq(mem.base[VDF_MEMORY_MAX - 1], 'b');
+    vdf_memory_free(&mem);
+    vdf_memory_free(&other);
+}
+
+/* --- address spaces
+ * ------------------------------------------------------------------------------- */
+
+static struct vdf_memory low, high;
+static struct vdf_space space;
+
+static void make_space(void)
+{
+    vdf_memory_init(&low, "low", 4 * PAGE);
+    vdf_memory_init(&high, "high", 2 * PAGE);
+    space = (struct vdf_space){
+        .n = 4,
+        .regions = {
+            { .addr = 0x10000, .len = 2 * PAGE, .mem = &low, .offset = PAGE },
+            { .addr = 0x10000 + 2 * PAGE, .len = PAGE, .mem = &high, .read_only = true },
+            { .addr = UINT64_MAX - PAGE + 1, .len = PAGE, .mem = &high, .offset = PAGE },
+            /* More than its memory has. */
+            { .addr = 0x40000, .len = UINT64_MAX - 0x40000, .mem = &high, .offset = PAGE },
+        },
+    };
+}
+
+static void free_space(void)
+{
+    vdf_memory_free(&low);
+    vdf_memory_free(&high);
+}
+
+TestSuite(space, .init = make_space, .fini = free_space);
+
+Test(space, finds_the_place)
+{
+    uint8_t *at = vdf_space_at(&space, 0x10000, 1, true);
+    cr_assert_eq(at, low.base + PAGE);
+    at = vdf_space_at(&space, 0x10000, 2 * PAGE, true);
+    cr_assert_eq(at, low.base + PAGE);
+    at = vdf_space_at(&space, 0x10000 + 2 * PAGE - 1, 1, true);
+    cr_assert_eq(at, low.base + 3 * PAGE - 1);
+    at = vdf_space_at(&space, 0x10000 + 2 * PAGE, PAGE, false);
+    cr_assert_eq(at, high.base);
+    at = vdf_space_at(&space, UINT64_MAX, 1, false);
+    cr_assert_eq(at, high.base + 2 * PAGE - 1);
+    at = vdf_space_at(&space, UINT64_MAX - PAGE + 1, PAGE, true);
+    cr_assert_eq(at, high.base + PAGE);
+}
+
+Test(space, refuses_what_lies_outside)
+{
+    cr_assert_null(vdf_space_at(&space, 0x10000, 0, false), "no length");
+    cr_assert_null(vdf_space_at(&space, 0xffff, 1, false), "before");
+    cr_assert_null(vdf_space_at(&space, 0xffff, 2, false), "into");
+    cr_assert_null(vdf_space_at(&space, 0x10000 + 3 * PAGE, 1, false), "after");
+    cr_assert_null(vdf_space_at(&space, 0x10000 + 2 * PAGE - 1, 2, false), "across two regions");
+    cr_assert_null(vdf_space_at(&space, 0x10000, UINT64_MAX, false));
+    cr_assert_null(vdf_space_at(&space, 0x10000, UINT64_MAX - 0x10000 + 1, false));
+    cr_assert_null(vdf_space_at(&space, UINT64_MAX, 2, false), "around the end");
+    cr_assert_null(vdf_space_at(&space, UINT64_MAX, UINT64_MAX, false));
+    cr_assert_null(vdf_space_at(&space, 0x10000 + 2 * PAGE, 1, true), "read-only");
+    cr_assert_null(vdf_space_at(&space, 0x40000 + PAGE, 1, false), "not in the memory");
+    cr_assert_null(vdf_space_at(&space, 0x40000, PAGE + 1, false), "out of the memory");
+    cr_assert_not_null(vdf_space_at(&space, 0x40000, PAGE, false));
+    space.n = 0;
+    cr_assert_null(vdf_space_at(&space, 0x10000, 1, false), "no regions");
+}
+
+Test(space, offset_does_not_overflow)
+{
+    space.regions[0].offset = UINT64_MAX - 1;
+    cr_assert_null(vdf_space_at(&space, 0x10000, 1, false));
+    cr_assert_null(vdf_space_at(&space, 0x10002, 1, false), "would be offset 0");
+}
+
+Test(space, copies_or_does_nothing)
+{
+    char bytes[4] = "abc", back[4] = "xyz";
+    cr_assert(vdf_space_copy_out(&space, 0x10ffe, bytes, 4));
+    cr_assert(vdf_space_copy_in(&space, 0x10ffe, back, 4));
+    cr_assert_str_eq(back, "abc");
+    cr_assert_eq(memcmp(low.base + PAGE + 0xffe, "abc", 4), 0);
+
+    strcpy(back, "xyz");
+    cr_assert(!vdf_space_copy_in(&space, 0x10000 + 3 * PAGE - 2, back, 4));
+    cr_assert_str_eq(back, "xyz");
+    cr_assert(!vdf_space_copy_out(&space, 0x10000 + 2 * PAGE, bytes, 4), "read-only");
+    cr_assert(!vdf_space_copy_out(&space, 0x10000 + 2 * PAGE - 2, bytes, 4));
+    cr_assert_eq(low.base[3 * PAGE - 1], 0, "nothing of a refused copy is written");
+    cr_assert(!vdf_space_copy_in(&space, 0x10000, back, 0));
+}
+
+Test(space, shared_words_have_their_byte_order)
+{
+    uint8_t *at = vdf_space_at(&space, 0x10000, 8, true);
+    vdf_store_le16(at, 0x0102);
+    cr_assert_eq(memcmp(at, "\x02\x01", 2), 0);
+    vdf_store_be16(at, 0x0102);
+    cr_assert_eq(memcmp(at, "\x01\x02", 2), 0);
+    vdf_store_le32(at, 0x01020304);
+    cr_assert_eq(memcmp(at, "\x04\x03\x02\x01", 4), 0);
+    vdf_store_be32(at, 0x01020304);
+    cr_assert_eq(memcmp(at, "\x01\x02\x03\x04", 4), 0);
+    cr_assert_eq(vdf_load_be32(at), 0x01020304);
+    cr_assert_eq(vdf_load_le32(at), 0x04030201);
+    vdf_store_be64(at, 0x0102030405060708);
+    cr_assert_eq(memcmp(at, "\x01\x02\x03\x04\x05\x06\x07\x08", 8), 0);
+    cr_assert_eq(vdf_load_le64(at), 0x0807060504030201);
+    cr_assert_eq(vdf_load_be64(at), 0x0102030405060708);
+    cr_assert_eq(vdf_load_le16(at), 0x0201);
+    cr_assert_eq(vdf_load_be16(at), 0x0102);
+}
