@@ -76,6 +76,7 @@ static const struct vdf_raw_ops sbv_ops = { .size = sbv_size };
 
 static const char *const sic_modes[] = { "all", "single", NULL };
 
+static const struct vdf_objects guests = { .cls = &vdf_gait_guest_class, .text = "G" };
 static const struct vdf_objects functions = { .cls = &vdf_gait_function_class, .text = "FH" };
 
 #define ENTRY(name, type_, width_, offset_, doc_)                                                  \
@@ -220,8 +221,7 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "guests",
         .type = VDF_OBJECTS,
-        .flags = VDF_SAVE,
-        .objects = &vdf_gait_guests,
+        .objects = &guests,
         .doc = "Guests: mkdir makes one with 1 MiB of memory; rmdir is EBUSY while a function of "
                "it is "
                "registered.",
@@ -229,7 +229,6 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "functions",
         .type = VDF_OBJECTS,
-        .flags = VDF_SAVE,
         .objects = &functions,
         .doc = "zPCI functions, by function handle: rmdir deregisters a registered one.",
     },

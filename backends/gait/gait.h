@@ -119,7 +119,6 @@ struct gait_entry {
 
 extern const struct vdf_class vdf_gait_guest_class;
 extern const struct vdf_class vdf_gait_function_class;
-extern const struct vdf_objects vdf_gait_guests;
 
 static inline uint8_t vdf_gait_isc_bit(unsigned isc)
 {

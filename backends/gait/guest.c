@@ -67,19 +67,15 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     ((struct gait_guest *)now)->memory_open = ((const struct gait_guest *)old)->memory_open;
 }
 
-static int allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
+/* A state's guests are counted together when all of them have been loaded. */
+static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
-    if (memory_total(vdf_obj_priv(parent)) + GAIT_GUEST_MEMORY > VDF_MEMORY_MAX)
+    if (fresh && memory_total(vdf_gait_of(obj)) > VDF_MEMORY_MAX)
         return vdf_fail(err, ENOSPC,
-                        "%s: the guests of a device have at most 1 GiB of memory together", name);
+                        "%s: the guests of a device have at most 1 GiB of memory together",
+                        vdf_obj_name(obj));
     return 0;
 }
-
-const struct vdf_objects vdf_gait_guests = {
-    .cls = &vdf_gait_guest_class,
-    .allow = allow,
-    .text = "G",
-};
 
 /* --- memory -------------------------------------------------------------------------------------
  */
@@ -120,7 +116,6 @@ static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_e
     return 0;
 }
 
-/* The sum is looked at when all guests have been loaded. */
 static int restore_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct gait_guest *guest = at->priv;
@@ -362,6 +357,7 @@ const struct vdf_class vdf_gait_guest_class = {
     .priv_size = sizeof(struct gait_guest),
     .create = create,
     .destroy = destroy,
+    .start = start,
     .remove = remove_guest,
     .adopt = adopt,
 };
