@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzz target: any bytes to any writable file, through the value parser to the components' hooks.
+ *
+ * The input is a sequence of writes: two bytes that choose the file, one with the length, the
+ * bytes. A write that is refused leaves the whole tree as it was.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "harness.h"
+
+#define MAX_PATHS 16384
+#define MAX_WRITES 8
+
+struct vdf_tree *vdf_test_tree_get(void);
+
+static char
+    *paths[MAX_PATHS]; /* first all of the tree, directories with a '/'; then writable files */
+static size_t n_paths;
+static char *start_state;
+
+/* Called with a lock held: only notes the name. */
+static int note(void *arg, const char *name, bool dir)
+{
+    const char *parent = arg;
+
+    if (n_paths == MAX_PATHS ||
+        asprintf(&paths[n_paths], "%s%s%s", parent, name, dir ? "/" : "") < 0)
+        abort();
+    n_paths++;
+    return 0;
+}
+
+static void list(char *dir)
+{
+    struct vdf_place place;
+    size_t len = strlen(dir);
+
+    /* A path without its last '/'. */
+    char *path = strndup(dir, len ? len - 1 : 0);
+    if (vdf_place_resolve(vdf_test_tree_get(), path, &place))
+        abort();
+    vdf_place_list(&place, note, dir);
+    vdf_obj_unref(place.obj);
+    free(path);
+}
+
+static bool writable(const char *path)
+{
+    int error;
+    struct vdf_test_file *file = vdf_test_open(path, O_WRONLY | O_NONBLOCK, &error);
+
+    if (file)
+        vdf_test_close(file);
+    return file;
+}
+
+static void collect(void)
+{
+    char root[] = "";
+    size_t kept = 0;
+
+    list(root);
+    for (size_t i = 0; i < n_paths; i++) {
+        char *path = paths[i];
+
+        if (path[strlen(path) - 1] == '/') {
+            list(path);
+        } else if (writable(path)) {
+            paths[kept++] = path;
+            continue;
+        }
+        free(path);
+    }
+    n_paths = kept;
+}
+
+/* A tree with an object of every class. */
+static void plant(void)
+{
+    static const char *const dirs[] = {
+        "console/con0/ports/1",     "gait/gait0/guests/g",    "gait/gait0/functions/f",
+        "hwqueue/smmu0/vdevices/1", "hwqueue/smmu0/queues/0", "intx/bus0/devices/d",
+    };
+
+    vdf_test_tree(false);
+    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+        if (vdf_test_mkdir(dirs[i])) {
+            fprintf(stderr, "%s: %s\n", dirs[i], vdf_test_last_error());
+            abort();
+        }
+    }
+}
+
+static void once(void)
+{
+    if (start_state)
+        return;
+    plant();
+    start_state = strdup(vdf_test_read("state"));
+    collect();
+    if (!n_paths)
+        abort();
+}
+
+static ssize_t write_file(const char *path, const void *bytes, size_t n)
+{
+    int error;
+    struct vdf_test_file *file = vdf_test_open(path, O_WRONLY | O_NONBLOCK, &error);
+
+    if (!file)
+        return error;
+    ssize_t ret = vdf_test_file_write(file, bytes, n);
+    vdf_test_close(file);
+    return ret;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    once();
+    plant();
+    char *state = strdup(start_state);
+
+    for (unsigned writes = 0; size >= 4 && writes < MAX_WRITES; writes++) {
+        const char *path = paths[(data[0] | (size_t)data[1] << 8) % n_paths];
+        size_t n = data[2];
+
+        data += 3;
+        size -= 3;
+        n = n > size ? size : n;
+        if (!n)
+            break;
+        ssize_t ret = write_file(path, data, n);
+        const char *now = vdf_test_read("state");
+        if (ret < 0 && strcmp(state, now)) {
+            fprintf(stderr, "%s: a refused write has changed the state\n", path);
+            abort();
+        }
+        free(state);
+        state = strdup(now);
+        data += n;
+        size -= n;
+    }
+    free(state);
+    vdf_test_tree_free();
+    return 0;
+}
