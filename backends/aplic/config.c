@@ -137,8 +137,7 @@ int vdf_aplic_check_backend(const struct vdf_at *at, uint64_t value, struct vdf_
     if (ret < 0)
         return ret;
     if (value == VDF_APLIC_KVM)
-        return vdf_fail(err, ENODEV,
-                        "kvm: this host has no RISC-V AIA device in its KVM; `soft` works");
+        return vdf_fail(err, ENODEV, "kvm: the host's AIA device is not available; `soft` is");
     return 0;
 }
 

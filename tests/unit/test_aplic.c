@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* APLIC: what is set before init, and sources and interrupt files with MSI delivery. */
+#include "test_aplic.h"
+
+#include "backends/aplic/aplic.h"
+
+TestSuite(aplic, .fini = vdf_test_tree_free);
+
+/* --- before init --------------------------------------------------------------------------------
+ */
+
+Test(aplic, defaults_of_mkdir)
+{
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    expect(at("backend"), "soft");
+    expect(at("delivery"), "msi");
+    expect(at("harts"), "1");
+    expect(at("aia/mode"), "2");
+    expect(at("aia/ids"), "255");
+    expect(at("aia/srcs"), "0");
+    expect(at("aia/group_bits"), "0");
+    expect(at("aia/group_shift"), "24");
+    expect(at("aia/hart_bits"), "0");
+    expect(at("aia/guest_bits"), "0");
+    expect(at("addr/aplic"), "0xffffffffffffffff");
+    expect(at("addr/imsic/0"), "0xffffffffffffffff");
+    cr_assert_not(vdf_test_exists(at("addr/imsic/1")));
+    cr_assert_not(vdf_test_exists(at("domaincfg")));
+    cr_assert_not(vdf_test_exists(at("sourcecfg")));
+    cr_assert_not(vdf_test_exists(at("imsic")));
+    cr_assert_not(vdf_test_exists(at("idc")));
+    expect(at("wire/1"), "0");
+    expect(at("wire/1023"), "0");
+    cr_assert_not(vdf_test_exists(at("wire/0")));
+    cr_assert_not(vdf_test_exists(at("wire/1024")));
+}
+
+Test(aplic, default_device_works)
+{
+    vdf_test_tree(false);
+    expect("aplic/aplic0/harts", "2");
+    expect("aplic/aplic0/aia/srcs", "96");
+    expect("aplic/aplic0/aia/ids", "255");
+    expect("aplic/aplic0/delivery", "msi");
+    put("aplic/aplic0/sourcecfg/96", RISING);
+    put("aplic/aplic0/target/96", 1u << 18 | 7);
+    put("aplic/aplic0/setienum", 96);
+    put("aplic/aplic0/domaincfg", 0x100);
+    put("aplic/aplic0/wire/96", 1);
+    expect("aplic/aplic0/imsic/1/pending", "7");
+    expect("aplic/aplic0/imsic/0/pending", "");
+    cr_assert_not(vdf_test_exists("aplic/aplic0/sourcecfg/97"));
+}
+
+Test(aplic, what_does_not_fit_is_erange)
+{
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    refuse(ERANGE, at("aia/mode"), "0x100000000");
+    refuse(ERANGE, at("aia/srcs"), "4294967296");
+    refuse(ERANGE, at("addr/aplic"), "0x10000000000000000");
+    refuse(EINVAL, at("aia/mode"), "3");
+    refuse(EINVAL, at("aia/mode"), "4294967295");
+    refuse(EINVAL, at("aia/mode"), "two");
+    refuse(EINVAL, at("delivery"), "MSI");
+    refuse(ENODEV, at("backend"), "kvm");
+    put_text(at("backend"), "soft");
+}
+
+Test(aplic, harts_keep_their_addresses)
+{
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    put(at("addr/imsic/0"), 0x28000000);
+    put(at("harts"), 3);
+    expect_number(at("addr/imsic/0"), 0x28000000);
+    expect_number(at("addr/imsic/2"), UINT64_MAX);
+    put(at("harts"), 0);
+    cr_assert_not(vdf_test_exists(at("addr/imsic/0")));
+    put(at("harts"), 16384);
+    expect_number(at("addr/imsic/0"), UINT64_MAX);
+    refuse(EINVAL, at("harts"), "16385");
+}
+
+Test(aplic, init_without_harts)
+{
+    make_msi(0, 8, 63);
+    put(at("genmsi"), 5);
+    cr_assert_str_eq(msis(), "hart=0 guest=0 eiid=5 dropped\n");
+    put_text(at("signal_msi"), "0x28000000 5");
+    cr_assert_not(vdf_test_exists(at("imsic")));
+}
+
+Test(aplic, nothing_is_set_after_init)
+{
+    static const char *const files[][2] = {
+        { "backend", "soft" },     { "backend", "kvm" },
+        { "delivery", "direct" },  { "harts", "1" },
+        { "harts", "99999" },      { "aia/mode", "7" },
+        { "aia/ids", "1" },        { "aia/srcs", "4096" },
+        { "aia/group_bits", "8" }, { "aia/group_shift", "24" },
+        { "aia/hart_bits", "1" },  { "aia/guest_bits", "1" },
+        { "addr/aplic", "0x1" },   { "addr/imsic/0", "0x801" },
+        { "init", "1" },
+    };
+
+    make_msi(2, 8, 63);
+    for (size_t k = 0; k < sizeof(files) / sizeof(files[0]); k++)
+        refuse(EBUSY, at("%s", files[k][0]), files[k][1]);
+}
+
+Test(aplic, without_sources_there_is_no_aplic)
+{
+    uint64_t value;
+
+    make_msi(1, 0, 63);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_test_reg_write(at("regs"), 0, 4, 0), -ENODEV);
+    cr_assert_not(vdf_test_exists(at("domaincfg")));
+    refuse(ENODEV, at("wire/1"), "1");
+    put_text(at("signal_msi"), "0x28000000 9");
+    expect(at("imsic/0/pending"), "9");
+}
+
+Test(aplic, wires_before_init_are_busy)
+{
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    refuse(EBUSY, at("wire/1"), "1");
+    refuse(EBUSY, at("wire/1023"), "0");
+    refuse(EBUSY, at("signal_msi"), "0x28000000 0");
+    expect(at("wire/1"), "0");
+}
+
+Test(aplic, signal_msi_takes_two_numbers)
+{
+    make_msi(1, 8, 63);
+    put_text(at("signal_msi"), "  0x28000000 \t 0b101 ");
+    put_text(at("signal_msi"), "671088640 6");
+    expect(at("imsic/0/pending"), "5\n6");
+    refuse(EINVAL, at("signal_msi"), "\n");
+    refuse(EINVAL, at("signal_msi"), "0x28000000");
+    refuse(EINVAL, at("signal_msi"), "0x28000000 5 6");
+    refuse(EINVAL, at("signal_msi"), "0x28000000 0x");
+    refuse(EINVAL, at("signal_msi"), "0x2800000g 5");
+    refuse(EINVAL, at("signal_msi"), "0x28000000 0b12");
+    refuse(EINVAL, at("signal_msi"), "-1 5");
+    refuse(ERANGE, at("signal_msi"), "0x28000000 0x100000000");
+    refuse(ERANGE, at("signal_msi"), "0x10000000000000000 5");
+    refuse(EINVAL, at("signal_msi"), "0x28000000 0xffffffff");
+    refuse(ENODEV, at("signal_msi"), "0x28000008 5");
+    refuse(ENODEV, at("signal_msi"), "0x28000000 0");
+    put_text(at("signal_msi"), "0xffffffffffffffff 0");
+    expect(at("imsic/0/pending"), "5\n6");
+}
+
+/* --- sources ------------------------------------------------------------------------------------
+ */
+
+Test(aplic, wire_by_source_mode)
+{
+    /* Pending after the calls 0, 1, 1, 0, 0 of KVM_IRQ_LINE, cleared before each. */
+    static const struct {
+        unsigned mode;
+        const char *pends;
+    } cases[] = {
+        { 0, "00000" }, { 1, "00000" }, { 2, "00000" }, { 3, "00000" },
+        { 4, "01000" }, { 5, "00010" }, { 6, "01100" }, { 7, "10011" },
+    };
+    static const unsigned levels[] = { 0, 1, 1, 0, 0 };
+
+    make_msi(1, 40, 63);
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        put(at("sourcecfg/33"), cases[k].mode);
+        for (size_t n = 0; n < 5; n++) {
+            put(at("wire/33"), levels[n]);
+            expect_number(at("wire/33"), levels[n]);
+            cr_assert_eq(vdf_test_read_u64(at("setip/1")), cases[k].pends[n] == '1' ? 2 : 0,
+                         "mode %u, call %zu", cases[k].mode, n);
+            put(at("clripnum"), 33);
+        }
+    }
+}
+
+Test(aplic, set_and_clear_pending_by_source_mode)
+{
+    /* Is it pending after setipnum with the input 0, with the input 1? Clearing always works but
+     * for an inactive source. */
+    static const struct {
+        unsigned mode;
+        bool low, high;
+    } cases[] = {
+        { 0, false, false }, { 1, true, true }, { 2, true, true },  { 3, true, true },
+        { 4, true, true },   { 5, true, true }, { 6, false, true }, { 7, true, false },
+    };
+
+    make_msi(1, 40, 63);
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++)
+        for (unsigned input = 0; input <= 1; input++) {
+            bool pends = input ? cases[k].high : cases[k].low;
+
+            put(at("sourcecfg/5"), 1);
+            put(at("wire/5"), input);
+            put(at("sourcecfg/5"), cases[k].mode);
+            put(at("setipnum"), 5);
+            cr_assert_eq(vdf_test_read_u64(at("setip/0")), pends ? 0x20 : 0, "mode %u, input %u",
+                         cases[k].mode, input);
+            put(at("in_clrip/0"), 0x20);
+            expect_number(at("setip/0"), 0);
+        }
+}
+
+Test(aplic, rectified_input)
+{
+    static const unsigned rectified_low[] = { 0, 0, 0, 0, 0, 1, 0, 1 };
+
+    make_msi(1, 40, 63);
+    for (unsigned mode = 0; mode < 8; mode++)
+        for (unsigned input = 0; input <= 1; input++) {
+            put(at("sourcecfg/40"), mode);
+            put(at("wire/40"), input);
+            cr_assert_eq(vdf_test_read_u64(at("in_clrip/1")),
+                         mode != 0 && (input ^ rectified_low[mode]) ? 0x100 : 0,
+                         "mode %u, input %u", mode, input);
+        }
+}
+
+Test(aplic, sourcecfg_write_keeps_the_rest)
+{
+    make_msi(1, 40, 63);
+    put(at("sourcecfg/3"), HIGH);
+    put(at("wire/3"), 1);
+    put(at("setienum"), 3);
+    put(at("sourcecfg/3"), 0x406);
+    expect_number(at("sourcecfg/3"), 0);
+    expect(at("pending"), "3");
+    expect(at("enabled"), "3");
+    put(at("wire/3"), 0);
+    put(at("clripnum"), 3);
+    expect(at("pending"), "3");
+    expect(at("wire/3"), "0");
+}
+
+Test(aplic, a_level_that_goes_stays_pending)
+{
+    make_msi(1, 8, 63);
+    put(at("sourcecfg/2"), HIGH);
+    put(at("wire/2"), 1);
+    put(at("wire/2"), 0);
+    expect(at("pending"), "2");
+}
+
+Test(aplic, forwarding_in_order_uses_pending_up)
+{
+    make_msi(2, 70, 127);
+    for (unsigned n = 1; n <= 70; n += 23) {
+        put(at("sourcecfg/%u", n), RISING);
+        put(at("target/%u", n), (n / 23 % 3) << 18 | n % 64);
+        put(at("setienum"), n);
+        put(at("wire/%u", n), 1);
+    }
+    expect(at("pending"), "1\n24\n47\n70");
+    cr_assert_str_eq(msis(), "");
+    put(at("domaincfg"), 0x100);
+    expect(at("pending"), "");
+    expect(at("enabled"), "1\n24\n47\n70");
+    cr_assert_str_eq(msis(), "hart=0 guest=0 eiid=1 delivered\n"
+                             "hart=1 guest=0 eiid=24 delivered\n"
+                             "hart=2 guest=0 eiid=47 dropped\n"
+                             "hart=0 guest=0 eiid=6 delivered\n");
+    expect(at("imsic/0/pending"), "1\n6");
+    expect(at("imsic/1/pending"), "24");
+}
+
+Test(aplic, msis_that_nobody_takes)
+{
+    make_msi(1, 8, 63);
+    put(at("sourcecfg/1"), 1);
+    put(at("setienum"), 1);
+    put(at("domaincfg"), 0x100);
+    put(at("target/1"), 0);
+    put(at("setipnum"), 1);
+    put(at("target/1"), 64);
+    put(at("setipnum"), 1);
+    put(at("target/1"), 3 << 12 | 5);
+    put(at("setipnum_le"), 1);
+    put(at("target/1"), 0x3fffu << 18 | 5);
+    put(at("setipnum_be"), 0x01000000);
+    expect(at("pending"), "");
+    expect(at("imsic/0/pending"), "");
+    cr_assert_str_eq(msis(), "hart=0 guest=0 eiid=0 dropped\n"
+                             "hart=0 guest=0 eiid=64 dropped\n"
+                             "hart=0 guest=3 eiid=5 dropped\n"
+                             "hart=16383 guest=0 eiid=5 dropped\n");
+}
+
+Test(aplic, a_wire_looks_at_its_own_source_only)
+{
+    make_msi(1, 8, 63);
+    put(at("sourcecfg/1"), HIGH);
+    put(at("target/1"), 9);
+    put(at("setienum"), 1);
+    put(at("domaincfg"), 0x100);
+    put(at("wire/1"), 1);
+    put(at("wire/1"), 1);
+    put(at("wire/1"), 0);
+    cr_assert_str_eq(msis(), "hart=0 guest=0 eiid=9 delivered\n"
+                             "hart=0 guest=0 eiid=9 delivered\n");
+}
+
+Test(aplic, numbers_that_are_no_source)
+{
+    make_msi(1, 8, 63);
+    put(at("sourcecfg/8"), 1);
+    for (unsigned k = 0; k < 3; k++) {
+        static const uint64_t bad[] = { 0, 9, UINT32_MAX };
+
+        put(at("setipnum"), bad[k]);
+        put(at("setienum"), bad[k]);
+        put(at("clripnum"), bad[k]);
+        put(at("clrienum"), bad[k]);
+        put(at("setipnum_be"), bad[k]);
+    }
+    put(at("setip/0"), UINT32_MAX);
+    put(at("setie/0"), UINT32_MAX);
+    expect(at("pending"), "8");
+    expect_number(at("setie/0"), 0x1fe);
+    expect_number(at("clrie/0"), 0);
+    put(at("clrie/0"), 0xf);
+    expect(at("enabled"), "4\n5\n6\n7\n8");
+}
+
+/* --- interrupt files ----------------------------------------------------------------------------
+ */
+
+Test(aplic, hart_index_comes_from_the_address)
+{
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    put(at("harts"), 4);
+    put(at("aia/srcs"), 1);
+    put(at("addr/aplic"), 0xd000000);
+    put(at("aia/hart_bits"), 2);
+    put(at("aia/guest_bits"), 1);
+    put(at("aia/group_bits"), 1);
+    put(at("aia/group_shift"), 25);
+    put(at("addr/imsic/0"), 0x2a006000); /* group 1, hart 3 */
+    put(at("addr/imsic/1"), 0x28002000); /* group 0, hart 1 */
+    put(at("addr/imsic/2"), 0x28002000); /* the same */
+    put(at("addr/imsic/3"), 0x2c000000); /* another base */
+    refuse(EINVAL, at("init"), "0");
+    put(at("addr/imsic/3"), 0x28000000);
+    put(at("init"), 0);
+
+    put(at("genmsi"), 7u << 18 | 11);
+    put(at("genmsi"), 1u << 18 | 12);
+    put(at("genmsi"), 0u << 18 | 13);
+    put(at("genmsi"), 2u << 18 | 14);
+    expect(at("imsic/0/pending"), "11");
+    expect(at("imsic/1/pending"), "12");
+    expect(at("imsic/2/pending"), "");
+    expect(at("imsic/3/pending"), "13");
+    /* By address: the first that matches, and no guest's page. */
+    put_text(at("signal_msi"), "0x28002004 0x0f000000");
+    expect(at("imsic/1/pending"), "12\n15");
+    refuse(ENODEV, at("signal_msi"), "0x28003000 15");
+    put_text(at("signal_msi"), "0x2a004000 16");
+    cr_assert_str_eq(strstr(msis(), "eiid=15"), "eiid=15 delivered\n"
+                                                "hart=6 guest=0 eiid=16 dropped\n");
+}
+
+Test(aplic, many_harts_are_found)
+{
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    put(at("harts"), 300);
+    put(at("aia/srcs"), 1);
+    put(at("addr/aplic"), 0xd000000);
+    put(at("aia/hart_bits"), 9);
+    /* Neither in order nor without gaps. */
+    for (unsigned h = 0; h < 300; h++)
+        put(at("addr/imsic/%u", h), 0x28000000 + UINT64_C(0x1000) * (h * 7 % 307));
+    put(at("init"), 0);
+    for (unsigned h = 0; h < 300; h++) {
+        put(at("genmsi"), (h * 7 % 307) << 18 | 21);
+        expect(at("imsic/%u/pending", h), "21");
+    }
+    put(at("genmsi"), 300u * 7 % 307 << 18 | 22);
+    cr_assert_str_eq(strstr(msis(), "eiid=22"), "eiid=22 dropped\n");
+}
+
+Test(aplic, high_half_of_eip_is_not_seen_by_number)
+{
+    make_msi(1, 8, 127);
+    put(at("genmsi"), 40);
+    put(at("genmsi"), 101);
+    expect(at("imsic/0/pending"), "40\n101");
+    expect_number(at("imsic/0/eip/0"), 0);
+    put(at("imsic/0/eip/0"), 0xffffffff00000006);
+    expect(at("imsic/0/pending"), "1\n2\n40\n101");
+    put(at("imsic/0/eip/2"), 0x80000001);
+    expect_number(at("imsic/0/eip/2"), 0xffffffff80000001);
+    expect(at("imsic/0/pending"), "1\n2\n40\n64\n95\n101");
+    put(at("imsic/0/eie/0"), UINT64_MAX);
+    expect_number(at("imsic/0/eie/0"), 0xfffffffffffffffe);
+    cr_assert_not(vdf_test_exists(at("imsic/0/eip/1")));
+    cr_assert_not(vdf_test_exists(at("imsic/0/eie/4")));
+    cr_assert_not(vdf_test_exists(at("imsic/1")));
+    put(at("imsic/0/eie/0"), 0x10);
+    expect(at("imsic/0/enabled"), "4");
+}
+
+/* --- the window ---------------------------------------------------------------------------------
+ */
+
+Test(aplic, accesses_of_the_window)
+{
+    uint8_t bytes[16];
+    uint64_t value;
+
+    make_msi(1, 3, 63);
+    put(at("sourcecfg/1"), RISING);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0, 2, &value), -EOPNOTSUPP);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0, 1, &value), -EOPNOTSUPP);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0x4000, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0x4001, 4, &value), -EOPNOTSUPP);
+    cr_assert_eq(vdf_test_reg_write(at("regs"), 0x10, 4, 1), -ENODEV);
+    /* A copy has zeros where no register is. */
+    cr_assert_eq(vdf_test_pread(at("regs"), bytes, 16, 4), 16);
+    cr_assert_arr_eq(bytes, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+}
+
+/* --- a guest ------------------------------------------------------------------------------------
+ */
+
+static uint64_t last_address;
+static uint32_t last_data;
+static unsigned messages;
+
+static void take_message(void *ctx, uint64_t address, uint32_t data)
+{
+    cr_assert_eq(ctx, &messages);
+    last_address = address;
+    last_data = data;
+    messages++;
+}
+
+Test(aplic, guest_accesses)
+{
+    uint64_t value;
+
+    make_msi(2, 8, 63);
+    struct vdf_obj *obj = vdf_test_obj(DEV);
+    vdf_aplic_connect(obj, &(struct vdf_irq){ .message = take_message, .ctx = &messages });
+
+    cr_assert_eq(vdf_aplic_mmio_read(obj, 0, 4, &value), 0);
+    cr_assert_eq(value, 0x80000004);
+    cr_assert_eq(vdf_aplic_mmio_read(obj, 0, 8, &value), -EOPNOTSUPP);
+    cr_assert_eq(vdf_aplic_mmio_write(obj, 2, 4, 0), -EOPNOTSUPP);
+    cr_assert_eq(vdf_aplic_mmio_write(obj, 0x1bc8, 4, 0), -ENODEV);
+    cr_assert_eq(vdf_aplic_mmio_write(obj, 0x3000, 4, 1 << 18 | 3), 0);
+    cr_assert_eq(messages, 1);
+    cr_assert_eq(last_address, 0x28001000);
+    cr_assert_eq(last_data, 3);
+
+    cr_assert_eq(vdf_aplic_imsic_read(obj, 1, 0xffc, 4, &value), 0);
+    cr_assert_eq(value, 0);
+    cr_assert_eq(vdf_aplic_imsic_read(obj, 1, 0, 8, &value), -EOPNOTSUPP);
+    cr_assert_eq(vdf_aplic_imsic_read(obj, 2, 0, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 0x1000, 4, 9), -ENODEV);
+    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 2, 4, 9), -EOPNOTSUPP);
+    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 0, 4, 9), 0);
+    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 4, 4, 0x0a000000), 0);
+    cr_assert_eq(messages, 3);
+    /* Swallowed: neither a register nor an identity. */
+    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 8, 4, 11), 0);
+    cr_assert_eq(vdf_aplic_imsic_write(obj, 0, 0, 4, 64), 0);
+    cr_assert_eq(messages, 3);
+    expect(at("imsic/1/pending"), "3\n9\n10");
+    cr_assert_str_eq(strstr(msis(), "hart=0"), "hart=0 guest=0 eiid=64 dropped\n");
+
+    vdf_aplic_connect(obj, NULL);
+    put(at("genmsi"), 1);
+    cr_assert_eq(messages, 3);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* APLIC with direct delivery: the rules of the AIA specification, sections 4.5 to 4.8. */
+#include "test_aplic.h"
+
+#include "backends/aplic/aplic.h"
+
+#define IDELIVERY(hart) (0x4000 + 32 * (hart))
+#define IFORCE(hart) (0x4004 + 32 * (hart))
+#define ITHRESHOLD(hart) (0x4008 + 32 * (hart))
+#define TOPI(hart) (0x4018 + 32 * (hart))
+#define CLAIMI(hart) (0x401c + 32 * (hart))
+
+TestSuite(aplic_direct, .fini = vdf_test_tree_free);
+
+/* An active, enabled source with a target. */
+static void add_source(unsigned n, unsigned mode, unsigned hart, unsigned priority)
+{
+    put(at("sourcecfg/%u", n), mode);
+    put(at("target/%u", n), hart << 18 | priority);
+    put(at("setienum"), n);
+}
+
+Test(aplic_direct, files)
+{
+    uint64_t value;
+
+    make_direct(3, 40);
+    expect(at("domaincfg"), "0x80000000");
+    put(at("domaincfg"), UINT32_MAX);
+    expect(at("domaincfg"), "0x80000100");
+    expect(at("idc/2/idelivery"), "0x00000000");
+    cr_assert_not(vdf_test_exists(at("idc/3")));
+    cr_assert_not(vdf_test_exists(at("imsic")));
+    cr_assert_not(vdf_test_exists(at("signal_msi")));
+    cr_assert_eq(vdf_test_reg_read(at("regs"), IDELIVERY(2), 4, &value), 0);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), IDELIVERY(3), 4, &value), -ENODEV);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0x400c, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0x1bc0, 4, &value), -ENODEV);
+    refuse(EBUSY, at("init"), "0");
+    refuse(EBUSY, at("delivery"), "msi");
+}
+
+Test(aplic_direct, no_addresses_are_needed)
+{
+    make_direct(0, 1);
+    cr_assert_not(vdf_test_exists(at("idc")));
+    put(at("sourcecfg/1"), HIGH);
+    put(at("wire/1"), 1);
+    expect(at("pending"), "1");
+}
+
+Test(aplic_direct, before_init_there_are_no_idcs)
+{
+    uint64_t value;
+
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    put_text(at("delivery"), "direct");
+    put(at("aia/srcs"), 8);
+    cr_assert_not(vdf_test_exists(at("idc")));
+    cr_assert_eq(vdf_test_reg_read(at("regs"), IDELIVERY(0), 4, &value), -ENODEV);
+    refuse(EBUSY, at("wire/1"), "1");
+}
+
+Test(aplic_direct, target_has_a_priority)
+{
+    make_direct(2, 8);
+    /* Read-only zero while the source is inactive. */
+    put(at("target/1"), 1 << 18 | 5);
+    expect_number(at("target/1"), 0);
+    put(at("sourcecfg/1"), 1);
+    expect_number(at("target/1"), 1 << 18 | 5);
+    put(at("target/1"), UINT32_MAX);
+    expect_number(at("target/1"), 0xfffc00ff);
+    put(at("target/1"), 1 << 18);
+    expect_number(at("target/1"), 1 << 18 | 1);
+    put(at("target/1"), 0x100);
+    expect_number(at("target/1"), 1);
+    put(at("sourcecfg/2"), 1);
+    expect_number(at("target/2"), 1);
+}
+
+Test(aplic_direct, genmsi_is_read_only_zero)
+{
+    make_direct(1, 8);
+    put(at("genmsi"), 5);
+    expect_number(at("genmsi"), 0);
+    cr_assert_str_eq(msis(), "");
+}
+
+Test(aplic_direct, inactive_sources_have_no_bits)
+{
+    make_direct(1, 8);
+    put(at("setienum"), 3);
+    put(at("setie/0"), 0x1fe);
+    put(at("setipnum"), 3);
+    expect(at("enabled"), "");
+    expect(at("pending"), "");
+    add_source(3, RISING, 0, 1);
+    put(at("setipnum"), 3);
+    expect(at("pending"), "3");
+    expect(at("enabled"), "3");
+    /* There is no child to delegate to: D makes it inactive. */
+    put(at("sourcecfg/3"), 0x400);
+    expect_number(at("sourcecfg/3"), 0);
+    expect(at("pending"), "");
+    expect(at("enabled"), "");
+    put(at("sourcecfg/3"), RISING);
+    expect(at("pending"), "");
+    expect(at("enabled"), "");
+}
+
+Test(aplic_direct, becoming_active_with_a_high_input)
+{
+    make_direct(1, 8);
+    put(at("wire/1"), 1);
+    put(at("wire/2"), 1);
+    put(at("sourcecfg/1"), HIGH);
+    put(at("sourcecfg/2"), LOW);
+    put(at("sourcecfg/3"), LOW);
+    expect(at("pending"), "1\n3");
+    expect_number(at("in_clrip/0"), 1 << 1 | 1 << 3);
+    /* A detached source has no input. */
+    put(at("wire/4"), 1);
+    put(at("sourcecfg/4"), 1);
+    expect(at("pending"), "1\n3");
+    expect_number(at("in_clrip/0"), 1 << 1 | 1 << 3);
+}
+
+Test(aplic_direct, levels_follow_the_wire_only)
+{
+    make_direct(1, 8);
+    add_source(1, HIGH, 0, 1);
+    put(at("setipnum"), 1);
+    expect(at("pending"), "");
+    put(at("wire/1"), 1);
+    expect(at("pending"), "1");
+    put(at("clripnum"), 1);
+    put(at("in_clrip/0"), 2);
+    expect(at("pending"), "1");
+    /* A claim does not clear what is still asserted. */
+    cr_assert_eq(reg(CLAIMI(0)), 0x10001);
+    cr_assert_eq(reg(CLAIMI(0)), 0x10001);
+    put(at("wire/1"), 0);
+    cr_assert_eq(reg(CLAIMI(0)), 0x10001);
+    expect(at("pending"), "");
+    cr_assert_eq(reg(CLAIMI(0)), 0);
+}
+
+Test(aplic_direct, edges_are_claimed_once)
+{
+    make_direct(1, 8);
+    add_source(2, RISING, 0, 7);
+    put(at("wire/2"), 1);
+    put(at("wire/2"), 1);
+    cr_assert_eq(reg(CLAIMI(0)), 0x20007);
+    cr_assert_eq(reg(CLAIMI(0)), 0);
+    put(at("wire/2"), 0);
+    expect(at("pending"), "");
+    put(at("setipnum"), 2);
+    put(at("clripnum"), 2);
+    expect(at("pending"), "");
+}
+
+Test(aplic_direct, reading_the_file_claims_nothing)
+{
+    uint8_t copy[32];
+
+    make_direct(1, 8);
+    add_source(2, RISING, 0, 7);
+    put(at("setipnum"), 2);
+    put(at("idc/0/iforce"), 1);
+    expect(at("idc/0/claimi"), "0x00020007");
+    expect(at("idc/0/topi"), "0x00020007");
+    cr_assert_eq(reg(TOPI(0)), 0x20007);
+    cr_assert_eq(vdf_test_pread(at("regs"), copy, sizeof(copy), 0x4000), sizeof(copy));
+    cr_assert_arr_eq(copy + 0x1c, "\7\0\2\0", 4);
+    expect(at("pending"), "2");
+    put(at("idc/0/claimi"), 5);
+    put(at("idc/0/topi"), 5);
+    expect(at("pending"), "2");
+    cr_assert_eq(reg(CLAIMI(0)), 0x20007);
+    expect(at("idc/0/iforce"), "0x00000001");
+    cr_assert_eq(reg(CLAIMI(0)), 0);
+    expect(at("idc/0/iforce"), "0x00000000");
+}
+
+Test(aplic_direct, priorities_and_thresholds)
+{
+    make_direct(2, 200);
+    add_source(5, 1, 0, 9);
+    add_source(6, 1, 0, 3);
+    add_source(199, 1, 0, 3);
+    add_source(7, 1, 1, 255);
+    add_source(8, 1, 2, 1); /* a hart that is not there */
+    for (unsigned n = 5; n <= 8; n++)
+        put(at("setipnum"), n);
+    put(at("setipnum"), 199);
+
+    cr_assert_eq(reg(TOPI(0)), 6 << 16 | 3);
+    cr_assert_eq(reg(TOPI(1)), 7 << 16 | 255);
+    put(at("idc/1/ithreshold"), 255);
+    cr_assert_eq(reg(TOPI(1)), 0);
+    put(at("idc/1/ithreshold"), 256);
+    cr_assert_eq(reg(TOPI(1)), 7 << 16 | 255);
+    put_reg(ITHRESHOLD(0), 3);
+    cr_assert_eq(reg(TOPI(0)), 0);
+    put_reg(ITHRESHOLD(0), 4);
+    cr_assert_eq(reg(CLAIMI(0)), 6 << 16 | 3);
+    cr_assert_eq(reg(CLAIMI(0)), 199 << 16 | 3);
+    cr_assert_eq(reg(CLAIMI(0)), 0);
+    put_reg(ITHRESHOLD(0), 0);
+    cr_assert_eq(reg(CLAIMI(0)), 5 << 16 | 9);
+    expect(at("pending"), "7\n8");
+}
+
+Test(aplic_direct, registers_have_one_bit)
+{
+    make_direct(1, 8);
+    put_reg(IDELIVERY(0), UINT32_MAX);
+    put_reg(IFORCE(0), 0xfffffffe);
+    put_reg(ITHRESHOLD(0), UINT32_MAX);
+    cr_assert_eq(reg(IDELIVERY(0)), 1);
+    cr_assert_eq(reg(IFORCE(0)), 0);
+    cr_assert_eq(reg(ITHRESHOLD(0)), 0xff);
+}
+
+static char levels[64];
+
+static void take_level(void *ctx, bool level)
+{
+    (void)ctx;
+    cr_assert_lt(strlen(levels), sizeof(levels) - 1);
+    strcat(levels, level ? "1" : "0");
+}
+
+Test(aplic_direct, the_line_to_the_harts)
+{
+    make_direct(2, 8);
+    vdf_aplic_connect(vdf_test_obj(DEV), &(struct vdf_irq){ .set_level = take_level });
+    add_source(1, HIGH, 1, 5);
+    put(at("wire/1"), 1);
+    put(at("domaincfg"), 0x100);
+    cr_assert_str_eq(levels, "");
+    put(at("idc/0/idelivery"), 1);
+    cr_assert_str_eq(levels, "");
+    put(at("idc/1/idelivery"), 1);
+    cr_assert_str_eq(levels, "1");
+    put(at("idc/1/ithreshold"), 5);
+    cr_assert_str_eq(levels, "10");
+    put(at("idc/1/iforce"), 1);
+    cr_assert_str_eq(levels, "101");
+    put(at("domaincfg"), 0);
+    put(at("domaincfg"), 0x100);
+    cr_assert_str_eq(levels, "10101");
+    cr_assert_eq(reg(CLAIMI(1)), 0);
+    cr_assert_str_eq(levels, "101010");
+    put(at("idc/1/ithreshold"), 0);
+    put(at("wire/1"), 0);
+    cr_assert_eq(reg(CLAIMI(1)), 1 << 16 | 5);
+    cr_assert_str_eq(levels, "10101010");
+
+    /* A restored state may have it otherwise. */
+    put(at("wire/1"), 1);
+    char *state = strdup(vdf_test_read(at("state")));
+    put(at("wire/1"), 0);
+    reg(CLAIMI(1));
+    cr_assert_str_eq(levels, "1010101010");
+    put_text(at("state"), state);
+    free(state);
+    cr_assert_str_eq(levels, "10101010101");
+    put(at("idc/1/idelivery"), 0);
+    cr_assert_str_eq(levels, "101010101010");
+}
