@@ -195,16 +195,15 @@ static const struct vdf_raw_ops gisa_ops = { .size = gisa_size, .read = read_gis
 
 int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err)
 {
+    uint64_t taken[GAIT_GUESTS_MAX / 64] = { 0 };
+
     for (struct gait_guest *g = vdf_gait_guest_next(gait, NULL); g;
          g = vdf_gait_guest_next(gait, g)) {
-        if (g->slot >= GAIT_GUESTS_MAX)
-            return vdf_fail(err, EINVAL, "guests/%s: slot %u is not 0 to %u",
+        uint64_t bit = UINT64_C(1) << g->slot % 64;
+        if (g->slot >= GAIT_GUESTS_MAX || taken[g->slot / 64] & bit)
+            return vdf_fail(err, EINVAL, "guests/%s: slot %u is another guest's or not 0 to %u",
                             vdf_obj_name(g->base.obj), g->slot, GAIT_GUESTS_MAX - 1);
-        for (struct gait_guest *other = vdf_gait_guest_next(gait, g); other;
-             other = vdf_gait_guest_next(gait, other))
-            if (other->slot == g->slot)
-                return vdf_fail(err, EINVAL, "guests/%s and guests/%s: both have slot %u",
-                                vdf_obj_name(g->base.obj), vdf_obj_name(other->base.obj), g->slot);
+        taken[g->slot / 64] |= bit;
         g->next_alert = vdf_gait_gisa_address(g);
     }
     if (memory_total(gait) > VDF_MEMORY_MAX)
