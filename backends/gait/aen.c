@@ -43,7 +43,6 @@ static int register_aipb(struct gait *gait, struct vdf_err *err)
         return vdf_fail(err, EIO, "SIC(SET_AENI_CONTROLS) failed: nothing was registered");
     memset(gait->table.base, 0, GAIT_ENTRIES * GAIT_ENTRY_SIZE);
     memset(gait->sbv.base, 0, GAIT_SBV_BYTES);
-    gait->sbv_end = 0;
     gait->aipb_faisb = GAIT_SBV_ADDRESS;
     gait->aipb_gait = GAIT_TABLE_ADDRESS;
     gait->aipb_afi = gait->nisc;

@@ -108,6 +108,10 @@ Test(gait_deliver, host_rules_interpretation_out, .fini = vdf_test_tree_free)
     OK(put("f", "signal", 5));
     is_counted(1, 0, 0, 1);
     IS(VM "ipm", "0x10");
+    /* Not even by an entry that somebody has given a GISA. */
+    OK(vdf_test_write_u64(G "entries/0/gisa", vdf_test_read_u64(VM "gisa_address")));
+    OK(put("f", "signal", 5));
+    is_counted(2, 0, 0, 2);
 }
 
 Test(gait_deliver, single_interruption_mode_of_the_guest, .fini = vdf_test_tree_free)
