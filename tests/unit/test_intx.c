@@ -78,6 +78,12 @@ Test(intx, lines_are_there_while_something_is_on_them)
     /* A line that comes back begins at nothing. */
     add("d0", "6");
     is(BUS "lines/6/raised", "0");
+    put(D0 "assert", "1");
+    is(BUS "lines/6/raised", "1");
+    put(D0 "line", "7");
+    put(D0 "assert", "0");
+    put(D0 "line", "6");
+    is(BUS "lines/6/raised", "0");
 }
 
 Test(intx, the_last_line_is_254)
@@ -206,6 +212,28 @@ Test(intx, interrupt_that_nobody_claims_is_spurious_once)
     is(L5 "level", "0");
 }
 
+Test(intx, line_interrupts_when_an_input_rises_only)
+{
+    vdf_test_tree(false);
+    add("d0", "5");
+    put(L5 "host", "1");
+    put(L5 "host", "1");
+    is(L5 "raised", "1");
+    put(D0 "enabled", "1");
+    is(L5 "raised", "1");
+    put(D0 "assert", "1");
+    put(D0 "assert", "1");
+    is(L5 "raised", "2");
+    /* A device that asserts brings its interrupt along to another line. */
+    put(D0 "enabled", "0");
+    put(D0 "intx_disable", "0");
+    is(L5 "raised", "3");
+    put(D0 "line", "6");
+    is(BUS "lines/6/raised", "1");
+    is(BUS "lines/6/spurious", "1");
+    is(L5 "raised", "3");
+}
+
 Test(intx, device_without_mask_needs_a_line_of_its_own)
 {
     two_on_a_line();
@@ -289,6 +317,20 @@ Test(intx, old_device_switches_the_line_off_until_the_eoi)
     is(D0 "reasserts", "1");
 }
 
+Test(intx, old_device_cannot_tell_who_interrupts)
+{
+    one_of_old();
+    add("d1", "5");
+    put(D1 "assert", "1");
+    is(D0 "guest_level", "1");
+    put(D0 "ack", "1");
+    is(D0 "guest_level", "1");
+    is(D0 "interrupts", "2");
+    /* It was not this device that still asserted. */
+    is(D0 "reasserts", "0");
+    is(L5 "spurious", "0");
+}
+
 Test(intx, what_comes_while_the_guest_masks_is_delivered_after)
 {
     two_on_a_line();
@@ -312,10 +354,10 @@ Test(intx, guest_that_masks_lowers_its_line_and_keeps_the_device_masked)
     put(D0 "guest_mask", "1");
     is(D0 "guest_level", "0");
     /* An EOI between the announcement and the configuration write must not take the mask away. */
+    put(D0 "assert", "0");
     put(D0 "ack", "1");
     is(D0 "command", "0x0400");
     is(D0 "host_irq_disabled", "1");
-    put(D0 "assert", "0");
     put(D0 "guest_mask", "0");
     is(D0 "command", "0x0000");
     is(D0 "masked", "0");
@@ -395,7 +437,10 @@ Test(intx, disabled_device_is_quiet_and_masked)
     is(D0 "guest_level", "1");
     is(D0 "interrupts", "2");
     put(D0 "assert", "0");
+    put(D0 "ack", "1");
+    is(D0 "command", "0x0000");
     put(D0 "enabled", "0");
+    is(D0 "command", "0x0400");
     put(D0 "enabled", "1");
     is(D0 "command", "0x0000");
 }
@@ -450,6 +495,31 @@ Test(intx, message_to_the_host_is_a_line_for_the_guest)
     put(D0 "guest_mask", "0");
     is(D0 "guest_level", "1");
     is(D0 "interrupts", "2");
+    /* A condition that goes on sends no second message, and disabling forgets the one that waits.
+     */
+    put(D0 "guest_mask", "1");
+    put(D0 "assert", "1");
+    put(D0 "assert", "1");
+    is(D0 "interrupts", "3");
+    put(D0 "enabled", "0");
+    put(D0 "assert", "0");
+    put(D0 "guest_mask", "0");
+    put(D0 "enabled", "1");
+    is(D0 "guest_level", "0");
+}
+
+Test(intx, old_device_without_messages_pulls_its_pin)
+{
+    vdf_test_tree(false);
+    add("d0", "5");
+    put(D0 "pci_2_3", "0");
+    put(D0 "host_type", "msi");
+    put(D0 "enabled", "1");
+    put(D0 "assert", "1");
+    is(L5 "level", "0");
+    put(D0 "enabled", "0");
+    is(L5 "level", "1");
+    is(L5 "spurious", "1");
 }
 
 Test(intx, condition_before_enabling_sends_its_message)
@@ -530,6 +600,9 @@ Test(intx, guests_line_falls_at_the_eoi_and_rises_again)
     put(D0 "assert", "0");
     put(D0 "ack", "1");
     put(D0 "assert", "1");
+    /* It interrupts once more while the line is high. */
+    put(D0 "intx_disable", "0");
+    is(D0 "interrupts", "3");
     cr_assert_eq(vdf_test_rmdir(BUS "devices/d0"), 0);
     cr_assert_str_eq(levels, "101010");
 }

@@ -296,6 +296,8 @@ Test(intx_config, host_device_alone_is_saved)
 
 Test(intx_config, states_that_cannot_be_are_refused)
 {
+    refuse_edited("[intx/bus0]\n", "[intx/bus0]\nline/7/raised = 1\nline/7/spurious = 1\n",
+                  "line 7");
     put(D0 "assert", "1");
     refuse_edited("line = 5", "line = 255", "0 to 254");
     refuse_edited("command = 0x0400", "command = 0x8400", "0x0557");
@@ -330,15 +332,27 @@ Test(intx_config, edited_condition_interrupts)
     free(text);
 }
 
+static int lowered;
+
+static void count_lowered(void *ctx, bool level)
+{
+    (void)ctx;
+    lowered += !level;
+}
+
 Test(intx_config, guests_line_follows_a_restore)
 {
     char *quiet = saved();
-    struct vdf_obj *obj = vdf_test_obj(BUS "devices/d0");
+    struct vdf_intx_dev *dev = vdf_obj_priv(vdf_test_obj(BUS "devices/d0"));
 
     put(D0 "assert", "1");
-    ((struct vdf_intx_dev *)vdf_obj_priv(obj))->irq.ctx = obj;
+    dev->irq.set_level = count_lowered;
     put("intx/bus0/state", quiet);
     is(D0 "guest_level", "0");
-    cr_assert_eq(((struct vdf_intx_dev *)vdf_obj_priv(obj))->irq.ctx, obj, "the guest is cut off");
+    cr_assert_eq(lowered, 1);
+    /* The guest is still connected to the device that was restored. */
+    put(D0 "assert", "1");
+    put(D0 "guest_mask", "1");
+    cr_assert_eq(lowered, 2);
     free(quiet);
 }
