@@ -350,10 +350,12 @@ const struct vdf_class *vdf_obj_class(const struct vdf_obj *obj)
 
 void vdf_obj_path(const struct vdf_obj *obj, struct vdf_buf *out)
 {
+    size_t begin = out->len;
+
     if (!obj->parent)
         return;
     vdf_obj_path(obj->parent, out);
-    vdf_buf_printf(out, "%s%s/%s", out->len ? "/" : "", obj->row->path, obj->name);
+    vdf_buf_printf(out, "%s%s/%s", out->len > begin ? "/" : "", obj->row->path, obj->name);
 }
 
 struct vdf_obj *vdf_obj_child(const struct vdf_obj *obj, const char *dir, const char *name)

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* FUSE operations on names: lookup, attributes, directories. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fuse_node.h"
+
+#define FIRST_BUCKETS 256u
+
+/* --- the table of nodes -------------------------------------------------------------------------
+ */
+
+struct vdf_node *vdf_node_of(struct vdf_fuse *fuse, fuse_ino_t ino)
+{
+    return ino == FUSE_ROOT_ID ? &fuse->root : (struct vdf_node *)(uintptr_t)ino;
+}
+
+static size_t bucket_of(const struct vdf_fuse *fuse, const struct vdf_place *place)
+{
+    uintptr_t key[4] = { (uintptr_t)place->obj, (uintptr_t)place->entry, place->i, place->j };
+    return vdf_hash(key, sizeof(key)) & (fuse->n_buckets - 1);
+}
+
+static bool same_place(const struct vdf_place *a, const struct vdf_place *b)
+{
+    return a->obj == b->obj && a->entry == b->entry && a->i == b->i && a->j == b->j;
+}
+
+int vdf_nodes_init(struct vdf_fuse *fuse)
+{
+    fuse->n_buckets = FIRST_BUCKETS;
+    fuse->buckets = calloc(fuse->n_buckets, sizeof(struct vdf_node *));
+    if (!fuse->buckets)
+        return -ENOMEM;
+    pthread_mutex_init(&fuse->nodes, NULL);
+    fuse->root = (struct vdf_node){ .place = vdf_place_root(fuse->tree), .ino = FUSE_ROOT_ID };
+    fuse->next_ino = FUSE_ROOT_ID + 1;
+    return 0;
+}
+
+static void grow(struct vdf_fuse *fuse)
+{
+    size_t old = fuse->n_buckets;
+    struct vdf_node **buckets, **before = fuse->buckets;
+
+    if (fuse->n_nodes < old)
+        return;
+    buckets = calloc(old * 2, sizeof(struct vdf_node *));
+    if (!buckets)
+        return; /* The chains become longer. */
+    fuse->buckets = buckets;
+    fuse->n_buckets = old * 2;
+    for (size_t k = 0; k < old; k++) {
+        for (struct vdf_node *n = before[k], *next; n; n = next) {
+            size_t to = bucket_of(fuse, &n->place);
+            next = n->hash_next;
+            n->hash_next = buckets[to];
+            buckets[to] = n;
+        }
+    }
+    free(before);
+}
+
+/* The node of a place, with one more lookup. Takes over the place's reference. */
+static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *place)
+{
+    pthread_mutex_lock(&fuse->nodes);
+    struct vdf_node *node = fuse->buckets[bucket_of(fuse, place)];
+    while (node && !same_place(&node->place, place))
+        node = node->hash_next;
+    if (node) {
+        vdf_obj_unref(place->obj);
+    } else {
+        node = calloc(1, sizeof(*node));
+        if (node) {
+            grow(fuse);
+            size_t k = bucket_of(fuse, place);
+            node->place = *place;
+            node->ino = fuse->next_ino++;
+            node->hash_next = fuse->buckets[k];
+            fuse->buckets[k] = node;
+            fuse->n_nodes++;
+        } else {
+            vdf_obj_unref(place->obj);
+        }
+    }
+    if (node)
+        node->lookups++;
+    pthread_mutex_unlock(&fuse->nodes);
+    return node;
+}
+
+static void forget_node(struct vdf_fuse *fuse, fuse_ino_t ino, uint64_t lookups)
+{
+    struct vdf_node *node = vdf_node_of(fuse, ino);
+    struct vdf_obj *obj = NULL;
+
+    if (ino == FUSE_ROOT_ID)
+        return;
+    pthread_mutex_lock(&fuse->nodes);
+    node->lookups -= lookups < node->lookups ? lookups : node->lookups;
+    if (node->lookups == 0) {
+        struct vdf_node **link = &fuse->buckets[bucket_of(fuse, &node->place)];
+        while (*link != node)
+            link = &(*link)->hash_next;
+        *link = node->hash_next;
+        fuse->n_nodes--;
+        obj = node->place.obj;
+        free(node);
+    }
+    pthread_mutex_unlock(&fuse->nodes);
+    vdf_obj_unref(obj);
+}
+
+void vdf_nodes_free(struct vdf_fuse *fuse)
+{
+    for (size_t k = 0; k < fuse->n_buckets; k++) {
+        while (fuse->buckets[k]) {
+            struct vdf_node *node = fuse->buckets[k];
+            fuse->buckets[k] = node->hash_next;
+            vdf_obj_unref(node->place.obj);
+            free(node);
+        }
+    }
+    free(fuse->buckets);
+    pthread_mutex_destroy(&fuse->nodes);
+}
+
+/* --- attributes ---------------------------------------------------------------------------------
+ */
+
+static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *st)
+{
+    struct vdf_seen seen;
+
+    pthread_mutex_lock(&fuse->nodes);
+    seen = node->seen;
+    pthread_mutex_unlock(&fuse->nodes);
+    int ret = vdf_place_stat(&node->place, &seen);
+    if (ret < 0)
+        return ret;
+    pthread_mutex_lock(&fuse->nodes);
+    node->seen = seen;
+    pthread_mutex_unlock(&fuse->nodes);
+
+    memset(st, 0, sizeof(*st));
+    st->st_ino = node->ino;
+    st->st_mode = vdf_place_mode(&node->place);
+    st->st_nlink = S_ISDIR(st->st_mode) ? 2 : 1;
+    st->st_uid = getuid();
+    st->st_gid = getgid();
+    st->st_size = (off_t)seen.size;
+    st->st_blocks = (blkcnt_t)((seen.size + 511) / 512);
+    st->st_blksize = 4096;
+    st->st_mtim = seen.mtime;
+    st->st_ctim = seen.mtime;
+    st->st_atim = seen.mtime;
+    return 0;
+}
+
+/* Names come, go and change their size without the kernel being told: nothing is kept by it. */
+static void reply_entry(fuse_req_t req, const struct vdf_place *place)
+{
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    struct fuse_entry_param entry = { 0 };
+    struct vdf_node *node = get_node(fuse, place);
+
+    if (!node) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    int ret = fill_stat(fuse, node, &entry.attr);
+    entry.ino = (uintptr_t)node;
+    if (ret < 0)
+        fuse_reply_err(req, ret == -ENODEV ? ENOENT : -ret);
+    if (ret < 0 || fuse_reply_entry(req, &entry) < 0)
+        forget_node(fuse, entry.ino, 1);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    struct vdf_place child;
+    int ret = vdf_place_lookup(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, &child);
+
+    if (ret < 0)
+        fuse_reply_err(req, -ret);
+    else
+        reply_entry(req, &child);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
+{
+    forget_node(vdf_fuse_of(req), ino, lookups);
+    fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+    for (size_t k = 0; k < count; k++)
+        forget_node(vdf_fuse_of(req), forgets[k].ino, forgets[k].nlookup);
+    fuse_reply_none(req);
+}
+
+static void reply_attr(fuse_req_t req, struct vdf_node *node)
+{
+    struct stat st;
+    int ret = fill_stat(vdf_fuse_of(req), node, &st);
+
+    if (ret < 0)
+        fuse_reply_err(req, -ret);
+    else
+        fuse_reply_attr(req, &st, 0);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)fi;
+    reply_attr(req, vdf_node_of(vdf_fuse_of(req), ino));
+}
+
+/* Sizes and times are the daemon's own: setting them is accepted and changes nothing, so that cp,
+ * tar and rsync can put values back. Owner and mode may be set to what they are. */
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                       struct fuse_file_info *fi)
+{
+    struct vdf_node *node = vdf_node_of(vdf_fuse_of(req), ino);
+    struct vdf_err err = { 0 };
+    unsigned mode = vdf_place_mode(&node->place) & 07777;
+    int ret = 0;
+
+    (void)fi;
+    if (to_set & FUSE_SET_ATTR_MODE && (attr->st_mode & 07777) != mode)
+        ret = vdf_fail(&err, EPERM, "mode %04o: it is %04o and stays so", attr->st_mode & 07777,
+                       mode);
+    if ((to_set & FUSE_SET_ATTR_UID && attr->st_uid != getuid()) ||
+        (to_set & FUSE_SET_ATTR_GID && attr->st_gid != getgid()))
+        ret =
+            vdf_fail(&err, EPERM, "the owner is the one of the daemon, %u:%u", getuid(), getgid());
+    if (ret < 0)
+        fuse_reply_err(req, -vdf_place_refused(&node->place, NULL, ret, &err));
+    else
+        reply_attr(req, node);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+    struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = VDF_NAME_MAX };
+
+    (void)ino;
+    fuse_reply_statfs(req, &st);
+}
+
+/* --- making and removing ------------------------------------------------------------------------
+ */
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    struct vdf_place made;
+    int ret = vdf_place_mkdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, &made);
+
+    (void)mode;
+    if (ret < 0)
+        fuse_reply_err(req, -ret);
+    else
+        reply_entry(req, &made);
+}
+
+static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    int ret = vdf_place_rmdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name);
+    fuse_reply_err(req, -ret);
+}
+
+static void refuse_change(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    struct vdf_err err = { 0 };
+    int ret = vdf_fail(&err, EPERM, "only mkdir and rmdir of objects change the tree");
+
+    vdf_place_refused(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, ret, &err);
+    fuse_reply_err(req, EPERM);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+    (void)mode;
+    (void)rdev;
+    refuse_change(req, parent, name);
+}
+
+static void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+{
+    (void)link;
+    refuse_change(req, parent, name);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+    (void)ino;
+    refuse_change(req, parent, name);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                      const char *new_name, unsigned flags)
+{
+    (void)new_parent;
+    (void)new_name;
+    (void)flags;
+    refuse_change(req, parent, name);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                      struct fuse_file_info *fi)
+{
+    (void)mode;
+    (void)fi;
+    refuse_change(req, parent, name);
+}
+
+/* --- directories --------------------------------------------------------------------------------
+ */
+
+/* What a directory held when it was opened. */
+struct listing {
+    fuse_req_t req;
+    struct vdf_buf entries; /* as readdir(2)'s reply wants them */
+    uint64_t count;
+};
+
+static int emit(void *arg, const char *name, bool dir)
+{
+    struct listing *list = arg;
+    struct stat st = { .st_ino = 0xffffffff, .st_mode = dir ? S_IFDIR : S_IFREG };
+    char entry[512];
+    size_t len =
+        fuse_add_direntry(list->req, entry, sizeof(entry), name, &st, (off_t)(list->entries.len));
+
+    /* The offset of an entry is the position behind it in `entries`. */
+    fuse_add_direntry(list->req, entry, sizeof(entry), name, &st, (off_t)(list->entries.len + len));
+    vdf_buf_add(&list->entries, entry, len);
+    return list->entries.oom ? -ENOMEM : 0;
+}
+
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct listing *list = calloc(1, sizeof(*list));
+    int ret = list ? 0 : -ENOMEM;
+
+    if (ret == 0) {
+        list->req = req;
+        emit(list, ".", true);
+        emit(list, "..", true);
+        ret = vdf_place_list(&vdf_node_of(vdf_fuse_of(req), ino)->place, emit, list);
+    }
+    fi->fh = (uintptr_t)list;
+    if (ret < 0)
+        fuse_reply_err(req, -ret);
+    if (ret < 0 || fuse_reply_open(req, fi) < 0) {
+        if (list)
+            vdf_buf_free(&list->entries);
+        free(list);
+    }
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                       struct fuse_file_info *fi)
+{
+    struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+    size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
+    size_t to = from;
+
+    (void)ino;
+    /* Whole entries only: a header of 24 bytes with the name's length, the name, padding to 8. */
+    while (to < list->entries.len) {
+        uint32_t name_len;
+        memcpy(&name_len, list->entries.data + to + 16, sizeof(name_len));
+        size_t len = (24 + name_len + 7) & ~(size_t)7;
+        if (to + len - from > size)
+            break;
+        to += len;
+    }
+    fuse_reply_buf(req, list->entries.data + from, to - from);
+}
+
+static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+
+    (void)ino;
+    vdf_buf_free(&list->entries);
+    free(list);
+    fuse_reply_err(req, 0);
+}
+
+/* --- the session --------------------------------------------------------------------------------
+ */
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+    struct vdf_fuse *fuse = userdata;
+
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+    /* Reads and writes of a mapped page go to the daemon, its mappings to the memfd behind it. */
+    fuse->can_passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+    if (fuse->can_passthrough)
+        conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
+    fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS);
+#else
+    conn->want &= ~FUSE_CAP_READDIRPLUS;
+#endif
+    if (fuse->ready)
+        fuse->ready(fuse->ready_arg);
+}
+
+const struct fuse_lowlevel_ops vdf_fuse_ops = {
+    .init = op_init,
+    .lookup = op_lookup,
+    .forget = op_forget,
+    .forget_multi = op_forget_multi,
+    .getattr = op_getattr,
+    .setattr = op_setattr,
+    .statfs = op_statfs,
+    .mkdir = op_mkdir,
+    .rmdir = op_rmdir,
+    .unlink = refuse_change,
+    .mknod = op_mknod,
+    .symlink = op_symlink,
+    .link = op_link,
+    .rename = op_rename,
+    .create = op_create,
+    .opendir = op_opendir,
+    .readdir = op_readdir,
+    .releasedir = op_releasedir,
+    .open = vdf_fuse_open,
+    .read = vdf_fuse_read,
+    .write = vdf_fuse_write,
+    .flush = vdf_fuse_flush,
+    .release = vdf_fuse_release,
+    .poll = vdf_fuse_poll,
+};

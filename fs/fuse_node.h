@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The FUSE edge: nodes that the kernel knows, files that it has open, requests that wait.
+ *
+ * Locks: `nodes` below protects the table of nodes and the list of handles, and is a leaf: nothing
+ * else is taken under it. A handle's place never changes; the rest of a handle is used under the
+ * lock of its device.
+ */
+#ifndef VDF_FUSE_NODE_H
+#define VDF_FUSE_NODE_H
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+
+#include "core.h"
+
+struct vdf_node {
+    struct vdf_place place; /* holds a reference to the object */
+    uint64_t lookups;       /* that the kernel has not forgotten */
+    uint64_t ino;           /* st_ino */
+    struct vdf_seen seen;   /* what stat(2) was told last */
+    struct vdf_node *hash_next;
+    int backing_id; /* of FUSE passthrough, while `backing_opens` is not 0 */
+    unsigned backing_opens;
+    uint64_t backing_ino; /* of the memfd behind it */
+};
+
+struct vdf_pending;
+
+struct vdf_handle {
+    struct vdf_file file;
+    struct vdf_node *node;
+    bool passthrough;           /* counted in node->backing_opens */
+    struct vdf_pending *poller; /* of poll(2), while somebody sleeps on this file */
+    struct vdf_handle *next, **prev;
+};
+
+struct vdf_fuse {
+    struct vdf_tree *tree;
+    struct fuse_session *session;
+    pthread_mutex_t nodes;
+    struct vdf_node **buckets;
+    size_t n_buckets, n_nodes;
+    uint64_t next_ino;
+    struct vdf_node root;
+    struct vdf_handle *handles; /* open files, to be freed if the kernel does not close them */
+    bool can_passthrough;
+    void (*ready)(void *arg); /* called once, when the kernel has begun to talk to us */
+    void *ready_arg;
+};
+
+extern const struct fuse_lowlevel_ops vdf_fuse_ops;
+/* The part of the operations that concerns open files. */
+void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                   struct fuse_file_info *fi);
+void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
+                    struct fuse_file_info *fi);
+void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void vdf_fuse_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+                   struct fuse_pollhandle *ph);
+void vdf_handles_free(struct vdf_fuse *fuse);
+
+int vdf_nodes_init(struct vdf_fuse *fuse);
+void vdf_nodes_free(struct vdf_fuse *fuse);
+struct vdf_node *vdf_node_of(struct vdf_fuse *fuse, fuse_ino_t ino);
+static inline struct vdf_fuse *vdf_fuse_of(fuse_req_t req)
+{
+    return fuse_req_userdata(req);
+}
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The FUSE session: mounting, the loop, its end. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuse_node.h"
+#include "fuse_session.h"
+
+#define NUDGE_US 10000u /* between two signals to a loop that has to end */
+
+struct vdf_session {
+    struct vdf_fuse fuse; /* first: the public handle */
+    pthread_t loop;       /* the thread in vdf_fuse_loop() */
+    atomic_bool looping;
+};
+
+static struct vdf_session *session_of(struct vdf_fuse *fuse)
+{
+    return (struct vdf_session *)fuse;
+}
+
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+static int add_arguments(struct fuse_args *args, const struct vdf_fuse_options *options)
+{
+    int ret = fuse_opt_add_arg(args, "virtdevfs");
+
+    ret |= fuse_opt_add_arg(args, "-ofsname=virtdevfs,subtype=virtdevfs");
+    if (options->options && *options->options) {
+        ret |= fuse_opt_add_arg(args, "-o");
+        ret |= fuse_opt_add_arg(args, options->options);
+    }
+    if (options->debug)
+        ret |= fuse_opt_add_arg(args, "-d");
+    return ret;
+}
+
+int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
+                   const struct vdf_fuse_options *options, struct vdf_fuse **result,
+                   struct vdf_err *err)
+{
+    struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+    struct vdf_session *session = calloc(1, sizeof(*session));
+    int ret = 0;
+
+    if (!session)
+        return vdf_fail(err, ENOMEM, "no memory for the session");
+    struct vdf_fuse *fuse = &session->fuse;
+    fuse->tree = tree;
+    fuse->ready = options->ready;
+    fuse->ready_arg = options->ready_arg;
+    if (vdf_nodes_init(fuse) < 0) {
+        free(session);
+        return vdf_fail(err, ENOMEM, "no memory for the session");
+    }
+    if (add_arguments(&args, options) != 0)
+        ret = vdf_fail(err, ENOMEM, "no memory for the options");
+    if (ret == 0) {
+        fuse->session = fuse_session_new(&args, &vdf_fuse_ops, sizeof(vdf_fuse_ops), fuse);
+        if (!fuse->session)
+            ret = vdf_fail(err, EINVAL, "libfuse refuses the mount options \"%s\"",
+                           options->options ? options->options : "");
+    }
+    if (ret == 0 && fuse_session_mount(fuse->session, mountpoint) < 0)
+        ret = vdf_fail(err, EIO, "%s cannot be mounted on", mountpoint);
+    fuse_opt_free_args(&args);
+    if (ret < 0) {
+        if (fuse->session)
+            fuse_session_destroy(fuse->session);
+        vdf_nodes_free(fuse);
+        free(session);
+        return ret;
+    }
+    *result = fuse;
+    return 0;
+}
+
+int vdf_fuse_loop(struct vdf_fuse *fuse)
+{
+    struct vdf_session *session = session_of(fuse);
+    struct sigaction action = { .sa_handler = nothing };
+
+    /* vdf_fuse_stop() interrupts the read(2) that the loop sleeps in. */
+    sigaction(SIGUSR1, &action, NULL);
+    session->loop = pthread_self();
+    atomic_store(&session->looping, true);
+    int ret = fuse_session_loop(fuse->session);
+    atomic_store(&session->looping, false);
+    return ret < 0 ? ret : 0;
+}
+
+void vdf_fuse_stop(struct vdf_fuse *fuse)
+{
+    struct vdf_session *session = session_of(fuse);
+
+    fuse_session_exit(fuse->session);
+    /* One signal may come just before the loop goes to sleep. */
+    while (atomic_load(&session->looping)) {
+        pthread_kill(session->loop, SIGUSR1);
+        usleep(NUDGE_US);
+    }
+}
+
+void vdf_fuse_unmount(struct vdf_fuse *fuse)
+{
+    vdf_tree_remove_all(fuse->tree);
+    vdf_handles_free(fuse);
+    fuse_session_unmount(fuse->session);
+    fuse_session_destroy(fuse->session);
+    vdf_nodes_free(fuse);
+    free(session_of(fuse));
+}
+
+const char *vdf_fuse_version(void)
+{
+    return fuse_pkgversion();
+}
+
+void vdf_fuse_help(void)
+{
+    fuse_lowlevel_help();
+}

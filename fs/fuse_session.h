@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A tree on a mount point. */
+#ifndef VDF_FUSE_SESSION_H
+#define VDF_FUSE_SESSION_H
+
+#include <stdbool.h>
+
+#include "core.h"
+
+struct vdf_fuse;
+
+struct vdf_fuse_options {
+    const char *options;      /* of -o, for libfuse: "allow_other,ro"; NULL: none */
+    bool debug;               /* print requests on standard error */
+    void (*ready)(void *arg); /* called in the FUSE thread when the mount can be used */
+    void *ready_arg;
+};
+
+/**
+ * vdf_fuse_mount() - mount @tree on @mountpoint.
+ * @err: refusal, as a sentence for a person; libfuse may have said more on standard error
+ *
+ * Return: 0 or -errno.
+ */
+int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
+                   const struct vdf_fuse_options *options, struct vdf_fuse **fuse,
+                   struct vdf_err *err);
+
+/** vdf_fuse_loop() - serve until unmounted or stopped. 0 or -errno. */
+int vdf_fuse_loop(struct vdf_fuse *fuse);
+
+/** vdf_fuse_stop() - make vdf_fuse_loop() return, from another thread; waits until it does. */
+void vdf_fuse_stop(struct vdf_fuse *fuse);
+
+/** vdf_fuse_unmount() - unmount, also with files open, and free everything but the tree, whose
+ *  devices are removed first so that nobody waits any longer. */
+void vdf_fuse_unmount(struct vdf_fuse *fuse);
+
+/** vdf_fuse_version() - libfuse's version. */
+const char *vdf_fuse_version(void);
+
+/** vdf_fuse_help() - print the mount options that libfuse takes. */
+void vdf_fuse_help(void);
+
+#endif
