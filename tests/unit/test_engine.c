@@ -7,14 +7,19 @@
 #include <criterion/parameterized.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +33,8 @@ static enum vdf_engine_kind kinds[] = { VDF_ENGINE_IO_URING, VDF_ENGINE_LIBAIO }
         return cr_make_param_array(enum vdf_engine_kind, kinds, sizeof(kinds) / sizeof(*kinds)); \
     }                                                                                            \
     ParameterizedTest(enum vdf_engine_kind *kind, engine, name)
+
+#define MANY 400 /* sources: more than a submission, a reap and libaio's first context hold */
 
 /* What a test's source has seen. */
 struct seen {
@@ -155,6 +162,134 @@ ENGINE_TEST(without_descriptors_creation_fails_and_says_why)
     cr_assert_eq(err.code, EMFILE);
     cr_assert_not_null(strstr(err.text, "EMFILE"), "%s", err.text);
 }
+
+/* --- where the kernel or a container forbids it
+ * --------------------------------------------------- */
+
+/* As a container's profile does: system call @number fails with @error in this process. */
+static void forbid(long number, int error)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        cr_skip_test("no seccomp filter here: %s", strerror(errno));
+}
+
+struct forbidden {
+    long number;
+    int error;
+    enum vdf_engine_kind kind;
+    char text[32]; /* in the sentence */
+};
+
+static struct forbidden forbiddens[] = {
+    { SYS_io_uring_setup, EPERM, VDF_ENGINE_IO_URING, "io_uring_setup(2) answers EPERM" },
+    { SYS_io_uring_setup, ENOSYS, VDF_ENGINE_IO_URING, "io_uring_setup(2) answers" },
+    { SYS_io_uring_setup, ENOMEM, VDF_ENGINE_IO_URING, "ulimit -l" },
+    { SYS_io_uring_enter, EPERM, VDF_ENGINE_IO_URING, "io_uring: " },
+    { SYS_io_setup, EAGAIN, VDF_ENGINE_LIBAIO, "fs.aio-max-nr" },
+    { SYS_io_setup, ENOSYS, VDF_ENGINE_LIBAIO, "io_setup(2) of " },
+    { SYS_io_submit, EINVAL, VDF_ENGINE_LIBAIO, "libaio: a poll request" },
+    { SYS_io_submit, EPERM, VDF_ENGINE_LIBAIO, "libaio: a poll request" },
+    { SYS_io_getevents, EPERM, VDF_ENGINE_LIBAIO, "libaio: waiting" },
+};
+
+ParameterizedTestParameters(engine, forced_kind_says_what_is_forbidden)
+{
+    return cr_make_param_array(struct forbidden, forbiddens,
+                               sizeof(forbiddens) / sizeof(*forbiddens));
+}
+
+ParameterizedTest(struct forbidden *it, engine, forced_kind_says_what_is_forbidden)
+{
+    struct vdf_engine *engine = NULL;
+    struct vdf_err err = { 0 };
+    vdf_engine_destroy(open_engine(it->kind));
+    forbid(it->number, it->error);
+    cr_assert_eq(vdf_engine_create(it->kind, &engine, &err), -it->error, "%s", err.text);
+    cr_assert_null(engine);
+    cr_assert_eq(err.code, it->error);
+    cr_assert_not_null(strstr(err.text, it->text), "%s", err.text);
+
+    cr_assert_eq(vdf_engine_create(VDF_ENGINE_AUTO, &engine, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_engine_start(engine), 0);
+    settle(engine);
+    if (it->kind == VDF_ENGINE_IO_URING)
+        cr_assert_str_eq(vdf_engine_name(engine), "libaio");
+    vdf_engine_destroy(engine);
+}
+
+Test(engine, auto_names_both_refusals)
+{
+    struct vdf_engine *engine = NULL;
+    struct vdf_err err = { 0 };
+    forbid(SYS_io_uring_setup, EPERM);
+    forbid(SYS_io_setup, ENOSYS);
+    cr_assert_eq(vdf_engine_create(VDF_ENGINE_AUTO, &engine, &err), -ENOSYS);
+    cr_assert_not_null(strstr(err.text, "io_uring_setup(2)"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "io_setup(2)"), "%s", err.text);
+    cr_assert_null(engine);
+}
+
+ENGINE_TEST(start_fails_where_the_probe_did_not)
+{
+    struct vdf_engine *engine = open_engine(*kind);
+    struct seen seen = seen_new();
+    cr_assert_eq(vdf_engine_add_post(engine, &seen.source), 0);
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (!child) {
+        forbid(*kind == VDF_ENGINE_IO_URING ? SYS_io_uring_setup : SYS_io_setup, EPERM);
+        int rc = vdf_engine_start(engine);
+        vdf_engine_destroy(engine);
+        _exit(rc == -EPERM && seen.released == 1 ? 0 : 1);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+    vdf_engine_destroy(engine);
+}
+
+Test(engine, libaio_refuses_a_source_that_has_no_room)
+{
+    struct vdf_engine *engine = run_engine(VDF_ENGINE_LIBAIO);
+    static struct seen seen[MANY];
+    forbid(SYS_io_setup, EAGAIN);
+    int refused = -1;
+    for (int i = 0; i < MANY && refused < 0; i++) {
+        seen[i] = seen_new();
+        seen[i].fd = eventfd(0, EFD_NONBLOCK);
+        int rc = vdf_engine_add_eventfd(engine, &seen[i].source, seen[i].fd);
+        if (rc) {
+            cr_assert_eq(rc, -EAGAIN);
+            refused = i;
+        }
+    }
+    cr_assert_gt(refused, 0);
+    for (int i = 0; i < refused; i++)
+        ring(seen[i].fd, 1);
+    for (int i = 0; i < refused; i++)
+        WAIT_UNTIL(seen[i].calls == 1);
+
+    /* One that leaves makes room for it. */
+    vdf_engine_remove(&seen[0].source);
+    WAIT_UNTIL(seen[0].released);
+    cr_assert_eq(vdf_engine_add_eventfd(engine, &seen[refused].source, seen[refused].fd), 0);
+    ring(seen[refused].fd, 1);
+    WAIT_UNTIL(seen[refused].calls == 1);
+    vdf_engine_destroy(engine);
+    for (int i = 0; i <= refused; i++)
+        close(seen[i].fd);
+}
+
+/* --- descriptors
+ * ------------------------------------------------------------------------------------ */
 
 ENGINE_TEST(eventfd_gives_its_count)
 {
@@ -650,9 +785,6 @@ ENGINE_TEST(stop_releases_what_is_left)
 /* --- many, forks, signals
  * ------------------------------------------------------------------------- */
 
-#define MANY 400
-
-/* More than a submission, a reap and libaio's first context hold. */
 ENGINE_TEST(many_descriptors)
 {
     struct vdf_engine *engine = open_engine(*kind);
