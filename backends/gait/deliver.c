@@ -2,13 +2,15 @@
 /*
  * A function signals: the way of an adapter event to its guest.
  *
- *     firmware    sets the bit of the vector in the AIBV and looks at the function's entry.
- *       interpreted  the entry names a GISA and the guest is eligible: the guest's summary bit and
- * the ISC's bit of the GISA's IPM are set. A guest that is not running, and whose IAM has the bit,
- * is linked into the GIB's alert list, and the host gets an alert. forwarded    else (or when the
- * entry designates nothing): the host's summary bit is set, and the host gets an adapter interrupt
- * if the ISC is armed, which disarms it. host        forwards every summary bit that it finds to
- * the guest that owns the entry, and arms the ISC again; see process_gait().
+ * Firmware sets the bit of the vector in the AIBV and looks at the function's entry.
+ *
+ * Interpreted: the entry names a GISA and the guest is eligible. Firmware sets the guest's summary
+ * bit and the ISC's bit of the GISA's IPM. A guest that is not running, and whose IAM has the bit,
+ * is linked into the GIB's alert list, and the host gets an alert.
+ *
+ * Forwarded: otherwise, or when the entry designates nothing. Firmware sets the host's summary bit,
+ * and the host gets an adapter interrupt if the ISC is armed, which disarms it. The host forwards
+ * every summary bit that it finds to the guest that owns the entry, and arms the ISC again.
  *
  * All of it happens within the one write of `signal`.
  */
@@ -23,11 +25,6 @@
  */
 #define SCANS_MAX 64u
 
-static void drop(struct gait *gait)
-{
-    gait->dropped++;
-}
-
 /* The event of entry @si to the guest that owns it. */
 static void forward(struct gait *gait, unsigned si)
 {
@@ -35,7 +32,7 @@ static void forward(struct gait *gait, unsigned si)
     struct gait_function *owner = gait->owner[si];
 
     if (entry.count == 0) {
-        drop(gait);
+        gait->dropped++;
         return;
     }
     if (entry.aisb) {
@@ -45,19 +42,19 @@ static void forward(struct gait *gait, unsigned si)
                        "entries/%u: aisb 0x%016llx, aisbo %u is no bit of a guest's memory: the "
                        "event is dropped",
                        si, (unsigned long long)entry.aisb, entry.aisbo);
-            drop(gait);
+            gait->dropped++;
             return;
         }
         vdf_gait_set_bit(word, entry.aisbo);
     }
     if (!owner) {
-        drop(gait);
+        gait->dropped++;
         return;
     }
     if (entry.gisc >= GAIT_ISCS) {
         vdf_report(gait->base.obj, EINVAL,
                    "entries/%u: gisc %u is not 0 to 7: the event is dropped", si, entry.gisc);
-        drop(gait);
+        gait->dropped++;
         return;
     }
 

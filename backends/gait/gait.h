@@ -9,8 +9,11 @@
  *     guest.c     guests: memory and GISA
  *     function.c  zPCI functions: REG_AEN and DEREG_AEN
  *
- * Bits are numbered from the most significant: bit n of a vector is 0x80 >> n % 8 of its byte n
- * / 8.
+ * Bits are numbered from the most significant: bit 0 of a vector is 0x80 of its first byte.
+ *
+ * What is emulated is what Linux does with the firmware's interface: arch/s390/kvm/pci.c for AEN
+ * and registrations, arch/s390/kvm/interrupt.c for GISA, GIB and forwarding, arch/s390/include/asm/
+ * pci_insn.h for the formats of AIPB, GAITE and FIB.
  *
  * Addresses. The table holds addresses of the host, which users may overwrite with anything. The
  * host of this device has a small and fixed map, so that an address always says what it designates,
