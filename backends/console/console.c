@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of a console: making, freeing, what has to hold after a restore. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "console.h"
+#include "soft.h"
+
+#define MEMORY_DEFAULT (UINT64_C(16) << 20)
+
+uint32_t vdf_console_ports_from(const struct vdf_console *con, uint32_t limit)
+{
+    uint32_t n = 0;
+
+    for (uint32_t id = limit; id < con->n_ports; id++)
+        n += con->ports[id] != NULL;
+    return n;
+}
+
+int vdf_console_need_one_port(const struct vdf_console *con, struct vdf_err *err)
+{
+    if (vdf_console_ports_from(con, 1) || !vdf_console_port(con, 0))
+        return vdf_fail(err, EBUSY,
+                        "without VIRTIO_CONSOLE_F_MULTIPORT there is port 0 and no other: remove "
+                        "the others, make port 0");
+    return 0;
+}
+
+static void console_free(struct vdf_console *con)
+{
+    vdf_soft_free(con->soft);
+    vdf_memory_free(&con->memory);
+    free(con->queues);
+    free(con->ports);
+    free(con->removed);
+}
+
+int vdf_console_create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    int r;
+
+    vdf_memory_init(&con->memory, "console", MEMORY_DEFAULT);
+    vdf_console_update_space(con);
+    r = vdf_obj_add(obj, "ports", "0", NULL, err);
+    if (r)
+        console_free(con);
+    return r;
+}
+
+void vdf_console_destroy(struct vdf_obj *obj)
+{
+    console_free(vdf_obj_priv(obj));
+}
+
+static int queues_restored(struct vdf_console *con, struct vdf_err *err)
+{
+    for (uint32_t i = 0; i < con->n_queues; i++) {
+        const struct vdf_vq *vq = &con->queues[i];
+        struct vdf_err said = { 0 };
+        int r = 0;
+
+        if (vq->num > VDF_VQ_NUM_MAX || vq->num & (vq->num - 1))
+            return vdf_fail(err, EINVAL, "queues/%u/size %u: a power of two up to %u", i, vq->num,
+                            VDF_VQ_NUM_MAX);
+        if (vq->ready)
+            r = vdf_vq_check(&con->space, vq, &said);
+        if (r)
+            return vdf_fail(err, EINVAL, "queues/%u: %.200s", i, said.text);
+    }
+    return 0;
+}
+
+int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    int r;
+
+    if (vdf_console_ports_from(con, con->max_ports))
+        return vdf_fail(err, EINVAL, "a port with a number of %u or more", con->max_ports);
+    if (!(con->features & VDF_CONSOLE_F_MULTIPORT)) {
+        r = vdf_console_need_one_port(con, err);
+        if (r)
+            return vdf_fail(err, EINVAL, "without MULTIPORT there is port 0 and no other");
+    }
+    if (con->dma_size >= con->memory.size)
+        return vdf_fail(err, EINVAL, "dma/size %" PRIu64 " is more than the memory", con->dma_size);
+    vdf_console_update_space(con);
+    con->irq_level = con->int_status != 0;
+    for (uint32_t id = 0; id < con->n_ports; id++)
+        if (con->ports[id] && con->ports[id]->held && !vdf_console_live(con, vdf_console_txq(id)))
+            return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that does not run", id);
+    r = queues_restored(con, err);
+    return r ? r : vdf_soft_restored(con, err);
+}
+
+void vdf_console_adopt(struct vdf_obj *obj, void *old, void *now)
+{
+    (void)obj;
+    ((struct vdf_console *)now)->memory_open = ((struct vdf_console *)old)->memory_open;
+}
+
+static int console_prepare(struct vdf_obj *obj, struct vdf_err *err)
+{
+    (void)err;
+    vdf_console_bind(vdf_obj_priv(obj));
+    return 0;
+}
+
+const struct vdf_component vdf_console_component = {
+    .cls = &vdf_console_class,
+    .default_name = "con0",
+    .prepare = console_prepare,
+};

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control messages (section 5.3.6.2).
+ *
+ * The device keeps no queue of messages: it compares what is with what the driver has been told and
+ * sends the difference while the driver has buffers for it. So a driver that posts none costs
+ * nothing, however often the host opens and closes, and what it hears in the end is true.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+
+#define TAIL_MAX VDF_CONSOLE_NAME_MAX
+
+static const char *const event_names[] = {
+    "DEVICE_READY", "PORT_ADD", "PORT_REMOVE", "PORT_READY",
+    "CONSOLE_PORT", "RESIZE",   "PORT_OPEN",   "PORT_NAME",
+};
+
+/* False: no buffer for it now. */
+static bool send(struct vdf_console *con, uint32_t id, enum vdf_console_event event, uint16_t value,
+                 const void *tail, size_t tail_len)
+{
+    uint8_t message[sizeof(struct vdf_console_control) + TAIL_MAX];
+    struct vdf_console_control head = {
+        .id = htole32(id),
+        .event = htole16(event),
+        .value = htole16(value),
+    };
+    struct vdf_vq_chain chain;
+    size_t len = sizeof(head) + tail_len;
+
+    if (vdf_console_take(con, VDF_CONSOLE_CONTROL_RXQ, true, &chain))
+        return false;
+    if (chain.in_len < len && (chain.in_len < sizeof(head) || event == VDF_CONSOLE_RESIZE)) {
+        struct vdf_err err;
+
+        vdf_fail(&err, EPROTO, "buffer of %u bytes for a control message of %zu",
+                 (unsigned)chain.in_len, len);
+        vdf_console_needs_reset(con, VDF_CONSOLE_CONTROL_RXQ, -EPROTO, &err);
+        return false;
+    }
+    memcpy(message, &head, sizeof(head));
+    if (tail_len)
+        memcpy(message + sizeof(head), tail, tail_len);
+    /* A name that is longer than the buffer is cut. */
+    len = vdf_vq_copy_out(&con->space, &chain, message, len);
+    return vdf_console_complete(con, VDF_CONSOLE_CONTROL_RXQ, chain.head, (uint32_t)len);
+}
+
+static bool send_plain(struct vdf_console *con, uint32_t id, enum vdf_console_event event,
+                       uint16_t value)
+{
+    if (!send(con, id, event, value, NULL, 0))
+        return false;
+    vdf_log_printf(&con->control, "> %s id=%u value=%u", event_names[event], id, value);
+    return true;
+}
+
+/* Linux up to 6.14, and again from 6.17, reads the rows first, against 5.3.6.2; `resize_order` is
+ * for such guests. */
+static bool send_size(struct vdf_console *con, uint32_t id, uint16_t cols, uint16_t rows)
+{
+    bool swapped = con->resize_order == VDF_CONSOLE_ROWS_COLS;
+    uint16_t tail[2] = { htole16(swapped ? rows : cols), htole16(swapped ? cols : rows) };
+
+    if (!send(con, id, VDF_CONSOLE_RESIZE, 0, tail, sizeof(tail)))
+        return false;
+    if (swapped)
+        vdf_log_printf(&con->control, "> RESIZE id=%u value=0 rows=%u cols=%u", id, rows, cols);
+    else
+        vdf_log_printf(&con->control, "> RESIZE id=%u value=0 cols=%u rows=%u", id, cols, rows);
+    return true;
+}
+
+/* False: out of buffers. */
+static bool tell_port(struct vdf_console *con, struct vdf_console_port *port)
+{
+    uint16_t cols, rows;
+
+    if (!port->added) {
+        if (!send_plain(con, port->id, VDF_CONSOLE_PORT_ADD, 1))
+            return false;
+        port->added = true;
+    }
+    if (!port->ready)
+        return true;
+    if (port->console && !port->told_console) {
+        if (!send_plain(con, port->id, VDF_CONSOLE_CONSOLE_PORT, 1))
+            return false;
+        port->told_console = true;
+    }
+    vdf_console_port_size(port, &cols, &rows);
+    if (port->told_console && con->driver_features & VDF_CONSOLE_F_SIZE &&
+        (cols != port->told_cols || rows != port->told_rows)) {
+        if (!send_size(con, port->id, cols, rows))
+            return false;
+        port->told_cols = cols;
+        port->told_rows = rows;
+    }
+    if (port->name[0] && !port->told_name) {
+        if (!send(con, port->id, VDF_CONSOLE_PORT_NAME, 1, port->name, strlen(port->name)))
+            return false;
+        vdf_log_printf(&con->control, "> PORT_NAME id=%u value=1 name=%s", port->id, port->name);
+        port->told_name = true;
+    }
+    if (port->host_connected != port->told_open) {
+        if (!send_plain(con, port->id, VDF_CONSOLE_PORT_OPEN, port->host_connected))
+            return false;
+        port->told_open = port->host_connected;
+    }
+    return true;
+}
+
+void vdf_console_control_flush(struct vdf_console *con)
+{
+    if (!con->device_ready || !vdf_console_multiport(con) ||
+        !vdf_console_live(con, VDF_CONSOLE_CONTROL_RXQ))
+        return;
+    while (con->n_removed) {
+        if (!send_plain(con, con->removed[0], VDF_CONSOLE_PORT_REMOVE, 1))
+            return;
+        con->n_removed--;
+        memmove(con->removed, con->removed + 1, con->n_removed * sizeof(*con->removed));
+    }
+    for (uint32_t id = 0; id < con->n_ports; id++)
+        if (con->ports[id] && !tell_port(con, con->ports[id]))
+            return;
+}
+
+int vdf_console_control_removed(struct vdf_console *con, uint32_t id)
+{
+    uint32_t *removed = realloc(con->removed, (con->n_removed + 1) * sizeof(*removed));
+
+    if (!removed)
+        return -ENOMEM;
+    con->removed = removed;
+    con->removed[con->n_removed++] = id;
+    return 0;
+}
+
+/* The driver knows a port afresh: it has to hear everything about it again. */
+static void port_ready(struct vdf_console_port *port, bool ready)
+{
+    port->added = true;
+    port->ready = ready;
+    port->told_console = false;
+    port->told_name = false;
+    port->told_open = false;
+    port->told_cols = 0;
+    port->told_rows = 0;
+}
+
+static void receive(struct vdf_console *con, uint32_t id, uint16_t event, uint16_t value)
+{
+    struct vdf_console_port *port = vdf_console_port(con, id);
+
+    if (event == VDF_CONSOLE_DEVICE_READY) {
+        con->device_ready = value;
+        if (!value)
+            vdf_report(con->priv.obj, EIO, "DEVICE_READY 0: the driver could not set itself up");
+        /* A driver that begins again has forgotten which ends are open. */
+        for (uint32_t i = 0; i < con->n_ports; i++)
+            if (con->ports[i])
+                con->ports[i]->told_open = false;
+        return;
+    }
+    if (event != VDF_CONSOLE_PORT_READY && event != VDF_CONSOLE_PORT_OPEN) {
+        vdf_report(con->priv.obj, EPROTO,
+                   "control message %u from the driver: only DEVICE_READY, "
+                   "PORT_READY and PORT_OPEN are the driver's",
+                   event);
+        return;
+    }
+    if (!port) {
+        vdf_report(con->priv.obj, ENODEV, "%s for port %u, which is not there", event_names[event],
+                   id);
+        return;
+    }
+    if (event == VDF_CONSOLE_PORT_READY) {
+        if (!value)
+            vdf_report(port->priv.obj, EIO, "PORT_READY 0: the driver could not add the port");
+        port_ready(port, value);
+        return;
+    }
+    port->guest_connected = value;
+    vdf_console_port_deliver(port);
+}
+
+void vdf_console_control_kick(struct vdf_console *con)
+{
+    struct vdf_vq_chain chain;
+
+    for (unsigned i = 0; i < VDF_VQ_NUM_MAX; i++) {
+        struct vdf_console_control head;
+        bool whole;
+
+        if (vdf_console_take(con, VDF_CONSOLE_CONTROL_TXQ, false, &chain))
+            return;
+        whole = vdf_vq_copy_in(&con->space, &chain, 0, &head, sizeof(head)) == sizeof(head);
+        if (!vdf_console_complete(con, VDF_CONSOLE_CONTROL_TXQ, chain.head, 0))
+            return;
+        if (!whole) {
+            vdf_report(con->priv.obj, EPROTO, "control message of %u bytes: it has at least %zu",
+                       (unsigned)chain.out_len, sizeof(head));
+            continue;
+        }
+        head.id = le32toh(head.id);
+        head.event = le16toh(head.event);
+        head.value = le16toh(head.value);
+        if (head.event <= VDF_CONSOLE_PORT_NAME)
+            vdf_log_printf(&con->control, "< %s id=%u value=%u", event_names[head.event], head.id,
+                           head.value);
+        else
+            vdf_log_printf(&con->control, "< %u id=%u value=%u", head.event, head.id, head.value);
+        receive(con, head.id, head.event, head.value);
+    }
+}

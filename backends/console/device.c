@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The virtio device under the console: status, features, queues, interrupts, faults of the driver.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+#include "soft.h"
+
+/* Rounds of device and driver within one hook. Each answers what the other has done, and a
+ * handshake takes a handful; more means that somebody changes the rings' memory under their hands.
+ */
+#define SETTLE_ROUNDS 1024u
+
+uint64_t vdf_console_default_features(unsigned device)
+{
+    uint64_t common = VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_RING_RESET;
+
+    if (device == VDF_CONSOLE_RPROC)
+        return common;
+    return common | VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE;
+}
+
+bool vdf_console_multiport(const struct vdf_console *con)
+{
+    return con->device == VDF_CONSOLE_CONSOLE && con->driver_features & VDF_CONSOLE_F_MULTIPORT;
+}
+
+bool vdf_console_pool(const struct vdf_console *con)
+{
+    if (con->device == VDF_CONSOLE_RPROC)
+        return true;
+    return con->dma_mem && con->driver_features & VDF_CONSOLE_F_DMA_MEM;
+}
+
+uint64_t vdf_console_pool_addr(const struct vdf_console *con)
+{
+    return con->memory.size - con->dma_size;
+}
+
+void vdf_console_update_space(struct vdf_console *con)
+{
+    uint64_t start = vdf_console_pool(con) ? vdf_console_pool_addr(con) : 0;
+
+    con->space.n = 1;
+    con->space.regions[0] = (struct vdf_region){
+        .addr = start,
+        .len = con->memory.size - start,
+        .mem = &con->memory,
+        .offset = start,
+    };
+}
+
+/* --- queues -------------------------------------------------------------------------------------
+ */
+
+uint32_t vdf_console_queues(const struct vdf_console *con)
+{
+    return con->features & VDF_CONSOLE_F_MULTIPORT ? 2 * (con->max_ports + 1) : 2;
+}
+
+const struct vdf_vq *vdf_console_queue(const struct vdf_console *con, uint32_t index)
+{
+    static const struct vdf_vq unset;
+
+    if (index >= vdf_console_queues(con))
+        return NULL;
+    return index < con->n_queues ? &con->queues[index] : &unset;
+}
+
+struct vdf_vq *vdf_console_queue_make(struct vdf_console *con, uint32_t index)
+{
+    uint32_t n = vdf_console_queues(con);
+
+    if (index >= n)
+        return NULL;
+    if (con->n_queues < n) {
+        struct vdf_vq *queues = realloc(con->queues, n * sizeof(*queues));
+        if (!queues)
+            return NULL;
+        memset(queues + con->n_queues, 0, (n - con->n_queues) * sizeof(*queues));
+        con->queues = queues;
+        con->n_queues = n;
+    }
+    return &con->queues[index];
+}
+
+struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
+{
+    if (!(con->status & VDF_CONSOLE_S_DRIVER_OK) || con->status & VDF_CONSOLE_S_NEEDS_RESET)
+        return NULL;
+    if (index >= con->n_queues || !con->queues[index].ready)
+        return NULL;
+    return &con->queues[index];
+}
+
+/* The chain that a port was reading is no longer the device's. */
+static void forget_held(struct vdf_console *con, uint32_t index)
+{
+    struct vdf_console_port *port = vdf_console_port(con, vdf_console_queue_port(index));
+
+    if (port && index == vdf_console_txq(port->id)) {
+        port->held = false;
+        port->offset = 0;
+        port->throttled = false;
+    }
+}
+
+void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool ready)
+{
+    struct vdf_vq *vq = vdf_console_queue_make(con, index);
+    struct vdf_err err = { 0 };
+    int r;
+
+    if (!vq || vq->ready == ready)
+        return;
+    if (!ready) {
+        vq->ready = false;
+        forget_held(con, index);
+        return;
+    }
+    r = vdf_vq_check(&con->space, vq, &err);
+    if (r) {
+        if (r == -EFAULT && vdf_console_pool(con))
+            con->violations++;
+        vdf_console_needs_reset(con, index, r, &err);
+        return;
+    }
+    vq->ready = true;
+}
+
+void vdf_console_queue_reset(struct vdf_console *con, uint32_t index)
+{
+    struct vdf_vq *vq = vdf_console_queue_make(con, index);
+
+    if (!vq)
+        return;
+    *vq = (struct vdf_vq){ 0 };
+    forget_held(con, index);
+}
+
+/* --- status -------------------------------------------------------------------------------------
+ */
+
+void vdf_console_reset(struct vdf_console *con)
+{
+    con->status = 0;
+    con->driver_features = 0;
+    con->device_features_sel = 0;
+    con->driver_features_sel = 0;
+    con->queue_sel = 0;
+    con->shm_sel = 0;
+    con->device_ready = false;
+    con->n_removed = 0;
+    free(con->queues);
+    con->queues = NULL;
+    con->n_queues = 0;
+    for (uint32_t id = 0; id < con->n_ports; id++)
+        if (con->ports[id])
+            vdf_console_port_forget(con->ports[id]);
+    vdf_console_set_interrupt(con, 0);
+    vdf_console_update_space(con);
+}
+
+void vdf_console_set_status(struct vdf_console *con, uint8_t status)
+{
+    bool was_ok = con->status & VDF_CONSOLE_S_DRIVER_OK;
+
+    if (!status) {
+        vdf_console_reset(con);
+        return;
+    }
+    /* Section 2.1.1: the driver never clears a bit, and does not set this one. */
+    status = (status & ~VDF_CONSOLE_S_NEEDS_RESET) | con->status;
+
+    if (status & ~con->status & VDF_CONSOLE_S_FEATURES_OK) {
+        uint64_t wrong = con->driver_features & ~con->features;
+
+        if (wrong || !(con->driver_features & VDF_CONSOLE_F_VERSION_1)) {
+            status &= ~VDF_CONSOLE_S_FEATURES_OK;
+            vdf_report(con->priv.obj, EOPNOTSUPP,
+                       "driver features 0x%016" PRIx64 ": only offered ones (0x%016" PRIx64
+                       "), and VERSION_1 (bit 32)",
+                       con->driver_features, con->features);
+        }
+    }
+    if (status & VDF_CONSOLE_S_DRIVER_OK && !(status & VDF_CONSOLE_S_FEATURES_OK)) {
+        status &= ~VDF_CONSOLE_S_DRIVER_OK;
+        vdf_report(con->priv.obj, EINVAL,
+                   "status 0x%02x: DRIVER_OK needs FEATURES_OK before it (3.1.1)", status);
+    }
+    con->status = status;
+    vdf_console_update_space(con);
+
+    /* A driver without MULTIPORT cannot say that it opened the port: it is open when it runs. */
+    if (status & VDF_CONSOLE_S_DRIVER_OK && !was_ok && !vdf_console_multiport(con)) {
+        struct vdf_console_port *port = vdf_console_port(con, 0);
+        if (port) {
+            port->guest_connected = true;
+            vdf_console_port_deliver(port);
+        }
+    }
+}
+
+void vdf_console_set_interrupt(struct vdf_console *con, uint8_t int_status)
+{
+    con->int_status = int_status;
+    if (con->irq_level == (int_status != 0))
+        return;
+    con->irq_level = int_status != 0;
+    vdf_irq_set(&con->irq, con->irq_level);
+}
+
+void vdf_console_config_changed(struct vdf_console *con)
+{
+    con->generation++;
+    if (con->status & VDF_CONSOLE_S_DRIVER_OK)
+        vdf_console_set_interrupt(con, con->int_status | VDF_CONSOLE_INT_CONFIG);
+}
+
+void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result,
+                             const struct vdf_err *err)
+{
+    vdf_report(con->priv.obj, -result, "queue %u: %s; the device needs a reset", queue, err->text);
+    if (con->status & VDF_CONSOLE_S_NEEDS_RESET)
+        return;
+    con->status |= VDF_CONSOLE_S_NEEDS_RESET;
+    /* Section 2.1.2: tell the driver, once it runs. */
+    vdf_console_config_changed(con);
+}
+
+/* --- chains -------------------------------------------------------------------------------------
+ */
+
+bool vdf_console_complete(struct vdf_console *con, uint32_t index, uint16_t head, uint32_t len)
+{
+    struct vdf_vq *vq = vdf_console_live(con, index);
+    bool interrupt = false;
+    struct vdf_err err;
+    int r;
+
+    if (!vq)
+        return false;
+    r = vdf_vq_push(&con->space, vq, head, len, &interrupt);
+    if (r) {
+        vdf_fail(&err, EFAULT, "used ring at 0x%" PRIx64 " is not in memory", vq->device);
+        vdf_console_needs_reset(con, index, r, &err);
+        return false;
+    }
+    if (interrupt)
+        vdf_console_set_interrupt(con, con->int_status | VDF_CONSOLE_INT_USED);
+    return true;
+}
+
+int vdf_console_take(struct vdf_console *con, uint32_t index, bool device_writes,
+                     struct vdf_vq_chain *chain)
+{
+    struct vdf_vq *vq = vdf_console_live(con, index);
+    struct vdf_err err = { 0 };
+
+    if (!vq)
+        return -EAGAIN;
+    for (unsigned i = 0; i < VDF_VQ_NUM_MAX; i++) {
+        int r =
+            vdf_vq_pop(&con->space, vq, con->driver_features & VDF_CONSOLE_F_INDIRECT, chain, &err);
+
+        if (r == -EAGAIN)
+            return r;
+        if (!r && (device_writes ? chain->n_out : chain->n - chain->n_out))
+            r = vdf_fail(&err, EPROTO, "chain of descriptor %u: device-%s buffers in a %s queue",
+                         chain->head, device_writes ? "readable" : "writable",
+                         device_writes ? "receive" : "transmit");
+        if (!r)
+            return 0;
+        if (r != -EFAULT || !vdf_console_pool(con) || chain->head >= VDF_VQ_NUM_MAX) {
+            vdf_console_needs_reset(con, index, r, &err);
+            return -EAGAIN;
+        }
+        con->violations++;
+        vdf_report(con->priv.obj, EIO, "queue %u: %s; it was given back unused", index, err.text);
+        if (!vdf_console_complete(con, index, chain->head, 0))
+            return -EAGAIN;
+    }
+    return -EAGAIN;
+}
+
+void vdf_console_notify(struct vdf_console *con, uint32_t index)
+{
+    if (index >= vdf_console_queues(con)) {
+        vdf_report(con->priv.obj, ENXIO, "notification of queue %u: there are %u", index,
+                   vdf_console_queues(con));
+        return;
+    }
+    if (!vdf_console_live(con, index))
+        return;
+    if (vdf_console_multiport(con)) {
+        if (index == VDF_CONSOLE_CONTROL_TXQ) {
+            vdf_console_control_kick(con);
+            return;
+        }
+        if (index == VDF_CONSOLE_CONTROL_RXQ)
+            return; /* new buffers: vdf_console_settle() sends what waits for them */
+    } else if (index > VDF_CONSOLE_TXQ0) {
+        return;
+    }
+    if (index & 1) {
+        vdf_console_port_transmit_kick(con, vdf_console_queue_port(index));
+    } else {
+        struct vdf_console_port *port = vdf_console_port(con, vdf_console_queue_port(index));
+        if (port)
+            vdf_console_port_deliver(port);
+    }
+}
+
+void vdf_console_settle(struct vdf_console *con)
+{
+    for (unsigned round = 0; round < SETTLE_ROUNDS; round++) {
+        vdf_console_control_flush(con);
+        if (!vdf_soft_interrupt(con))
+            return;
+    }
+    vdf_report(con->priv.obj, ELOOP, "device and driver went on for %u rounds; left alone",
+               SETTLE_ROUNDS);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Data of a port between the host's end and the queues.
+ *
+ * To the guest: what the host writes goes into receive buffers when the guest has the port open,
+ * and waits here, up to 64 KiB, until then. From the guest: there is no buffer; the host's reader
+ * empties the driver's transmit chains, and the chain in which it stopped is held (its head and how
+ * far it has been read), so a slow reader throttles the guest.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+
+/* Chains handled in one go: twice what a queue holds, so that a driver that refills while it is
+ * served does not keep the device busy for ever. */
+#define CHAINS_AT_ONCE (2 * VDF_VQ_NUM_MAX)
+
+/* --- bytes in order -----------------------------------------------------------------------------
+ */
+
+ssize_t vdf_console_fifo_add(struct vdf_console_fifo *fifo, const void *bytes, size_t n)
+{
+    if (n > VDF_CONSOLE_WAITING - fifo->len)
+        n = VDF_CONSOLE_WAITING - fifo->len;
+    if (!n)
+        return 0;
+    if (!fifo->bytes) {
+        fifo->bytes = malloc(VDF_CONSOLE_WAITING);
+        if (!fifo->bytes)
+            return -ENOMEM;
+    }
+    if (fifo->start + fifo->len + n > VDF_CONSOLE_WAITING) {
+        memmove(fifo->bytes, fifo->bytes + fifo->start, fifo->len);
+        fifo->start = 0;
+    }
+    memcpy(fifo->bytes + fifo->start + fifo->len, bytes, n);
+    fifo->len += (uint32_t)n;
+    return (ssize_t)n;
+}
+
+void vdf_console_fifo_drop(struct vdf_console_fifo *fifo, size_t n)
+{
+    fifo->start += (uint32_t)n;
+    fifo->len -= (uint32_t)n;
+    if (!fifo->len) {
+        free(fifo->bytes);
+        fifo->bytes = NULL;
+        fifo->start = 0;
+    }
+}
+
+/* --- ports --------------------------------------------------------------------------------------
+ */
+
+struct vdf_console_port *vdf_console_port(const struct vdf_console *con, uint32_t id)
+{
+    return id < con->n_ports ? con->ports[id] : NULL;
+}
+
+void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, uint16_t *rows)
+{
+    *cols = port->id ? port->cols : port->con->cols;
+    *rows = port->id ? port->rows : port->con->rows;
+}
+
+void vdf_console_port_forget(struct vdf_console_port *port)
+{
+    port->guest_connected = false;
+    port->ready = false;
+    port->added = false;
+    port->throttled = false;
+    port->held = false;
+    port->offset = 0;
+    port->told_console = false;
+    port->told_name = false;
+    port->told_open = false;
+    port->told_cols = 0;
+    port->told_rows = 0;
+}
+
+void vdf_console_port_unplug(struct vdf_console_port *port)
+{
+    if (port->held)
+        vdf_console_complete(port->con, vdf_console_txq(port->id), port->head, 0);
+    port->held = false;
+    port->throttled = false;
+}
+
+void vdf_console_port_set_host(struct vdf_console_port *port, bool connected)
+{
+    port->host_connected = connected;
+    /* What the guest sent while nobody had the port open may be looked at now. */
+    if (connected)
+        vdf_console_port_transmit_kick(port->con, port->id);
+}
+
+/* --- to the guest -------------------------------------------------------------------------------
+ */
+
+/* Fills receive buffers; returns the bytes that found room. */
+static size_t push(struct vdf_console_port *port, const uint8_t *bytes, size_t n)
+{
+    struct vdf_console *con = port->con;
+    uint32_t queue = vdf_console_rxq(port->id);
+    struct vdf_vq_chain chain;
+    size_t done = 0;
+
+    for (unsigned i = 0; i < CHAINS_AT_ONCE && done < n; i++) {
+        size_t part;
+
+        if (vdf_console_take(con, queue, true, &chain))
+            break;
+        part = vdf_vq_copy_out(&con->space, &chain, bytes + done, n - done);
+        if (!vdf_console_complete(con, queue, chain.head, (uint32_t)part))
+            break;
+        done += part;
+    }
+    port->received += done;
+    return done;
+}
+
+void vdf_console_port_deliver(struct vdf_console_port *port)
+{
+    struct vdf_console_fifo *fifo = &port->waiting;
+
+    if (port->guest_connected && fifo->len)
+        vdf_console_fifo_drop(fifo, push(port, fifo->bytes + fifo->start, fifo->len));
+}
+
+ssize_t vdf_console_port_write(struct vdf_console_port *port, const void *bytes, size_t n)
+{
+    ssize_t done;
+
+    if (port->guest_connected) {
+        vdf_console_port_deliver(port);
+        done = port->waiting.len ? 0 : (ssize_t)push(port, bytes, n);
+    } else {
+        done = vdf_console_fifo_add(&port->waiting, bytes, n);
+    }
+    return done ? done : -EAGAIN;
+}
+
+/* --- from the guest -----------------------------------------------------------------------------
+ */
+
+/* Whether a driver that sends to a closed host could know better. Without MULTIPORT it cannot, and
+ * its data waits for a reader. */
+static bool discards(const struct vdf_console_port *port)
+{
+    return vdf_console_multiport(port->con) && !port->host_connected && !port->throttled;
+}
+
+/*
+ * The chain to read from, whose rest begins at port->offset. Its descriptors are read again each
+ * time: the driver's memory is not to be trusted to stand still.
+ */
+static int current_chain(struct vdf_console_port *port, struct vdf_vq_chain *chain)
+{
+    struct vdf_console *con = port->con;
+    uint32_t queue = vdf_console_txq(port->id);
+
+    if (port->held) {
+        const struct vdf_vq *vq = vdf_console_live(con, queue);
+        struct vdf_err err = { 0 };
+        int r;
+
+        if (!vq)
+            return -EAGAIN;
+        r = vdf_vq_walk(&con->space, vq, port->head, con->driver_features & VDF_CONSOLE_F_INDIRECT,
+                        chain, &err);
+        if (!r && chain->out_len > port->offset)
+            return 0;
+        if (!r)
+            r = vdf_fail(&err, EPROTO, "chain of descriptor %u changed while it was being read",
+                         port->head);
+        port->held = false;
+        vdf_console_needs_reset(con, queue, r, &err);
+        return -EAGAIN;
+    }
+    if (vdf_console_take(con, queue, false, chain))
+        return -EAGAIN;
+    port->held = true;
+    port->head = chain->head;
+    port->offset = 0;
+    return 0;
+}
+
+void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
+{
+    struct vdf_console_port *port = vdf_console_port(con, id);
+    struct vdf_vq_chain chain;
+
+    if (port && !discards(port)) {
+        port->throttled = current_chain(port, &chain) == 0;
+        return;
+    }
+    for (unsigned i = 0; i < CHAINS_AT_ONCE; i++) {
+        if (vdf_console_take(con, vdf_console_txq(id), false, &chain))
+            return;
+        if (port)
+            port->discarded += chain.out_len;
+        if (!vdf_console_complete(con, vdf_console_txq(id), chain.head, 0))
+            return;
+    }
+}
+
+ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t n)
+{
+    struct vdf_console *con = port->con;
+    struct vdf_vq_chain chain;
+    size_t done = 0;
+
+    if (port->emergency.len) {
+        done = n < port->emergency.len ? n : port->emergency.len;
+        memcpy(bytes, port->emergency.bytes + port->emergency.start, done);
+        vdf_console_fifo_drop(&port->emergency, done);
+    }
+    for (unsigned i = 0; i < CHAINS_AT_ONCE && done < n; i++) {
+        size_t part;
+
+        port->throttled = current_chain(port, &chain) == 0;
+        if (!port->throttled)
+            break;
+        part = vdf_vq_copy_in(&con->space, &chain, port->offset, (uint8_t *)bytes + done, n - done);
+        done += part;
+        port->offset += part;
+        port->sent += part;
+        if (port->offset < chain.out_len)
+            continue;
+        port->held = false;
+        if (!vdf_console_complete(con, vdf_console_txq(port->id), chain.head, 0))
+            break;
+        /* Whether more waits is known only by looking. */
+        port->throttled = current_chain(port, &chain) == 0;
+    }
+    return done ? (ssize_t)done : -EAGAIN;
+}
+
+unsigned vdf_console_port_poll(const struct vdf_console_port *port)
+{
+    struct vdf_console *con = port->con;
+    const struct vdf_vq *vq = vdf_console_live(con, vdf_console_rxq(port->id));
+    unsigned events = 0;
+
+    if (port->emergency.len ||
+        (port->throttled && vdf_console_live(con, vdf_console_txq(port->id))))
+        events |= POLLIN;
+    if (port->guest_connected) {
+        if (!port->waiting.len && vq && vdf_vq_pending(&con->space, vq, NULL) > 0)
+            events |= POLLOUT;
+    } else if (port->waiting.len < VDF_CONSOLE_WAITING) {
+        events |= POLLOUT;
+    }
+    return events;
+}
+
+void vdf_console_port_emergency(struct vdf_console_port *port, uint8_t byte)
+{
+    /* Nothing can hold this writer back: what nobody reads is counted. */
+    if (vdf_console_fifo_add(&port->emergency, &byte, 1) != 1)
+        port->discarded++;
+}

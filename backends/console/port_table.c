@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* console/NAME/ports/N: its rows, and what reading and writing them does. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+#include "soft.h"
+
+int vdf_console_port_number(const char *name, uint32_t *id)
+{
+    uint32_t n = 0;
+
+    if (!*name || (name[0] == '0' && name[1]) || strlen(name) > 6)
+        return -EINVAL;
+    for (; *name; name++) {
+        if (*name < '0' || *name > '9')
+            return -EINVAL;
+        n = n * 10 + (uint32_t)(*name - '0');
+    }
+    *id = n;
+    return 0;
+}
+
+/* --- streams ------------------------------------------------------------------------------------
+ */
+
+static int data_open(const struct vdf_at *at, int flags, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)flags;
+    (void)err;
+    vdf_console_bind(port->con);
+    port->data_opens++;
+    vdf_console_port_set_host(port, true);
+    vdf_console_settle(port->con);
+    return 0;
+}
+
+static void data_close(const struct vdf_at *at, int flags)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)flags;
+    if (--port->data_opens)
+        return;
+    vdf_console_port_set_host(port, false);
+    vdf_console_settle(port->con);
+}
+
+static ssize_t data_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+    ssize_t r = vdf_console_port_read(port, bytes, n);
+
+    (void)err;
+    vdf_console_settle(port->con);
+    return r;
+}
+
+static ssize_t data_write(const struct vdf_at *at, const void *bytes, size_t n, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+    ssize_t r = vdf_console_port_write(port, bytes, n);
+
+    (void)err;
+    vdf_console_settle(port->con);
+    return r;
+}
+
+static unsigned data_poll(const struct vdf_at *at)
+{
+    return vdf_console_port_poll(at->priv);
+}
+
+static const struct vdf_stream_ops data_ops = {
+    .open = data_open,
+    .close = data_close,
+    .read = data_read,
+    .write = data_write,
+    .poll = data_poll,
+};
+
+static struct vdf_soft_port *inside(const struct vdf_console_port *port)
+{
+    return vdf_soft_port(port->con->soft, port->id);
+}
+
+static int guest_open(const struct vdf_at *at, int flags, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)flags;
+    vdf_console_bind(port->con);
+    if (!inside(port))
+        return vdf_fail(err, ENODEV,
+                        "the driver does not know this port: status is 0x%02x, write 1 to reset",
+                        port->con->status);
+    port->guest_opens++;
+    vdf_soft_port_open(port->con, inside(port));
+    vdf_console_settle(port->con);
+    return 0;
+}
+
+static void guest_close(const struct vdf_at *at, int flags)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)flags;
+    if (--port->guest_opens || !inside(port))
+        return;
+    vdf_soft_port_close(port->con, inside(port));
+    vdf_console_settle(port->con);
+}
+
+/* After a reset there is no port in the guest until the driver has probed the device again. */
+static ssize_t guest_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+    ssize_t r;
+
+    (void)err;
+    if (!inside(port))
+        return -EAGAIN;
+    r = vdf_soft_port_read(port->con, inside(port), bytes, n);
+    vdf_console_settle(port->con);
+    return r;
+}
+
+static ssize_t guest_write(const struct vdf_at *at, const void *bytes, size_t n,
+                           struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+    ssize_t r;
+
+    if (!inside(port))
+        return -EAGAIN;
+    r = vdf_soft_port_write(port->con, inside(port), bytes, n, err);
+    vdf_console_settle(port->con);
+    return r;
+}
+
+static unsigned guest_poll(const struct vdf_at *at)
+{
+    const struct vdf_console_port *port = at->priv;
+
+    return inside(port) ? vdf_soft_port_poll(port->con, inside(port)) : 0;
+}
+
+static const struct vdf_stream_ops guest_ops = {
+    .open = guest_open,
+    .close = guest_close,
+    .read = guest_read,
+    .write = guest_write,
+    .poll = guest_poll,
+};
+
+static bool has_guest(const void *priv)
+{
+    const struct vdf_console_port *port = priv;
+
+    return port->con->driver == VDF_CONSOLE_SOFT;
+}
+
+/* --- values -------------------------------------------------------------------------------------
+ */
+
+static void name_show(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_console_port *port = at->priv;
+
+    vdf_buf_printf(out, "%s", port->name);
+}
+
+static int name_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    if (len > VDF_CONSOLE_NAME_MAX)
+        return vdf_fail(err, EINVAL, "%zu bytes: a name has at most %u", len, VDF_CONSOLE_NAME_MAX);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return vdf_fail(err, EINVAL, "byte 0x%02x: a name is one line of text",
+                            (unsigned char)text[i]);
+    memcpy(port->name, text, len);
+    port->name[len] = '\0';
+    return 0;
+}
+
+static int name_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+    int r = name_restore(at, text, len, err);
+
+    if (r)
+        return r;
+    port->told_name = false;
+    vdf_console_settle(port->con);
+    return 0;
+}
+
+static int console_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_console_port *port = at->priv;
+
+    if (value && port->con->device == VDF_CONSOLE_RPROC)
+        return vdf_fail(err, EINVAL, "the port of rproc-serial is never a console");
+    if (!value && port->told_console)
+        return vdf_fail(err, EBUSY, "the driver has made it a console: unplug the port");
+    return 0;
+}
+
+static void settle_after(const struct vdf_at *at, uint64_t value)
+{
+    const struct vdf_console_port *port = at->priv;
+
+    (void)value;
+    vdf_console_settle(port->con);
+}
+
+static int console_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)err;
+    port->console = value;
+    return 0;
+}
+
+static void size_show(const struct vdf_at *at, struct vdf_buf *out)
+{
+    uint16_t cols, rows;
+
+    vdf_console_port_size(at->priv, &cols, &rows);
+    vdf_buf_printf(out, "%u %u", cols, rows);
+}
+
+static int size_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+    uint16_t cols, rows;
+    int r = vdf_console_parse_size(text, &cols, &rows, err);
+
+    (void)len;
+    if (r)
+        return r;
+    if (port->id == 0) {
+        vdf_console_set_size(port->con, cols, rows);
+    } else {
+        port->cols = cols;
+        port->rows = rows;
+        vdf_console_settle(port->con);
+    }
+    return 0;
+}
+
+static int size_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)len;
+    if (port->id == 0)
+        return vdf_console_parse_size(text, &port->con->cols, &port->con->rows, err);
+    return vdf_console_parse_size(text, &port->cols, &port->rows, err);
+}
+
+static void guest_size_show(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_soft_port *soft = inside(at->priv);
+
+    vdf_buf_printf(out, "%u %u", soft ? soft->cols : 0, soft ? soft->rows : 0);
+}
+
+static int host_connected_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)err;
+    vdf_console_port_set_host(port, value);
+    vdf_console_settle(port->con);
+    return 0;
+}
+
+static int host_connected_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)err;
+    port->host_connected = value;
+    return 0;
+}
+
+/* Linux's counters are the soft driver's; where somebody else drives, the device counts. */
+static int sent_get(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_console_port *port = at->priv;
+
+    if (has_guest(port))
+        *value = inside(port) ? inside(port)->bytes_sent : 0;
+    else
+        *value = port->sent;
+    return 0;
+}
+
+static int received_get(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_console_port *port = at->priv;
+
+    if (has_guest(port))
+        *value = inside(port) ? inside(port)->bytes_received : 0;
+    else
+        *value = port->received;
+    return 0;
+}
+
+static int discarded_get(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_console_port *port = at->priv;
+
+    *value = port->discarded;
+    if (has_guest(port) && inside(port))
+        *value += inside(port)->bytes_discarded;
+    return 0;
+}
+
+/* --- hidden state -------------------------------------------------------------------------------
+ */
+
+static void fifo_show(const struct vdf_console_fifo *fifo, struct vdf_buf *out)
+{
+    for (uint32_t i = 0; i < fifo->len; i++)
+        vdf_buf_printf(out, "%02x", fifo->bytes[fifo->start + i]);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t len,
+                        struct vdf_err *err)
+{
+    if (len % 2 || len / 2 > VDF_CONSOLE_WAITING)
+        return vdf_fail(err, EINVAL, "%zu hex digits: two a byte, at most %u bytes", len,
+                        VDF_CONSOLE_WAITING);
+    for (size_t i = 0; i < len; i += 2) {
+        int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+        uint8_t byte = (uint8_t)(high << 4 | low);
+
+        if (high < 0 || low < 0)
+            return vdf_fail(err, EINVAL, "\"%.2s\" is no byte in hex", text + i);
+        if (vdf_console_fifo_add(fifo, &byte, 1) != 1)
+            return vdf_fail(err, ENOMEM, "no memory for waiting bytes");
+    }
+    return 0;
+}
+
+#define FIFO_HOOKS(member)                                                                   \
+    static void member##_show(const struct vdf_at *at, struct vdf_buf *out)                  \
+    {                                                                                        \
+        fifo_show(&((const struct vdf_console_port *)at->priv)->member, out);                \
+    }                                                                                        \
+    static int member##_restore(const struct vdf_at *at, const char *text, size_t len,       \
+                                struct vdf_err *err)                                         \
+    {                                                                                        \
+        return fifo_restore(&((struct vdf_console_port *)at->priv)->member, text, len, err); \
+    }
+FIFO_HOOKS(waiting)
+FIFO_HOOKS(emergency)
+
+/* --- the table ----------------------------------------------------------------------------------
+ */
+
+#define HIDDEN(name, kind, member, text)                             \
+    {                                                                \
+        .path = name, .type = kind, .flags = VDF_NO_FILE | VDF_SAVE, \
+        VDF_FIELD(struct vdf_console_port, member), .doc = text      \
+    }
+#define COUNTER(name, text)                                                                \
+    {                                                                                      \
+        .path = "bytes_" #name, .type = VDF_UINT, .flags = VDF_R, .width = 8, .doc = text, \
+        .get = name##_get                                                                  \
+    }
+#define READ_ONLY(name, member, text)                              \
+    {                                                              \
+        .path = name, .type = VDF_BOOL, .flags = VDF_R | VDF_SAVE, \
+        VDF_FIELD(struct vdf_console_port, member), .doc = text    \
+    }
+
+static const struct vdf_attr port_attrs[] = {
+    { .path = "data",
+      .type = VDF_STREAM,
+      .flags = VDF_RW,
+      .doc =
+          "the host's end; 64 KiB written before the guest has opened the port wait for it, more "
+          "blocks; a reader waits, also while the guest has the port closed",
+      .stream = &data_ops },
+    { .path = "guest",
+      .type = VDF_STREAM,
+      .flags = VDF_RW,
+      .doc =
+          "the guest's end: opening it opens the port in the guest; a write of at most 32 KiB goes "
+          "into one buffer, and waits while host_connected is 0 or the transmit queue is full",
+      .when = has_guest,
+      .stream = &guest_ops },
+    { .path = "name",
+      .type = VDF_TEXT,
+      .flags = VDF_RW | VDF_SAVE,
+      .doc = "name of the port, up to 127 bytes; the driver is told",
+      .show = name_show,
+      .store = name_store,
+      .restore_text = name_restore },
+    { .path = "console",
+      .type = VDF_BOOL,
+      .flags = VDF_RW | VDF_SAVE,
+      VDF_FIELD(struct vdf_console_port, console),
+      .doc = "1: the port is a console, which the guest opens itself; back to 0 only before the "
+             "driver knows",
+      .check = console_check,
+      .after = settle_after,
+      .restore = console_restore },
+    { .path = "size",
+      .type = VDF_TEXT,
+      .flags = VDF_RW | VDF_SAVE,
+      .doc = "COLS ROWS of the console; port 0 has the device's",
+      .show = size_show,
+      .store = size_store,
+      .restore_text = size_restore },
+    { .path = "guest_size",
+      .type = VDF_TEXT,
+      .flags = VDF_R,
+      .doc = "COLS ROWS as a guest sees them that reads RESIZE in the specified order",
+      .when = has_guest,
+      .show = guest_size_show },
+    { .path = "host_connected",
+      .type = VDF_BOOL,
+      .flags = VDF_RW | VDF_SAVE,
+      VDF_FIELD(struct vdf_console_port, host_connected),
+      .doc = "1 while data is open, or as written until the next open or last close",
+      .set = host_connected_set,
+      .restore = host_connected_restore },
+    READ_ONLY("guest_connected", guest_connected, "1 while the guest has the port open"),
+    READ_ONLY("ready", ready, "1 from the driver's PORT_READY on"),
+    READ_ONLY("throttled", throttled,
+              "1 while data of the guest waits in its transmit queue for the host's reader"),
+    COUNTER(sent, "bytes that the guest has written"),
+    COUNTER(received, "bytes in receive buffers that the guest has taken from its queue"),
+    COUNTER(discarded,
+            "bytes dropped: unread at the guest's close, sent to a host that was closed, "
+            "or emergency output that nobody read"),
+    HIDDEN("added", VDF_BOOL, added, "PORT_ADD has been sent"),
+    HIDDEN("told_console", VDF_BOOL, told_console, "CONSOLE_PORT has been sent"),
+    HIDDEN("told_name", VDF_BOOL, told_name, "PORT_NAME has been sent"),
+    HIDDEN("told_open", VDF_BOOL, told_open, "value of the last PORT_OPEN that was sent"),
+    HIDDEN("told_cols", VDF_UINT, told_cols, "columns of the last RESIZE"),
+    HIDDEN("told_rows", VDF_UINT, told_rows, "rows of the last RESIZE"),
+    HIDDEN("held", VDF_BOOL, held, "a transmit chain is half read"),
+    HIDDEN("held_head", VDF_UINT, head, "its first descriptor"),
+    HIDDEN("held_offset", VDF_UINT, offset, "bytes of it that were read"),
+    HIDDEN("device_sent", VDF_UINT, sent, "bytes that the host has read"),
+    HIDDEN("device_received", VDF_UINT, received, "bytes put into receive buffers"),
+    HIDDEN("device_discarded", VDF_UINT, discarded, "bytes that the device dropped"),
+    { .path = "waiting",
+      .type = VDF_TEXT,
+      .flags = VDF_NO_FILE | VDF_SAVE,
+      .doc = "bytes that wait for the guest, in hex",
+      .show = waiting_show,
+      .restore_text = waiting_restore },
+    { .path = "emergency",
+      .type = VDF_TEXT,
+      .flags = VDF_NO_FILE | VDF_SAVE,
+      .doc = "emergency output that waits for the host, in hex",
+      .show = emergency_show,
+      .restore_text = emergency_restore },
+};
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static int port_create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_console_port *port = vdf_obj_priv(obj);
+    struct vdf_console *con = vdf_obj_priv(vdf_obj_parent(obj));
+    uint32_t id;
+
+    if (vdf_console_port_number(vdf_obj_name(obj), &id))
+        return vdf_fail(err, EINVAL, "\"%.40s\" is no number of a port", vdf_obj_name(obj));
+    if (id >= con->n_ports) {
+        struct vdf_console_port **ports = realloc(con->ports, (id + 1) * sizeof(port));
+        if (!ports)
+            return vdf_fail(err, ENOMEM, "no memory for port %u", id);
+        memset(ports + con->n_ports, 0, (id + 1 - con->n_ports) * sizeof(port));
+        con->ports = ports;
+        con->n_ports = id + 1;
+    }
+    port->con = con;
+    port->id = id;
+    port->console = id == 0 && con->device == VDF_CONSOLE_CONSOLE;
+    con->ports[id] = port;
+    return 0;
+}
+
+static void port_destroy(struct vdf_obj *obj)
+{
+    struct vdf_console_port *port = vdf_obj_priv(obj);
+
+    if (vdf_console_port(port->con, port->id) == port)
+        port->con->ports[port->id] = NULL;
+    free(port->waiting.bytes);
+    free(port->emergency.bytes);
+}
+
+static int port_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
+{
+    const struct vdf_console_port *port = vdf_obj_priv(obj);
+
+    (void)err;
+    if (fresh)
+        vdf_console_settle(port->con);
+    return 0;
+}
+
+static int port_remove(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_console_port *port = vdf_obj_priv(obj);
+    struct vdf_console *con = port->con;
+
+    if (!(con->features & VDF_CONSOLE_F_MULTIPORT))
+        return vdf_fail(err, EBUSY,
+                        "without VIRTIO_CONSOLE_F_MULTIPORT the device has this port always");
+    if (port->added && vdf_console_control_removed(con, port->id))
+        return vdf_fail(err, ENOMEM, "no memory to remember that the port was removed");
+    vdf_console_port_unplug(port);
+    con->ports[port->id] = NULL;
+    vdf_console_settle(con);
+    return 0;
+}
+
+static int port_restored(struct vdf_obj *obj, struct vdf_err *err)
+{
+    const struct vdf_console_port *port = vdf_obj_priv(obj);
+
+    if (port->console && port->con->device == VDF_CONSOLE_RPROC)
+        return vdf_fail(err, EINVAL, "the port of rproc-serial is never a console");
+    if (port->held && port->head >= VDF_VQ_NUM_MAX)
+        return vdf_fail(err, EINVAL, "held_head %u: descriptors are 0 to %u", port->head,
+                        VDF_VQ_NUM_MAX - 1);
+    return 0;
+}
+
+static void port_adopt(struct vdf_obj *obj, void *old, void *now)
+{
+    const struct vdf_console_port *from = old;
+    struct vdf_console_port *to = now;
+
+    (void)obj;
+    to->data_opens = from->data_opens;
+    to->guest_opens = from->guest_opens;
+}
+
+const struct vdf_class vdf_console_port_class = {
+    .name = "port",
+    .title = "port of a virtio-console",
+    .attrs = port_attrs,
+    .n_attrs = sizeof(port_attrs) / sizeof(port_attrs[0]),
+    .priv_size = sizeof(struct vdf_console_port),
+    .create = port_create,
+    .destroy = port_destroy,
+    .restored = port_restored,
+    .start = port_start,
+    .remove = port_remove,
+    .adopt = port_adopt,
+};

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The soft driver: probe, control messages, interrupts. See soft.h. */
+#include "soft.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- probe --------------------------------------------------------------------------------------
+ */
+
+static uint32_t reg_read(struct vdf_console *con, unsigned reg)
+{
+    return vdf_console_reg_read(con, reg);
+}
+
+static void reg_write(struct vdf_console *con, unsigned reg, uint32_t value)
+{
+    vdf_console_reg_write(con, reg, value);
+}
+
+static void add_status(struct vdf_console *con, uint32_t bit)
+{
+    reg_write(con, VDF_CONSOLE_REG_STATUS, reg_read(con, VDF_CONSOLE_REG_STATUS) | bit);
+}
+
+/* Section 3.1.1, steps 4 to 6. */
+static int negotiate(struct vdf_console *con, struct vdf_err *err)
+{
+    struct vdf_soft *soft = con->soft;
+    uint64_t offered, accepted = VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_INDIRECT;
+
+    reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 1);
+    offered = (uint64_t)reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES) << 32;
+    reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 0);
+    offered |= reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES);
+
+    /* rproc-serial has an empty feature table; EMERG_WRITE no driver of Linux's asks for, so bit 2
+     * is accepted in its older meaning only. */
+    if (!soft->rproc) {
+        accepted |= VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT;
+        if (con->dma_mem)
+            accepted |= VDF_CONSOLE_F_DMA_MEM;
+    }
+    accepted &= offered;
+    soft->multiport = !soft->rproc && accepted & VDF_CONSOLE_F_MULTIPORT;
+    soft->pool = soft->rproc || (con->dma_mem && accepted & VDF_CONSOLE_F_DMA_MEM);
+
+    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, 1);
+    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES, (uint32_t)(accepted >> 32));
+    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, 0);
+    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES, (uint32_t)accepted);
+    add_status(con, VDF_CONSOLE_S_FEATURES_OK);
+    if (!(reg_read(con, VDF_CONSOLE_REG_STATUS) & VDF_CONSOLE_S_FEATURES_OK))
+        return vdf_fail(err, ENODEV, "the device refused the features 0x%016" PRIx64, accepted);
+    return 0;
+}
+
+static int setup_queues(struct vdf_console *con, struct vdf_err *err)
+{
+    struct vdf_soft *soft = con->soft;
+    uint32_t ports = 1;
+
+    if (soft->multiport) {
+        ports = reg_read(con, VDF_CONSOLE_REG_MAX_PORTS);
+        if (!ports || ports > VDF_CONSOLE_PORTS_MAX)
+            return vdf_fail(err, EINVAL, "max_nr_ports %u: 1 to %u are accepted", ports,
+                            VDF_CONSOLE_PORTS_MAX);
+    }
+    if (vdf_soft_pages_init(con, soft))
+        return vdf_fail(err, ENOMEM, "no memory for the driver");
+    soft->n_queues = soft->multiport ? 2 * (ports + 1) : 2;
+    soft->queues = calloc(soft->n_queues, sizeof(*soft->queues));
+    soft->ports = calloc(ports, sizeof(struct vdf_soft_port *));
+    if (!soft->queues || !soft->ports)
+        return vdf_fail(err, ENOMEM, "no memory for the driver");
+    soft->n_ports = ports;
+    for (uint32_t i = 0; i < soft->n_queues; i++) {
+        int r = vdf_soft_queue_setup(con, i, err);
+        if (r)
+            return r;
+    }
+    if (soft->multiport && vdf_soft_alloc(soft, sizeof(struct vdf_console_control), &soft->message))
+        return vdf_fail(err, ENOMEM, "no memory for control messages");
+    return 0;
+}
+
+static void line_changed(void *ctx, bool level)
+{
+    struct vdf_console *con = ctx;
+
+    if (con->soft)
+        con->soft->line = level;
+}
+
+void vdf_soft_attach(struct vdf_console *con)
+{
+    con->irq = (struct vdf_irq){ .set_level = line_changed, .ctx = con };
+    con->soft->line = con->irq_level;
+}
+
+int vdf_soft_bind(struct vdf_console *con, struct vdf_err *err)
+{
+    int r;
+
+    vdf_soft_unbind(con);
+    con->soft = calloc(1, sizeof(*con->soft));
+    if (!con->soft)
+        return vdf_fail(err, ENOMEM, "no memory for the driver");
+    vdf_soft_attach(con);
+
+    reg_write(con, VDF_CONSOLE_REG_STATUS, 0);
+    add_status(con, VDF_CONSOLE_S_ACKNOWLEDGE);
+    add_status(con, VDF_CONSOLE_S_DRIVER);
+    con->soft->rproc = reg_read(con, VDF_CONSOLE_REG_DEVICE_ID) == VDF_CONSOLE_ID_RPROC;
+    r = negotiate(con, err);
+    if (!r)
+        r = setup_queues(con, err);
+    if (r) {
+        add_status(con, VDF_CONSOLE_S_FAILED);
+        vdf_soft_unbind(con);
+        return r;
+    }
+    add_status(con, VDF_CONSOLE_S_DRIVER_OK);
+
+    if (con->soft->multiport) {
+        bool filled = vdf_soft_fill(con, VDF_CONSOLE_CONTROL_RXQ);
+
+        /* Without buffers for control messages there is no port to hope for. */
+        vdf_soft_send_control(con, VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, filled);
+        if (!filled) {
+            add_status(con, VDF_CONSOLE_S_FAILED);
+            vdf_soft_unbind(con);
+            return vdf_fail(err, ENOMEM, "no memory for control buffers");
+        }
+    } else {
+        vdf_soft_port_add(con, 0);
+    }
+    return 0;
+}
+
+void vdf_soft_free(struct vdf_soft *soft)
+{
+    if (!soft)
+        return;
+    for (uint32_t i = 0; i < soft->n_ports; i++)
+        free(soft->ports[i]);
+    for (uint32_t i = 0; i < soft->n_queues; i++)
+        free(soft->queues[i].buf);
+    free(soft->ports);
+    free(soft->queues);
+    free(soft->pages);
+    free(soft->pending);
+    free(soft);
+}
+
+void vdf_soft_unbind(struct vdf_console *con)
+{
+    if (!con->soft)
+        return;
+    vdf_soft_free(con->soft);
+    con->soft = NULL;
+    con->irq = (struct vdf_irq){ 0 };
+}
+
+/* --- control messages ---------------------------------------------------------------------------
+ */
+
+void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_console_event event,
+                           uint16_t value)
+{
+    struct vdf_console_control message = {
+        .id = htole32(id),
+        .event = htole16(event),
+        .value = htole16(value),
+    };
+    struct vdf_soft *soft = con->soft;
+    struct vdf_soft_buf buf = { .addr = soft->message, .len = sizeof(message) };
+    uint32_t written;
+    void *p;
+
+    if (!soft->multiport)
+        return;
+    p = vdf_memory_at(&con->memory, soft->message, sizeof(message));
+    if (!p)
+        return;
+    memcpy(p, &message, sizeof(message));
+    if (vdf_soft_add(con, VDF_CONSOLE_CONTROL_TXQ, buf, false))
+        return;
+    vdf_soft_kick(con, VDF_CONSOLE_CONTROL_TXQ);
+    /* Linux spins here until the buffer is back. The device has taken it during the notification,
+     * or it has stopped and never will. */
+    vdf_soft_get(con, VDF_CONSOLE_CONTROL_TXQ, &buf, &written);
+}
+
+static void resize(const struct vdf_console *con, struct vdf_soft_port *port, uint64_t addr,
+                   uint32_t len)
+{
+    uint16_t tail[2];
+    const void *p;
+
+    if (!port->console || len < sizeof(struct vdf_console_control) + sizeof(tail))
+        return;
+    p = vdf_memory_at((struct vdf_memory *)&con->memory, addr + sizeof(struct vdf_console_control),
+                      sizeof(tail));
+    if (!p)
+        return;
+    /* In the order of 5.3.6.2, so that a device set to the other order is seen to be. */
+    memcpy(tail, p, sizeof(tail));
+    port->cols = le16toh(tail[0]);
+    port->rows = le16toh(tail[1]);
+}
+
+static void handle_control(struct vdf_console *con, uint64_t addr, uint32_t len)
+{
+    struct vdf_soft *soft = con->soft;
+    struct vdf_console_control message;
+    struct vdf_soft_port *port;
+    const void *p = vdf_memory_at(&con->memory, addr, sizeof(message));
+    uint32_t id;
+
+    if (!p || len < sizeof(message))
+        return;
+    memcpy(&message, p, sizeof(message));
+    id = le32toh(message.id);
+    port = vdf_soft_port(soft, id);
+
+    switch (le16toh(message.event)) {
+    case VDF_CONSOLE_PORT_ADD:
+        if (port)
+            vdf_soft_send_control(con, id, VDF_CONSOLE_PORT_READY, 1);
+        else if (id < soft->n_ports)
+            vdf_soft_port_add(con, id);
+        break;
+    case VDF_CONSOLE_PORT_REMOVE:
+        if (port)
+            vdf_soft_port_remove(con, port);
+        break;
+    case VDF_CONSOLE_CONSOLE_PORT:
+        if (port && le16toh(message.value))
+            vdf_soft_port_console(con, port);
+        break;
+    case VDF_CONSOLE_RESIZE:
+        if (port)
+            resize(con, port, addr, len);
+        break;
+    case VDF_CONSOLE_PORT_OPEN:
+        if (!port)
+            break;
+        port->host_connected = le16toh(message.value);
+        vdf_soft_port_reclaim(con, port);
+        break;
+    default:
+        /* PORT_NAME makes a link in sysfs; here nobody would see it. */
+        break;
+    }
+}
+
+static void control_work(struct vdf_console *con)
+{
+    struct vdf_soft_buf buf;
+    uint32_t written;
+
+    /* Bounded: the buffers are posted again at once, and the ring is not the driver's alone. */
+    for (unsigned i = 0; i < VDF_VQ_NUM_MAX; i++) {
+        if (!vdf_soft_get(con, VDF_CONSOLE_CONTROL_RXQ, &buf, &written))
+            break;
+        handle_control(con, buf.addr, written < buf.len ? written : buf.len);
+        if (vdf_soft_add(con, VDF_CONSOLE_CONTROL_RXQ, buf, true))
+            vdf_soft_release(con->soft, buf);
+    }
+    vdf_soft_kick(con, VDF_CONSOLE_CONTROL_RXQ);
+}
+
+/* --- interrupts ---------------------------------------------------------------------------------
+ */
+
+/* Without MULTIPORT the size of the only port is in the configuration space. */
+static void config_work(struct vdf_console *con)
+{
+    struct vdf_soft_port *port = vdf_soft_port(con->soft, 0);
+
+    if (con->soft->multiport || !port || !(con->driver_features & VDF_CONSOLE_F_SIZE))
+        return;
+    port->cols = (uint16_t)reg_read(con, VDF_CONSOLE_REG_COLS);
+    port->rows = (uint16_t)reg_read(con, VDF_CONSOLE_REG_ROWS);
+}
+
+bool vdf_soft_interrupt(struct vdf_console *con)
+{
+    struct vdf_soft *soft = con->soft;
+    uint32_t status;
+
+    if (!soft || !soft->line)
+        return false;
+    status = reg_read(con, VDF_CONSOLE_REG_INTERRUPT_STATUS);
+    reg_write(con, VDF_CONSOLE_REG_INTERRUPT_ACK, status);
+    if (status & VDF_CONSOLE_INT_CONFIG)
+        config_work(con);
+    if (!(status & VDF_CONSOLE_INT_USED))
+        return true;
+    for (uint32_t i = 0; i < soft->n_queues; i++) {
+        if (!vdf_soft_more_used(con, i))
+            continue;
+        if (soft->multiport && i == VDF_CONSOLE_CONTROL_RXQ)
+            control_work(con);
+        else if (!(i & 1))
+            vdf_soft_port_input(con, vdf_console_queue_port(i));
+        /* Transmit buffers are taken back by the next writer, as in Linux. */
+    }
+    return true;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The soft driver as one line of text, for state files: records of hexadecimal words.
+ *
+ *     d RPROC MULTIPORT POOL MESSAGE N_QUEUES N_PORTS          the driver, first
+ *     q INDEX RING AVAIL LAST_USED BROKEN N (HEAD ADDR LEN)*N  a queue and its posted buffers
+ *     p ID CONSOLE GUEST HOST FULL COLS ROWS SENT RECEIVED DISCARDED ADDR SIZE LEN OFFSET   a port
+ *     f ADDR LEN                                               a buffer that was given up
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "soft.h"
+
+/* Queues and ports of a driver that has seen the largest device. */
+#define QUEUES_MAX (2 * (VDF_CONSOLE_PORTS_MAX + 1))
+
+/* --- out ----------------------------------------------------------------------------------------
+ */
+
+static void show_queue(const struct vdf_soft_queue *q, uint32_t index, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, " q %x %" PRIx64 " %x %x %x %x", index, q->ring, q->avail, q->last_used,
+                   q->broken, (unsigned)__builtin_popcountll(q->busy));
+    for (unsigned head = 0; head < VDF_VQ_NUM_MAX; head++)
+        if (q->busy >> head & 1)
+            vdf_buf_printf(out, " %x %" PRIx64 " %x", head, q->buf[head].addr, q->buf[head].len);
+}
+
+void vdf_soft_show(const struct vdf_soft *soft, struct vdf_buf *out)
+{
+    if (!soft)
+        return;
+    vdf_buf_printf(out, "d %x %x %x %" PRIx64 " %x %x", soft->rproc, soft->multiport, soft->pool,
+                   soft->message, soft->n_queues, soft->n_ports);
+    for (uint32_t i = 0; i < soft->n_queues; i++)
+        show_queue(&soft->queues[i], i, out);
+    for (uint32_t i = 0; i < soft->n_ports; i++) {
+        const struct vdf_soft_port *p = soft->ports[i];
+
+        if (!p)
+            continue;
+        vdf_buf_printf(
+            out, " p %x %x %x %x %x %x %x %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %x %x %x",
+            p->id, p->console, p->guest_connected, p->host_connected, p->outvq_full, p->cols,
+            p->rows, p->bytes_sent, p->bytes_received, p->bytes_discarded, p->inbuf.addr,
+            p->inbuf.len, p->in_len, p->in_offset);
+    }
+    for (uint32_t i = 0; i < soft->n_pending; i++)
+        vdf_buf_printf(out, " f %" PRIx64 " %x", soft->pending[i].addr, soft->pending[i].len);
+}
+
+static void show_buffer(struct vdf_buf *out, uint64_t addr, uint32_t len, const char *what)
+{
+    vdf_buf_printf(out, "%s0x%08" PRIx64 " %u %s", out->len ? "\n" : "", addr, len, what);
+}
+
+void vdf_soft_show_buffers(const struct vdf_soft *soft, struct vdf_buf *out)
+{
+    if (!soft || !soft->pool)
+        return;
+    for (uint32_t i = 0; i < soft->n_queues; i++)
+        if (soft->queues[i].ring)
+            show_buffer(out, soft->queues[i].ring, VDF_PAGE_SIZE, "ring");
+    if (soft->message)
+        show_buffer(out, soft->message, sizeof(struct vdf_console_control), "control");
+    for (uint32_t i = 0; i < soft->n_queues; i++) {
+        const struct vdf_soft_queue *q = &soft->queues[i];
+        bool control = soft->multiport && i == VDF_CONSOLE_CONTROL_TXQ;
+
+        for (unsigned head = 0; head < VDF_VQ_NUM_MAX; head++)
+            if (q->busy >> head & 1 && !control)
+                show_buffer(out, q->buf[head].addr, q->buf[head].len,
+                            i & 1 ? "transmit" : "receive");
+    }
+    for (uint32_t i = 0; i < soft->n_ports; i++)
+        if (soft->ports[i] && soft->ports[i]->inbuf.len)
+            show_buffer(out, soft->ports[i]->inbuf.addr, soft->ports[i]->inbuf.len, "receive");
+    for (uint32_t i = 0; i < soft->n_pending; i++)
+        show_buffer(out, soft->pending[i].addr, soft->pending[i].len, "pending");
+}
+
+/* --- in -----------------------------------------------------------------------------------------
+ */
+
+struct words {
+    const char *at;
+    bool bad;
+};
+
+/* The next word, at most @max; 0 and `bad` when there is no such. */
+static uint64_t word(struct words *w, uint64_t max)
+{
+    uint64_t value = 0;
+    unsigned digits = 0;
+
+    while (*w->at == ' ')
+        w->at++;
+    for (; digits <= 16; digits++, w->at++) {
+        char c = *w->at;
+
+        if (c >= '0' && c <= '9')
+            value = value << 4 | (uint64_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            value = value << 4 | (uint64_t)(c - 'a' + 10);
+        else
+            break;
+    }
+    if (!digits || digits > 16 || (*w->at && *w->at != ' ') || value > max) {
+        w->bad = true;
+        return 0;
+    }
+    return value;
+}
+
+static char record(struct words *w)
+{
+    while (*w->at == ' ')
+        w->at++;
+    if (!*w->at)
+        return '\0';
+    return *w->at++;
+}
+
+static int parse_driver(struct words *w, struct vdf_soft *soft)
+{
+    soft->rproc = word(w, 1);
+    soft->multiport = word(w, 1);
+    soft->pool = word(w, 1);
+    soft->message = word(w, UINT64_MAX);
+    soft->n_queues = (uint32_t)word(w, QUEUES_MAX);
+    soft->n_ports = (uint32_t)word(w, VDF_CONSOLE_PORTS_MAX);
+    if (w->bad || soft->n_queues != (soft->multiport ? 2 * (soft->n_ports + 1) : 2) ||
+        !soft->n_ports || (!soft->multiport && soft->n_ports != 1)) {
+        soft->n_queues = 0;
+        soft->n_ports = 0;
+        return -EINVAL;
+    }
+    soft->queues = calloc(soft->n_queues, sizeof(*soft->queues));
+    soft->ports = calloc(soft->n_ports, sizeof(struct vdf_soft_port *));
+    if (!soft->queues || !soft->ports) {
+        free(soft->queues);
+        free(soft->ports);
+        soft->queues = NULL;
+        soft->ports = NULL;
+        soft->n_queues = 0;
+        soft->n_ports = 0;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int parse_queue(struct words *w, struct vdf_soft *soft)
+{
+    uint64_t index = word(w, UINT32_MAX);
+    struct vdf_soft_queue *q;
+    unsigned n;
+
+    if (w->bad || index >= soft->n_queues || soft->queues[index].ring)
+        return -EINVAL;
+    q = &soft->queues[index];
+    q->ring = word(w, UINT64_MAX);
+    q->avail = (uint16_t)word(w, UINT16_MAX);
+    q->last_used = (uint16_t)word(w, UINT16_MAX);
+    q->broken = word(w, 1);
+    n = (unsigned)word(w, VDF_VQ_NUM_MAX);
+    if (w->bad || !q->ring)
+        return -EINVAL;
+    if (!n)
+        return 0;
+    q->buf = calloc(VDF_VQ_NUM_MAX, sizeof(*q->buf));
+    if (!q->buf)
+        return -ENOMEM;
+    while (n--) {
+        unsigned head = (unsigned)word(w, VDF_VQ_NUM_MAX - 1);
+
+        if (w->bad || q->busy >> head & 1)
+            return -EINVAL;
+        q->busy |= UINT64_C(1) << head;
+        q->buf[head].addr = word(w, UINT64_MAX);
+        q->buf[head].len = (uint32_t)word(w, VDF_SOFT_WRITE_MAX);
+        if (w->bad || !q->buf[head].len)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static int parse_port(struct words *w, struct vdf_soft *soft)
+{
+    uint64_t id = word(w, UINT32_MAX);
+    struct vdf_soft_port *p;
+
+    if (w->bad || id >= soft->n_ports || soft->ports[id])
+        return -EINVAL;
+    p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    soft->ports[id] = p;
+    p->id = (uint32_t)id;
+    p->console = word(w, 1);
+    p->guest_connected = word(w, 1);
+    p->host_connected = word(w, 1);
+    p->outvq_full = word(w, 1);
+    p->cols = (uint16_t)word(w, UINT16_MAX);
+    p->rows = (uint16_t)word(w, UINT16_MAX);
+    p->bytes_sent = word(w, UINT64_MAX);
+    p->bytes_received = word(w, UINT64_MAX);
+    p->bytes_discarded = word(w, UINT64_MAX);
+    p->inbuf.addr = word(w, UINT64_MAX);
+    p->inbuf.len = (uint32_t)word(w, VDF_SOFT_WRITE_MAX);
+    p->in_len = (uint32_t)word(w, p->inbuf.len);
+    p->in_offset = (uint32_t)word(w, p->in_len);
+    return w->bad ? -EINVAL : 0;
+}
+
+static int parse_pending(struct words *w, struct vdf_soft *soft)
+{
+    struct vdf_soft_buf buf = { .addr = word(w, UINT64_MAX) };
+    struct vdf_soft_buf *pending;
+
+    buf.len = (uint32_t)word(w, VDF_SOFT_WRITE_MAX);
+    if (w->bad || !buf.len || !soft->pool)
+        return -EINVAL;
+    pending = realloc(soft->pending, (soft->n_pending + 1) * sizeof(*pending));
+    if (!pending)
+        return -ENOMEM;
+    soft->pending = pending;
+    soft->pending[soft->n_pending++] = buf;
+    return 0;
+}
+
+int vdf_soft_parse(const char *text, struct vdf_soft **result, struct vdf_err *err)
+{
+    struct words w = { .at = text };
+    struct vdf_soft *soft = NULL;
+    bool first = true;
+    int r = 0;
+    char kind;
+
+    *result = NULL;
+    while (!r && (kind = record(&w))) {
+        if (first != (kind == 'd')) {
+            r = -EINVAL;
+            break;
+        }
+        first = false;
+        switch (kind) {
+        case 'd':
+            soft = calloc(1, sizeof(*soft));
+            r = soft ? parse_driver(&w, soft) : -ENOMEM;
+            break;
+        case 'q':
+            r = parse_queue(&w, soft);
+            break;
+        case 'p':
+            r = parse_port(&w, soft);
+            break;
+        case 'f':
+            r = parse_pending(&w, soft);
+            break;
+        default:
+            r = -EINVAL;
+            break;
+        }
+    }
+    if (r) {
+        vdf_soft_free(soft);
+        return vdf_fail(err, -r, "the driver's records are not as they were saved: \"%.40s\"",
+                        w.at);
+    }
+    *result = soft;
+    return 0;
+}
+
+/* --- against the device -------------------------------------------------------------------------
+ */
+
+static int claim(struct vdf_soft *soft, const char *what, uint64_t addr, uint64_t len,
+                 struct vdf_err *err)
+{
+    int r = vdf_soft_pages_claim(soft, addr, len);
+
+    if (r)
+        return vdf_fail(err, -r,
+                        "the driver's %s at 0x%" PRIx64 ", %" PRIu64
+                        " bytes, is no free page of its memory",
+                        what, addr, len);
+    return 0;
+}
+
+static int claim_queue(struct vdf_soft *soft, uint32_t index, struct vdf_err *err)
+{
+    const struct vdf_soft_queue *q = &soft->queues[index];
+    bool control = soft->multiport && index == VDF_CONSOLE_CONTROL_TXQ;
+    int r;
+
+    if (!q->ring)
+        return vdf_fail(err, EINVAL, "the driver has no ring for queue %u", index);
+    r = claim(soft, "ring", q->ring, VDF_PAGE_SIZE, err);
+    for (unsigned head = 0; !r && head < VDF_VQ_NUM_MAX; head++) {
+        if (!(q->busy >> head & 1))
+            continue;
+        /* The only buffer that the control queue ever sends is the driver's one for messages. */
+        if (control)
+            r = q->buf[head].addr == soft->message
+                    ? 0
+                    : vdf_fail(err, EINVAL, "a control message that is not the driver's");
+        else
+            r = claim(soft, "buffer", q->buf[head].addr, q->buf[head].len, err);
+    }
+    return r;
+}
+
+int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err)
+{
+    struct vdf_soft *soft = con->soft;
+    int r = 0;
+
+    if (!soft)
+        return 0;
+    if (con->driver != VDF_CONSOLE_SOFT || soft->rproc != (con->device == VDF_CONSOLE_RPROC) ||
+        soft->multiport != vdf_console_multiport(con) || soft->pool != vdf_console_pool(con) ||
+        (soft->multiport && soft->n_ports != con->max_ports))
+        return vdf_fail(err, EINVAL, "the driver's records belong to another kind of device");
+    if (vdf_soft_pages_init(con, soft))
+        return vdf_fail(err, ENOMEM, "no memory for the driver");
+    if (soft->multiport)
+        r = claim(soft, "message", soft->message, sizeof(struct vdf_console_control), err);
+    for (uint32_t i = 0; !r && i < soft->n_queues; i++)
+        r = claim_queue(soft, i, err);
+    for (uint32_t i = 0; !r && i < soft->n_ports; i++)
+        if (soft->ports[i] && soft->ports[i]->inbuf.len)
+            r = claim(soft, "buffer", soft->ports[i]->inbuf.addr, soft->ports[i]->inbuf.len, err);
+    for (uint32_t i = 0; !r && i < soft->n_pending; i++)
+        r = claim(soft, "buffer", soft->pending[i].addr, soft->pending[i].len, err);
+    if (!r)
+        vdf_soft_attach(con);
+    return r;
+}

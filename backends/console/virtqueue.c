@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The device's side of split virtqueues: rings, the descriptor walker, copies. See virtqueue.h. */
+#include "virtqueue.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* Layout of the rings, section 2.7.6 and 2.7.8. */
+#define AVAIL_FLAGS 0u
+#define AVAIL_IDX 2u
+#define AVAIL_RING 4u
+#define USED_IDX 2u
+#define USED_RING 4u
+#define USED_ELEM 8u
+
+struct desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags;
+    uint16_t next;
+};
+
+static bool load_desc(const struct vdf_space *space, uint64_t table, uint32_t index,
+                      struct desc *desc)
+{
+    uint64_t at;
+
+    if (__builtin_add_overflow(table, (uint64_t)index * VDF_VQ_DESC_SIZE, &at))
+        return false;
+    if (!vdf_space_copy_in(space, at, desc, sizeof(*desc)))
+        return false;
+    desc->addr = le64toh(desc->addr);
+    desc->len = le32toh(desc->len);
+    desc->flags = le16toh(desc->flags);
+    desc->next = le16toh(desc->next);
+    return true;
+}
+
+/* Where a word of a ring lies; NULL when that is not guest memory or not aligned for it. */
+static void *ring_word(const struct vdf_space *space, uint64_t ring, uint64_t offset,
+                       unsigned width, bool write)
+{
+    uint64_t at;
+    void *p;
+
+    if (__builtin_add_overflow(ring, offset, &at))
+        return NULL;
+    p = vdf_space_at(space, at, width, write);
+    return (uintptr_t)p % width ? NULL : p;
+}
+
+static int part_check(const struct vdf_space *space, const char *what, uint64_t addr, uint64_t len,
+                      unsigned align, bool write, struct vdf_err *err)
+{
+    if (addr % align)
+        return vdf_fail(err, EINVAL, "%s at 0x%" PRIx64 ": has to be aligned to %u bytes", what,
+                        addr, align);
+    if (!vdf_space_at(space, addr, len, write))
+        return vdf_fail(err, EFAULT,
+                        "%s at 0x%" PRIx64 ", %" PRIu64
+                        " bytes: not in memory the device can reach",
+                        what, addr, len);
+    return 0;
+}
+
+int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
+{
+    int r;
+
+    if (!vq->num || vq->num > VDF_VQ_NUM_MAX || (vq->num & (vq->num - 1)))
+        return vdf_fail(err, EINVAL, "queue size %u: a power of two up to %u is needed", vq->num,
+                        VDF_VQ_NUM_MAX);
+    r = part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16, false, err);
+    if (r)
+        return r;
+    r = part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u, 2, false, err);
+    if (r)
+        return r;
+    return part_check(space, "used ring", vq->device, USED_RING + vq->num * USED_ELEM, 4, true,
+                      err);
+}
+
+uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq)
+{
+    const void *p = ring_word(space, vq->driver, AVAIL_IDX, 2, false);
+
+    return p ? vdf_load_le16(p) : 0;
+}
+
+int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
+{
+    const void *p = ring_word(space, vq->driver, AVAIL_IDX, 2, false);
+    uint16_t idx, n;
+
+    if (!p)
+        return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
+    idx = vdf_load_le16(p);
+    n = (uint16_t)(idx - vq->last_avail);
+    if (n > vq->num)
+        return vdf_fail(err, EPROTO,
+                        "available index %u: at most %u entries may follow %u in a queue of that "
+                        "size",
+                        idx, vq->num, vq->last_avail);
+    return n;
+}
+
+/* One descriptor into the chain. */
+static int add_segment(const struct vdf_space *space, const struct vdf_vq *vq,
+                       const struct desc *desc, struct vdf_vq_chain *chain, struct vdf_err *err)
+{
+    bool write = desc->flags & VDF_VQ_DESC_WRITE;
+
+    if (chain->n == vq->num)
+        return vdf_fail(err, EPROTO,
+                        "chain of descriptor %u: longer than the queue's %u descriptors, or a loop",
+                        chain->head, vq->num);
+    if (!desc->len)
+        return vdf_fail(err, EPROTO, "chain of descriptor %u: a buffer of no bytes", chain->head);
+    if (!write && chain->n > chain->n_out)
+        return vdf_fail(err, EPROTO,
+                        "chain of descriptor %u: device-readable buffers have to come before "
+                        "device-writable ones (2.7.4.2)",
+                        chain->head);
+    if (!vdf_space_at(space, desc->addr, desc->len, write))
+        return vdf_fail(err, EFAULT,
+                        "chain of descriptor %u: buffer at 0x%" PRIx64 ", %u bytes, is not in "
+                        "memory the device can %s",
+                        chain->head, desc->addr, desc->len, write ? "write" : "read");
+    chain->seg[chain->n++] = (struct vdf_vq_seg){ .addr = desc->addr, .len = desc->len };
+    if (write) {
+        chain->in_len += desc->len;
+    } else {
+        chain->n_out = chain->n;
+        chain->out_len += desc->len;
+    }
+    return 0;
+}
+
+int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
+                bool indirect, struct vdf_vq_chain *chain, struct vdf_err *err)
+{
+    uint64_t table = vq->desc;
+    uint32_t entries = vq->num;
+    uint32_t index = head;
+    bool in_table = false;
+    struct desc desc;
+    int r;
+
+    chain->head = head;
+    chain->n = 0;
+    chain->n_out = 0;
+    chain->out_len = 0;
+    chain->in_len = 0;
+
+    for (;;) {
+        if (index >= entries)
+            return vdf_fail(err, EPROTO,
+                            "chain of descriptor %u: next is %u, the table has %u entries", head,
+                            index, entries);
+        if (!load_desc(space, table, index, &desc))
+            return vdf_fail(err, EFAULT,
+                            "chain of descriptor %u: descriptor table at 0x%" PRIx64
+                            " is not in memory the device can read",
+                            head, table);
+
+        if (desc.flags & VDF_VQ_DESC_INDIRECT) {
+            if (!indirect)
+                return vdf_fail(err, EPROTO,
+                                "chain of descriptor %u: indirect, but VIRTIO_F_INDIRECT_DESC was "
+                                "not negotiated",
+                                head);
+            /* 2.7.5.3.1: no table in a table, nothing after one, whole descriptors only. */
+            if (in_table)
+                return vdf_fail(err, EPROTO, "chain of descriptor %u: nested indirect tables",
+                                head);
+            if (desc.flags & VDF_VQ_DESC_NEXT)
+                return vdf_fail(err, EPROTO,
+                                "chain of descriptor %u: an indirect descriptor has no next", head);
+            if (!desc.len || desc.len % VDF_VQ_DESC_SIZE)
+                return vdf_fail(err, EPROTO,
+                                "chain of descriptor %u: indirect table of %u bytes, a multiple of "
+                                "16 is needed",
+                                head, desc.len);
+            if (!vdf_space_at(space, desc.addr, desc.len, false))
+                return vdf_fail(err, EFAULT,
+                                "chain of descriptor %u: indirect table at 0x%" PRIx64
+                                ", %u bytes, is not in memory the device can read",
+                                head, desc.addr, desc.len);
+            in_table = true;
+            table = desc.addr;
+            entries = desc.len / VDF_VQ_DESC_SIZE;
+            index = 0;
+            continue;
+        }
+
+        r = add_segment(space, vq, &desc, chain, err);
+        if (r)
+            return r;
+        if (!(desc.flags & VDF_VQ_DESC_NEXT))
+            return 0;
+        index = desc.next;
+    }
+}
+
+int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, bool indirect,
+               struct vdf_vq_chain *chain, struct vdf_err *err)
+{
+    const void *p;
+    uint16_t head;
+    int n;
+
+    chain->head = VDF_VQ_NUM_MAX;
+    n = vdf_vq_pending(space, vq, err);
+    if (n < 0)
+        return n;
+    if (!n)
+        return -EAGAIN;
+    p = ring_word(space, vq->driver, AVAIL_RING + (vq->last_avail & (vq->num - 1u)) * 2u, 2, false);
+    if (!p)
+        return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
+    head = vdf_load_le16(p);
+    if (head >= vq->num)
+        return vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u",
+                        vq->last_avail & (vq->num - 1u), head, vq->num);
+    vq->last_avail++;
+    return vdf_vq_walk(space, vq, head, indirect, chain, err);
+}
+
+int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head, uint32_t len,
+                bool *interrupt)
+{
+    uint64_t entry = USED_RING + (vq->used_idx & (vq->num - 1u)) * USED_ELEM;
+    void *id = ring_word(space, vq->device, entry, 4, true);
+    void *written = ring_word(space, vq->device, entry + 4, 4, true);
+    void *idx = ring_word(space, vq->device, USED_IDX, 2, true);
+    const void *flags = ring_word(space, vq->driver, AVAIL_FLAGS, 2, false);
+
+    if (!id || !written || !idx || !flags)
+        return -EFAULT;
+    vdf_store_le32(id, head);
+    vdf_store_le32(written, len);
+    vq->used_idx++;
+    vdf_store_le16(idx, vq->used_idx);
+    /* The driver sets the flag and then looks at the index: the index has to be visible before the
+     * flag is read (2.7.7.2). */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    *interrupt = !(vdf_load_le16(flags) & VDF_VQ_AVAIL_NO_INTERRUPT);
+    return 0;
+}
+
+size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *chain,
+                      uint64_t offset, void *to, size_t n)
+{
+    size_t done = 0;
+
+    for (unsigned i = 0; i < chain->n_out && done < n; i++) {
+        const struct vdf_vq_seg *seg = &chain->seg[i];
+        size_t part;
+
+        if (offset >= seg->len) {
+            offset -= seg->len;
+            continue;
+        }
+        part = seg->len - (size_t)offset;
+        if (part > n - done)
+            part = n - done;
+        if (!vdf_space_copy_in(space, seg->addr + offset, (uint8_t *)to + done, part))
+            break;
+        done += part;
+        offset = 0;
+    }
+    return done;
+}
+
+size_t vdf_vq_copy_out(const struct vdf_space *space, const struct vdf_vq_chain *chain,
+                       const void *from, size_t n)
+{
+    size_t done = 0;
+
+    for (unsigned i = chain->n_out; i < chain->n && done < n; i++) {
+        const struct vdf_vq_seg *seg = &chain->seg[i];
+        size_t part = seg->len < n - done ? seg->len : n - done;
+
+        if (!vdf_space_copy_out(space, seg->addr, (const uint8_t *)from + done, part))
+            break;
+        done += part;
+    }
+    return done;
+}
+
+uint64_t vdf_vq_fuzz(const uint8_t *bytes, size_t n)
+{
+    static _Alignas(VDF_PAGE_SIZE) uint8_t content[2 * VDF_PAGE_SIZE];
+    struct vdf_memory mem = { .label = "fuzz", .size = sizeof(content), .fd = -1, .base = content };
+    /* Two regions with a gap: the second begins in mid-page of the memory and is read-only. */
+    struct vdf_space space = {
+        .n = 2,
+        .regions = { { .addr = 0, .len = VDF_PAGE_SIZE, .mem = &mem },
+                     { .addr = UINT64_MAX - 0x7ff,
+                       .len = 0x800,
+                       .mem = &mem,
+                       .offset = VDF_PAGE_SIZE,
+                       .read_only = true } },
+    };
+    struct vdf_vq vq = { .num = VDF_VQ_NUM_MAX };
+    uint64_t total = 0;
+    uint8_t copy[256] = { 0 };
+
+    if (n < 8)
+        return 0;
+    vq.num = (uint16_t)(1u << (bytes[0] % 7));
+    vq.desc = bytes[1] * UINT64_C(16);
+    vq.driver = bytes[2] * UINT64_C(16);
+    vq.device = bytes[3] * UINT64_C(16);
+    vq.last_avail = (uint16_t)(bytes[4] | bytes[5] << 8);
+    vq.used_idx = bytes[6];
+    memset(content, 0, sizeof(content));
+    memcpy(content, bytes + 8, n - 8 < sizeof(content) ? n - 8 : sizeof(content));
+
+    if (vdf_vq_check(&space, &vq, NULL))
+        return 0;
+    for (unsigned i = 0; i < 2 * VDF_VQ_NUM_MAX; i++) {
+        struct vdf_vq_chain chain;
+        bool interrupt;
+        size_t written = 0;
+
+        if (vdf_vq_pop(&space, &vq, bytes[7] & 1, &chain, NULL) < 0)
+            break;
+        total += chain.out_len + chain.in_len;
+        total += vdf_vq_copy_in(&space, &chain, bytes[7], copy, sizeof(copy));
+        written = vdf_vq_copy_out(&space, &chain, copy, sizeof(copy));
+        if (vdf_vq_push(&space, &vq, chain.head, (uint32_t)written, &interrupt))
+            break;
+    }
+    return total;
+}

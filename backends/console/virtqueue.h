@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device's side of split virtqueues (virtio 1.2, section 2.7) in any struct vdf_space.
+ *
+ * Nothing of a ring is kept here but the device's two indices: descriptors are read when they are
+ * needed, each once, checked, and turned into a list of guest ranges that have been found valid at
+ * that moment. A driver may change its memory at any time; every access to a range is checked
+ * again.
+ */
+#ifndef VDF_CONSOLE_VIRTQUEUE_H
+#define VDF_CONSOLE_VIRTQUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <virtdevfs/error.h>
+#include <virtdevfs/memory.h>
+
+#define VDF_VQ_NUM_MAX 64u /* descriptors in a queue; also the longest chain */
+
+#define VDF_VQ_DESC_SIZE 16u
+#define VDF_VQ_DESC_NEXT 1u
+#define VDF_VQ_DESC_WRITE 2u
+#define VDF_VQ_DESC_INDIRECT 4u
+
+#define VDF_VQ_AVAIL_NO_INTERRUPT 1u
+#define VDF_VQ_USED_NO_NOTIFY 1u
+
+struct vdf_vq {
+    uint64_t desc;       /* guest address of the descriptor table */
+    uint64_t driver;     /* of the available ring */
+    uint64_t device;     /* of the used ring */
+    uint16_t num;        /* descriptors: a power of two up to VDF_VQ_NUM_MAX, 0 before it is set */
+    uint16_t last_avail; /* next entry of the available ring to take */
+    uint16_t used_idx;   /* next entry of the used ring to fill */
+    bool ready;
+};
+
+struct vdf_vq_seg {
+    uint64_t addr;
+    uint32_t len;
+};
+
+/* A descriptor chain: what the device reads, then what it writes. */
+struct vdf_vq_chain {
+    uint16_t head;
+    unsigned n;       /* segments */
+    unsigned n_out;   /* of them, those that the device reads */
+    uint64_t out_len; /* bytes to read */
+    uint64_t in_len;  /* bytes to write */
+    struct vdf_vq_seg seg[VDF_VQ_NUM_MAX];
+};
+
+/**
+ * vdf_vq_check() - may the queue be used: size, alignment and place of its three parts.
+ * Return: 0, -EINVAL, or -EFAULT where a part is not in @space.
+ */
+int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err);
+
+/**
+ * vdf_vq_pending() - chains that the driver has made available.
+ * Return: 0 to num, -EPROTO for an index that has run away, -EFAULT when the ring is not there.
+ */
+int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err);
+
+/** vdf_vq_avail_idx() - the driver's index; 0 when the ring is not there. */
+uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq);
+
+/**
+ * vdf_vq_pop() - take the next available chain.
+ * @indirect: VIRTIO_F_INDIRECT_DESC has been negotiated
+ * @chain:    result; `head` is valid also with -EFAULT of a buffer
+ *
+ * Return: 0; -EAGAIN: there is none; -EFAULT: a buffer or table outside @space; -EPROTO: the driver
+ * broke the rules of section 2.7. With the latter two the entry has been taken all the same, unless
+ * the ring itself could not be read or its entry named no descriptor (`head` is VDF_VQ_NUM_MAX
+ * then).
+ */
+int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, bool indirect,
+               struct vdf_vq_chain *chain, struct vdf_err *err);
+
+/** vdf_vq_walk() - read the chain that begins at @head; errors as vdf_vq_pop(). */
+int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
+                bool indirect, struct vdf_vq_chain *chain, struct vdf_err *err);
+
+/**
+ * vdf_vq_push() - give a chain back, @len bytes of it written.
+ * @interrupt: whether the driver wants to be told
+ *
+ * Return: 0, or -EFAULT when the ring is not there.
+ */
+int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head, uint32_t len,
+                bool *interrupt);
+
+/** vdf_vq_copy_in() - bytes from @offset of what the device reads; returns how many there were. */
+size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *chain,
+                      uint64_t offset, void *to, size_t n);
+
+/** vdf_vq_copy_out() - bytes to the beginning of what the device writes; returns how many fitted.
+ */
+size_t vdf_vq_copy_out(const struct vdf_space *space, const struct vdf_vq_chain *chain,
+                       const void *from, size_t n);
+
+/**
+ * vdf_vq_fuzz() - run the queue code over a guest memory of any content.
+ * @bytes, @n: the first eight bytes choose addresses and indices, the rest is the memory
+ *
+ * Return: bytes that the chains described; only to make the work observable.
+ */
+uint64_t vdf_vq_fuzz(const uint8_t *bytes, size_t n);
+
+#endif
