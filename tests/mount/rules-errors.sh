@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Rule 3: a refusal changes nothing and leaves a line in errors, which keeps the last 256.
+. "$(dirname "$0")/lib.sh"
+
+mount_fs
+d=intx/bus0/devices/d
+mkdir "$M/$d" || fail "mkdir"
+eq errors ''
+
+# Path, errno name, what was wrong and what would be right.
+refuse EINVAL $d/line 300
+case $(cat "$M/errors") in
+"$d/line: EINVAL: "*300*254*) ;;
+*) fail "errors: $(cat "$M/errors")" ;;
+esac
+refuse ERANGE $d/command 0x10000
+refuse ENODEV $d/backend vfio
+refuse EINVAL $d/host_type both
+case $(tail -n 1 "$M/errors") in
+*both*intx*msi*) ;;
+*) fail "the words are not named: $(tail -n 1 "$M/errors")" ;;
+esac
+put $d/enabled 1
+refuse EBUSY $d/line 1
+same "lines in errors" "$(wc -l <"$M/errors")" 5
+
+# mkdir and rmdir, too.
+mkdir "$M/intx/bus0/devices/-" 2>"$T/out" && fail "mkdir of '-' succeeded"
+grep -q 'Invalid argument' "$T/out" || fail "$(cat "$T/out")"
+same "lines in errors" "$(wc -l <"$M/errors")" 6
+grep -q '^intx/bus0/devices.*EINVAL' "$M/errors" || fail "mkdir left no line"
+
+# A quoted value with newlines and control bytes stays on its line.
+"$IO" write $d/line "$(printf '1\n2\033\001[31m')" >"$T/out"
+same "the answer" "$(cat "$T/out")" EINVAL
+same "lines in errors" "$(wc -l <"$M/errors")" 7
+same "control bytes in errors" "$(tr -d '\n' <"$M/errors" | tr -d '[:print:]' | wc -c)" 0
+
+# POLLPRI tells of a new line.
+same "POLLPRI on errors" "$("$IO" poll errors pri 20000 "$IO" write $d/line x | tail -n 1)" pri
+
+# Writing empties it.
+put errors 0
+eq errors ''
+same "the size" "$(stat -c %s "$M/errors")" 0
+refuse EINVAL $d/line 300
+put errors 'anything at all'
+eq errors ''
+
+# The last 256 are kept.
+value=1000
+while [ $value -lt 1300 ]; do
+    { printf '%s\n' $value >"$M/$d/line"; } 2>/dev/null && fail "$value was taken"
+    value=$((value + 1))
+done
+same "lines in errors" "$(wc -l <"$M/errors")" 256
+head -n 1 "$M/errors" | grep -q 1044 || fail "the first: $(head -n 1 "$M/errors")"
+tail -n 1 "$M/errors" | grep -q 1299 || fail "the last: $(tail -n 1 "$M/errors")"
+same "the size" "$(stat -c %s "$M/errors")" "$(cat "$M/errors" | wc -c)"
+eq $d/line 0
+
+# errors is no part of a state.
+grep -q 1299 "$M/state" && fail "errors are in the state"
+exit 0
