@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The queues of an AMD IOMMU (AMD 48882): command buffer, event log and PPR log. Head and tail are
+ * byte offsets of 16-byte entries; equal, the ring is empty. Of the command buffer software owns
+ * the tail and the device the head; of the logs it is the other way round. A queue runs from its
+ * enabling until a command that cannot be executed, or until a log that is full has to take an
+ * entry; then it stays stopped until software disables it, clears the overflow, and enables it.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "hwqueue.h"
+
+#define ENTRY_BYTES 16u
+#define ENTRY_MASK ((uint64_t)ENTRY_BYTES - 1)
+#define BASE_MASK UINT64_C(0xffffffffff000) /* 51:12 */
+#define BASE_LENGTH_SHIFT 56u
+#define BASE_LENGTH_MASK 0xfu
+
+#define CONTROL_EVENT_LOG_EN VDF_BIT(2)
+#define CONTROL_EVENT_INT_EN VDF_BIT(3)
+#define CONTROL_COM_WAIT_INT_EN VDF_BIT(4)
+#define CONTROL_CMD_BUF_EN VDF_BIT(12)
+#define CONTROL_PPR_LOG_EN VDF_BIT(13)
+#define CONTROL_PPR_INT_EN VDF_BIT(14)
+#define CONTROL_QUEUES (CONTROL_CMD_BUF_EN | CONTROL_EVENT_LOG_EN | CONTROL_PPR_LOG_EN)
+
+#define STATUS_EVENT_OVERFLOW VDF_BIT(0)
+#define STATUS_EVENT_INT VDF_BIT(1)
+#define STATUS_COM_WAIT_INT VDF_BIT(2)
+#define STATUS_EVENT_RUN VDF_BIT(3)
+#define STATUS_CMD_RUN VDF_BIT(4)
+#define STATUS_PPR_OVERFLOW VDF_BIT(5)
+#define STATUS_PPR_INT VDF_BIT(6)
+#define STATUS_PPR_RUN VDF_BIT(7)
+#define STATUS_INTS (STATUS_EVENT_INT | STATUS_COM_WAIT_INT | STATUS_PPR_INT)
+
+static const uint64_t control_bit[VDF_AMDVI_QUEUES] = {
+    [VDF_AMDVI_CMD] = CONTROL_CMD_BUF_EN,
+    [VDF_AMDVI_EVENT] = CONTROL_EVENT_LOG_EN,
+    [VDF_AMDVI_PPR] = CONTROL_PPR_LOG_EN,
+};
+static const uint64_t run_bit[VDF_AMDVI_QUEUES] = {
+    [VDF_AMDVI_CMD] = STATUS_CMD_RUN,
+    [VDF_AMDVI_EVENT] = STATUS_EVENT_RUN,
+    [VDF_AMDVI_PPR] = STATUS_PPR_RUN,
+};
+static const uint64_t overflow_bit[VDF_AMDVI_QUEUES] = {
+    [VDF_AMDVI_EVENT] = STATUS_EVENT_OVERFLOW,
+    [VDF_AMDVI_PPR] = STATUS_PPR_OVERFLOW,
+};
+
+enum command {
+    COMPL_WAIT = 1,
+    INV_DEV_ENTRY,
+    INV_IOMMU_PAGES,
+    INV_IOTLB_PAGES,
+    INV_IRT,
+    COMPLETE_PPR = 7,
+    INV_ALL,
+};
+
+enum event {
+    ILL_DEV_TAB = 1,
+    IO_PAGE_FAULT,
+    DEV_TAB_HW_ERR,
+    PAGE_TAB_HW_ERR,
+    ILL_CMD,
+    CMD_HW_ERR,
+    IOTLB_INV_TIMEOUT,
+    INV_DEV_REQ,
+    INV_PPR_REQ,
+    EVENTS = 16,
+};
+
+static const char *const event_names[EVENTS] = {
+    [ILL_DEV_TAB] = "ILL_DEV_TAB",
+    [IO_PAGE_FAULT] = "IO_PAGE_FAULT",
+    [DEV_TAB_HW_ERR] = "DEV_TAB_HW_ERR",
+    [PAGE_TAB_HW_ERR] = "PAGE_TAB_HW_ERR",
+    [ILL_CMD] = "ILL_CMD",
+    [CMD_HW_ERR] = "CMD_HW_ERR",
+    [IOTLB_INV_TIMEOUT] = "IOTLB_INV_TIMEOUT",
+    [INV_DEV_REQ] = "INV_DEV_REQ",
+    [INV_PPR_REQ] = "INV_PPR_REQ",
+};
+
+static uint64_t ring_bytes(const struct vdf_amdvi_queue *queue)
+{
+    return (uint64_t)ENTRY_BYTES << queue->length;
+}
+
+/* --- logs ---------------------------------------------------------------------------------------
+ */
+
+/* One entry of two words. Software polls for entries that are not zero, and it may look before the
+ * tail has moved: the entry is whole before the tail says so. False: there was no place for it. */
+static bool log_entry(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, uint64_t w0, uint64_t w1)
+{
+    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+
+    if (!queue->run)
+        return false;
+    uint64_t next = (queue->tail + ENTRY_BYTES) & (ring_bytes(queue) - 1);
+    uint8_t *entry = vdf_memory_at(&dev->memory, queue->ring + queue->tail, ENTRY_BYTES);
+    if (next == queue->head || !entry) {
+        queue->overflow = 1;
+        queue->run = 0;
+        vdf_log_printf(&dev->events, "%s_log overflow", kind == VDF_AMDVI_PPR ? "ppr" : "event");
+        vdf_hwqueue_update_irq(dev);
+        return false;
+    }
+    vdf_store_le64(entry + 8, w1);
+    vdf_store_le64(entry, w0);
+    queue->tail = next;
+    dev->amd_status |= kind == VDF_AMDVI_PPR ? STATUS_PPR_INT : STATUS_EVENT_INT;
+    vdf_hwqueue_update_irq(dev);
+    return true;
+}
+
+static void log_event(struct vdf_hwqueue *dev, unsigned code, uint32_t devid, uint32_t tag,
+                      uint32_t flags, uint64_t address)
+{
+    uint64_t w0 = devid | (uint64_t)(tag | flags << 16 | code << 28) << 32;
+    bool kept = log_entry(dev, VDF_AMDVI_EVENT, w0, address);
+
+    vdf_log_printf(&dev->events, "event=%s devid=0x%x domain=%u flags=0x%x address=0x%llx%s",
+                   event_names[code] ? event_names[code] : "reserved", devid, tag, flags,
+                   (unsigned long long)address, kept ? "" : " lost");
+}
+
+/* --- commands -----------------------------------------------------------------------------------
+ */
+
+/* Addresses 63:12 with S: without, one page; with, the run of ones from bit 12 up says how large a
+ * naturally aligned span is. */
+static void span(uint64_t address, bool s, uint64_t *first, uint64_t *last)
+{
+    uint64_t page = address & ~(uint64_t)(VDF_PAGE_SIZE - 1);
+
+    if (!s) {
+        *first = page;
+        *last = page + (VDF_PAGE_SIZE - 1);
+        return;
+    }
+    uint64_t zeros = ~(address | (VDF_PAGE_SIZE - 1));
+    unsigned zero = zeros ? (unsigned)__builtin_ctzll(zeros) : 63; /* what ends the run of ones */
+    if (zero >= 63) {
+        *first = 0;
+        *last = UINT64_MAX;
+        return;
+    }
+    *last = page | (VDF_BIT(zero + 1) - 1);
+    *first = *last & ~(VDF_BIT(zero + 1) - 1);
+}
+
+/* A device of vdevices is meant as its psid; others are meant as they are. */
+static uint32_t device_id(struct vdf_hwqueue *dev, uint32_t devid)
+{
+    const struct vdf_vdevice *vdevice = vdf_vdevice_find(dev, devid);
+    return vdevice ? vdevice->psid : devid;
+}
+
+static void inv_pages(struct vdf_hwqueue *dev, const uint32_t data[4])
+{
+    uint64_t address = (uint64_t)data[3] << 32 | data[2], first, last;
+    bool gn = data[2] & 4;
+    uint64_t pasid = gn ? data[0] & 0xfffff : 0;
+
+    span(address, data[2] & 1, &first, &last);
+    /* Without GN the address is one of the host's tables: it does not name guest translations
+     * (those with a PASID), unless all of the domain is meant. */
+    if (!gn && first == 0 && last == UINT64_MAX)
+        pasid = VDF_IOTLB_ANY;
+    vdf_iotlb_drop_va(&dev->iotlb, data[1] & 0xffff, pasid, first, last, VDF_IOTLB_ANY);
+    dev->tlbi++;
+}
+
+static void inv_iotlb(struct vdf_hwqueue *dev, const uint32_t data[4])
+{
+    uint64_t address = (uint64_t)data[3] << 32 | data[2], first, last, pasid = VDF_IOTLB_ANY;
+
+    span(address, data[2] & 1, &first, &last);
+    if (data[2] & 4)
+        pasid = vdf_bits(data[0], 16, 8) << 8 | vdf_bits(data[1], 16, 8);
+    vdf_iotlb_drop_device(&dev->iotlb, device_id(dev, data[0] & 0xffff), pasid, first, last);
+    dev->atc_inv++;
+}
+
+/* False: the store did not reach memory. */
+static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4])
+{
+    if (data[0] & 1) {
+        uint64_t address = (uint64_t)(data[1] & 0xfffff) << 32 | (data[0] & ~7u);
+        void *to = vdf_ioas_at(dev, address, sizeof(uint64_t), true);
+        if (!to) {
+            log_event(dev, CMD_HW_ERR, 0, 0, 0, address);
+            vdf_report(dev->priv.obj, EFAULT,
+                       "COMPL_WAIT stores to 0x%llx, which is not mapped writable",
+                       (unsigned long long)address);
+            return false;
+        }
+        vdf_store_le64(to, (uint64_t)data[3] << 32 | data[2]);
+    }
+    if (data[0] & 2) {
+        dev->amd_status |= STATUS_COM_WAIT_INT;
+        vdf_hwqueue_update_irq(dev);
+    }
+    dev->sync++;
+    return true;
+}
+
+/* False: the command buffer stops at this command. */
+static bool run_command(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t address)
+{
+    switch ((enum command)(data[1] >> 28)) {
+    case COMPL_WAIT:
+        return compl_wait(dev, data);
+    case INV_IOMMU_PAGES:
+        inv_pages(dev, data);
+        return true;
+    case INV_IOTLB_PAGES:
+        inv_iotlb(dev, data);
+        return true;
+    case INV_DEV_ENTRY:
+    case INV_IRT:
+        /* Device table and interrupt remapping table are not cached here. */
+        return true;
+    case COMPLETE_PPR:
+        vdf_log_printf(&dev->events, "complete_ppr devid=0x%x pasid=%u tag=%u status=%u",
+                       data[0] & 0xffff, data[1] & 0xfffff, data[3] & 0x1ff,
+                       (unsigned)vdf_bits(data[3], 12, 4));
+        return true;
+    case INV_ALL:
+        vdf_iotlb_drop_all(&dev->iotlb);
+        dev->tlbi++;
+        return true;
+    default:
+        break;
+    }
+    dev->illegal++;
+    log_event(dev, ILL_CMD, 0, 0, 0, address);
+    vdf_report(dev->priv.obj, EINVAL, "command 0x%x at 0x%llx: commands are 1 to 5, 7 and 8",
+               data[1] >> 28, (unsigned long long)address);
+    return false;
+}
+
+/* The ring is at most once around: the tail that was set last is where this ends. */
+static void run_commands(struct vdf_hwqueue *dev)
+{
+    struct vdf_amdvi_queue *queue = &dev->amd[VDF_AMDVI_CMD];
+
+    if (!queue->run || queue->head == queue->tail)
+        return;
+    const uint8_t *ring = vdf_memory_at(&dev->memory, queue->ring, ring_bytes(queue));
+    if (!ring) {
+        queue->run = 0;
+        log_event(dev, CMD_HW_ERR, 0, 0, 0, queue->base + queue->head);
+        return;
+    }
+    while (queue->run && queue->head != queue->tail) {
+        const uint8_t *command = ring + queue->head;
+        const uint32_t data[4] = {
+            vdf_load_le32(command),
+            vdf_load_le32(command + 4),
+            vdf_load_le32(command + 8),
+            vdf_load_le32(command + 12),
+        };
+        if (!run_command(dev, data, queue->base + queue->head)) {
+            queue->run = 0;
+            break;
+        }
+        dev->commands++;
+        queue->head = (queue->head + ENTRY_BYTES) & (ring_bytes(queue) - 1);
+    }
+}
+
+/* --- the queues' files --------------------------------------------------------------------------
+ */
+
+/* The rows of a queue are fields of its structure: where a row's field lies says which queue it is.
+ */
+static enum vdf_amdvi_kind kind_of(const struct vdf_at *at)
+{
+    size_t from_first = at->attr->field - offsetof(struct vdf_hwqueue, amd);
+    size_t kind = from_first / sizeof(struct vdf_amdvi_queue);
+
+    assert(kind < VDF_AMDVI_QUEUES);
+    return (enum vdf_amdvi_kind)kind;
+}
+
+static struct vdf_amdvi_queue *queue_of(const struct vdf_at *at)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    return &dev->amd[kind_of(at)];
+}
+
+int vdf_amdvi_check_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_amdvi_queue *queue = queue_of(at);
+
+    if (queue->enabled && value != queue->base)
+        return vdf_fail(err, EBUSY, "0x%llx: the queue at 0x%llx is enabled",
+                        (unsigned long long)value, (unsigned long long)queue->base);
+    return 0;
+}
+
+int vdf_amdvi_check_length(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_amdvi_queue *queue = queue_of(at);
+
+    if (value < VDF_AMDVI_LENGTH_MIN || value > VDF_AMDVI_LENGTH_MAX)
+        return vdf_fail(err, EINVAL, "%llu: the length is log2 of the entries, %u to %u",
+                        (unsigned long long)value, VDF_AMDVI_LENGTH_MIN, VDF_AMDVI_LENGTH_MAX);
+    if (queue->enabled && value != queue->length)
+        return vdf_fail(err, EBUSY, "%llu: the queue of 2^%u entries is enabled",
+                        (unsigned long long)value, queue->length);
+    return 0;
+}
+
+/* Setting up a base register resets head and tail. */
+void vdf_amdvi_after_base(const struct vdf_at *at, uint64_t value)
+{
+    struct vdf_amdvi_queue *queue = queue_of(at);
+
+    (void)value;
+    if (!queue->enabled)
+        queue->head = queue->tail = 0;
+}
+
+int vdf_amdvi_check_index(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_amdvi_queue *queue = queue_of(at);
+
+    if (value & ENTRY_MASK || value >= ring_bytes(queue))
+        return vdf_fail(err, EINVAL, "0x%llx: a multiple of 0x10 below the ring's 0x%llx bytes",
+                        (unsigned long long)value, (unsigned long long)ring_bytes(queue));
+    return 0;
+}
+
+void vdf_amdvi_after_index(const struct vdf_at *at, uint64_t value)
+{
+    (void)value;
+    if (kind_of(at) == VDF_AMDVI_CMD)
+        run_commands(at->priv);
+}
+
+int vdf_amdvi_check_run(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_amdvi_queue *queue = queue_of(at);
+
+    if (value != queue->run)
+        return vdf_fail(err, EINVAL, "%llu: the device says whether the queue runs; see enable",
+                        (unsigned long long)value);
+    return 0;
+}
+
+int vdf_amdvi_check_overflow(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    if (value && kind_of(at) == VDF_AMDVI_CMD)
+        return vdf_fail(err, EINVAL, "1: a command buffer has no overflow, only the logs have");
+    return 0;
+}
+
+/* A log with an overflow does not run; clearing it does not yet start it. */
+void vdf_amdvi_after_overflow(const struct vdf_at *at, uint64_t value)
+{
+    if (value)
+        queue_of(at)->run = 0;
+    vdf_hwqueue_update_irq(at->priv);
+}
+
+/* As HW_QUEUE_ALLOC: the pages first, then what the hardware wants of base and length. */
+static int allocate(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vdf_err *err)
+{
+    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+    uint64_t ring;
+    int ret =
+        vdf_ioas_pin(&dev->ioas, queue->base, ring_bytes(queue), kind != VDF_AMDVI_CMD, &ring, err);
+
+    if (ret < 0)
+        return ret;
+    if (queue->base & ~BASE_MASK)
+        return vdf_fail(err, EINVAL, "base 0x%llx: a multiple of 0x1000, in 52 bits",
+                        (unsigned long long)queue->base);
+    queue->ring = ring;
+    queue->enabled = 1;
+    return 0;
+}
+
+static void begin(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind)
+{
+    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+
+    queue->run = (dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN) && !queue->overflow;
+    if (kind == VDF_AMDVI_CMD)
+        run_commands(dev);
+}
+
+static int enable(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, bool on, struct vdf_err *err)
+{
+    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+
+    if (on == queue->enabled)
+        return 0;
+    if (!on) {
+        queue->enabled = 0;
+        queue->run = 0;
+        return 0;
+    }
+    int ret = allocate(dev, kind, err);
+    if (ret == 0)
+        begin(dev, kind);
+    return ret;
+}
+
+int vdf_amdvi_set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return enable(at->priv, kind_of(at), value, err);
+}
+
+/* --- registers ----------------------------------------------------------------------------------
+ */
+
+int vdf_amdvi_get_base_reg(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_amdvi_queue *queue = queue_of(at);
+    *value = (queue->base & BASE_MASK) | (uint64_t)queue->length << BASE_LENGTH_SHIFT;
+    return 0;
+}
+
+int vdf_amdvi_set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_amdvi_queue *queue = queue_of(at);
+    uint8_t length = (value >> BASE_LENGTH_SHIFT) & BASE_LENGTH_MASK;
+    int ret = vdf_amdvi_check_base(at, value & BASE_MASK, err);
+
+    if (ret == 0)
+        ret = vdf_amdvi_check_length(at, length, err);
+    if (ret < 0)
+        return ret;
+    queue->base = value & BASE_MASK;
+    queue->length = length;
+    vdf_amdvi_after_base(at, value);
+    return 0;
+}
+
+int vdf_amdvi_get_control(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    *value = dev->amd_control;
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
+        if (dev->amd[k].enabled)
+            *value |= control_bit[k];
+    return 0;
+}
+
+/* Bits of what is not there are kept and mean nothing. All queues that go on are allocated before
+ * anything changes, so that a refusal leaves no half. */
+int vdf_amdvi_set_control(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    bool fresh[VDF_AMDVI_QUEUES] = { false };
+    bool was_on = dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN;
+
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
+        if (!(value & control_bit[k]) || dev->amd[k].enabled)
+            continue;
+        int ret = allocate(dev, k, err);
+        if (ret < 0) {
+            for (unsigned undo = 0; undo < k; undo++)
+                if (fresh[undo])
+                    dev->amd[undo].enabled = 0;
+            return ret;
+        }
+        fresh[k] = true;
+    }
+    dev->amd_control = value & ~CONTROL_QUEUES;
+    bool on = dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN;
+    /* The logs before the commands, whose errors go there. */
+    for (unsigned k = VDF_AMDVI_QUEUES; k-- > 0;) {
+        struct vdf_amdvi_queue *queue = &dev->amd[k];
+        if (!(value & control_bit[k]))
+            enable(dev, k, false, NULL);
+        else if (fresh[k] || (on && !was_on))
+            begin(dev, k);
+        else if (!on)
+            queue->run = 0;
+    }
+    vdf_hwqueue_update_irq(dev);
+    return 0;
+}
+
+int vdf_amdvi_get_status(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    *value = dev->amd_status;
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
+        if (dev->amd[k].run)
+            *value |= run_bit[k];
+        if (dev->amd[k].overflow)
+            *value |= overflow_bit[k];
+    }
+    return 0;
+}
+
+/* Overflow and interrupt bits are cleared by writing 1; the others are the device's. */
+int vdf_amdvi_set_status(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    (void)err;
+    dev->amd_status &= ~(value & STATUS_INTS);
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
+        if (value & overflow_bit[k])
+            dev->amd[k].overflow = 0;
+    vdf_hwqueue_update_irq(dev);
+    return 0;
+}
+
+int vdf_amdvi_get_features(const struct vdf_at *at, uint64_t *value)
+{
+    (void)at;
+    *value = VDF_AMDVI_EFR;
+    return 0;
+}
+
+bool vdf_amdvi_interrupt(const struct vdf_hwqueue *dev)
+{
+    uint64_t status = dev->amd_status, control = dev->amd_control;
+    bool event = (status & STATUS_EVENT_INT) || dev->amd[VDF_AMDVI_EVENT].overflow;
+    bool ppr = (status & STATUS_PPR_INT) || dev->amd[VDF_AMDVI_PPR].overflow;
+
+    return (event && (control & CONTROL_EVENT_INT_EN)) || (ppr && (control & CONTROL_PPR_INT_EN)) ||
+           ((status & STATUS_COM_WAIT_INT) && (control & CONTROL_COM_WAIT_INT_EN));
+}
+
+/* --- faults and page requests from devices ------------------------------------------------------
+ */
+
+static int check_log(const struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vdf_err *err)
+{
+    if (!dev->amd[kind].enabled)
+        return vdf_fail(err, EBUSY, "the log is not enabled");
+    return 0;
+}
+
+static int event_code(const char **text, uint64_t *code, struct vdf_err *err)
+{
+    if (!vdf_hwqueue_more(text))
+        return vdf_fail(err, EINVAL, "TYPE is missing");
+    size_t len = strcspn(*text, " \t");
+    for (unsigned k = 0; k < EVENTS; k++)
+        if (event_names[k] && strlen(event_names[k]) == len &&
+            memcmp(event_names[k], *text, len) == 0) {
+            *code = k;
+            *text += len;
+            return 0;
+        }
+    return vdf_hwqueue_number(text, "TYPE, a number or a name as IO_PAGE_FAULT,", EVENTS - 1, code,
+                              err);
+}
+
+int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len,
+                           struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    uint64_t code, devid, tag, address, flags = 0;
+    int ret = event_code(&text, &code, err);
+
+    (void)len;
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "DEVID", 0xffff, &devid, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "DOMAIN", 0xffff, &tag, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "ADDRESS", UINT64_MAX, &address, err);
+    if (ret == 0 && vdf_hwqueue_more(&text))
+        ret = vdf_hwqueue_number(&text, "FLAGS", 0xfff, &flags, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_end(&text, "TYPE DEVID DOMAIN ADDRESS [FLAGS]", err);
+    if (ret == 0 && code == 0)
+        ret = vdf_fail(err, EINVAL, "0: an event of type 0 is an empty entry");
+    if (ret == 0)
+        ret = check_log(dev, VDF_AMDVI_EVENT, err);
+    if (ret == 0)
+        log_event(dev, (unsigned)code, (uint32_t)devid, (uint32_t)tag, (uint32_t)flags, address);
+    return ret;
+}
+
+int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    uint64_t devid, pasid, address, tag, flags = 0;
+    int ret = vdf_hwqueue_number(&text, "DEVID", 0xffff, &devid, err);
+
+    (void)len;
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "PASID", 0xfffff, &pasid, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "ADDRESS", UINT64_MAX, &address, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "TAG", 0x1ff, &tag, err);
+    if (ret == 0 && vdf_hwqueue_more(&text))
+        ret = vdf_hwqueue_number(&text, "FLAGS", 0xfff, &flags, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_end(&text, "DEVID PASID ADDRESS TAG [FLAGS]", err);
+    if (ret == 0)
+        ret = check_log(dev, VDF_AMDVI_PPR, err);
+    if (ret < 0)
+        return ret;
+
+    uint64_t w0 = devid | (pasid & 0xffff) << 16 | tag << 32 | (pasid >> 16) << 42 | flags << 48 |
+                  UINT64_C(1) << 60;
+    if (!log_entry(dev, VDF_AMDVI_PPR, w0, address & ~(uint64_t)(VDF_PAGE_SIZE - 1)))
+        vdf_log_printf(&dev->events, "ppr devid=0x%x pasid=%u tag=%u lost", (unsigned)devid,
+                       (unsigned)pasid, (unsigned)tag);
+    return 0;
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last)
+{
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
+        const struct vdf_amdvi_queue *queue = &dev->amd[k];
+        if (queue->enabled && queue->base <= last && queue->base + (ring_bytes(queue) - 1) >= first)
+            return true;
+    }
+    return false;
+}
+
+int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    static const char *const names[VDF_AMDVI_QUEUES] = { "cmd", "event", "ppr" };
+
+    if (dev->amd_control & CONTROL_QUEUES || dev->amd_status & ~STATUS_INTS)
+        return vdf_fail(err, EINVAL,
+                        "control or status of the IOMMU has bits that are kept elsewhere");
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
+        struct vdf_amdvi_queue *queue = &dev->amd[k];
+        if (k == VDF_AMDVI_CMD && queue->overflow)
+            return vdf_fail(err, EINVAL, "queues/cmd/overflow 1: only logs have an overflow");
+        if (queue->length < VDF_AMDVI_LENGTH_MIN || queue->length > VDF_AMDVI_LENGTH_MAX)
+            return vdf_fail(err, EINVAL, "queues/%s/length %u: %u to %u", names[k], queue->length,
+                            VDF_AMDVI_LENGTH_MIN, VDF_AMDVI_LENGTH_MAX);
+        if ((queue->head | queue->tail) & ENTRY_MASK || queue->head >= ring_bytes(queue) ||
+            queue->tail >= ring_bytes(queue))
+            return vdf_fail(err, EINVAL,
+                            "queues/%s: head and tail are multiples of 0x10 below 0x%llx", names[k],
+                            (unsigned long long)ring_bytes(queue));
+        bool may_run =
+            queue->enabled && (dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN) && !queue->overflow;
+        if (queue->run && !may_run)
+            return vdf_fail(err, EINVAL, "queues/%s/run 1: it is not enabled or has an overflow",
+                            names[k]);
+        if (queue->enabled) {
+            int ret = vdf_hwqueue_is_tegra(dev)
+                          ? vdf_fail(err, EINVAL, "queues/%s: no queue of this type", names[k])
+                          : allocate(dev, k, err);
+            if (ret < 0)
+                return ret;
+        }
+    }
+    return 0;
+}
+
+void vdf_amdvi_start(struct vdf_hwqueue *dev)
+{
+    run_commands(dev);
+}

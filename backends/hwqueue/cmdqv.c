@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Tegra241 CMDQV around its queues: the global registers, the one VINTF, and the register
+ * window as the hardware lays it out (queue registers are forwarded to the queues, which describe
+ * them):
+ *
+ *     0x00000  global registers, the VINTF's from 0x1000
+ *     0x10000  page 0 of the VCMDQs       0x20000  page 1
+ *     0x30000  page 0 of the VINTF        0x40000  page 1
+ *
+ * A logical queue of the VINTF is the VCMDQ of the same number.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "hwqueue.h"
+
+#define PARAM_VER 1u
+#define PARAM_NUM_VCMDQ_LOG2 1u
+#define PARAM_NUM_VINTF_LOG2 0u
+#define PARAM_NUM_SID_PER_VM_LOG2 4u
+
+static_assert(1u << PARAM_NUM_VCMDQ_LOG2 == VDF_VCMDQS, "PARAM says how many queues there are");
+static_assert(1u << PARAM_NUM_SID_PER_VM_LOG2 == VDF_VDEVICES, "PARAM says how many streams");
+
+#define STATUS_ENABLED 1u
+#define VINTF_STATUS_SHIFT 1u
+#define VINTF_STATUS_ERROR 1u
+#define VINTF_STATUS_NUM_LVCMDQ_SHIFT 16u
+#define SID_MATCH_EN 1u
+#define SID_MATCH_VSID_SHIFT 1u
+#define CMDQ_ALLOC_ALLOC 1u
+#define CMDQ_ALLOC_LVCMDQ_SHIFT 1u
+#define CMDQ_ALLOC_MASK 0x1f80ffu /* ALLOC 0, LVCMDQ 7:1, VINTF 20:15 */
+#define QUEUE_STRIDE 0x80u
+
+static uint64_t error_map(const struct vdf_hwqueue *dev)
+{
+    uint64_t map = 0;
+
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k] && vdf_vcmdq_error(dev->vcmdqs[k]))
+            map |= VDF_BIT(k);
+    return map;
+}
+
+void vdf_cmdqv_error_raised(struct vdf_hwqueue *dev)
+{
+    const uint64_t map[2] = { error_map(dev), 0 };
+    vdf_veventq_add(&dev->veventq, map);
+}
+
+static void round_all(struct vdf_hwqueue *dev)
+{
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k])
+            vdf_vcmdq_round(dev->vcmdqs[k]);
+}
+
+/* --- the device's registers ---------------------------------------------------------------------
+ */
+
+int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value)
+{
+    (void)at;
+    *value = PARAM_VER | PARAM_NUM_VCMDQ_LOG2 << 4 | PARAM_NUM_VINTF_LOG2 << 8 |
+             PARAM_NUM_SID_PER_VM_LOG2 << 12;
+    return 0;
+}
+
+int vdf_cmdqv_get_global_status(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->global_config & VDF_GLOBAL_CONFIG_EN ? STATUS_ENABLED : 0;
+    return 0;
+}
+
+int vdf_cmdqv_get_vintf_status(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    *value = VDF_VCMDQS << VINTF_STATUS_NUM_LVCMDQ_SHIFT;
+    if (dev->vintf_config & VDF_VINTF_CONFIG_EN)
+        *value |= STATUS_ENABLED;
+    if (error_map(dev))
+        *value |= VINTF_STATUS_ERROR << VINTF_STATUS_SHIFT;
+    return 0;
+}
+
+int vdf_cmdqv_get_err_map(const struct vdf_at *at, uint64_t *value)
+{
+    *value = error_map(at->priv);
+    return 0;
+}
+
+int vdf_cmdqv_get_cmdq_err_map(const struct vdf_at *at, uint64_t *value)
+{
+    *value = at->i == 0 ? error_map(at->priv) : 0;
+    return 0;
+}
+
+int vdf_cmdqv_get_vintf_err_map(const struct vdf_at *at, uint64_t *value)
+{
+    *value = at->i == 0 && error_map(at->priv) ? 1 : 0;
+    return 0;
+}
+
+int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    uint64_t current;
+
+    at->attr->get(at, &current);
+    if (value != current)
+        return vdf_fail(err, EINVAL, "0x%llx: this register is the device's, 0x%llx",
+                        (unsigned long long)value, (unsigned long long)current);
+    return 0;
+}
+
+int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)at;
+    if (value & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK)
+        return vdf_fail(err, EINVAL, "0x%llx: CONFIG has bits 20:0, EN is bit 0",
+                        (unsigned long long)value);
+    return 0;
+}
+
+int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)at;
+    if (value & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
+        return vdf_fail(err, EINVAL, "0x%llx: CONFIG is EN 0, VMID 16:1 and HYP_OWN 17",
+                        (unsigned long long)value);
+    return 0;
+}
+
+void vdf_cmdqv_after_config(const struct vdf_at *at, uint64_t value)
+{
+    (void)value;
+    round_all(at->priv);
+}
+
+void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value)
+{
+    (void)value;
+    vdf_hwqueue_update_irq(at->priv);
+}
+
+/* --- what a guest sees of them ------------------------------------------------------------------
+ */
+
+/* HYP_OWN reads 0 to guests, and their writes of it are ignored. */
+int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->vintf_config & ~VDF_VINTF_CONFIG_HYP_OWN;
+    return 0;
+}
+
+int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    uint64_t guests = VDF_VINTF_CONFIG_MASK & ~VDF_VINTF_CONFIG_HYP_OWN;
+
+    (void)err;
+    dev->vintf_config =
+        (uint32_t)((dev->vintf_config & VDF_VINTF_CONFIG_HYP_OWN) | (value & guests));
+    round_all(dev);
+    return 0;
+}
+
+int vdf_cmdqv_get_sid_match(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_vdevice *vdevice = dev->vdevices[at->i];
+
+    *value = vdevice ? SID_MATCH_EN | vdevice->vsid << SID_MATCH_VSID_SHIFT : 0;
+    return 0;
+}
+
+int vdf_cmdqv_get_sid_replace(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->vdevices[at->i] ? dev->vdevices[at->i]->psid : 0;
+    return 0;
+}
+
+int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_vcmdq *queue = dev->vcmdqs[at->i];
+
+    *value = queue && queue->mapped ? CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT : 0;
+    return 0;
+}
+
+/* A guest's driver gives VCMDQs to its VINTF. Queues come into being in order, as by mkdir; only
+ * the logical queue of the same number can be had. */
+int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    bool alloc = value & CMDQ_ALLOC_ALLOC;
+
+    if (alloc && (value & CMDQ_ALLOC_MASK) != (CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT))
+        return vdf_fail(err, EINVAL, "0x%llx: VCMDQ %u is logical queue %u of VINTF 0",
+                        (unsigned long long)value, at->i, at->i);
+    if (alloc && !dev->vcmdqs[at->i]) {
+        char name[12];
+        struct vdf_obj *made;
+        snprintf(name, sizeof(name), "%u", at->i);
+        int ret = vdf_obj_add(at->obj, "queues", name, &made, err);
+        if (ret < 0)
+            return ret;
+    }
+    if (dev->vcmdqs[at->i]) {
+        dev->vcmdqs[at->i]->mapped = alloc;
+        vdf_vcmdq_round(dev->vcmdqs[at->i]);
+    }
+    return 0;
+}
+
+/* The rows repeat for each word of all queues, number 0 at the first queue's offset 0. Registers of
+ * a queue that does not exist read 0 and ignore writes. */
+static struct vdf_vcmdq *forward(const struct vdf_at *at, uint64_t *offset)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    uint64_t position = (uint64_t)at->i * at->attr->width;
+
+    *offset = position % QUEUE_STRIDE;
+    return dev->vcmdqs[position / QUEUE_STRIDE];
+}
+
+static int get_forwarded(const struct vdf_at *at, unsigned page, uint64_t *value)
+{
+    uint64_t offset;
+    struct vdf_vcmdq *queue = forward(at, &offset);
+
+    *value = 0;
+    return queue ? vdf_vcmdq_window_read(queue, page, offset, at->attr->width, value) : 0;
+}
+
+static int set_forwarded(const struct vdf_at *at, unsigned page, uint64_t value,
+                         struct vdf_err *err)
+{
+    uint64_t offset;
+    struct vdf_vcmdq *queue = forward(at, &offset);
+
+    return queue ? vdf_vcmdq_window_write(queue, page, offset, at->attr->width, value, err) : 0;
+}
+
+int vdf_cmdqv_get_page0(const struct vdf_at *at, uint64_t *value)
+{
+    return get_forwarded(at, 0, value);
+}
+
+int vdf_cmdqv_set_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return set_forwarded(at, 0, value, err);
+}
+
+int vdf_cmdqv_get_page1(const struct vdf_at *at, uint64_t *value)
+{
+    return get_forwarded(at, 1, value);
+}
+
+int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return set_forwarded(at, 1, value, err);
+}
+
+int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    if (dev->global_config & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK ||
+        dev->vintf_config & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
+        return vdf_fail(err, EINVAL, "a CONFIG register has bits that are none");
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k] && vdf_hwqueue_is_amd(dev))
+            return vdf_fail(err, EINVAL, "queue %u: a device of type amd has no VCMDQs", k);
+    return 0;
+}

@@ -1,0 +1,907 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vIOMMU with hardware queues that guests own: the device and its table. It is a Tegra241 CMDQV
+ * behind an SMMUv3, or an AMD IOMMU; the rows of the other kind are not there.
+ *
+ *     cd hwqueue/smmu0; echo 0x100000 0x1000 > ioas/map; mkdir queues/0
+ *     echo 0x100000 > queues/0/base; echo 8 > queues/0/log2size; echo 1 > queues/0/enable
+ *     printf '\x46\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' | dd of=queues/0/entries conv=notrunc
+ *     echo 1 > queues/0/prod; cat queues/0/cons sync
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "hwqueue.h"
+
+#define WINDOW_REGS 1u
+#define TEGRA_WINDOW_SIZE 0x50000u
+#define AMD_WINDOW_SIZE 0x4000u
+
+bool vdf_hwqueue_is_amd(const void *priv)
+{
+    const struct vdf_hwqueue *dev = priv;
+    return dev->type == VDF_HWQUEUE_AMD;
+}
+
+bool vdf_hwqueue_is_tegra(const void *priv)
+{
+    return !vdf_hwqueue_is_amd(priv);
+}
+
+int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    void *field = (char *)at->priv + at->attr->field;
+
+    (void)err;
+    switch (at->attr->width) {
+    case 1:
+        *(uint8_t *)field = (uint8_t)value;
+        break;
+    case 4:
+        *(uint32_t *)field = (uint32_t)value;
+        break;
+    default:
+        *(uint64_t *)field = value;
+        break;
+    }
+    return 0;
+}
+
+/* --- interrupt ----------------------------------------------------------------------------------
+ */
+
+bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev)
+{
+    if (vdf_hwqueue_is_amd(dev))
+        return vdf_amdvi_interrupt(dev);
+    if (dev->vintf_int_mask & 1)
+        return false;
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k] && vdf_vcmdq_error(dev->vcmdqs[k]))
+            return true;
+    return false;
+}
+
+void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev)
+{
+    bool level = vdf_hwqueue_irq_level(dev);
+
+    if (level != dev->irq_level) {
+        dev->irq_level = level;
+        vdf_irq_set(&dev->irq, level);
+    }
+}
+
+static int get_interrupt(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_hwqueue_irq_level(at->priv);
+    return 0;
+}
+
+/* --- type, backend, memory ----------------------------------------------------------------------
+ */
+
+static bool has_queue(const struct vdf_hwqueue *dev)
+{
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k])
+            return true;
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
+        if (dev->amd[k].enabled)
+            return true;
+    return false;
+}
+
+static int check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (value != dev->type && has_queue(dev))
+        return vdf_fail(err, EBUSY, "%s: the type is chosen before the first queue",
+                        at->attr->choices[value]);
+    return 0;
+}
+
+static void after_type(const struct vdf_at *at, uint64_t value)
+{
+    (void)value;
+    vdf_hwqueue_update_irq(at->priv);
+}
+
+/* IOMMU_VIOMMU_ALLOC needs a device behind the machine's IOMMU that this program has been given. */
+static int check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (value != dev->backend && has_queue(dev))
+        return vdf_fail(err, EBUSY, "%s: the backend is chosen before the first queue",
+                        at->attr->choices[value]);
+    if (value != 0)
+        return vdf_fail(err, ENODEV,
+                        "iommufd: no hardware queue of the host can be used; only soft can");
+    return 0;
+}
+
+static void show_hw_info(const struct vdf_at *at, struct vdf_buf *out)
+{
+    uint64_t param;
+
+    if (vdf_hwqueue_is_amd(at->priv)) {
+        vdf_buf_printf(out, "type = 4\nefr = 0x%016x\nefr2 = 0x%016x", VDF_AMDVI_EFR, 0);
+        return;
+    }
+    vdf_cmdqv_get_param(at, &param);
+    vdf_buf_printf(out,
+                   "type = 3\nflags = 0x00000000\nversion = %u\nlog2vcmdqs = %u\nlog2vsids = %u",
+                   (unsigned)vdf_bits(param, 0, 4), (unsigned)vdf_bits(param, 4, 4),
+                   (unsigned)vdf_bits(param, 12, 4));
+}
+
+static bool memory_size_is_right(uint64_t size)
+{
+    return size > 0 && size % VDF_PAGE_SIZE == 0 && size <= VDF_MEMORY_MAX;
+}
+
+static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (!memory_size_is_right(value))
+        return vdf_fail(err, EINVAL, "%llu: a multiple of %u, up to %llu",
+                        (unsigned long long)value, VDF_PAGE_SIZE,
+                        (unsigned long long)VDF_MEMORY_MAX);
+    if (value != dev->memory_size && (dev->ioas.n > 0 || dev->memory_open))
+        return vdf_fail(err, EBUSY,
+                        "%llu: the size is chosen before the first mapping, and while "
+                        "memory is not open",
+                        (unsigned long long)value);
+    return 0;
+}
+
+/* Memory of another size is new and empty. */
+static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    (void)err;
+    if (value == dev->memory_size)
+        return 0;
+    dev->memory_size = value;
+    vdf_memory_free(&dev->memory);
+    vdf_memory_init(&dev->memory, "hwqueue-memory", value);
+    return 0;
+}
+
+static void memory_opened(const struct vdf_at *at, bool open)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    dev->memory_open = open;
+}
+
+static const struct vdf_raw_ops memory_ops = {
+    .opened = memory_opened,
+};
+
+static uint64_t window_size(const struct vdf_at *at)
+{
+    return vdf_hwqueue_is_amd(at->priv) ? AMD_WINDOW_SIZE : TEGRA_WINDOW_SIZE;
+}
+
+static const struct vdf_window_ops regs_ops = {
+    .size = window_size,
+    .align = 4,
+};
+
+/* --- the table ----------------------------------------------------------------------------------
+ */
+
+static const char *const types[] = { "tegra241-cmdqv", "amd", NULL };
+static const char *const backends[] = { "soft", "iommufd", NULL };
+static const char *const doorbells[] = { "mapped", "trapped", NULL };
+
+static const struct vdf_objects vdevices = {
+    .cls = &vdf_vdevice_class,
+    .text = "VSID",
+};
+static const struct vdf_objects vcmdqs = {
+    .cls = &vdf_vcmdq_class,
+    .allow = vdf_vcmdq_allow,
+    .text = "0..1",
+};
+
+#define DEV struct vdf_hwqueue
+#define TEGRA .when = vdf_hwqueue_is_tegra
+#define AMD .when = vdf_hwqueue_is_amd
+#define AT(where) .window = WINDOW_REGS, .offset = (where)
+#define REPEAT(n, bytes) .range[0] = { .count = (n) }, .stride = (bytes)
+
+#define COUNTER(name, what)                                                      \
+    {                                                                            \
+        .path = #name, .type = VDF_UINT, .flags = VDF_R | VDF_SAVE, .doc = what, \
+        VDF_FIELD(DEV, name), .restore = vdf_hwqueue_restore_field               \
+    }
+
+/* An AMD queue: its files, which are the registers of head and tail too. */
+#define AMD_QUEUE(name, kind, title, base_at, head_at)                                       \
+    { .path = "queues/" name "/base",                                                        \
+      .type = VDF_REG,                                                                       \
+      .flags = VDF_RW | VDF_SAVE,                                                            \
+      AMD,                                                                                   \
+      .doc = title ": address of the ring, an IOVA; setting it up resets head and tail",     \
+      VDF_FIELD(DEV, amd[kind].base),                                                        \
+      .check = vdf_amdvi_check_base,                                                         \
+      .after = vdf_amdvi_after_base,                                                         \
+      .restore = vdf_hwqueue_restore_field },                                                \
+        { .path = "queues/" name "/length",                                                  \
+          .type = VDF_UINT,                                                                  \
+          .flags = VDF_RW | VDF_SAVE,                                                        \
+          AMD,                                                                               \
+          .doc = title ": log2 of the entries of 16 bytes, 8 to 15",                         \
+          VDF_FIELD(DEV, amd[kind].length),                                                  \
+          .reset = VDF_AMDVI_LENGTH_RESET,                                                   \
+          .check = vdf_amdvi_check_length,                                                   \
+          .after = vdf_amdvi_after_base,                                                     \
+          .restore = vdf_hwqueue_restore_field },                                            \
+        { .path = "queues/" name "/base_register",                                           \
+          .type = VDF_REG,                                                                   \
+          .flags = VDF_RW | VDF_NO_FILE,                                                     \
+          AMD,                                                                               \
+          .doc = title ": address 51:12 and length 59:56 in one register",                   \
+          VDF_FIELD(DEV, amd[kind].base),                                                    \
+          .get = vdf_amdvi_get_base_reg,                                                     \
+          .set = vdf_amdvi_set_base_reg,                                                     \
+          AT(base_at) },                                                                     \
+        { .path = "queues/" name "/head",                                                    \
+          .type = VDF_REG,                                                                   \
+          .flags = VDF_RW | VDF_SAVE,                                                        \
+          AMD,                                                                               \
+          .doc = title ": offset of the oldest entry, in bytes",                             \
+          VDF_FIELD(DEV, amd[kind].head),                                                    \
+          .check = vdf_amdvi_check_index,                                                    \
+          .after = vdf_amdvi_after_index,                                                    \
+          .restore = vdf_hwqueue_restore_field,                                              \
+          AT(head_at) },                                                                     \
+        { .path = "queues/" name "/tail",                                                    \
+          .type = VDF_REG,                                                                   \
+          .flags = VDF_RW | VDF_SAVE,                                                        \
+          AMD,                                                                               \
+          .doc = title ": offset behind the newest entry, in bytes",                         \
+          VDF_FIELD(DEV, amd[kind].tail),                                                    \
+          .check = vdf_amdvi_check_index,                                                    \
+          .after = vdf_amdvi_after_index,                                                    \
+          .restore = vdf_hwqueue_restore_field,                                              \
+          AT(head_at + 8) },                                                                 \
+        { .path = "queues/" name "/run",                                                     \
+          .type = VDF_BOOL,                                                                  \
+          .flags = VDF_RW | VDF_SAVE,                                                        \
+          AMD,                                                                               \
+          .doc = title ": the device works on it; 0 after an error or an overflow",          \
+          VDF_FIELD(DEV, amd[kind].run),                                                     \
+          .check = vdf_amdvi_check_run,                                                      \
+          .restore = vdf_hwqueue_restore_field },                                            \
+        { .path = "queues/" name "/overflow",                                                \
+          .type = VDF_BOOL,                                                                  \
+          .flags = VDF_RW | VDF_SAVE,                                                        \
+          AMD,                                                                               \
+          .doc = title ": an entry found no room; cleared with 0, while enable is 0",        \
+          VDF_FIELD(DEV, amd[kind].overflow),                                                \
+          .check = vdf_amdvi_check_overflow,                                                 \
+          .after = vdf_amdvi_after_overflow,                                                 \
+          .restore = vdf_hwqueue_restore_field },                                            \
+    {                                                                                        \
+        .path = "queues/" name "/enable", .type = VDF_BOOL, .flags = VDF_RW | VDF_SAVE, AMD, \
+        .doc = title ": 1 pins base and length, with the errnos of HW_QUEUE_ALLOC",          \
+        VDF_FIELD(DEV, amd[kind].enabled), .set = vdf_amdvi_set_enable,                      \
+        .restore = vdf_hwqueue_restore_field                                                 \
+    }
+
+static const struct vdf_attr attrs[] = {
+    {
+        .path = "type",
+        .type = VDF_CHOICE,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "kind of IOMMU; chosen before the first queue",
+        VDF_FIELD(DEV, type),
+        .choices = types,
+        .check = check_type,
+        .after = after_type,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "backend",
+        .type = VDF_CHOICE,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "soft: emulated here; iommufd: hardware queues of the host; before the first queue",
+        VDF_FIELD(DEV, backend),
+        .choices = backends,
+        .check = check_backend,
+    },
+    {
+        .path = "hw_info",
+        .type = VDF_TEXT,
+        .flags = VDF_R,
+        .doc = "what IOMMU_GET_HW_INFO tells: type and the fields of its structure",
+        .show = show_hw_info,
+    },
+    {
+        .path = "memory_size",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc =
+            "bytes of memory, a multiple of 4096; before the first mapping; a new size empties it",
+        VDF_FIELD(DEV, memory_size),
+        .reset = 2u << 20,
+        .check = check_memory_size,
+        .set = set_memory_size,
+    },
+    {
+        .path = "memory",
+        .type = VDF_RAW,
+        .flags = VDF_RW | VDF_MAP | VDF_SAVE,
+        .doc = "guest memory that queues live in",
+        .has_field = true,
+        .field = offsetof(DEV, memory),
+        .raw = &memory_ops,
+    },
+    {
+        .path = "ioas/map",
+        .type = VDF_TEXT,
+        .flags = VDF_W,
+        .doc =
+            "IOVA LENGTH [OFFSET [ro]]: memory from OFFSET (0) appears at IOVA; ro: not written by "
+            "the device",
+        .store = vdf_ioas_store_map,
+    },
+    {
+        .path = "ioas/unmap",
+        .type = VDF_TEXT,
+        .flags = VDF_W,
+        .doc = "IOVA LENGTH: removes the mappings in that range; EBUSY while a queue uses one",
+        .store = vdf_ioas_store_unmap,
+    },
+    {
+        .path = "ioas/mappings",
+        .type = VDF_TEXT,
+        .flags = VDF_R,
+        .doc = "what is mapped, a line as ioas/map takes it each",
+        .show = vdf_ioas_show,
+    },
+    {
+        .path = "ioas/list",
+        .type = VDF_TEXT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "the mappings, separated by commas",
+        .show = vdf_ioas_save,
+        .restore_text = vdf_ioas_restore,
+    },
+    {
+        .path = "vdevices",
+        .type = VDF_OBJECTS,
+        .doc = "virtual devices by the guest's stream id; at most 16",
+        .objects = &vdevices,
+    },
+
+    /* Tegra241 CMDQV: the registers as files, and as a guest sees them. */
+    {
+        .path = "global/config",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "CONFIG: EN 0, CMDQ_PER_CMD_OFFSET 3:1, MAX_CLK_BATCH 11:4, MAX_CMD_BATCH 19:12, "
+               "CONS_DRAM_EN 20",
+        TEGRA,
+        VDF_FIELD(DEV, global_config),
+        .reset = VDF_GLOBAL_CONFIG_EN,
+        .check = vdf_cmdqv_check_global_config,
+        .after = vdf_cmdqv_after_config,
+        .restore = vdf_hwqueue_restore_field,
+        AT(0x0),
+    },
+    {
+        .path = "global/param",
+        .type = VDF_REG,
+        .flags = VDF_RW,
+        .width = 4,
+        .doc =
+            "PARAM: VER 3:0, NUM_VCMDQ_LOG2 7:4, NUM_VINTF_LOG2 11:8, NUM_SID_PER_VM_LOG2 15:12; "
+            "fixed",
+        TEGRA,
+        .get = vdf_cmdqv_get_param,
+        .set = vdf_cmdqv_set_read_only,
+    },
+    {
+        .path = "global/status",
+        .type = VDF_REG,
+        .flags = VDF_RW,
+        .width = 4,
+        .doc = "STATUS: ENABLED 0, follows config",
+        TEGRA,
+        .get = vdf_cmdqv_get_global_status,
+        .set = vdf_cmdqv_set_read_only,
+    },
+    {
+        .path = "vintf/config",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "CONFIG: EN 0, VMID 16:1, HYP_OWN 17: with it queues take all commands of an SMMU",
+        TEGRA,
+        VDF_FIELD(DEV, vintf_config),
+        .reset = VDF_VINTF_CONFIG_EN,
+        .check = vdf_cmdqv_check_vintf_config,
+        .after = vdf_cmdqv_after_config,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "vintf/status",
+        .type = VDF_REG,
+        .flags = VDF_RW,
+        .width = 4,
+        .doc = "STATUS: ENABLED 0, STATUS 3:1 (1: a queue has an error), NUM_LVCMDQ 23:16; the "
+               "device's",
+        TEGRA,
+        .get = vdf_cmdqv_get_vintf_status,
+        .set = vdf_cmdqv_set_read_only,
+    },
+    {
+        .path = "vintf/err_map",
+        .type = VDF_REG,
+        .flags = VDF_RW,
+        .width = 8,
+        .doc = "LVCMDQ_ERR_MAP: a bit for each queue whose error is not acknowledged; the device's",
+        TEGRA,
+        .get = vdf_cmdqv_get_err_map,
+        .set = vdf_cmdqv_set_read_only,
+    },
+    {
+        .path = "guest/param",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 4,
+        .doc = "PARAM",
+        TEGRA,
+        .get = vdf_cmdqv_get_param,
+        AT(0x4),
+    },
+    {
+        .path = "guest/status",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 4,
+        .doc = "STATUS",
+        TEGRA,
+        .get = vdf_cmdqv_get_global_status,
+        AT(0x8),
+    },
+    {
+        .path = "guest/vintf_err_map/#",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 4,
+        .doc = "VINTF_ERR_MAP: VINTFs with errors",
+        TEGRA,
+        REPEAT(2, 4),
+        .get = vdf_cmdqv_get_vintf_err_map,
+        AT(0x14),
+    },
+    {
+        .path = "vintf_int_mask",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
+        .doc = "VINTF_INT_MASK: 1 in bit 0 masks the error interrupt",
+        TEGRA,
+        VDF_FIELD(DEV, vintf_int_mask),
+        .after = vdf_cmdqv_after_int_mask,
+        .restore = vdf_hwqueue_restore_field,
+        AT(0x1c),
+    },
+    {
+        .path = "guest/cmdq_err_map/#",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 4,
+        .doc = "CMDQ_ERR_MAP: VCMDQs with errors",
+        TEGRA,
+        REPEAT(4, 4),
+        .get = vdf_cmdqv_get_cmdq_err_map,
+        AT(0x24),
+    },
+    {
+        .path = "guest/cmdq_alloc/#",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 4,
+        .doc = "CMDQ_ALLOC: ALLOC 0, LVCMDQ 7:1, VINTF 20:15",
+        TEGRA,
+        REPEAT(VDF_VCMDQS, 4),
+        .get = vdf_cmdqv_get_cmdq_alloc,
+        .set = vdf_cmdqv_set_cmdq_alloc,
+        AT(0x200),
+    },
+    {
+        .path = "guest/vintf_config",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 4,
+        .doc = "the VINTF's CONFIG without HYP_OWN",
+        TEGRA,
+        .get = vdf_cmdqv_get_guest_vintf_config,
+        .set = vdf_cmdqv_set_guest_vintf_config,
+        AT(0x1000),
+    },
+    {
+        .path = "guest/vintf_status",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 4,
+        .doc = "the VINTF's STATUS",
+        TEGRA,
+        .get = vdf_cmdqv_get_vintf_status,
+        AT(0x1004),
+    },
+    {
+        .path = "guest/sid_match/#",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 4,
+        .doc = "SID_MATCH: EN 0, virtual stream id 20:1; the host's",
+        TEGRA,
+        REPEAT(VDF_VDEVICES, 4),
+        .get = vdf_cmdqv_get_sid_match,
+        AT(0x1040),
+    },
+    {
+        .path = "guest/sid_replace/#",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 4,
+        .doc = "SID_REPLACE: stream id of the machine 19:0; the host's",
+        TEGRA,
+        REPEAT(VDF_VDEVICES, 4),
+        .get = vdf_cmdqv_get_sid_replace,
+        AT(0x1080),
+    },
+    {
+        .path = "guest/err_map",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 8,
+        .doc = "LVCMDQ_ERR_MAP, its first 64 queues",
+        TEGRA,
+        .get = vdf_cmdqv_get_err_map,
+        AT(0x10c0),
+    },
+    {
+        .path = "guest/vcmdq_page0/#",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 4,
+        .doc = "page 0 of the VCMDQs",
+        TEGRA,
+        REPEAT(VDF_VCMDQS * 0x20, 4),
+        .get = vdf_cmdqv_get_page0,
+        .set = vdf_cmdqv_set_page0,
+        AT(0x10000),
+    },
+    {
+        .path = "guest/vcmdq_page1/#",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 8,
+        .doc = "page 1 of the VCMDQs",
+        TEGRA,
+        REPEAT(VDF_VCMDQS * 0x10, 8),
+        .get = vdf_cmdqv_get_page1,
+        .set = vdf_cmdqv_set_page1,
+        AT(0x20000),
+    },
+    {
+        .path = "guest/vintf_page0/#",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 4,
+        .doc = "page 0 of the VINTF: the same registers as those of the VCMDQs",
+        TEGRA,
+        REPEAT(VDF_VCMDQS * 0x20, 4),
+        .get = vdf_cmdqv_get_page0,
+        .set = vdf_cmdqv_set_page0,
+        AT(0x30000),
+    },
+    {
+        .path = "guest/vintf_page1/#",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 8,
+        .doc = "page 1 of the VINTF: the same registers as those of the VCMDQs",
+        TEGRA,
+        REPEAT(VDF_VCMDQS * 0x10, 8),
+        .get = vdf_cmdqv_get_page1,
+        .set = vdf_cmdqv_set_page1,
+        AT(0x40000),
+    },
+    {
+        .path = "queues",
+        .type = VDF_OBJECTS,
+        .doc = "VCMDQs; made in order, removed in reverse",
+        TEGRA,
+        .objects = &vcmdqs,
+    },
+
+    /* AMD IOMMU */
+    {
+        .path = "control",
+        .type = VDF_REG,
+        .flags = VDF_RW,
+        .width = 8,
+        .doc = "Control: IommuEn 0, EventLogEn 2, EventIntEn 3, ComWaitIntEn 4, CmdBufEn 12, "
+               "PprLogEn 13, PprIntEn 14",
+        AMD,
+        .get = vdf_amdvi_get_control,
+        .set = vdf_amdvi_set_control,
+        AT(0x18),
+    },
+    {
+        .path = "control_bits",
+        .type = VDF_REG,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "Control without the bits that are enable of a queue",
+        AMD,
+        VDF_FIELD(DEV, amd_control),
+        .reset = VDF_AMDVI_CONTROL_IOMMU_EN,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "status",
+        .type = VDF_REG,
+        .flags = VDF_R,
+        .width = 8,
+        .doc = "Status: EvtOverflow 0, EvtInt 1, ComWaitInt 2, EvtRun 3, CmdRun 4, PprOverflow 5, "
+               "PprInt 6, PprRun 7",
+        AMD,
+        .get = vdf_amdvi_get_status,
+    },
+    {
+        .path = "guest/amd_status",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 8,
+        .doc = "Status; overflow and interrupt bits are cleared by writing 1",
+        AMD,
+        .get = vdf_amdvi_get_status,
+        .set = vdf_amdvi_set_status,
+        AT(0x2020),
+    },
+    {
+        .path = "status_bits",
+        .type = VDF_REG,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "the interrupt bits of Status",
+        AMD,
+        VDF_FIELD(DEV, amd_status),
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "dev_tab_base",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
+        .doc = "DevTabBase, kept for the guest",
+        AMD,
+        VDF_FIELD(DEV, amd_dev_tab),
+        AT(0x0),
+    },
+    {
+        .path = "guest/efr",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .width = 8,
+        .doc = "EFR: PPRSup 1, GTSup 4, IASup 6",
+        AMD,
+        .get = vdf_amdvi_get_features,
+        AT(0x30),
+    },
+    AMD_QUEUE("cmd", VDF_AMDVI_CMD, "command buffer", 0x8, 0x2000),
+    AMD_QUEUE("event", VDF_AMDVI_EVENT, "event log", 0x10, 0x2010),
+    {
+        .path = "queues/event/inject",
+        .type = VDF_TEXT,
+        .flags = VDF_W,
+        .doc = "TYPE DEVID DOMAIN ADDRESS [FLAGS]: the device logs an event; TYPE as IO_PAGE_FAULT "
+               "or a "
+               "number",
+        AMD,
+        .store = vdf_amdvi_inject_event,
+    },
+    AMD_QUEUE("ppr", VDF_AMDVI_PPR, "PPR log", 0x38, 0x2030),
+    {
+        .path = "queues/ppr/inject",
+        .type = VDF_TEXT,
+        .flags = VDF_W,
+        .doc = "DEVID PASID ADDRESS TAG [FLAGS]: a device asks for a page",
+        AMD,
+        .store = vdf_amdvi_inject_ppr,
+    },
+
+    {
+        .path = "iotlb/entries",
+        .type = VDF_TEXT,
+        .flags = VDF_R,
+        .doc = "cached translations: SID SSID IOVA SIZE TAG a line; SID is the machine's, TAG the "
+               "ASID "
+               "or domain",
+        .show = vdf_iotlb_show,
+    },
+    {
+        .path = "iotlb/insert",
+        .type = VDF_TEXT,
+        .flags = VDF_W,
+        .doc = "SID SSID IOVA SIZE [TAG]: a translation is cached",
+        .store = vdf_iotlb_store_insert,
+    },
+    {
+        .path = "iotlb/list",
+        .type = VDF_TEXT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "the cached translations, separated by commas",
+        .show = vdf_iotlb_save,
+        .restore_text = vdf_iotlb_restore,
+    },
+    {
+        .path = "doorbell",
+        .type = VDF_CHOICE,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc =
+            "mapped: the pages of queues are mapped into guests; trapped: each store of PROD exits",
+        VDF_FIELD(DEV, doorbell),
+        .choices = doorbells,
+    },
+    {
+        .path = "interrupt",
+        .type = VDF_BOOL,
+        .flags = VDF_R,
+        .width = 1,
+        .doc = "level of the interrupt output",
+        .get = get_interrupt,
+    },
+    {
+        .path = "events",
+        .type = VDF_LOG,
+        .flags = VDF_R,
+        .doc = "errors of queues, AMD events and completed page requests, a line each",
+        .has_field = true,
+        .field = offsetof(DEV, events),
+    },
+    {
+        .path = "veventq_depth",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "events that may wait in veventq, 1 to 524288",
+        VDF_FIELD(DEV, veventq.depth),
+        .reset = 64,
+        .check = vdf_veventq_check_depth,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "veventq",
+        .type = VDF_STREAM,
+        .flags = VDF_R | VDF_BINARY,
+        .doc =
+            "vEVENTQ records: u32 flags (1: events were lost), u32 sequence, and LVCMDQ_ERR_MAP as "
+            "two u64",
+        .stream = &vdf_veventq_stream,
+    },
+    {
+        .path = "veventq_sequence",
+        .type = VDF_UINT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "sequence of the next event",
+        VDF_FIELD(DEV, veventq.sequence),
+    },
+    {
+        .path = "veventq_lost",
+        .type = VDF_BOOL,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "a LOST_EVENTS header ends the queue",
+        VDF_FIELD(DEV, veventq.lost),
+    },
+    {
+        .path = "veventq_lost_sequence",
+        .type = VDF_UINT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "its sequence",
+        VDF_FIELD(DEV, veventq.lost_sequence),
+    },
+    {
+        .path = "veventq_list",
+        .type = VDF_TEXT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "the events that wait, separated by commas",
+        .show = vdf_veventq_save,
+        .restore_text = vdf_veventq_restore,
+    },
+    COUNTER(commands, "commands executed"),
+    COUNTER(tlbi, "of them, invalidations of the IOMMU's translations"),
+    COUNTER(atc_inv, "of them, invalidations of translations in devices"),
+    COUNTER(sync, "of them, completed CMD_SYNC or COMPL_WAIT"),
+    COUNTER(illegal, "commands that were refused as illegal"),
+    {
+        .path = "regs",
+        .type = VDF_WINDOW,
+        .flags = VDF_RW,
+        .doc = "register window as the hardware lays it out",
+        .window_ops = &regs_ops,
+        .window = WINDOW_REGS,
+    },
+};
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static int create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    (void)err;
+    vdf_memory_init(&dev->memory, "hwqueue-memory", dev->memory_size);
+    return 0;
+}
+
+static void destroy(struct vdf_obj *obj)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    vdf_memory_free(&dev->memory);
+    vdf_ioas_free(&dev->ioas);
+    vdf_iotlb_free(&dev->iotlb);
+    vdf_veventq_free(&dev->veventq);
+}
+
+/* The queues have been looked at by their own class. */
+static int restored(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+    int ret = vdf_cmdqv_restored(dev, err);
+
+    if (ret == 0)
+        ret = vdf_amdvi_restored(dev, err);
+    if (ret == 0)
+        ret = vdf_veventq_restored(&dev->veventq, err);
+    return ret;
+}
+
+static void adopt(struct vdf_obj *obj, void *old, void *now)
+{
+    const struct vdf_hwqueue *was = old;
+    struct vdf_hwqueue *is = now;
+
+    (void)obj;
+    is->irq = was->irq;
+    is->irq_level = was->irq_level;
+    is->memory_open = was->memory_open;
+}
+
+static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    (void)err;
+    if (!fresh)
+        vdf_amdvi_start(dev);
+    vdf_hwqueue_update_irq(dev);
+    return 0;
+}
+
+static const struct vdf_class hwqueue_class = {
+    .name = "hwqueue",
+    .title = "vIOMMU with hardware queues",
+    .attrs = attrs,
+    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
+    .priv_size = sizeof(struct vdf_hwqueue),
+    .create = create,
+    .destroy = destroy,
+    .restored = restored,
+    .adopt = adopt,
+    .start = start,
+};
+
+const struct vdf_component vdf_hwqueue_component = {
+    .cls = &hwqueue_class,
+    .default_name = "smmu0",
+};

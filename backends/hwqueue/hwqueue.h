@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vIOMMU with hardware queues: what its parts share.
+ *
+ *   hwqueue.c   the device: its table, type, memory size, restore
+ *   ioas.c      mappings of the device's memory at I/O virtual addresses
+ *   iotlb.c     cached translations and the invalidations that remove them
+ *   smmu.c      SMMUv3 commands, as a VCMDQ executes them
+ *   vcmdq.c     a Tegra241 VCMDQ: registers, register page, ring
+ *   cmdqv.c     the Tegra241 CMDQV around the queues: registers of the device, errors, interrupt
+ *   amdvi.c     the AMD IOMMU: command buffer, event log, PPR log
+ *   vdevice.c   virtual devices: stream ids of the guest and of the machine
+ *   veventq.c   records in iommufd's format
+ *
+ * Everything runs under the device's lock. Memory may be mapped by others: words of it are loaded
+ * once.
+ */
+#ifndef VDF_HWQUEUE_H
+#define VDF_HWQUEUE_H
+
+#include <virtdevfs/component.h>
+#include <virtdevfs/irq.h>
+
+struct vdf_hwqueue;
+
+#define VDF_BIT(n) (UINT64_C(1) << (n))
+
+/* `len` bits of `word` from bit `shift` up. */
+static inline uint64_t vdf_bits(uint64_t word, unsigned shift, unsigned len)
+{
+    return (word >> shift) & (VDF_BIT(len) - 1);
+}
+
+/* --- text of several numbers --------------------------------------------------------------------
+ */
+
+/**
+ * vdf_hwqueue_number() - take the next number of a line.
+ * @text:  moved behind it
+ * @what:  name of the number, for the refusal
+ * @max:   largest value
+ *
+ * Return: 0, -EINVAL, or -ERANGE where it does not fit 64 bits.
+ */
+int vdf_hwqueue_number(const char **text, const char *what, uint64_t max, uint64_t *value,
+                       struct vdf_err *err);
+/** vdf_hwqueue_more() - is there anything but white space left? */
+bool vdf_hwqueue_more(const char **text);
+/** vdf_hwqueue_end() - refuse anything that is left; @form is the line's grammar. */
+int vdf_hwqueue_end(const char **text, const char *form, struct vdf_err *err);
+/** vdf_hwqueue_name_number() - a decimal object name without leading zeros. 0 or -EINVAL. */
+int vdf_hwqueue_name_number(const char *name, uint64_t *value);
+/** vdf_hwqueue_split() - call @take for each item of a list with commas, as `state` keeps it. */
+int vdf_hwqueue_split(const char *text,
+                      int (*take)(struct vdf_hwqueue *dev, const char *item, struct vdf_err *err),
+                      struct vdf_hwqueue *dev, struct vdf_err *err);
+
+/* --- mappings -----------------------------------------------------------------------------------
+ */
+
+#define VDF_IOAS_MAPS 4096u
+
+struct vdf_ioas_map {
+    uint64_t iova;
+    uint64_t len;    /* bytes */
+    uint64_t offset; /* in the device's memory */
+    bool read_only;  /* for the device */
+};
+
+struct vdf_ioas {
+    struct vdf_ioas_map *maps; /* sorted by iova, without overlaps */
+    unsigned n, cap;
+};
+
+void vdf_ioas_free(struct vdf_ioas *ioas);
+/**
+ * vdf_ioas_pin() - what HW_QUEUE_ALLOC asks of a queue's memory.
+ * @write:  the device writes there
+ * @offset: result: where it lies in the device's memory
+ *
+ * Return: 0, EOVERFLOW, ENOENT, EFAULT (not contiguous) or EPERM (read-only), negative.
+ */
+int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool write,
+                 uint64_t *offset, struct vdf_err *err);
+/** vdf_ioas_ring() - @n bytes at @offset of a queue of @len bytes that can be pinned; or NULL. */
+void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
+                    uint64_t n);
+/** vdf_ioas_at() - where @len bytes at @iova lie, in one mapping; NULL when the device may not. */
+void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write);
+
+int vdf_ioas_store_map(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+int vdf_ioas_store_unmap(const struct vdf_at *at, const char *text, size_t len,
+                         struct vdf_err *err);
+void vdf_ioas_show(const struct vdf_at *at, struct vdf_buf *out);
+void vdf_ioas_save(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_ioas_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+
+/* --- cached translations ------------------------------------------------------------------------
+ */
+
+#define VDF_IOTLB_ENTRIES 4096u
+#define VDF_IOTLB_ANY UINT64_MAX /* a size or an SSID that does not matter */
+
+struct vdf_iotlb_entry {
+    uint64_t first, last; /* I/O virtual addresses, inclusive */
+    uint32_t sid;         /* of the machine, not the guest's */
+    uint32_t ssid;        /* SSID or PASID; 0: without one */
+    uint32_t tag;         /* ASID or domain */
+};
+
+struct vdf_iotlb {
+    struct vdf_iotlb_entry *entries; /* in the order of their insertion */
+    unsigned n, cap;
+};
+
+void vdf_iotlb_free(struct vdf_iotlb *tlb);
+void vdf_iotlb_drop_all(struct vdf_iotlb *tlb);
+void vdf_iotlb_drop_tag(struct vdf_iotlb *tlb, uint32_t tag);
+/** vdf_iotlb_drop_va() - @tag or VDF_IOTLB_ANY; @ssid as well; @size: only entries of that many
+ * bytes. */
+void vdf_iotlb_drop_va(struct vdf_iotlb *tlb, uint64_t tag, uint64_t ssid, uint64_t first,
+                       uint64_t last, uint64_t size);
+void vdf_iotlb_drop_device(struct vdf_iotlb *tlb, uint32_t sid, uint64_t ssid, uint64_t first,
+                           uint64_t last);
+
+int vdf_iotlb_store_insert(const struct vdf_at *at, const char *text, size_t len,
+                           struct vdf_err *err);
+void vdf_iotlb_show(const struct vdf_at *at, struct vdf_buf *out);
+void vdf_iotlb_save(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_iotlb_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+
+/* --- records of iommufd's vEVENTQ ---------------------------------------------------------------
+ */
+
+#define VDF_VEVENTQ_DEPTH_MAX (1u << 19) /* IOMMU_VEVENTQ_ALLOC's own limit */
+
+struct vdf_vevent {
+    uint32_t sequence;
+    uint64_t map[2]; /* LVCMDQ_ERR_MAP */
+};
+
+struct vdf_veventq {
+    struct vdf_vevent *events; /* a ring of `cap` */
+    uint32_t first, n, cap;
+    uint32_t depth;         /* events that may wait */
+    uint32_t sequence;      /* of the next event, 31 bits */
+    uint32_t lost_sequence; /* of the newest lost event */
+    bool lost;              /* a LOST_EVENTS header ends the queue */
+};
+
+extern const struct vdf_stream_ops vdf_veventq_stream;
+void vdf_veventq_free(struct vdf_veventq *queue);
+void vdf_veventq_add(struct vdf_veventq *queue, const uint64_t map[2]);
+int vdf_veventq_check_depth(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_veventq_save(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_veventq_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+int vdf_veventq_restored(const struct vdf_veventq *queue, struct vdf_err *err);
+
+/* --- virtual devices ----------------------------------------------------------------------------
+ */
+
+#define VDF_VDEVICES 16u     /* 1 << PARAM.NUM_SID_PER_VM_LOG2 */
+#define VDF_SID_MAX 0xfffffu /* SID_MATCH and SID_REPLACE have 20 bits */
+
+struct vdf_vdevice {
+    struct vdf_priv priv;
+    struct vdf_hwqueue *dev;
+    uint32_t vsid;
+    uint32_t psid;
+    uint8_t slot;        /* its SID_MATCH and SID_REPLACE registers */
+    uint8_t atc_timeout; /* it does not answer ATC invalidations */
+};
+
+extern const struct vdf_class vdf_vdevice_class;
+/** vdf_vdevice_find() - by the guest's stream id; NULL: none. */
+struct vdf_vdevice *vdf_vdevice_find(struct vdf_hwqueue *dev, uint32_t vsid);
+
+/* --- Tegra241 CMDQV -----------------------------------------------------------------------------
+ */
+
+#define VDF_VCMDQS 2u          /* 1 << PARAM.NUM_VCMDQ_LOG2 */
+#define VDF_VCMDQ_LOG2_MIN 1u  /* 32 bytes: BASE.ADDR has no bits below */
+#define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR is 19 bits and the wrap bit */
+
+/* CONS.ERR */
+enum vdf_cerror {
+    VDF_CERROR_NONE,
+    VDF_CERROR_ILL,
+    VDF_CERROR_ABT,
+    VDF_CERROR_ATC_INV_SYNC,
+    VDF_CERROR_ILL_ACCESS,
+};
+
+struct vdf_vcmdq {
+    struct vdf_priv priv;
+    struct vdf_hwqueue *dev;
+    unsigned index;
+    uint64_t base; /* IOVA of the ring */
+    uint64_t cons_base;
+    uint64_t ring; /* where it lies in the device's memory, while `enabled` */
+    uint8_t log2size;
+    uint8_t enabled;     /* HW_QUEUE_ALLOC has been done */
+    uint8_t mapped;      /* CMDQ_ALLOC.ALLOC */
+    uint8_t fetch_abort; /* fetches of commands end in an abort */
+    uint8_t atc_timeout; /* an ATC_INV before the next CMD_SYNC was not answered */
+    bool bad_prod;       /* PROD was reported to be out of range */
+    /* The registers of page 0. `prod`, `config` and `gerrorn` belong to the driver: what was seen
+     * last. */
+    uint32_t cons, prod, config, status, gerror, gerrorn;
+    struct vdf_memory page;
+    bool published; /* the registers are in `page`, which now holds the driver's words */
+    bool page_open;
+    struct vdf_async *poller; /* while `page_open` */
+};
+
+extern const struct vdf_class vdf_vcmdq_class;
+int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err);
+/** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
+void vdf_vcmdq_round(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_error() - does an error of the queue wait for its acknowledgement? */
+bool vdf_vcmdq_error(const struct vdf_vcmdq *queue);
+/** vdf_vcmdq_pins() - does the queue use memory at these addresses? */
+bool vdf_vcmdq_pins(const struct vdf_vcmdq *queue, uint64_t first, uint64_t last);
+int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
+                          uint64_t *value);
+int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
+                           uint64_t value, struct vdf_err *err);
+
+/** vdf_smmu_command() - execute one command of a VCMDQ. */
+enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1);
+const char *vdf_smmu_command_name(uint64_t w0);
+
+#define VDF_VINTF_CONFIG_EN VDF_BIT(0)
+#define VDF_VINTF_CONFIG_HYP_OWN VDF_BIT(17)
+#define VDF_VINTF_CONFIG_MASK 0x3ffffu
+#define VDF_GLOBAL_CONFIG_EN VDF_BIT(0)
+#define VDF_GLOBAL_CONFIG_CONS_DRAM_EN VDF_BIT(20)
+#define VDF_GLOBAL_CONFIG_MASK 0x1fffffu
+
+/* Register hooks. */
+int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_global_status(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_vintf_status(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_err_map(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_cmdq_err_map(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_vintf_err_map(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_cmdqv_after_config(const struct vdf_at *at, uint64_t value);
+void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value);
+int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_sid_match(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_sid_replace(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_page0(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_page1(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+/** vdf_cmdqv_error_raised() - a queue has a new error: tell the vEVENTQ. */
+void vdf_cmdqv_error_raised(struct vdf_hwqueue *dev);
+int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err);
+
+/* --- AMD IOMMU ----------------------------------------------------------------------------------
+ */
+
+enum vdf_amdvi_kind {
+    VDF_AMDVI_CMD,
+    VDF_AMDVI_EVENT,
+    VDF_AMDVI_PPR,
+    VDF_AMDVI_QUEUES,
+};
+
+struct vdf_amdvi_queue {
+    uint64_t base;       /* IOVA of the ring */
+    uint64_t head, tail; /* byte offsets in it */
+    uint64_t ring;       /* where it lies in the device's memory, while `enabled` */
+    uint8_t length;      /* log2 of the entries */
+    uint8_t enabled;
+    uint8_t run;
+    uint8_t overflow;
+};
+
+int vdf_amdvi_check_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_amdvi_check_length(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_amdvi_after_base(const struct vdf_at *at, uint64_t value);
+int vdf_amdvi_check_index(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_amdvi_after_index(const struct vdf_at *at, uint64_t value);
+int vdf_amdvi_check_run(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_amdvi_check_overflow(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_amdvi_after_overflow(const struct vdf_at *at, uint64_t value);
+int vdf_amdvi_set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_amdvi_get_base_reg(const struct vdf_at *at, uint64_t *value);
+int vdf_amdvi_set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_amdvi_get_control(const struct vdf_at *at, uint64_t *value);
+int vdf_amdvi_set_control(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_amdvi_get_status(const struct vdf_at *at, uint64_t *value);
+int vdf_amdvi_set_status(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_amdvi_get_features(const struct vdf_at *at, uint64_t *value);
+int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len,
+                           struct vdf_err *err);
+int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len,
+                         struct vdf_err *err);
+bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last);
+bool vdf_amdvi_interrupt(const struct vdf_hwqueue *dev);
+int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err);
+void vdf_amdvi_start(struct vdf_hwqueue *dev);
+
+#define VDF_AMDVI_EFR 0x52u     /* PPRSup, GTSup, IASup */
+#define VDF_AMDVI_LENGTH_MIN 8u /* the length field of a base register, log2 of the entries */
+#define VDF_AMDVI_LENGTH_MAX 15u
+#define VDF_AMDVI_LENGTH_RESET 9u
+#define VDF_AMDVI_CONTROL_IOMMU_EN VDF_BIT(0)
+
+/* --- the device ---------------------------------------------------------------------------------
+ */
+
+enum vdf_hwqueue_type {
+    VDF_HWQUEUE_TEGRA241,
+    VDF_HWQUEUE_AMD,
+};
+
+struct vdf_hwqueue {
+    struct vdf_priv priv;
+    uint8_t type;
+    uint8_t backend;
+    uint8_t doorbell;
+    uint64_t memory_size;
+    struct vdf_memory memory;
+    struct vdf_ioas ioas;
+    struct vdf_iotlb iotlb;
+    struct vdf_veventq veventq;
+    struct vdf_log events;
+    struct vdf_irq irq;
+    bool irq_level;
+    bool memory_open;
+    uint64_t commands, tlbi, atc_inv, sync, illegal;
+
+    struct vdf_vdevice *vdevices[VDF_VDEVICES]; /* by slot; NULL: free */
+    struct vdf_vcmdq *vcmdqs[VDF_VCMDQS];       /* NULL: not made */
+    uint32_t global_config, vintf_config;
+    uint64_t vintf_int_mask;
+
+    struct vdf_amdvi_queue amd[VDF_AMDVI_QUEUES];
+    uint64_t amd_control; /* without the bits that are `enabled` */
+    uint64_t amd_status;  /* the interrupt bits */
+    uint64_t amd_dev_tab;
+};
+
+bool vdf_hwqueue_is_amd(const void *priv);
+bool vdf_hwqueue_is_tegra(const void *priv);
+/** vdf_hwqueue_update_irq() - drive the interrupt output as the registers now say. */
+void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev);
+bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev);
+/** vdf_hwqueue_restore_field() - a row's `restore` that stores and does nothing else. */
+int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The I/O address space: where the device's memory appears for its queues. The errnos and their
+ * order are those of IOMMU_IOAS_MAP, IOMMU_IOAS_UNMAP and of the pages that IOMMU_HW_QUEUE_ALLOC
+ * pins.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hwqueue.h"
+
+#define PAGE_MASK ((uint64_t)VDF_PAGE_SIZE - 1)
+
+void vdf_ioas_free(struct vdf_ioas *ioas)
+{
+    free(ioas->maps);
+    *ioas = (struct vdf_ioas){ 0 };
+}
+
+static uint64_t map_last(const struct vdf_ioas_map *map)
+{
+    return map->iova + (map->len - 1);
+}
+
+/* Index of the first mapping that ends at @iova or later. */
+static unsigned first_from(const struct vdf_ioas *ioas, uint64_t iova)
+{
+    unsigned low = 0, high = ioas->n;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (map_last(&ioas->maps[middle]) < iova)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int grow(struct vdf_ioas *ioas, struct vdf_err *err)
+{
+    if (ioas->n < ioas->cap)
+        return 0;
+    if (ioas->n == VDF_IOAS_MAPS)
+        return vdf_fail(err, ENOSPC, "there are %u mappings, and no more are kept", VDF_IOAS_MAPS);
+
+    unsigned cap = ioas->cap ? ioas->cap * 2 : 4;
+    struct vdf_ioas_map *maps = realloc(ioas->maps, cap * sizeof(*maps));
+    if (!maps)
+        return vdf_fail(err, ENOMEM, "no memory for another mapping");
+    ioas->maps = maps;
+    ioas->cap = cap;
+    return 0;
+}
+
+static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *new, struct vdf_err *err)
+{
+    struct vdf_ioas *ioas = &dev->ioas;
+    uint64_t last, end;
+
+    if (new->iova == UINT64_MAX || new->len == UINT64_MAX)
+        return vdf_fail(err, EOVERFLOW, "an IOVA and a length end below 2^64 - 1");
+    if (new->len == 0)
+        return vdf_fail(err, EINVAL, "0: a mapping has at least %u bytes", VDF_PAGE_SIZE);
+    if (__builtin_add_overflow(new->offset, new->len, &end))
+        return vdf_fail(err, EOVERFLOW, "0x%llx: offset and length exceed 64 bits",
+                        (unsigned long long)new->offset);
+    if ((new->iova | new->len | new->offset) & PAGE_MASK)
+        return vdf_fail(err, EINVAL,
+                        "0x%llx 0x%llx 0x%llx: IOVA, length and offset are multiples of 0x%x",
+                        (unsigned long long)new->iova, (unsigned long long)new->len,
+                        (unsigned long long)new->offset, VDF_PAGE_SIZE);
+    if (__builtin_add_overflow(new->iova, new->len - 1, &last))
+        return vdf_fail(err, EOVERFLOW, "0x%llx: IOVA and length exceed 64 bits",
+                        (unsigned long long)new->iova);
+
+    unsigned k = first_from(ioas, new->iova);
+    if (k < ioas->n && ioas->maps[k].iova <= last)
+        return vdf_fail(err, EEXIST, "0x%llx: 0x%llx to 0x%llx is mapped; unmap it first",
+                        (unsigned long long)new->iova, (unsigned long long)ioas->maps[k].iova,
+                        (unsigned long long)map_last(&ioas->maps[k]));
+    if (end > dev->memory_size)
+        return vdf_fail(err, EFAULT, "0x%llx: offset and length end within memory_size, 0x%llx",
+                        (unsigned long long)new->offset, (unsigned long long)dev->memory_size);
+
+    int ret = grow(ioas, err);
+    if (ret < 0)
+        return ret;
+    memmove(&ioas->maps[k + 1], &ioas->maps[k], (ioas->n - k) * sizeof(*ioas->maps));
+    ioas->maps[k] = *new;
+    ioas->n++;
+    return 0;
+}
+
+static int parse_map(struct vdf_hwqueue *dev, const char *text, struct vdf_err *err)
+{
+    struct vdf_ioas_map new = { 0 };
+    int ret = vdf_hwqueue_number(&text, "IOVA", UINT64_MAX, &new.iova, err);
+
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "LENGTH", UINT64_MAX, &new.len, err);
+    if (ret == 0 && vdf_hwqueue_more(&text)) {
+        ret = vdf_hwqueue_number(&text, "OFFSET", UINT64_MAX, &new.offset, err);
+        if (ret == 0 && vdf_hwqueue_more(&text) && text[0] == 'r' && text[1] == 'o') {
+            new.read_only = true;
+            text += 2;
+        }
+    }
+    if (ret == 0)
+        ret = vdf_hwqueue_end(&text, "IOVA LENGTH [OFFSET [ro]]", err);
+    return ret < 0 ? ret : map(dev, &new, err);
+}
+
+int vdf_ioas_store_map(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    (void)len;
+    return parse_map(at->priv, text, err);
+}
+
+static bool pinned(const struct vdf_hwqueue *dev, const struct vdf_ioas_map *map)
+{
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k] && vdf_vcmdq_pins(dev->vcmdqs[k], map->iova, map_last(map)))
+            return true;
+    return vdf_amdvi_pins(dev, map->iova, map_last(map));
+}
+
+/* IOMMU_IOAS_UNMAP removes whole mappings only, each of those that the range covers. */
+static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
+{
+    struct vdf_ioas *ioas = &dev->ioas;
+    bool all = iova == 0 && len == UINT64_MAX;
+    uint64_t last;
+
+    if (len == 0)
+        return vdf_fail(err, EINVAL, "0: the length is that of a mapping");
+    if (!all &&
+        (iova == UINT64_MAX || len == UINT64_MAX || __builtin_add_overflow(iova, len - 1, &last)))
+        return vdf_fail(err, EOVERFLOW, "0x%llx: IOVA and length exceed 64 bits",
+                        (unsigned long long)iova);
+    if (all)
+        last = UINT64_MAX;
+
+    unsigned first = first_from(ioas, iova), k = first;
+    for (; k < ioas->n && ioas->maps[k].iova <= last; k++) {
+        const struct vdf_ioas_map *map = &ioas->maps[k];
+        if (pinned(dev, map))
+            return vdf_fail(err, EBUSY, "0x%llx: a queue uses the mapping at 0x%llx",
+                            (unsigned long long)iova, (unsigned long long)map->iova);
+        if (map->iova < iova || map_last(map) > last)
+            return vdf_fail(err, ENOENT,
+                            "0x%llx: the mapping 0x%llx to 0x%llx can be unmapped as a whole only",
+                            (unsigned long long)iova, (unsigned long long)map->iova,
+                            (unsigned long long)map_last(map));
+    }
+    if (k == first && !all)
+        return vdf_fail(err, ENOENT, "0x%llx: nothing is mapped there", (unsigned long long)iova);
+    memmove(&ioas->maps[first], &ioas->maps[k], (ioas->n - k) * sizeof(*ioas->maps));
+    ioas->n -= k - first;
+    return 0;
+}
+
+int vdf_ioas_store_unmap(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    uint64_t iova, length;
+    int ret = vdf_hwqueue_number(&text, "IOVA", UINT64_MAX, &iova, err);
+
+    (void)len;
+    if (ret == 0)
+        ret = vdf_hwqueue_number(&text, "LENGTH", UINT64_MAX, &length, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_end(&text, "IOVA LENGTH", err);
+    return ret < 0 ? ret : unmap(at->priv, iova, length, err);
+}
+
+static void list(const struct vdf_ioas *ioas, const char *separator, struct vdf_buf *out)
+{
+    for (unsigned k = 0; k < ioas->n; k++) {
+        const struct vdf_ioas_map *map = &ioas->maps[k];
+        vdf_buf_printf(out, "%s0x%llx 0x%llx 0x%llx%s", k ? separator : "",
+                       (unsigned long long)map->iova, (unsigned long long)map->len,
+                       (unsigned long long)map->offset, map->read_only ? " ro" : "");
+    }
+}
+
+void vdf_ioas_show(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    list(&dev->ioas, "\n", out);
+}
+
+void vdf_ioas_save(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    list(&dev->ioas, ", ", out);
+}
+
+int vdf_ioas_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    (void)len;
+    vdf_ioas_free(&dev->ioas);
+    return vdf_hwqueue_split(text, parse_map, dev, err);
+}
+
+int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool write,
+                 uint64_t *offset, struct vdf_err *err)
+{
+    uint64_t last;
+
+    assert(len > 0);
+    if (__builtin_add_overflow(iova, len - 1, &last))
+        return vdf_fail(err, EOVERFLOW, "0x%llx: the queue's 0x%llx bytes exceed 64 bits",
+                        (unsigned long long)iova, (unsigned long long)len);
+
+    bool contiguous = true, writable = true;
+    uint64_t next = iova & ~PAGE_MASK;
+    unsigned k = first_from(ioas, next);
+    const struct vdf_ioas_map *map = NULL, *before = NULL;
+    for (;; k++, before = map) {
+        map = k < ioas->n ? &ioas->maps[k] : NULL;
+        if (!map || map->iova > next)
+            return vdf_fail(err, ENOENT, "0x%llx: nothing is mapped at 0x%llx; see ioas/map",
+                            (unsigned long long)iova, (unsigned long long)next);
+        if (!before)
+            *offset = map->offset + (iova - map->iova);
+        else if (map->offset != before->offset + before->len)
+            contiguous = false;
+        writable = writable && !map->read_only;
+        if (map_last(map) >= last)
+            break;
+        next = map_last(map) + 1;
+    }
+    if (!contiguous)
+        return vdf_fail(err, EFAULT,
+                        "0x%llx: the queue's 0x%llx bytes are not contiguous in memory",
+                        (unsigned long long)iova, (unsigned long long)len);
+    if (write && !writable)
+        return vdf_fail(err, EPERM, "0x%llx: the device writes there, and it is mapped read-only",
+                        (unsigned long long)iova);
+    return 0;
+}
+
+void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write)
+{
+    const struct vdf_ioas *ioas = &dev->ioas;
+    unsigned k = first_from(ioas, iova);
+
+    if (k == ioas->n || len == 0)
+        return NULL;
+    const struct vdf_ioas_map *map = &ioas->maps[k];
+    if (map->iova > iova || len - 1 > map_last(map) - iova || (write && map->read_only))
+        return NULL;
+    return vdf_memory_at(&dev->memory, map->offset + (iova - map->iova), len);
+}
+
+void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
+                    uint64_t n)
+{
+    uint64_t ring;
+
+    if (offset > len || n > len - offset ||
+        vdf_ioas_pin(&dev->ioas, iova, len, false, &ring, NULL) < 0)
+        return NULL;
+    return vdf_memory_at(&dev->memory, ring + offset, n);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtual devices: `vdevices/VSID` ties the guest's stream id to that of the machine, `psid`, as
+ * IOMMU_VDEVICE_ALLOC does. On a Tegra241 each takes a pair of the VINTF's SID_MATCH and
+ * SID_REPLACE.
+ */
+#include <errno.h>
+
+#include "hwqueue.h"
+
+struct vdf_vdevice *vdf_vdevice_find(struct vdf_hwqueue *dev, uint32_t vsid)
+{
+    for (unsigned k = 0; k < VDF_VDEVICES; k++)
+        if (dev->vdevices[k] && dev->vdevices[k]->vsid == vsid)
+            return dev->vdevices[k];
+    return NULL;
+}
+
+static int create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_vdevice *vdevice = vdf_obj_priv(obj);
+    struct vdf_hwqueue *dev = vdf_obj_priv(vdf_obj_parent(obj));
+    const char *name = vdf_obj_name(obj);
+    uint64_t vsid;
+
+    if (vdf_hwqueue_name_number(name, &vsid) < 0 || vsid > VDF_SID_MAX)
+        return vdf_fail(err, EINVAL, "%s: a virtual device is its stream id, 0 to %u in decimal",
+                        name, VDF_SID_MAX);
+
+    unsigned slot = 0;
+    while (slot < VDF_VDEVICES && dev->vdevices[slot])
+        slot++;
+    if (slot == VDF_VDEVICES)
+        return vdf_fail(err, ENOSPC, "%s: there are %u stream id registers, all in use", name,
+                        VDF_VDEVICES);
+    vdevice->dev = dev;
+    vdevice->vsid = (uint32_t)vsid;
+    vdevice->psid = (uint32_t)vsid;
+    vdevice->slot = (uint8_t)slot;
+    dev->vdevices[slot] = vdevice;
+    return 0;
+}
+
+static void destroy(struct vdf_obj *obj)
+{
+    struct vdf_vdevice *vdevice = vdf_obj_priv(obj);
+
+    if (vdevice->dev->vdevices[vdevice->slot] == vdevice)
+        vdevice->dev->vdevices[vdevice->slot] = NULL;
+}
+
+static int check_psid(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)at;
+    if (value > VDF_SID_MAX)
+        return vdf_fail(err, EINVAL, "%llu: a stream id has 20 bits, 0 to %u",
+                        (unsigned long long)value, VDF_SID_MAX);
+    return 0;
+}
+
+/* The saved slots are a permutation of those that the objects took as they were made. */
+static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vdevice *vdevice = at->priv;
+    struct vdf_hwqueue *dev = vdevice->dev;
+
+    if (value >= VDF_VDEVICES)
+        return vdf_fail(err, EINVAL, "%llu: slots are 0 to %u", (unsigned long long)value,
+                        VDF_VDEVICES - 1);
+    struct vdf_vdevice *other = dev->vdevices[value];
+    dev->vdevices[vdevice->slot] = other;
+    if (other)
+        other->slot = vdevice->slot;
+    dev->vdevices[value] = vdevice;
+    vdevice->slot = (uint8_t)value;
+    return 0;
+}
+
+static const struct vdf_attr attrs[] = {
+    {
+        .path = "psid",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "stream id of the machine that replaces the guest's; the same number unless written",
+        VDF_FIELD(struct vdf_vdevice, psid),
+        .check = check_psid,
+    },
+    {
+        .path = "slot",
+        .type = VDF_UINT,
+        .flags = VDF_R | VDF_SAVE,
+        .doc = "number of its SID_MATCH and SID_REPLACE registers",
+        VDF_FIELD(struct vdf_vdevice, slot),
+        .restore = restore_slot,
+    },
+    {
+        .path = "atc_timeout",
+        .type = VDF_BOOL,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "1: the device does not answer ATC invalidations, and the next CMD_SYNC ends in "
+               "ATC_INV_SYNC",
+        VDF_FIELD(struct vdf_vdevice, atc_timeout),
+    },
+};
+
+const struct vdf_class vdf_vdevice_class = {
+    .name = "vdevice",
+    .title = "virtual device of a vIOMMU",
+    .attrs = attrs,
+    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
+    .priv_size = sizeof(struct vdf_vdevice),
+    .create = create,
+    .destroy = destroy,
+};
