@@ -4,6 +4,7 @@
  * modes an interrupt file is then one in memory, its MRIF.
  */
 #include <byteswap.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -99,40 +100,39 @@ int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t dat
     return 0;
 }
 
-/* "ADDR DATA", numbers as everywhere in the tree; @text moves behind the one that was read. */
+#define SPACES " \t\n\v\f\r"
+
+/* A number as everywhere in the tree; @text moves behind it. */
 static int parse_number(const char **text, uint64_t max, const char *what, uint64_t *value,
                         struct vdf_err *err)
 {
-    const char *digits = *text + strspn(*text, " \t\n");
+    const char *word = *text + strspn(*text, SPACES);
+    size_t len = strcspn(word, SPACES);
+    int shown = len > 40 ? 40 : (int)len;
     unsigned base = 10;
     uint64_t sum = 0;
     bool over = false;
 
-    if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
+    if (len > 2 && word[0] == '0' && (word[1] | 0x20) == 'x')
         base = 16;
-    else if (digits[0] == '0' && (digits[1] == 'b' || digits[1] == 'B'))
+    else if (len > 2 && word[0] == '0' && (word[1] | 0x20) == 'b')
         base = 2;
-    if (base != 10)
-        digits += 2;
-
-    const char *p = digits;
-    for (; *p && !strchr(" \t\n", *p); p++) {
-        unsigned digit = 16;
-
-        if (*p >= '0' && *p <= '9')
-            digit = (unsigned)(*p - '0');
-        else if ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'f')
-            digit = (unsigned)((*p | 0x20) - 'a') + 10;
-        if (digit >= base)
-            return vdf_fail(err, EINVAL, "\"%s\": the %s is a number", digits, what);
-        over = over || __builtin_mul_overflow(sum, base, &sum) ||
-               __builtin_add_overflow(sum, digit, &sum);
-    }
-    if (p == digits)
+    if (len == 0)
         return vdf_fail(err, EINVAL, "the %s is missing; it takes ADDRESS DATA", what);
+    for (size_t k = base == 10 ? 0 : 2; k < len; k++) {
+        unsigned char c = (unsigned char)word[k];
+        int digit = isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : 16;
+
+        if (digit >= (int)base)
+            return vdf_fail(err, EINVAL,
+                            "%s \"%.*s\" is not a number: decimal, 0x hex or 0b binary", what,
+                            shown, word);
+        over |= __builtin_mul_overflow(sum, base, &sum);
+        over |= __builtin_add_overflow(sum, digit, &sum);
+    }
     if (over || sum > max)
-        return vdf_fail(err, ERANGE, "\"%s\": the %s is at most 0x%" PRIx64, digits, what, max);
-    *text = p;
+        return vdf_fail(err, ERANGE, "%s %.*s is above 0x%" PRIx64, what, shown, word, max);
+    *text = word + len;
     *value = sum;
     return 0;
 }
@@ -149,7 +149,7 @@ int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t
     if (ret < 0)
         return ret;
     if ((size_t)(rest - text) != len)
-        return vdf_fail(err, EINVAL, "\"%s\": it takes ADDRESS DATA and nothing else", text);
+        return vdf_fail(err, EINVAL, "\"%.40s\" is too much; it takes ADDRESS DATA", rest);
     return vdf_aplic_signal_msi(at->priv, address, (uint32_t)data, err);
 }
 

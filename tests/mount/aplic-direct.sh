@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# APLIC with direct delivery: the IDC structures of the harts, priorities, claims.
+#
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+mount_fs -o empty
+D=aplic/d
+mkdir "$M/$D" || fail "mkdir $D"
+put $D/delivery direct
+absent $D/signal_msi
+absent $D/idc
+put $D/harts 2
+put $D/aia/srcs 40
+same "regs before init" "$("$IO" pread $D/regs 0x4000 4)" ENODEV
+put $D/init 1
+refuse EBUSY $D/delivery msi
+absent $D/imsic
+absent $D/idc/2
+same "size of regs" "$(stat -c %s "$M/$D/regs")" $((16384 + 64))
+eq $D/domaincfg 0x80000000
+put $D/domaincfg 0x105
+eq $D/domaincfg 0x80000100
+put $D/genmsi 5
+eq $D/genmsi 0x00000000
+
+# claimi HART: a hardware read of it, as a number.
+claimi() {
+    "$IO" pread $D/regs $((16384 + 32 * $1 + 28)) 4
+}
+
+# Targets have a priority; an inactive source has neither target nor bits.
+put $D/target/3 0x40005
+eq $D/target/3 0x00000000
+put $D/setienum 3
+eq $D/enabled ""
+put $D/sourcecfg/3 4
+put $D/target/3 0xffffffff
+eq $D/target/3 0xfffc00ff
+put $D/target/3 0x40000
+eq $D/target/3 0x00040001
+put $D/setienum 3
+
+# An edge, claimed once and only by the hardware read.
+put $D/wire/3 1
+eq $D/pending 3
+eq $D/idc/1/topi 0x00030001
+eq $D/idc/1/claimi 0x00030001
+eq $D/idc/0/topi 0x00000000
+put $D/idc/1/topi 1
+put $D/idc/1/claimi 1
+eq $D/pending 3
+same "a copy claims nothing" "$("$IO" pread $D/regs 0x4020 32 | cut -c 57-64)" 01000300
+eq $D/pending 3
+same "the claim" "$(claimi 1)" 01000300
+eq $D/pending ""
+same "the next claim" "$(claimi 1)" 00000000
+
+# A level stays pending while it is asserted; setip and clrip are without effect.
+put $D/sourcecfg/4 6
+put $D/target/4 7
+put $D/setienum 4
+put $D/setipnum 4
+eq $D/pending ""
+put $D/wire/4 1
+put $D/in_clrip/0 0x10
+put $D/clripnum 4
+eq $D/pending 4
+same "a claim of a level" "$(claimi 0)" 07000400
+eq $D/pending 4
+put $D/wire/4 0
+same "a claim of a level that went" "$(claimi 0)" 07000400
+eq $D/pending ""
+eq $D/in_clrip/0 0x00000008
+
+# The highest priority first, of equal ones the lowest number; a threshold leaves out the rest.
+for source in 10 11 12; do
+    put $D/sourcecfg/$source 1
+    put $D/setienum $source
+    put $D/setipnum $source
+done
+put $D/target/10 9
+put $D/target/11 3
+put $D/target/12 3
+eq $D/idc/0/topi 0x000b0003
+put $D/idc/0/ithreshold 3
+eq $D/idc/0/topi 0x00000000
+put $D/idc/0/ithreshold 0x104
+eq $D/idc/0/ithreshold 0x00000004
+same "first" "$(claimi 0)" 03000b00
+same "second" "$(claimi 0)" 03000c00
+same "below the threshold" "$(claimi 0)" 00000000
+put $D/idc/0/ithreshold 0
+same "third" "$(claimi 0)" 09000a00
+
+# A claim that finds nothing ends what was forced.
+put $D/idc/1/idelivery 3
+eq $D/idc/1/idelivery 0x00000001
+put $D/idc/1/iforce 1
+eq $D/idc/1/iforce 0x00000001
+cat "$M/$D/idc/1/claimi" >/dev/null
+eq $D/idc/1/iforce 0x00000001
+same "a spurious claim" "$(claimi 1)" 00000000
+eq $D/idc/1/iforce 0x00000000
+
+# Making a source inactive forgets it; making it active with its input high pends it.
+put $D/wire/4 1
+eq $D/pending 4
+put $D/sourcecfg/4 0x400
+eq $D/sourcecfg/4 0x00000000
+eq $D/pending ""
+put $D/sourcecfg/4 6
+eq $D/pending 4
+eq $D/enabled "3
+10
+11
+12"
+
+for offset in 0x400c 0x4010 0x4014 0x4040; do
+    same "pwrite at $offset" "$("$IO" pwrite $D/regs $offset 01000000)" ENODEV
+done
+[ "$("$IO" read $D/msi)" = EAGAIN ] || fail "there are MSIs"
