@@ -43,11 +43,6 @@ void vdf_test_tree_free(void)
     tree = NULL;
 }
 
-struct vdf_tree *vdf_test_tree_get(void)
-{
-    return tree;
-}
-
 /* Splits the last part off and finds the directory. */
 static int find_dir(const char *path, struct vdf_place *dir, const char **name)
 {
