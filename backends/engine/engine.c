@@ -12,6 +12,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -229,6 +230,7 @@ static void release(struct vdf_engine *engine, struct vdf_source *source)
     if (is_watched(source))
         engine->n_watched--;
     void *op = source->op;
+    int fd = is_watched(source) ? source->fd : -1;
     source->next = NULL;
     source->prev = NULL;
     source->queue_next = NULL;
@@ -242,6 +244,8 @@ static void release(struct vdf_engine *engine, struct vdf_source *source)
     pthread_mutex_unlock(&engine->lock);
 
     free(op);
+    if (fd >= 0)
+        close(fd);
     if (source->release)
         source->release(source);
 }
@@ -601,13 +605,23 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
     if (__atomic_load_n(&source->engine, __ATOMIC_ACQUIRE))
         return -EALREADY;
 
-    /* Made here, so that asking again for the next event never lacks memory. */
+    /*
+     * Made here, so that asking again for the next event never lacks memory. The descriptor is a
+     * duplicate: the caller's may be closed by another thread, and its number be given to another
+     * file, just when the engine's thread is about to use it.
+     */
     bool watched = kind <= VDF_SOURCE_FD;
     void *op = NULL;
     if (watched) {
         int rc = make_request(engine, &op);
         if (rc)
             return rc;
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0) {
+            rc = -errno;
+            free(op);
+            return rc;
+        }
     }
 
     pthread_mutex_lock(&engine->lock);
@@ -617,6 +631,8 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
     if (rc) {
         pthread_mutex_unlock(&engine->lock);
         free(op);
+        if (watched)
+            close(fd);
         return rc;
     }
     source->kind = kind;

@@ -16,8 +16,9 @@
  * Sources belong to the caller and are embedded in its structures. Adding, setting, posting and
  * removing may be done from any thread, also from within a source's function, and never block on a
  * running function: vdf_engine_remove() returns at once, and release() is called in the engine's
- * thread when the engine will not touch the source again. Only then may its memory be freed, its
- * descriptor be closed (by whoever owns it: the engine closes none), or the source be added again.
+ * thread when the engine will not touch the source again. Only then may its memory be freed, or the
+ * source be added again. Of a descriptor the engine keeps a duplicate until release(), so the caller
+ * may close its own at any time.
  * Components do not use this header but the vdf_async of component.h, which adds the device's lock.
  */
 #ifndef VIRTDEVFS_ENGINE_H
@@ -48,7 +49,7 @@ struct vdf_source {
     struct vdf_engine *engine;
     uint64_t deadline_ns; /* timers: CLOCK_MONOTONIC */
     void *op;             /* what the kind of engine keeps for its request */
-    int fd;
+    int fd;                                  /* a duplicate of the caller's */
     uint32_t events; /* fd sources: poll(2) events asked for */
     uint8_t kind;
     uint8_t flags;
@@ -98,7 +99,7 @@ void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *
 
 /*
  * Adding. Return: 0, or -errno: EALREADY (the source is added), ESHUTDOWN (the engine was stopped),
- * ENOMEM; for descriptors also EBADF, EPERM (it cannot be waited for: a regular file), EINVAL
+ * ENOMEM; for descriptors also EBADF, EMFILE, EPERM (it cannot be waited for: a regular file), EINVAL
  * (@events are none, or not those of poll(2)), EAGAIN (fs.aio-max-nr is used up).
  */
 

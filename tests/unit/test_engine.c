@@ -330,6 +330,41 @@ ENGINE_TEST(semaphore_eventfd_is_called_for_each)
     close(fd);
 }
 
+ENGINE_TEST(descriptor_may_be_closed_and_its_number_reused)
+{
+    struct vdf_engine *engine = run_engine(*kind);
+    struct seen seen = seen_new();
+    int fd = eventfd(0, EFD_NONBLOCK), writer = dup(fd);
+    cr_assert_eq(vdf_engine_add_eventfd(engine, &seen.source, fd), 0);
+    int other = eventfd(5, EFD_NONBLOCK);
+    cr_assert_eq(dup2(other, fd), fd);
+    for (unsigned i = 1; i <= 10; i++) {
+        ring(writer, 1);
+        WAIT_UNTIL(seen.calls == i);
+    }
+    cr_assert_eq(seen.sum, 10);
+    uint64_t value = 0;
+    cr_assert_eq(read(other, &value, sizeof(value)), sizeof(value));
+    cr_assert_eq(value, 5, "the file that has the number now is left alone");
+
+    int pipes[2];
+    cr_assert_eq(pipe(pipes), 0);
+    struct seen reader = seen_new();
+    cr_assert_eq(vdf_engine_add_fd(engine, &reader.source, pipes[0], POLLIN), 0);
+    close(pipes[0]);
+    settle(engine);
+    vdf_engine_remove(&reader.source);
+    WAIT_UNTIL(reader.released);
+    signal(SIGPIPE, SIG_IGN);
+    cr_assert_eq(write(pipes[1], "", 1), -1);
+    cr_assert_eq(errno, EPIPE, "nothing of it is kept after release");
+    vdf_engine_destroy(engine);
+    close(pipes[1]);
+    close(writer);
+    close(other);
+    close(fd);
+}
+
 static void read_one(struct seen *seen)
 {
     char byte;
