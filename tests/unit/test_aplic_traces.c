@@ -257,39 +257,63 @@ static void replay_line(struct replay *r, char *line)
     cr_assert(!access || *wanted == '-', "there is no file for: %s", copy);
 }
 
-static void replay_file(const char *name, unsigned at_least)
+/* Replays tests/mount/traces/@name on the devices of @r. */
+static void replay_lines(struct replay *r, const char *name)
 {
     char path[4096], line[256];
     const char *slash = strrchr(__FILE__, '/');
-    struct replay r = { 0 };
 
     cr_assert_not_null(slash);
-    snprintf(path, sizeof(path), "%.*s/../mount/traces/%s.expected", (int)(slash - __FILE__),
-             __FILE__, name);
+    snprintf(path, sizeof(path), "%.*s/../mount/traces/%s", (int)(slash - __FILE__), __FILE__,
+             name);
     FILE *file = fopen(path, "r");
     cr_assert_not_null(file, "%s: %s", path, strerror(errno));
-    vdf_test_tree(true);
     while (fgets(line, sizeof(line), file)) {
         line[strcspn(line, "\n")] = '\0';
         if (*line && *line != '#')
-            replay_line(&r, line);
+            replay_line(r, line);
     }
     fclose(file);
+}
+
+static void replay_file(const char *name, unsigned at_least)
+{
+    struct replay r = { 0 };
+
+    vdf_test_tree(true);
+    replay_lines(&r, name);
     cr_assert_geq(r.replayed, at_least, "%u replayed, %u without a file", r.replayed, r.fileless);
     vdf_test_tree_free();
 }
 
 Test(aplic_traces, refusals)
 {
-    replay_file("10-errno", 130);
+    replay_file("10-errno.expected", 130);
 }
 
 Test(aplic_traces, registers)
 {
-    replay_file("20-regs", 200);
+    replay_file("20-regs.expected", 200);
 }
 
 Test(aplic_traces, misc)
 {
-    replay_file("40-misc", 120);
+    replay_file("40-misc.expected", 120);
+}
+
+/* QEMU's APLIC with direct delivery, driven through its qtest protocol. */
+Test(aplic_traces, direct)
+{
+    struct replay r = { .created = true };
+
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir("aplic/trace"), 0);
+    cr_assert_eq(vdf_test_write("aplic/trace/delivery", "direct"), 0);
+    cr_assert_eq(vdf_test_write_u64("aplic/trace/harts", 2), 0);
+    cr_assert_eq(vdf_test_write_u64("aplic/trace/aia/srcs", 96), 0);
+    cr_assert_eq(vdf_test_write_u64("aplic/trace/init", 1), 0);
+    replay_lines(&r, "direct.qemu");
+    cr_assert_geq(r.replayed, 1000, "%u replayed", r.replayed);
+    cr_assert_eq(r.fileless, 0);
+    vdf_test_tree_free();
 }
