@@ -17,8 +17,8 @@
  * removing may be done from any thread, also from within a source's function, and never block on a
  * running function: vdf_engine_remove() returns at once, and release() is called in the engine's
  * thread when the engine will not touch the source again. Only then may its memory be freed, or the
- * source be added again. Of a descriptor the engine keeps a duplicate until release(), so the caller
- * may close its own at any time.
+ * source be added again. Of a descriptor the engine keeps a duplicate until release(), so that the
+ * caller may close its own at any time.
  * Components do not use this header but the vdf_async of component.h, which adds the device's lock.
  */
 #ifndef VIRTDEVFS_ENGINE_H
@@ -99,8 +99,8 @@ void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *
 
 /*
  * Adding. Return: 0, or -errno: EALREADY (the source is added), ESHUTDOWN (the engine was stopped),
- * ENOMEM; for descriptors also EBADF, EMFILE, EPERM (it cannot be waited for: a regular file), EINVAL
- * (@events are none, or not those of poll(2)), EAGAIN (fs.aio-max-nr is used up).
+ * ENOMEM; for descriptors also EBADF, EMFILE, EPERM (it cannot be waited for: a regular file),
+ * EINVAL (@events are none, or not those of poll(2)), EAGAIN (fs.aio-max-nr is used up).
  */
 
 /** vdf_engine_add_eventfd() - watch an eventfd(2), which should be O_NONBLOCK. */
