@@ -142,8 +142,10 @@ static int mappable_fd(const struct vdf_handle *handle)
     return mem && vdf_memory_touch(mem) == 0 ? mem->fd : -1;
 }
 
-/* The kernel is told of streams in its own words, for libfuse has none for them: no file position,
- * so that a reader and a writer can share one open file and neither waits for the other. */
+/* A stream that is open for both directions has no file position, so that a reader and a writer can
+ * share the open file and neither waits for the other; the kernel is told so in its own words, for
+ * libfuse has none for it. One that is open for one direction keeps a position that means nothing,
+ * for programs like head(1) that want to seek back. */
 static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
 {
     struct fuse_open_out out = {
@@ -161,7 +163,7 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
 #else
     (void)backing_id;
 #endif
-    if (vdf_file_is_stream(&handle->file))
+    if (vdf_file_is_stream(&handle->file) && (handle->file.flags & O_ACCMODE) == O_RDWR)
         out.open_flags |= FOPEN_STREAM;
     return fuse_reply_buf(req, (const char *)&out, sizeof(out));
 }
