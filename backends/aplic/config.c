@@ -22,8 +22,6 @@ uint32_t vdf_aplic_word_mask(const struct vdf_aplic *aplic, uint32_t w)
 
     if (w == aplic->n_sources / 32)
         mask >>= 31 - aplic->n_sources % 32;
-    else if (w > aplic->n_sources / 32)
-        mask = 0;
     return w == 0 ? mask & ~UINT32_C(1) : mask;
 }
 
