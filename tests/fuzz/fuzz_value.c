@@ -16,8 +16,6 @@
 #define MAX_PATHS 16384
 #define MAX_WRITES 8
 
-struct vdf_tree *vdf_test_tree_get(void);
-
 static char
     *paths[MAX_PATHS]; /* first all of the tree, directories with a '/'; then writable files */
 static size_t n_paths;
@@ -42,7 +40,7 @@ static void list(char *dir)
 
     /* A path without its last '/'. */
     char *path = strndup(dir, len ? len - 1 : 0);
-    if (vdf_place_resolve(vdf_test_tree_get(), path, &place))
+    if (vdf_place_resolve(vdf_test_obj("")->device->tree, path, &place))
         abort();
     vdf_place_list(&place, note, dir);
     vdf_obj_unref(place.obj);
