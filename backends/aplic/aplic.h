@@ -160,8 +160,7 @@ static inline uint32_t vdf_aplic_eix(const struct vdf_aplic *aplic)
     return aplic->n_ids / 64 + 1;
 }
 
-/* --- aplic.c ------------------------------------------------------------------------------------
- */
+/* --- aplic.c ---------------------------------------------------------------------------------- */
 
 /* Hooks of the class. */
 int vdf_aplic_create(struct vdf_obj *obj, struct vdf_err *err);
@@ -169,8 +168,7 @@ void vdf_aplic_destroy(struct vdf_obj *obj);
 int vdf_aplic_restored(struct vdf_obj *obj, struct vdf_err *err);
 void vdf_aplic_adopt(struct vdf_obj *obj, void *old, void *now);
 
-/* --- config.c -----------------------------------------------------------------------------------
- */
+/* --- config.c --------------------------------------------------------------------------------- */
 
 /** vdf_aplic_set_harts() - make the harts @n; those that stay keep their addresses. 0 or -ENOMEM.
  */
@@ -183,8 +181,7 @@ uint32_t vdf_aplic_hart_index(const struct vdf_aplic *aplic, uint64_t address);
 /** vdf_aplic_init() - KVM_DEV_RISCV_AIA_CTRL_INIT: 0, -EBUSY or -EINVAL with nothing changed. */
 int vdf_aplic_init(struct vdf_aplic *aplic, struct vdf_err *err);
 
-/* --- source.c -----------------------------------------------------------------------------------
- */
+/* --- source.c --------------------------------------------------------------------------------- */
 
 /** vdf_aplic_rectified() - the rectified input value of a source. */
 bool vdf_aplic_rectified(const struct vdf_aplic *aplic, uint32_t n);
@@ -201,8 +198,7 @@ int vdf_aplic_wire(struct vdf_aplic *aplic, uint32_t n, bool level, struct vdf_e
 /** vdf_aplic_update() - after a register write: forward or signal what has become due. */
 void vdf_aplic_update(struct vdf_aplic *aplic);
 
-/* --- imsic.c ------------------------------------------------------------------------------------
- */
+/* --- imsic.c ---------------------------------------------------------------------------------- */
 
 /** vdf_aplic_send_msi() - an MSI of the APLIC, by numbers; dropped in silence when nobody takes it.
  */
@@ -217,8 +213,7 @@ void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t g
 int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t data,
                          struct vdf_err *err);
 
-/* --- idc.c --------------------------------------------------------------------------------------
- */
+/* --- idc.c ------------------------------------------------------------------------------------ */
 
 /** vdf_aplic_topi() - the highest-priority interrupt for a hart, or 0. */
 uint32_t vdf_aplic_topi(const struct vdf_aplic *aplic, uint32_t hart);
@@ -229,8 +224,7 @@ uint32_t vdf_aplic_claim(struct vdf_aplic *aplic, uint32_t hart);
 /** vdf_aplic_update_line() - derive the signals to the harts and drive the line of `irq`. */
 void vdf_aplic_update_line(struct vdf_aplic *aplic);
 
-/* --- for whoever attaches the device to a guest
- * --------------------------------------------------- */
+/* --- for whoever attaches the device to a guest ----------------------------------------------- */
 
 /**
  * vdf_aplic_mmio_read() - a guest's load from the control region.
@@ -255,8 +249,7 @@ int vdf_aplic_imsic_write(struct vdf_obj *obj, uint32_t hart, uint64_t offset, u
 /** vdf_aplic_connect() - send interrupts to @irq as well; NULL: no longer. */
 void vdf_aplic_connect(struct vdf_obj *obj, const struct vdf_irq *irq);
 
-/* --- table.c, with the hooks in config.c, regs.c, imsic.c and idc.c
- * -------------------------------- */
+/* --- table.c, with the hooks in config.c, regs.c, imsic.c and idc.c --------------------------- */
 
 extern const struct vdf_class vdf_aplic_class;
 extern const struct vdf_attr *const vdf_aplic_regs; /* the row of the window */

@@ -25,8 +25,7 @@ uint32_t vdf_aplic_word_mask(const struct vdf_aplic *aplic, uint32_t w)
     return w == 0 ? mask & ~UINT32_C(1) : mask;
 }
 
-/* --- when rows exist ----------------------------------------------------------------------------
- */
+/* --- when rows exist -------------------------------------------------------------------------- */
 
 /* KVM makes no APLIC for a device without sources. */
 bool vdf_aplic_has_registers(const void *priv)
@@ -73,8 +72,7 @@ uint32_t vdf_aplic_count_eix(const void *priv)
     return vdf_aplic_eix(priv);
 }
 
-/* --- harts --------------------------------------------------------------------------------------
- */
+/* --- harts ------------------------------------------------------------------------------------ */
 
 int vdf_aplic_set_harts(struct vdf_aplic *aplic, uint32_t n, struct vdf_err *err)
 {
@@ -101,8 +99,7 @@ int vdf_aplic_set_harts(struct vdf_aplic *aplic, uint32_t n, struct vdf_err *err
     return 0;
 }
 
-/* --- checks -------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 /* KVM looks at the moment before it looks at the value. */
 int vdf_aplic_check_open(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -204,8 +201,7 @@ int vdf_aplic_check_guest_bits(const struct vdf_at *at, uint64_t value, struct v
     return check_range(at, value, 0, GUEST_BITS_END, err);
 }
 
-/* --- addresses ----------------------------------------------------------------------------------
- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 int vdf_aplic_check_address(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
@@ -265,8 +261,7 @@ int vdf_aplic_restore_imsic_address(const struct vdf_at *at, uint64_t value, str
     return ret;
 }
 
-/* --- init ---------------------------------------------------------------------------------------
- */
+/* --- init ------------------------------------------------------------------------------------- */
 
 static uint64_t low_bits(uint32_t n)
 {

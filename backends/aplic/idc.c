@@ -98,8 +98,7 @@ void vdf_aplic_connect(struct vdf_obj *obj, const struct vdf_irq *irq)
     vdf_aplic_update_line(aplic);
 }
 
-/* --- rows ---------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static struct vdf_aplic_hart *idc_at(const struct vdf_at *at)
 {

@@ -14,8 +14,7 @@
 
 #define EITHRESHOLD_BITS 0x7ffu /* identities are 11 bits (AIA 3.1) */
 
-/* --- MSIs ---------------------------------------------------------------------------------------
- */
+/* --- MSIs ------------------------------------------------------------------------------------- */
 
 static void log_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest, uint32_t eiid,
                     bool delivered)
@@ -153,8 +152,7 @@ int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t
     return vdf_aplic_signal_msi(at->priv, address, (uint32_t)data, err);
 }
 
-/* --- IMSIC pages --------------------------------------------------------------------------------
- */
+/* --- IMSIC pages ------------------------------------------------------------------------------ */
 
 static int find_page(struct vdf_obj *obj, uint32_t hart, uint64_t offset, unsigned width,
                      struct vdf_aplic **aplic)
@@ -194,8 +192,7 @@ int vdf_aplic_imsic_write(struct vdf_obj *obj, uint32_t hart, uint64_t offset, u
     return 0;
 }
 
-/* --- files of an interrupt file
- * ------------------------------------------------------------------- */
+/* --- files of an interrupt file --------------------------------------------------------------- */
 
 static struct vdf_aplic_hart *hart_at(const struct vdf_at *at)
 {
@@ -295,8 +292,7 @@ void vdf_aplic_show_eie(const struct vdf_at *at, struct vdf_buf *out)
     show_identities(hart_at(at)->eie, vdf_aplic_eix(at->priv), out);
 }
 
-/* --- state --------------------------------------------------------------------------------------
- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 static int restore_word(const struct vdf_at *at, uint64_t *words, uint64_t value,
                         struct vdf_err *err)

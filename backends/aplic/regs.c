@@ -40,8 +40,7 @@ static int check_bits(uint64_t value, uint64_t bits, struct vdf_err *err)
     return 0;
 }
 
-/* --- domaincfg ----------------------------------------------------------------------------------
- */
+/* --- domaincfg -------------------------------------------------------------------------------- */
 
 static uint32_t domaincfg_base(const struct vdf_aplic *aplic)
 {
@@ -77,8 +76,7 @@ int vdf_aplic_restore_domaincfg(const struct vdf_at *at, uint64_t value, struct 
     return 0;
 }
 
-/* --- sourcecfg, target --------------------------------------------------------------------------
- */
+/* --- sourcecfg, target ------------------------------------------------------------------------ */
 
 int vdf_aplic_get_sourcecfg(const struct vdf_at *at, uint64_t *value)
 {
@@ -155,8 +153,7 @@ int vdf_aplic_restore_held_target(const struct vdf_at *at, uint64_t value, struc
     return 0;
 }
 
-/* --- pending and enable bits --------------------------------------------------------------------
- */
+/* --- pending and enable bits ------------------------------------------------------------------ */
 
 static int restore_word(const struct vdf_at *at, uint32_t *words, uint64_t value,
                         struct vdf_err *err)
@@ -311,8 +308,7 @@ void vdf_aplic_show_enabled(const struct vdf_at *at, struct vdf_buf *out)
     show_sources(aplic, aplic->enabled, out);
 }
 
-/* --- genmsi -------------------------------------------------------------------------------------
- */
+/* --- genmsi ----------------------------------------------------------------------------------- */
 
 int vdf_aplic_get_genmsi(const struct vdf_at *at, uint64_t *value)
 {
@@ -346,8 +342,7 @@ int vdf_aplic_restore_genmsi(const struct vdf_at *at, uint64_t value, struct vdf
     return ret;
 }
 
-/* --- wires --------------------------------------------------------------------------------------
- */
+/* --- wires ------------------------------------------------------------------------------------ */
 
 int vdf_aplic_get_wire(const struct vdf_at *at, uint64_t *value)
 {
@@ -375,8 +370,7 @@ int vdf_aplic_restore_wire(const struct vdf_at *at, uint64_t value, struct vdf_e
     return 0;
 }
 
-/* --- the window ---------------------------------------------------------------------------------
- */
+/* --- the window ------------------------------------------------------------------------------- */
 
 static uint64_t window_size(const struct vdf_at *at)
 {

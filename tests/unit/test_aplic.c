@@ -6,8 +6,7 @@
 
 TestSuite(aplic, .fini = vdf_test_tree_free);
 
-/* --- before init --------------------------------------------------------------------------------
- */
+/* --- before init ------------------------------------------------------------------------------ */
 
 Test(aplic, defaults_of_mkdir)
 {
@@ -155,8 +154,7 @@ Test(aplic, signal_msi_takes_two_numbers)
     expect(at("imsic/0/pending"), "5\n6");
 }
 
-/* --- sources ------------------------------------------------------------------------------------
- */
+/* --- sources ---------------------------------------------------------------------------------- */
 
 Test(aplic, wire_by_source_mode)
 {
@@ -331,8 +329,7 @@ Test(aplic, numbers_that_are_no_source)
     expect(at("enabled"), "4\n5\n6\n7\n8");
 }
 
-/* --- interrupt files ----------------------------------------------------------------------------
- */
+/* --- interrupt files -------------------------------------------------------------------------- */
 
 Test(aplic, hart_index_comes_from_the_address)
 {
@@ -411,8 +408,7 @@ Test(aplic, high_half_of_eip_is_not_seen_by_number)
     expect(at("imsic/0/enabled"), "4");
 }
 
-/* --- the window ---------------------------------------------------------------------------------
- */
+/* --- the window ------------------------------------------------------------------------------- */
 
 Test(aplic, accesses_of_the_window)
 {
@@ -431,8 +427,7 @@ Test(aplic, accesses_of_the_window)
     cr_assert_arr_eq(bytes, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
 }
 
-/* --- a guest ------------------------------------------------------------------------------------
- */
+/* --- a guest ---------------------------------------------------------------------------------- */
 
 static uint64_t last_address;
 static uint32_t last_data;

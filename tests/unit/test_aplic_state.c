@@ -231,3 +231,71 @@ Test(aplic_state, what_no_device_with_idcs_can_have)
     refuse_edited(state, "domaincfg", "domaincfg = 0x80000004", "0x80000000 or 0x80000100");
     free(state);
 }
+
+/* A thousand register writes and wires, the same ones each time. */
+static void random_steps(bool restore_after_each)
+{
+    static const uint64_t offsets[] = { 0x1c00, 0x1c04, 0x1cdc, 0x1d00, 0x1ddc, 0x1e00, 0x1e04,
+                                        0x1edc, 0x1f04, 0x1fdc, 0x2000, 0x2004, 0x3000, 0 };
+    uint64_t seed = 0x9e3779b97f4a7c15;
+
+    for (unsigned step = 0; step < 1000; step++) {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        uint32_t value = (uint32_t)(seed >> 32), n = 1 + value % 40;
+
+        switch (seed % 5) {
+        case 0:
+            put_reg(4 * n, value >> 8 & 7);
+            break;
+        case 1:
+            put_reg(0x3000 + 4 * n, (value >> 8 & 3) << 18 | (value >> 16 & 0x7f));
+            break;
+        case 2:
+            put(at("wire/%u", n), value >> 8 & 1);
+            break;
+        case 3:
+            put_reg(offsets[seed / 5 % 14], n);
+            break;
+        default:
+            put_reg(offsets[seed / 5 % 14], value);
+            break;
+        }
+        if (restore_after_each) {
+            char *state = save();
+
+            put_text(at("state"), state);
+            free(state);
+        }
+    }
+}
+
+static void same_with_restores(void (*make)(void))
+{
+    make();
+    random_steps(false);
+    char *straight = save();
+    make();
+    random_steps(true);
+    char *restored = save();
+    cr_assert_str_eq(restored, straight);
+    free(restored);
+    free(straight);
+}
+
+static void make_msi_40(void)
+{
+    make_msi(3, 40, 63);
+}
+
+static void make_direct_40(void)
+{
+    make_direct(3, 40);
+}
+
+Test(aplic_state, restores_in_between_change_nothing)
+{
+    same_with_restores(make_msi_40);
+    same_with_restores(make_direct_40);
+}
