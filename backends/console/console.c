@@ -88,9 +88,12 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "dma/size %" PRIu64 " is more than the memory", con->dma_size);
     vdf_console_update_space(con);
     con->irq_level = con->int_status != 0;
-    for (uint32_t id = 0; id < con->n_ports; id++)
-        if (con->ports[id] && con->ports[id]->held && !vdf_console_live(con, vdf_console_txq(id)))
-            return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that does not run", id);
+    for (uint32_t id = 0; id < con->n_ports; id++) {
+        const struct vdf_vq *vq = vdf_console_queue(con, vdf_console_txq(id));
+
+        if (con->ports[id] && con->ports[id]->held && (!vq || !vq->ready))
+            return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that is not ready", id);
+    }
     r = queues_restored(con, err);
     return r ? r : vdf_soft_restored(con, err);
 }

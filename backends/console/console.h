@@ -99,8 +99,7 @@ enum vdf_console_reg {
     VDF_CONSOLE_REG_SHM_BASE_HIGH = 0x0bc,
     VDF_CONSOLE_REG_QUEUE_RESET = 0x0c0,
     VDF_CONSOLE_REG_CONFIG_GENERATION = 0x0fc,
-    VDF_CONSOLE_REG_COLS = 0x100,
-    VDF_CONSOLE_REG_ROWS = 0x102,
+    VDF_CONSOLE_REG_SIZE = 0x100, /* le16 cols, le16 rows */
     VDF_CONSOLE_REG_MAX_PORTS = 0x104,
     VDF_CONSOLE_REG_EMERG_WR = 0x108,
 };
@@ -306,7 +305,7 @@ void vdf_console_reg_write(struct vdf_console *con, unsigned reg, uint32_t value
 void vdf_console_control_flush(struct vdf_console *con);
 /** vdf_console_control_kick() - messages from the driver. */
 void vdf_console_control_kick(struct vdf_console *con);
-/** vdf_console_control_removed() - @id has gone and the driver knows it. 0 or -ENOMEM. */
+/** vdf_console_control_removed() - the driver has to hear that @id has gone. 0 or -ENOMEM. */
 int vdf_console_control_removed(struct vdf_console *con, uint32_t id);
 
 /* --- port.c -------------------------------------------------------------------------------------

@@ -133,8 +133,12 @@ void vdf_console_control_flush(struct vdf_console *con)
 
 int vdf_console_control_removed(struct vdf_console *con, uint32_t id)
 {
-    uint32_t *removed = realloc(con->removed, (con->n_removed + 1) * sizeof(*removed));
+    uint32_t *removed;
 
+    for (uint32_t i = 0; i < con->n_removed; i++)
+        if (con->removed[i] == id)
+            return 0;
+    removed = realloc(con->removed, (con->n_removed + 1) * sizeof(*removed));
     if (!removed)
         return -ENOMEM;
     con->removed = removed;

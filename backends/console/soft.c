@@ -282,10 +282,8 @@ static void config_work(struct vdf_console *con)
 {
     struct vdf_soft_port *port = vdf_soft_port(con->soft, 0);
 
-    if (con->soft->multiport || !port || !(con->driver_features & VDF_CONSOLE_F_SIZE))
-        return;
-    port->cols = (uint16_t)reg_read(con, VDF_CONSOLE_REG_COLS);
-    port->rows = (uint16_t)reg_read(con, VDF_CONSOLE_REG_ROWS);
+    if (!con->soft->multiport && port)
+        vdf_soft_port_read_size(con, port);
 }
 
 bool vdf_soft_interrupt(struct vdf_console *con)

@@ -83,6 +83,8 @@ void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_consol
 struct vdf_soft_port *vdf_soft_port(const struct vdf_soft *soft, uint32_t id);
 void vdf_soft_port_add(struct vdf_console *con, uint32_t id);
 void vdf_soft_port_remove(struct vdf_console *con, struct vdf_soft_port *port);
+/** vdf_soft_port_read_size() - from the configuration space, where there is no MULTIPORT. */
+void vdf_soft_port_read_size(struct vdf_console *con, struct vdf_soft_port *port);
 void vdf_soft_port_console(struct vdf_console *con, struct vdf_soft_port *port);
 /** vdf_soft_port_input() - the receive queue has something. */
 void vdf_soft_port_input(struct vdf_console *con, uint32_t id);

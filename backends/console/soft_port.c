@@ -113,16 +113,24 @@ void vdf_soft_port_remove(struct vdf_console *con, struct vdf_soft_port *port)
     free(port);
 }
 
+void vdf_soft_port_read_size(struct vdf_console *con, struct vdf_soft_port *port)
+{
+    uint32_t size = vdf_console_reg_read(con, VDF_CONSOLE_REG_SIZE);
+
+    if (!(con->driver_features & VDF_CONSOLE_F_SIZE))
+        return;
+    port->cols = (uint16_t)size;
+    port->rows = (uint16_t)(size >> 16);
+}
+
 void vdf_soft_port_console(struct vdf_console *con, struct vdf_soft_port *port)
 {
     if (port->console)
         return;
     port->console = true;
     port->guest_connected = true;
-    if (!con->soft->multiport && con->driver_features & VDF_CONSOLE_F_SIZE) {
-        port->cols = (uint16_t)vdf_console_reg_read(con, VDF_CONSOLE_REG_COLS);
-        port->rows = (uint16_t)vdf_console_reg_read(con, VDF_CONSOLE_REG_ROWS);
-    }
+    if (!con->soft->multiport)
+        vdf_soft_port_read_size(con, port);
     vdf_soft_send_control(con, port->id, VDF_CONSOLE_PORT_OPEN, 1);
 }
 

@@ -448,7 +448,8 @@ static uint64_t regs_size(const struct vdf_at *at)
 }
 
 static const struct vdf_window_ops regs_ops = {
-    .size = regs_size, .align = 2, /* cols and rows; the others take their own width */
+    .size = regs_size,
+    .align = 4,
 };
 
 static int reg_get(const struct vdf_at *at, uint64_t *value)
@@ -781,8 +782,8 @@ static const struct vdf_attr console_attrs[] = {
     REG("QueueReset", VDF_CONSOLE_REG_QUEUE_RESET, VDF_RW, 4, "1 resets the queue; 0 when done"),
     REG_FIELD("ConfigGeneration", VDF_CONSOLE_REG_CONFIG_GENERATION, VDF_R, generation,
               "counts changes of the configuration"),
-    REG("cols", VDF_CONSOLE_REG_COLS, VDF_R, 2, "columns of port 0"),
-    REG("rows", VDF_CONSOLE_REG_ROWS, VDF_R, 2, "rows of port 0"),
+    REG("cols_rows", VDF_CONSOLE_REG_SIZE, VDF_R, 4,
+        "columns of port 0, and rows in the upper half"),
     REG("max_nr_ports", VDF_CONSOLE_REG_MAX_PORTS, VDF_R, 4, "max_ports"),
     REG("emerg_wr", VDF_CONSOLE_REG_EMERG_WR, VDF_W, 4,
         "the low byte goes to port 0's data at any time"),
