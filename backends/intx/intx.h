@@ -114,9 +114,11 @@ int vdf_intx_make_lines(struct vdf_intx_bus *bus, struct vdf_err *err);
 void vdf_intx_free_lines(struct vdf_intx_bus *bus);
 /** vdf_intx_join() - wire a device to line @number of its bus; takes no interrupt. */
 void vdf_intx_join(struct vdf_intx_dev *dev, uint32_t number);
-/** vdf_intx_leave() - take it off; a line with nothing on it forgets its counts. */
+/** vdf_intx_leave() - take it off. */
 void vdf_intx_leave(struct vdf_intx_dev *dev);
 struct vdf_intx_line *vdf_intx_line_of(const struct vdf_intx_dev *dev);
+/** vdf_intx_line_forget_if_unused() - the counts of a line end with what was on it. */
+void vdf_intx_line_forget_if_unused(struct vdf_intx_line *line);
 /** vdf_intx_line_used() - is anything on it? */
 bool vdf_intx_line_used(const struct vdf_intx_bus *bus, uint32_t number);
 bool vdf_intx_line_level(const struct vdf_intx_line *line);

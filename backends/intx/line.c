@@ -30,7 +30,7 @@ struct vdf_intx_line *vdf_intx_line_of(const struct vdf_intx_dev *dev)
     return &dev->bus->lines[dev->line];
 }
 
-static void forget_if_unused(struct vdf_intx_line *line)
+void vdf_intx_line_forget_if_unused(struct vdf_intx_line *line)
 {
     if (!line->first && !line->host)
         *line = (struct vdf_intx_line){ 0 };
@@ -55,7 +55,7 @@ void vdf_intx_leave(struct vdf_intx_dev *dev)
         dev->next->prev = dev->prev;
     dev->next = NULL;
     dev->prev = NULL;
-    forget_if_unused(vdf_intx_line_of(dev));
+    vdf_intx_line_forget_if_unused(vdf_intx_line_of(dev));
 }
 
 bool vdf_intx_line_used(const struct vdf_intx_bus *bus, uint32_t number)
@@ -116,5 +116,5 @@ void vdf_intx_line_host(struct vdf_intx_bus *bus, uint32_t number, bool level)
     line->host = level;
     if (rises)
         vdf_intx_line_interrupt(line);
-    forget_if_unused(line);
+    vdf_intx_line_forget_if_unused(line);
 }

@@ -643,8 +643,6 @@ static int check_restored_line(const struct vdf_intx_bus *bus, uint32_t number, 
     if (owner && vdf_intx_line_sharers(line) > 1)
         return vdf_fail(err, EINVAL, "line %u has device %s, which cannot share it, and others",
                         number, vdf_obj_name(owner->priv.obj));
-    if (line->raised && !vdf_intx_line_used(bus, number))
-        return vdf_fail(err, EINVAL, "line %u has interrupts and nothing is on it", number);
     if (line->raised != line->handled + line->spurious)
         return vdf_fail(err, EINVAL, "line %u: raised is not handled and spurious together",
                         number);
@@ -675,8 +673,10 @@ static int bus_restored(struct vdf_obj *obj, struct vdf_err *err)
         if (ret < 0)
             return ret;
     }
-    for (uint32_t n = 0; n < VDF_INTX_LINES; n++)
+    for (uint32_t n = 0; n < VDF_INTX_LINES; n++) {
+        vdf_intx_line_forget_if_unused(&bus->lines[n]);
         take_unseen(&bus->lines[n]);
+    }
     return 0;
 }
 

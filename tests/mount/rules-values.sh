@@ -9,7 +9,7 @@ mkdir "$M/$d" || fail "mkdir"
 
 # Registers are padded to their width, counts decimal, choices words, empty lists empty files.
 eq $d/command 0x0000
-eq aplic/aplic0/domaincfg 0x80000000
+eq aplic/aplic0/domaincfg 0x80000004
 eq aplic/aplic0/sourcecfg/1 0x00000000
 eq $d/interrupts 0
 eq $d/host_type intx

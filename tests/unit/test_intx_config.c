@@ -296,8 +296,6 @@ Test(intx_config, host_device_alone_is_saved)
 
 Test(intx_config, states_that_cannot_be_are_refused)
 {
-    refuse_edited("[intx/bus0]\n", "[intx/bus0]\nline/7/raised = 1\nline/7/spurious = 1\n",
-                  "line 7");
     put(D0 "assert", "1");
     refuse_edited("line = 5", "line = 255", "0 to 254");
     refuse_edited("command = 0x0400", "command = 0x8400", "0x0557");
@@ -338,6 +336,25 @@ static void count_lowered(void *ctx, bool level)
 {
     (void)ctx;
     lowered += !level;
+}
+
+Test(intx_config, edited_line_begins_at_nothing)
+{
+    put(D0 "assert", "1");
+    char *text = edited("line = 5", "line = 6");
+
+    put("intx/bus0/state", text);
+    cr_assert_not(vdf_test_exists(BUS "lines/5"));
+    is(BUS "lines/6/raised", "0");
+    put(D0 "line", "6");
+    put(D0 "assert", "0");
+    put(D0 "ack", "1");
+    put(D0 "assert", "1");
+    is(BUS "lines/6/raised", "1");
+    put(D0 "enabled", "0");
+    put(D0 "line", "5");
+    is(L5 "raised", "0");
+    free(text);
 }
 
 Test(intx_config, guests_line_follows_a_restore)

@@ -1,0 +1,127 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Bad input: a clear errno, nothing changed, nothing hangs, and the tree is as good as before.
+. "$(dirname "$0")/lib.sh"
+
+mount_fs
+mkdir "$M/intx/bus0/devices/d" "$M/gait/gait0/guests/g" "$M/gait/gait0/functions/1" \
+    "$M/hwqueue/smmu0/queues/0" "$M/hwqueue/smmu0/vdevices/1" "$M/console/con0/ports/1" ||
+    fail "mkdir"
+
+alive() {
+    timeout 20 cat "$M/version" >"$T/version" || fail "$1: the mount does not answer"
+    [ -n "$(daemon_pids)" ] || fail "$1: the daemon is gone"
+}
+
+# A value file takes no random bytes, and a state neither.
+dd if=/dev/urandom of="$T/random" bs=1024 count=64 2>/dev/null
+printf '\377' | dd of="$T/random" conv=notrunc 2>/dev/null
+find "$M" -type f -perm -200 ! -regex '.*/[0-9][0-9]+\(/.*\)?' >"$T/files"
+[ "$(wc -l <"$T/files")" -gt 100 ] || fail "only $(wc -l <"$T/files") files"
+while IFS= read -r file; do
+    path=${file#"$M"/}
+    case $path in
+    errors) continue ;; # anything empties it
+    */data | */guest | */regs | */memory | */table | */sbv | */page | */entries | */config)
+        timeout 20 dd if="$T/random" of="$file" bs=65536 conv=notrunc oflag=nonblock \
+            2>"$T/out"
+        [ $? -le 1 ] || fail "$path does not answer"
+        continue
+        ;;
+    esac
+    before=
+    [ -r "$file" ] && before=$(timeout 20 cat "$file" 2>/dev/null | cksum)
+    for n in 1 64 65536; do
+        case $path in
+        */name | */vhost_user) continue ;; # a text
+        esac
+        timeout 20 dd if="$T/random" of="$file" bs=$n count=1 conv=notrunc 2>"$T/out" &&
+            fail "$path took $n random bytes"
+        [ $? -le 1 ] || fail "$path does not answer"
+    done
+    [ -z "$before" ] || [ "$before" = "$(timeout 20 cat "$file" 2>/dev/null | cksum)" ] ||
+        fail "random bytes changed $path"
+done <"$T/files"
+alive "random bytes"
+
+# The tree still saves a state that it takes back.
+cp "$M/state" "$T/state" || fail "the state cannot be read"
+cp "$T/state" "$M/state" || fail "its own state is refused: $(tail -n 1 "$M/errors")"
+cmp "$T/state" "$M/state" || fail "its own state is another one"
+
+# Odd paths.
+long=$(printf '%0255d' 0)
+for name in "$long" "${long}0" "$(printf '\001')" "$(printf 'a\nb')" '%s%n' '\' ' ' '"' '~' \
+    4294967296 99999999999999999999 -1 0x1 01 '#' state/x; do
+    for dir in '' intx aplic/aplic0/wire aplic/aplic0/sourcecfg gait/gait0/entries intx/bus0/lines \
+        intx/bus0/devices; do
+        [ ! -e "$M/$dir/$name" ] || fail "'$dir/$name' exists"
+        mkdir "$M/$dir/$name" 2>/dev/null && case $dir/$name in
+        */devices/4294967296 | */devices/99999999999999999999 | */devices/0x1 | */devices/01) ;;
+        intx/4294967296 | intx/99999999999999999999 | intx/0x1 | intx/01) ;;
+        *) fail "mkdir '$dir/$name' succeeded" ;;
+        esac
+    done
+done
+alive "odd paths"
+same "control bytes in errors" "$(tr -cd '\000-\011\013-\037\177' <"$M/errors" | wc -c)" 0
+
+# A writer that is killed in the middle of a state, and one that never ends.
+cp "$M/intx/bus0/state" "$T/before" || fail "cp"
+sed 's/^line = 0/line = 77/; s/^checksum = .*/checksum = none/' "$T/before" >"$T/edited"
+cmp -s "$T/before" "$T/edited" && fail "there is no line = 0 in the state"
+mkfifo "$T/fifo"
+cat <"$T/fifo" >"$M/intx/bus0/state" 2>/dev/null &
+writer=$!
+exec 3>"$T/fifo"
+head -c $(($(wc -c <"$T/edited") - 9)) "$T/edited" >&3
+drained() {
+    # The writer sleeps in its read of the pipe again when it has passed on what there was.
+    grep -q pipe "/proc/$writer/wchan" 2>/dev/null || grep -q '^0 ' "/proc/$writer/syscall" 2>/dev/null
+}
+wait_for 5 drained
+cmp "$T/before" "$M/intx/bus0/state" || fail "half a state changed something"
+kill -KILL $writer
+wait $writer 2>/dev/null
+exec 3>&-
+cmp "$T/before" "$M/intx/bus0/state" || fail "a killed writer changed something"
+cp "$T/before" "$M/intx/bus0/state" || fail "a killed writer is in the way: $(tail -n 1 "$M/errors")"
+
+# Two writers of one state do not mix.
+cat <"$T/fifo" >"$M/intx/bus0/state" &
+writer=$!
+exec 3>"$T/fifo"
+head -c 50 "$T/edited" >&3
+wait_for 5 drained
+cp "$T/before" "$M/intx/bus0/state" || fail "a second writer was refused: $(tail -n 1 "$M/errors")"
+tail -c +51 "$T/edited" >&3
+exec 3>&-
+wait $writer || fail "the first writer was refused: $(tail -n 1 "$M/errors")"
+eq intx/bus0/devices/d/line 77
+
+# A reader that never reads keeps nobody waiting.
+exec 4<"$M/aplic/aplic0/msi"
+k=0
+while [ $k -lt 3000 ]; do
+    printf '5\n' >"$M/aplic/aplic0/genmsi" || fail "an MSI was refused"
+    k=$((k + 1))
+done
+exec 4<&-
+
+# Many open files of something that is removed.
+mkdir "$M/intx/gone" "$M/intx/gone/devices/d" || fail "mkdir"
+for fd in 3 4 5 6 7 8 9; do
+    eval "exec $fd<'$M/intx/gone/devices/d/line'"
+done
+rmdir "$M/intx/gone" || fail "rmdir"
+for fd in 3 4 5 6 7 8 9; do
+    eval "cat <&$fd" >/dev/null 2>&1 && fail "a removed device answers"
+    eval "exec $fd<&-"
+done
+alive "open files of what is gone"
+
+# A state as large as they come, of nothing, is refused without being kept.
+head -c 8388608 /dev/zero | tr '\0' '\n' >"$T/large"
+cp "$T/large" "$M/intx/bus0/state" 2>/dev/null && fail "8 MiB of newlines were taken"
+alive "a large state"
+exit 0

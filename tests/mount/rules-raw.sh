@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Rule 7: raw files at offsets, hardware accesses in regs, mapped memory.
+. "$(dirname "$0")/lib.sh"
+
+mount_fs
+a=aplic/aplic0
+regs=$a/regs
+same "the size of regs" "$(stat -c %s "$M/$regs")" 16384
+
+# An access of the register's width is a hardware access.
+same "domaincfg" "$("$IO" pread $regs 0 4)" 04000080
+same "a write of sourcecfg[3]" "$("$IO" pwrite $regs 0xc 06000000)" ok
+eq $a/sourcecfg/3 0x00000006
+put $a/sourcecfg/4 4
+same "sourcecfg[4]" "$("$IO" pread $regs 0x10 4)" 04000000
+
+# Misaligned or shorter ones are refused, read and write.
+for access in '0 1' '0 2' '0 3' '1 4' '2 4' '3 4' '4 2' '1 8'; do
+    # shellcheck disable=SC2086
+    same "a read at $access" "$("$IO" pread $regs $access)" EOPNOTSUPP
+done
+for access in '0xc 00' '0xc 0000' '0xc 000000' '0xd 00000000' '0xe 0000000000000000'; do
+    # shellcheck disable=SC2086
+    same "a write at $access" "$("$IO" pwrite $regs $access)" EOPNOTSUPP
+done
+eq $a/sourcecfg/3 0x00000006
+tail -n 1 "$M/errors" | grep -q "^$regs: EOPNOTSUPP: " || fail "errors: $(tail -n 1 "$M/errors")"
+
+# A longer aligned read is a copy that ends at the size; words without a register are 0.
+same "two words" "$("$IO" pread $regs 0xc 8)" 0600000004000000
+same "the whole" "$(wc -c <"$M/$regs")" 16384
+same "up to the end" "$("$IO" pread $regs 0x3ff8 64 | tr -d '\n' | wc -c)" 16
+same "at the end" "$("$IO" pread $regs 0x4000 8)" ""
+same "a hole" "$("$IO" pread $regs 0x1000 8)" 0000000000000000
+dd if="$M/$regs" of="$T/regs" bs=4096 2>/dev/null || fail "dd"
+cmp "$T/regs" "$M/$regs" || fail "two copies differ"
+
+# A longer write is one access after the other.
+same "two registers" "$("$IO" pwrite $regs 0xc 0100000005000000)" ok
+eq $a/sourcecfg/3 0x00000001
+eq $a/sourcecfg/4 0x00000005
+
+# A copy has no side effects; the hardware read has: claimi takes what topi shows.
+d=aplic/direct
+mkdir "$M/$d" || fail "mkdir"
+same "regs before init" "$("$IO" pread $d/regs 0 4)" ENODEV
+same "a write before init" "$("$IO" pwrite $d/regs 0 00010000)" ENODEV
+put $d/delivery direct
+put $d/aia/srcs 31
+put $d/init 1
+same "the size with an IDC" "$(stat -c %s "$M/$d/regs")" $((0x4000 + 32))
+put $d/domaincfg 0x100
+put $d/sourcecfg/1 1
+put $d/target/1 1
+put $d/setienum 1
+put $d/idc/0/idelivery 1
+put $d/setipnum 1
+eq $d/idc/0/claimi 0x00010001
+eq $d/idc/0/claimi 0x00010001
+same "a copy" "$("$IO" pread $d/regs 0x4018 8)" 0100010001000100
+eq $d/pending 1
+same "the hardware read" "$("$IO" pread $d/regs 0x401c 4)" 01000100
+eq $d/pending ''
+eq $d/idc/0/topi 0x00000000
+
+# Bytes of memory: any offset, any length, up to the end and not beyond.
+t=gait/gait0/table
+same "the size of the table" "$(stat -c %s "$M/$t")" 8192
+same "the size of sbv" "$(stat -c %s "$M/gait/gait0/sbv")" 64
+same "bytes at an odd offset" "$("$IO" pwrite $t 8177 a1b2c3)" ok
+same "the same bytes" "$("$IO" pread $t 8177 3)" a1b2c3
+same "the bytes around" "$("$IO" pread $t 8176 5)" 00a1b2c300
+same "a read across the end" "$("$IO" pread $t 8190 16)" 0000
+same "a read at the end" "$("$IO" pread $t 8192 4)" ""
+same "a read far beyond" "$("$IO" pread $t 0x7fffffff00000000 4)" ""
+case $("$IO" pwrite $t 8192 00) in
+ok | 1) fail "a write beyond the end was taken" ;;
+esac
+case $("$IO" pwrite $t 0x7fffffff00000000 00) in
+ok | 1) fail "a write far beyond the end was taken" ;;
+esac
+same "the size still" "$(stat -c %s "$M/$t")" 8192
+truncate -s 0 "$M/$t" || fail "truncate was refused"
+same "the bytes after truncate" "$("$IO" pread $t 8177 3)" a1b2c3
+cp "$M/$t" "$T/table" || fail "cp"
+cmp "$T/table" "$M/$t" || fail "the copy differs"
+
+# Mapped: a store is seen by read(2), and a write by the mapping.
+mapped=$("$IO" mmap-store $t 16 5a5a5a5a)
+case $mapped in
+ok)
+    same "what was stored" "$("$IO" pread $t 16 4)" 5a5a5a5a
+    same "a write" "$("$IO" pwrite $t 20 11223344)" ok
+    same "the mapping" "$("$IO" mmap-load $t 16 8)" 5a5a5a5a11223344
+    ;;
+ENODEV)
+    # Without passthrough the rest works.
+    same "read(2)" "$("$IO" pread $t 8177 3)" a1b2c3
+    ;;
+*) fail "mmap: $mapped" ;;
+esac
+case $("$IO" mmap-load $regs 0 4) in
+ENODEV) ;;
+*) fail "regs can be mapped" ;;
+esac
+exit 0
