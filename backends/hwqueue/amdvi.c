@@ -91,8 +91,7 @@ static uint64_t ring_bytes(const struct vdf_amdvi_queue *queue)
     return (uint64_t)ENTRY_BYTES << queue->length;
 }
 
-/* --- logs ---------------------------------------------------------------------------------------
- */
+/* --- logs ------------------------------------------------------------------------------------- */
 
 /* One entry of two words. Software polls for entries that are not zero, and it may look before the
  * tail has moved: the entry is whole before the tail says so. False: there was no place for it. */
@@ -130,8 +129,7 @@ static void log_event(struct vdf_hwqueue *dev, unsigned code, uint32_t devid, ui
                    (unsigned long long)address, kept ? "" : " lost");
 }
 
-/* --- commands -----------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 /* Addresses 63:12 with S: without, one page; with, the run of ones from bit 12 up says how large a
  * naturally aligned span is. */
@@ -276,8 +274,7 @@ static void run_commands(struct vdf_hwqueue *dev)
     }
 }
 
-/* --- the queues' files --------------------------------------------------------------------------
- */
+/* --- the queues' files ------------------------------------------------------------------------ */
 
 /* The rows of a queue are fields of its structure: where a row's field lies says which queue it is.
  */
@@ -420,8 +417,7 @@ int vdf_amdvi_set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err
     return enable(at->priv, kind_of(at), value, err);
 }
 
-/* --- registers ----------------------------------------------------------------------------------
- */
+/* --- registers -------------------------------------------------------------------------------- */
 
 int vdf_amdvi_get_base_reg(const struct vdf_at *at, uint64_t *value)
 {
@@ -538,8 +534,7 @@ bool vdf_amdvi_interrupt(const struct vdf_hwqueue *dev)
            ((status & STATUS_COM_WAIT_INT) && (control & CONTROL_COM_WAIT_INT_EN));
 }
 
-/* --- faults and page requests from devices ------------------------------------------------------
- */
+/* --- faults and page requests from devices ---------------------------------------------------- */
 
 static int check_log(const struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vdf_err *err)
 {
@@ -621,8 +616,7 @@ int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len, 
     return 0;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last)
 {

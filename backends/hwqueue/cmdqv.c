@@ -58,8 +58,7 @@ static void round_all(struct vdf_hwqueue *dev)
             vdf_vcmdq_round(dev->vcmdqs[k]);
 }
 
-/* --- the device's registers ---------------------------------------------------------------------
- */
+/* --- the device's registers ------------------------------------------------------------------- */
 
 int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value)
 {
@@ -147,8 +146,7 @@ void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value)
     vdf_hwqueue_update_irq(at->priv);
 }
 
-/* --- what a guest sees of them ------------------------------------------------------------------
- */
+/* --- what a guest sees of them ---------------------------------------------------------------- */
 
 /* HYP_OWN reads 0 to guests, and their writes of it are ignored. */
 int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value)

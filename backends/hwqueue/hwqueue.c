@@ -5,195 +5,14 @@
  *
  *     cd hwqueue/smmu0; echo 0x100000 0x1000 > ioas/map; mkdir queues/0
  *     echo 0x100000 > queues/0/base; echo 8 > queues/0/log2size; echo 1 > queues/0/enable
- *     printf '\x46\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' | dd of=queues/0/entries conv=notrunc
+ *     printf '\106\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' | dd of=queues/0/entries conv=notrunc
  *     echo 1 > queues/0/prod; cat queues/0/cons sync
  */
-#include <errno.h>
-#include <string.h>
-
 #include "hwqueue.h"
 
 #define WINDOW_REGS 1u
-#define TEGRA_WINDOW_SIZE 0x50000u
-#define AMD_WINDOW_SIZE 0x4000u
 
-bool vdf_hwqueue_is_amd(const void *priv)
-{
-    const struct vdf_hwqueue *dev = priv;
-    return dev->type == VDF_HWQUEUE_AMD;
-}
-
-bool vdf_hwqueue_is_tegra(const void *priv)
-{
-    return !vdf_hwqueue_is_amd(priv);
-}
-
-int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    void *field = (char *)at->priv + at->attr->field;
-
-    (void)err;
-    switch (at->attr->width) {
-    case 1:
-        *(uint8_t *)field = (uint8_t)value;
-        break;
-    case 4:
-        *(uint32_t *)field = (uint32_t)value;
-        break;
-    default:
-        *(uint64_t *)field = value;
-        break;
-    }
-    return 0;
-}
-
-/* --- interrupt ----------------------------------------------------------------------------------
- */
-
-bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev)
-{
-    if (vdf_hwqueue_is_amd(dev))
-        return vdf_amdvi_interrupt(dev);
-    if (dev->vintf_int_mask & 1)
-        return false;
-    for (unsigned k = 0; k < VDF_VCMDQS; k++)
-        if (dev->vcmdqs[k] && vdf_vcmdq_error(dev->vcmdqs[k]))
-            return true;
-    return false;
-}
-
-void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev)
-{
-    bool level = vdf_hwqueue_irq_level(dev);
-
-    if (level != dev->irq_level) {
-        dev->irq_level = level;
-        vdf_irq_set(&dev->irq, level);
-    }
-}
-
-static int get_interrupt(const struct vdf_at *at, uint64_t *value)
-{
-    *value = vdf_hwqueue_irq_level(at->priv);
-    return 0;
-}
-
-/* --- type, backend, memory ----------------------------------------------------------------------
- */
-
-static bool has_queue(const struct vdf_hwqueue *dev)
-{
-    for (unsigned k = 0; k < VDF_VCMDQS; k++)
-        if (dev->vcmdqs[k])
-            return true;
-    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
-        if (dev->amd[k].enabled)
-            return true;
-    return false;
-}
-
-static int check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_hwqueue *dev = at->priv;
-
-    if (value != dev->type && has_queue(dev))
-        return vdf_fail(err, EBUSY, "%s: the type is chosen before the first queue",
-                        at->attr->choices[value]);
-    return 0;
-}
-
-static void after_type(const struct vdf_at *at, uint64_t value)
-{
-    (void)value;
-    vdf_hwqueue_update_irq(at->priv);
-}
-
-/* IOMMU_VIOMMU_ALLOC needs a device behind the machine's IOMMU that this program has been given. */
-static int check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_hwqueue *dev = at->priv;
-
-    if (value != dev->backend && has_queue(dev))
-        return vdf_fail(err, EBUSY, "%s: the backend is chosen before the first queue",
-                        at->attr->choices[value]);
-    if (value != 0)
-        return vdf_fail(err, ENODEV,
-                        "iommufd: no hardware queue of the host can be used; only soft can");
-    return 0;
-}
-
-static void show_hw_info(const struct vdf_at *at, struct vdf_buf *out)
-{
-    uint64_t param;
-
-    if (vdf_hwqueue_is_amd(at->priv)) {
-        vdf_buf_printf(out, "type = 4\nefr = 0x%016x\nefr2 = 0x%016x", VDF_AMDVI_EFR, 0);
-        return;
-    }
-    vdf_cmdqv_get_param(at, &param);
-    vdf_buf_printf(out,
-                   "type = 3\nflags = 0x00000000\nversion = %u\nlog2vcmdqs = %u\nlog2vsids = %u",
-                   (unsigned)vdf_bits(param, 0, 4), (unsigned)vdf_bits(param, 4, 4),
-                   (unsigned)vdf_bits(param, 12, 4));
-}
-
-static bool memory_size_is_right(uint64_t size)
-{
-    return size > 0 && size % VDF_PAGE_SIZE == 0 && size <= VDF_MEMORY_MAX;
-}
-
-static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_hwqueue *dev = at->priv;
-
-    if (!memory_size_is_right(value))
-        return vdf_fail(err, EINVAL, "%llu: a multiple of %u, up to %llu",
-                        (unsigned long long)value, VDF_PAGE_SIZE,
-                        (unsigned long long)VDF_MEMORY_MAX);
-    if (value != dev->memory_size && (dev->ioas.n > 0 || dev->memory_open))
-        return vdf_fail(err, EBUSY,
-                        "%llu: the size is chosen before the first mapping, and while "
-                        "memory is not open",
-                        (unsigned long long)value);
-    return 0;
-}
-
-/* Memory of another size is new and empty. */
-static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_hwqueue *dev = at->priv;
-
-    (void)err;
-    if (value == dev->memory_size)
-        return 0;
-    dev->memory_size = value;
-    vdf_memory_free(&dev->memory);
-    vdf_memory_init(&dev->memory, "hwqueue-memory", value);
-    return 0;
-}
-
-static void memory_opened(const struct vdf_at *at, bool open)
-{
-    struct vdf_hwqueue *dev = at->priv;
-    dev->memory_open = open;
-}
-
-static const struct vdf_raw_ops memory_ops = {
-    .opened = memory_opened,
-};
-
-static uint64_t window_size(const struct vdf_at *at)
-{
-    return vdf_hwqueue_is_amd(at->priv) ? AMD_WINDOW_SIZE : TEGRA_WINDOW_SIZE;
-}
-
-static const struct vdf_window_ops regs_ops = {
-    .size = window_size,
-    .align = 4,
-};
-
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static const char *const types[] = { "tegra241-cmdqv", "amd", NULL };
 static const char *const backends[] = { "soft", "iommufd", NULL };
@@ -303,8 +122,8 @@ static const struct vdf_attr attrs[] = {
         .doc = "kind of IOMMU; chosen before the first queue",
         VDF_FIELD(DEV, type),
         .choices = types,
-        .check = check_type,
-        .after = after_type,
+        .check = vdf_hwqueue_check_type,
+        .after = vdf_hwqueue_after_type,
         .restore = vdf_hwqueue_restore_field,
     },
     {
@@ -314,14 +133,14 @@ static const struct vdf_attr attrs[] = {
         .doc = "soft: emulated here; iommufd: hardware queues of the host; before the first queue",
         VDF_FIELD(DEV, backend),
         .choices = backends,
-        .check = check_backend,
+        .check = vdf_hwqueue_check_backend,
     },
     {
         .path = "hw_info",
         .type = VDF_TEXT,
         .flags = VDF_R,
         .doc = "what IOMMU_GET_HW_INFO tells: type and the fields of its structure",
-        .show = show_hw_info,
+        .show = vdf_hwqueue_show_hw_info,
     },
     {
         .path = "memory_size",
@@ -331,8 +150,8 @@ static const struct vdf_attr attrs[] = {
             "bytes of memory, a multiple of 4096; before the first mapping; a new size empties it",
         VDF_FIELD(DEV, memory_size),
         .reset = 2u << 20,
-        .check = check_memory_size,
-        .set = set_memory_size,
+        .check = vdf_hwqueue_check_memory_size,
+        .set = vdf_hwqueue_set_memory_size,
     },
     {
         .path = "memory",
@@ -341,7 +160,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "guest memory that queues live in",
         .has_field = true,
         .field = offsetof(DEV, memory),
-        .raw = &memory_ops,
+        .raw = &vdf_hwqueue_memory_ops,
     },
     {
         .path = "ioas/map",
@@ -758,7 +577,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R,
         .width = 1,
         .doc = "level of the interrupt output",
-        .get = get_interrupt,
+        .get = vdf_hwqueue_get_interrupt,
     },
     {
         .path = "events",
@@ -826,13 +645,12 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_WINDOW,
         .flags = VDF_RW,
         .doc = "register window as the hardware lays it out",
-        .window_ops = &regs_ops,
+        .window_ops = &vdf_hwqueue_regs_ops,
         .window = WINDOW_REGS,
     },
 };
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int create(struct vdf_obj *obj, struct vdf_err *err)
 {

@@ -2,11 +2,13 @@
 /*
  * A vIOMMU with hardware queues: what its parts share.
  *
- *   hwqueue.c   the device: its table, type, memory size, restore
+ *   hwqueue.c   the table of the device, its life
+ *   device.c    kind, interrupt, memory size: what is the same for both types
+ *   text.c      lines of several numbers
  *   ioas.c      mappings of the device's memory at I/O virtual addresses
  *   iotlb.c     cached translations and the invalidations that remove them
  *   smmu.c      SMMUv3 commands, as a VCMDQ executes them
- *   vcmdq.c     a Tegra241 VCMDQ: registers, register page, ring
+ *   vcmdq.c     a Tegra241 VCMDQ: registers, register page, ring; vcmdq_table.c: its files
  *   cmdqv.c     the Tegra241 CMDQV around the queues: registers of the device, errors, interrupt
  *   amdvi.c     the AMD IOMMU: command buffer, event log, PPR log
  *   vdevice.c   virtual devices: stream ids of the guest and of the machine
@@ -31,8 +33,7 @@ static inline uint64_t vdf_bits(uint64_t word, unsigned shift, unsigned len)
     return (word >> shift) & (VDF_BIT(len) - 1);
 }
 
-/* --- text of several numbers --------------------------------------------------------------------
- */
+/* --- text of several numbers ------------------------------------------------------------------ */
 
 /**
  * vdf_hwqueue_number() - take the next number of a line.
@@ -55,8 +56,7 @@ int vdf_hwqueue_split(const char *text,
                       int (*take)(struct vdf_hwqueue *dev, const char *item, struct vdf_err *err),
                       struct vdf_hwqueue *dev, struct vdf_err *err);
 
-/* --- mappings -----------------------------------------------------------------------------------
- */
+/* --- mappings --------------------------------------------------------------------------------- */
 
 #define VDF_IOAS_MAPS 4096u
 
@@ -95,8 +95,7 @@ void vdf_ioas_show(const struct vdf_at *at, struct vdf_buf *out);
 void vdf_ioas_save(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_ioas_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 
-/* --- cached translations ------------------------------------------------------------------------
- */
+/* --- cached translations ---------------------------------------------------------------------- */
 
 #define VDF_IOTLB_ENTRIES 4096u
 #define VDF_IOTLB_ANY UINT64_MAX /* a size or an SSID that does not matter */
@@ -129,8 +128,7 @@ void vdf_iotlb_show(const struct vdf_at *at, struct vdf_buf *out);
 void vdf_iotlb_save(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_iotlb_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 
-/* --- records of iommufd's vEVENTQ ---------------------------------------------------------------
- */
+/* --- records of iommufd's vEVENTQ ------------------------------------------------------------- */
 
 #define VDF_VEVENTQ_DEPTH_MAX (1u << 19) /* IOMMU_VEVENTQ_ALLOC's own limit */
 
@@ -156,8 +154,7 @@ void vdf_veventq_save(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_veventq_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 int vdf_veventq_restored(const struct vdf_veventq *queue, struct vdf_err *err);
 
-/* --- virtual devices ----------------------------------------------------------------------------
- */
+/* --- virtual devices -------------------------------------------------------------------------- */
 
 #define VDF_VDEVICES 16u     /* 1 << PARAM.NUM_SID_PER_VM_LOG2 */
 #define VDF_SID_MAX 0xfffffu /* SID_MATCH and SID_REPLACE have 20 bits */
@@ -175,8 +172,7 @@ extern const struct vdf_class vdf_vdevice_class;
 /** vdf_vdevice_find() - by the guest's stream id; NULL: none. */
 struct vdf_vdevice *vdf_vdevice_find(struct vdf_hwqueue *dev, uint32_t vsid);
 
-/* --- Tegra241 CMDQV -----------------------------------------------------------------------------
- */
+/* --- Tegra241 CMDQV --------------------------------------------------------------------------- */
 
 #define VDF_VCMDQS 2u          /* 1 << PARAM.NUM_VCMDQ_LOG2 */
 #define VDF_VCMDQ_LOG2_MIN 1u  /* 32 bytes: BASE.ADDR has no bits below */
@@ -263,8 +259,7 @@ int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err 
 void vdf_cmdqv_error_raised(struct vdf_hwqueue *dev);
 int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err);
 
-/* --- AMD IOMMU ----------------------------------------------------------------------------------
- */
+/* --- AMD IOMMU -------------------------------------------------------------------------------- */
 
 enum vdf_amdvi_kind {
     VDF_AMDVI_CMD,
@@ -314,8 +309,7 @@ void vdf_amdvi_start(struct vdf_hwqueue *dev);
 #define VDF_AMDVI_LENGTH_RESET 9u
 #define VDF_AMDVI_CONTROL_IOMMU_EN VDF_BIT(0)
 
-/* --- the device ---------------------------------------------------------------------------------
- */
+/* --- the device ------------------------------------------------------------------------------- */
 
 enum vdf_hwqueue_type {
     VDF_HWQUEUE_TEGRA241,
@@ -341,7 +335,7 @@ struct vdf_hwqueue {
     struct vdf_vdevice *vdevices[VDF_VDEVICES]; /* by slot; NULL: free */
     struct vdf_vcmdq *vcmdqs[VDF_VCMDQS];       /* NULL: not made */
     uint32_t global_config, vintf_config;
-    uint64_t vintf_int_mask;
+    uint32_t vintf_int_mask;
 
     struct vdf_amdvi_queue amd[VDF_AMDVI_QUEUES];
     uint64_t amd_control; /* without the bits that are `enabled` */
@@ -356,5 +350,16 @@ void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev);
 bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev);
 /** vdf_hwqueue_restore_field() - a row's `restore` that stores and does nothing else. */
 int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+
+/* Hooks of the rows that both types have. */
+extern const struct vdf_raw_ops vdf_hwqueue_memory_ops;
+extern const struct vdf_window_ops vdf_hwqueue_regs_ops;
+int vdf_hwqueue_get_interrupt(const struct vdf_at *at, uint64_t *value);
+int vdf_hwqueue_check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_hwqueue_after_type(const struct vdf_at *at, uint64_t value);
+int vdf_hwqueue_check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_hwqueue_set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 
 #endif

@@ -1,0 +1,711 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of a VCMDQ and what its files do. A page that is open may be stored to at any time, so
+ * that the engine looks at it in every round until the last close.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "vcmdq.h"
+
+#define WINDOW_PAGE0 1u
+#define WINDOW_PAGE1 2u
+
+/* --- the page as a file ----------------------------------------------------------------------- */
+
+static bool poll_page(struct vdf_obj *obj, uint64_t value)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    (void)value;
+    if (vdf_vcmdq_load_prod(queue) == queue->prod &&
+        vdf_vcmdq_load_config(queue) == queue->config &&
+        vdf_vcmdq_load_gerrorn(queue) == queue->gerrorn)
+        return false;
+    vdf_vcmdq_round(queue);
+    return true;
+}
+
+static void page_opened(const struct vdf_at *at, bool open)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    queue->page_open = open;
+    if (open) {
+        /* Without memory the reads and writes of the page will say so. */
+        if (vdf_vcmdq_make_page(queue) == 0 && !queue->poller)
+            queue->poller = vdf_async_poller(queue->priv.obj, poll_page);
+    } else {
+        vdf_async_free(queue->poller);
+        queue->poller = NULL;
+        vdf_vcmdq_round(queue);
+    }
+}
+
+static uint64_t page_size(const struct vdf_at *at)
+{
+    (void)at;
+    return VDF_PAGE_SIZE;
+}
+
+static int page_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                     struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+    int ret = vdf_vcmdq_make_page(queue);
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the queue's page");
+    memcpy(bytes, queue->page.base + offset, n);
+    return 0;
+}
+
+/* As the hardware: stores to what is no register and to the device's registers are dropped. */
+static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
+                      struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+    int ret = vdf_vcmdq_make_page(queue);
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the queue's page");
+    for (unsigned reg = 0; reg < REGS_SIZE; reg += 4) {
+        bool driver = reg == REG_PROD || reg == REG_CONFIG || reg == REG_GERRORN ||
+                      (reg == REG_CONS && !(queue->status & STATUS_EN_OK));
+        if (!driver || offset >= reg + 4 || offset + n <= reg)
+            continue;
+        uint8_t word[4];
+        vdf_store_le32(word, vdf_load_le32(queue->page.base + reg));
+        for (unsigned k = 0; k < 4; k++)
+            if (reg + k >= offset && reg + k < offset + n)
+                word[k] = ((const uint8_t *)bytes)[reg + k - offset];
+        vdf_store_le32(queue->page.base + reg, vdf_load_le32(word));
+    }
+    vdf_vcmdq_round(queue);
+    return 0;
+}
+
+static const struct vdf_raw_ops page_ops = {
+    .size = page_size,
+    .read = page_read,
+    .write = page_write,
+    .opened = page_opened,
+};
+
+/* --- the ring as a file ----------------------------------------------------------------------- */
+
+/* The ring is where BASE says as soon as that is mapped, so that it can be filled before `enable`.
+ */
+static uint64_t ring_size(const struct vdf_at *at)
+{
+    const struct vdf_vcmdq *queue = at->priv;
+    uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
+
+    return vdf_ioas_pin(&queue->dev->ioas, queue->base, length, false, &ring, NULL) == 0 ? length
+                                                                                         : 0;
+}
+
+static void *ring_at(const struct vdf_vcmdq *queue, size_t n, uint64_t offset, struct vdf_err *err)
+{
+    void *bytes = vdf_ioas_ring(queue->dev, queue->base, (uint64_t)COMMAND_BYTES << queue->log2size,
+                                offset, n);
+    if (!bytes)
+        vdf_fail(err, ENOMEM, "no memory for the ring");
+    return bytes;
+}
+
+static int ring_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                     struct vdf_err *err)
+{
+    const void *from = ring_at(at->priv, n, offset, err);
+
+    if (!from)
+        return -ENOMEM;
+    memcpy(bytes, from, n);
+    return 0;
+}
+
+static int ring_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
+                      struct vdf_err *err)
+{
+    void *to = ring_at(at->priv, n, offset, err);
+
+    if (!to)
+        return -ENOMEM;
+    memcpy(to, bytes, n);
+    return 0;
+}
+
+static const struct vdf_raw_ops ring_ops = {
+    .size = ring_size,
+    .read = ring_read,
+    .write = ring_write,
+};
+
+/* --- registers -------------------------------------------------------------------------------- */
+
+static int get_prod(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_vcmdq_load_prod(at->priv);
+    return 0;
+}
+
+static int set_prod(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    if (value & ~(uint64_t)PROD_MASK)
+        return vdf_fail(err, EINVAL, "0x%llx: PROD is 20 bits, index and wrap bit",
+                        (unsigned long long)value);
+    vdf_vcmdq_round(queue);
+    if (queue->status & STATUS_EN_OK) {
+        uint32_t n = vdf_vcmdq_outstanding(queue, (uint32_t)value, queue->cons);
+        if (n > vdf_vcmdq_entries(queue))
+            return vdf_fail(err, EINVAL, "0x%llx: %u commands ahead of CONS 0x%x, the ring has %u",
+                            (unsigned long long)value, n, queue->cons & CONS_RD_MASK,
+                            vdf_vcmdq_entries(queue));
+    }
+    vdf_vcmdq_publish_driver_word(queue, REG_PROD, (uint32_t)value);
+    vdf_vcmdq_advance(queue, (uint32_t)value, queue->config, queue->gerrorn);
+    return 0;
+}
+
+static int get_cons(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_vcmdq_load_cons(at->priv);
+    return 0;
+}
+
+static int set_cons(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    if (value & ~(uint64_t)CONS_MASK || value >> CONS_ERR_SHIFT >= CERRORS)
+        return vdf_fail(err, EINVAL, "0x%llx: CONS is RD in bits 19:0 and ERR, 0 to %u, in 30:24",
+                        (unsigned long long)value, (unsigned)CERRORS - 1);
+    vdf_vcmdq_round(queue);
+    if (queue->status & STATUS_EN_OK) {
+        if (value != queue->cons)
+            return vdf_fail(err, EBUSY,
+                            "0x%llx: CONS, 0x%08x, is the device's while the queue runs",
+                            (unsigned long long)value, queue->cons);
+        return 0;
+    }
+    queue->cons = (uint32_t)value;
+    vdf_vcmdq_publish(queue);
+    return 0;
+}
+
+static int get_config(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_vcmdq_load_config(at->priv);
+    return 0;
+}
+
+static int set_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    if (value & ~(uint64_t)CONFIG_EN)
+        return vdf_fail(err, EINVAL, "0x%llx: CONFIG has EN in bit 0 and no more",
+                        (unsigned long long)value);
+    vdf_vcmdq_round(queue);
+    vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, (uint32_t)value);
+    vdf_vcmdq_advance(queue, queue->prod, (uint32_t)value, queue->gerrorn);
+    return 0;
+}
+
+static int check_gerror(uint64_t value, struct vdf_err *err)
+{
+    if (value & ~(uint64_t)GERROR_MASK)
+        return vdf_fail(err, EINVAL,
+                        "0x%llx: the errors are CMDQ_ERR 1, CONS_DRAM_WR_ABT 2 and CMDQ_INIT_ERR 4",
+                        (unsigned long long)value);
+    return 0;
+}
+
+static int set_gerror(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+    int ret = check_gerror(value, err);
+
+    if (ret < 0)
+        return ret;
+    vdf_vcmdq_round(queue);
+    uint32_t before = vdf_vcmdq_active_errors(queue);
+    queue->gerror = (uint32_t)value;
+    if (vdf_vcmdq_active_errors(queue) & ~before)
+        vdf_cmdqv_error_raised(queue->dev);
+    vdf_vcmdq_round(queue);
+    return 0;
+}
+
+static int get_gerrorn(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_vcmdq_load_gerrorn(at->priv);
+    return 0;
+}
+
+static int set_gerrorn(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+    int ret = check_gerror(value, err);
+
+    if (ret < 0)
+        return ret;
+    vdf_vcmdq_round(queue);
+    vdf_vcmdq_publish_driver_word(queue, REG_GERRORN, (uint32_t)value);
+    vdf_vcmdq_advance(queue, queue->prod, queue->config, (uint32_t)value);
+    return 0;
+}
+
+static int get_error(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_vcmdq_load_cons(at->priv) >> CONS_ERR_SHIFT;
+    if (*value >= CERRORS)
+        *value = VDF_CERROR_NONE;
+    return 0;
+}
+
+static int check_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_vcmdq *queue = at->priv;
+
+    if (queue->enabled && value != queue->base)
+        return vdf_fail(err, EBUSY, "0x%llx: the queue at 0x%llx is enabled",
+                        (unsigned long long)value, (unsigned long long)queue->base);
+    return 0;
+}
+
+static int check_log2size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_vcmdq *queue = at->priv;
+
+    if (value < VDF_VCMDQ_LOG2_MIN || value > VDF_VCMDQ_LOG2_MAX)
+        return vdf_fail(err, EINVAL, "%llu: a ring has 2^%u to 2^%u entries of 16 bytes",
+                        (unsigned long long)value, VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
+    if (queue->enabled && value != queue->log2size)
+        return vdf_fail(err, EBUSY, "%llu: the queue of 2^%u entries is enabled",
+                        (unsigned long long)value, queue->log2size);
+    return 0;
+}
+
+/* Writing 1 is HW_QUEUE_ALLOC and then the driver's CONFIG.EN. Another 1 is the value that it has.
+ */
+static int set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    if (value == queue->enabled)
+        return 0;
+    if (!value)
+        return vdf_vcmdq_disable(queue, err);
+    int ret = vdf_vcmdq_allocate(queue, err);
+    if (ret < 0)
+        return ret;
+    vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, CONFIG_EN);
+    vdf_vcmdq_advance(queue, vdf_vcmdq_load_prod(queue), CONFIG_EN, vdf_vcmdq_load_gerrorn(queue));
+    return 0;
+}
+
+static void after_fetch_abort(const struct vdf_at *at, uint64_t value)
+{
+    (void)value;
+    vdf_vcmdq_round(at->priv);
+}
+
+static int get_base_reg(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_vcmdq *queue = at->priv;
+    *value = (queue->base & BASE_ADDR_MASK) | queue->log2size;
+    return 0;
+}
+
+/* A guest sets its ring up through page 1. While the queue does not run, an allocation goes with
+ * the old address, and is made again by CONFIG.EN. */
+static int set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = at->priv;
+    uint64_t current;
+
+    vdf_vcmdq_round(queue);
+    get_base_reg(at, &current);
+    if (value == current)
+        return 0;
+    if (queue->status & STATUS_EN_OK)
+        return vdf_fail(err, EBUSY, "0x%llx: BASE while the queue runs", (unsigned long long)value);
+    if (queue->enabled) {
+        int ret = vdf_vcmdq_disable(queue, err);
+        if (ret < 0)
+            return ret;
+    }
+    queue->base = value & BASE_ADDR_MASK;
+    queue->log2size = (uint8_t)(value & 0x1f);
+    return 0;
+}
+
+static int set_status(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_vcmdq *queue = at->priv;
+
+    if (value != queue->status)
+        return vdf_fail(err, EINVAL,
+                        "0x%llx: STATUS is the device's, 0x%08x; see config and enable",
+                        (unsigned long long)value, queue->status);
+    return 0;
+}
+
+static uint64_t window_size(const struct vdf_at *at)
+{
+    (void)at;
+    return PAGE0_SIZE;
+}
+
+static const struct vdf_window_ops window_ops = {
+    .size = window_size,
+    .align = 4,
+};
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+enum {
+    ROW_PAGE0,
+    ROW_PAGE1,
+};
+
+static const struct vdf_attr attrs[] = {
+    [ROW_PAGE0] = {
+        .path = "page0",
+        .type = VDF_WINDOW,
+        .flags = VDF_NO_FILE | VDF_RW,
+        .doc = "registers of page 0",
+        .window_ops = &window_ops,
+        .window = WINDOW_PAGE0,
+    },
+    [ROW_PAGE1] = {
+        .path = "page1",
+        .type = VDF_WINDOW,
+        .flags = VDF_NO_FILE | VDF_RW,
+        .doc = "registers of page 1",
+        .window_ops = &window_ops,
+        .window = WINDOW_PAGE1,
+    },
+    {
+        .path = "base",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "address of the ring, an IOVA; fixed while the queue is enabled",
+        VDF_FIELD(struct vdf_vcmdq, base),
+        .check = check_base,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "log2size",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "log2 of the ring's entries of 16 bytes, 1 to 19",
+        VDF_FIELD(struct vdf_vcmdq, log2size),
+        .reset = 8,
+        .check = check_log2size,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "enable",
+        .type = VDF_BOOL,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "1: HW_QUEUE_ALLOC with base and log2size, then CONFIG.EN; 0: the queue is given back",
+        VDF_FIELD(struct vdf_vcmdq, enabled),
+        .set = set_enable,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "config",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "CONFIG: EN in bit 0, the driver's switch",
+        VDF_FIELD(struct vdf_vcmdq, config),
+        .get = get_config,
+        .set = set_config,
+        .restore = vdf_hwqueue_restore_field,
+        .window = WINDOW_PAGE0,
+        .offset = REG_CONFIG,
+    },
+    {
+        .path = "status",
+        .type = VDF_REG,
+        .flags = VDF_RW,
+        .doc = "STATUS: EN_OK in bit 0, the queue runs",
+        VDF_FIELD(struct vdf_vcmdq, status),
+        .set = set_status,
+    },
+    {
+        .path = "page0/status",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .doc = "STATUS as the driver sees it",
+        VDF_FIELD(struct vdf_vcmdq, status),
+        .window = WINDOW_PAGE0,
+        .offset = REG_STATUS,
+    },
+    {
+        .path = "cons",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "CONS: RD in bits 19:0, ERR in 30:24; written only while STATUS.EN_OK is 0",
+        VDF_FIELD(struct vdf_vcmdq, cons),
+        .get = get_cons,
+        .set = set_cons,
+        .restore = vdf_hwqueue_restore_field,
+        .window = WINDOW_PAGE0,
+        .offset = REG_CONS,
+    },
+    {
+        .path = "prod",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "PROD: WR in bits 19:0, index and wrap bit; commands up to it run before the write returns",
+        VDF_FIELD(struct vdf_vcmdq, prod),
+        .get = get_prod,
+        .set = set_prod,
+        .restore = vdf_hwqueue_restore_field,
+        .window = WINDOW_PAGE0,
+        .offset = REG_PROD,
+    },
+    {
+        .path = "gerror",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "GERROR: CMDQ_ERR 0, CONS_DRAM_WR_ABT 1, CMDQ_INIT_ERR 2; a bit that differs from "
+               "gerrorn is an error; a write makes errors",
+        VDF_FIELD(struct vdf_vcmdq, gerror),
+        .set = set_gerror,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "page0/gerror",
+        .type = VDF_REG,
+        .flags = VDF_R | VDF_NO_FILE,
+        .doc = "GERROR as the driver sees it",
+        VDF_FIELD(struct vdf_vcmdq, gerror),
+        .window = WINDOW_PAGE0,
+        .offset = REG_GERROR,
+    },
+    {
+        .path = "gerrorn",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "GERRORN: the driver writes gerror's value here to acknowledge, and the queue goes on",
+        VDF_FIELD(struct vdf_vcmdq, gerrorn),
+        .get = get_gerrorn,
+        .set = set_gerrorn,
+        .restore = vdf_hwqueue_restore_field,
+        .window = WINDOW_PAGE0,
+        .offset = REG_GERRORN,
+    },
+    {
+        .path = "error",
+        .type = VDF_CHOICE,
+        .flags = VDF_R,
+        .width = 1,
+        .doc = "CONS.ERR as a word",
+        .choices = vdf_cerror_words,
+        .get = get_error,
+    },
+    {
+        .path = "cons_base",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "CONS_INDX_BASE: where CONS is stored in memory while global/config has CONS_DRAM_EN; "
+               "0: nowhere",
+        VDF_FIELD(struct vdf_vcmdq, cons_base),
+        .window = WINDOW_PAGE1,
+        .offset = REG_CONS_INDX_BASE,
+    },
+    {
+        .path = "page1/base",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_NO_FILE,
+        .width = 8,
+        .doc = "BASE: ADDR in bits 47:5, LOG2SIZE in 4:0",
+        .get = get_base_reg,
+        .set = set_base_reg,
+        .window = WINDOW_PAGE1,
+        .offset = REG_BASE,
+    },
+    {
+        .path = "page",
+        .type = VDF_RAW,
+        .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
+        .doc = "page 0 of this queue alone: CONS at 0, PROD 0x4, CONFIG 0x8, STATUS 0xc, GERROR 0x10, "
+               "GERRORN 0x14",
+        .has_field = true,
+        .field = offsetof(struct vdf_vcmdq, page),
+        .raw = &page_ops,
+    },
+    {
+        .path = "entries",
+        .type = VDF_RAW,
+        .flags = VDF_RW | VDF_MAP,
+        .doc = "the ring; empty while base is not mapped",
+        .raw = &ring_ops,
+    },
+    {
+        .path = "fetch_abort",
+        .type = VDF_BOOL,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "1: fetches of commands abort, and the next command ends in CERROR_ABT",
+        VDF_FIELD(struct vdf_vcmdq, fetch_abort),
+        .after = after_fetch_abort,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "mapped",
+        .type = VDF_BOOL,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "CMDQ_ALLOC.ALLOC",
+        VDF_FIELD(struct vdf_vcmdq, mapped),
+        .reset = 1,
+    },
+    {
+        .path = "atc_timeout",
+        .type = VDF_BOOL,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "an ATC invalidation before the next CMD_SYNC was not answered",
+        VDF_FIELD(struct vdf_vcmdq, atc_timeout),
+    },
+};
+
+int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
+                          uint64_t *value)
+{
+    return vdf_window_read(queue->priv.obj, &attrs[page ? ROW_PAGE1 : ROW_PAGE0], offset, width,
+                           false, value, NULL);
+}
+
+int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
+                           uint64_t value, struct vdf_err *err)
+{
+    return vdf_window_write(queue->priv.obj, &attrs[page ? ROW_PAGE1 : ROW_PAGE0], offset, width,
+                            value, err);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* mkdir, in HW_QUEUE_ALLOC's order: the index's range, then that of the queues. */
+int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = vdf_obj_priv(parent);
+    uint64_t index;
+
+    if (vdf_hwqueue_name_number(name, &index) < 0 || index >= VDF_VCMDQS)
+        return vdf_fail(err, EINVAL, "%s: queues are 0 to %u", name, VDF_VCMDQS - 1);
+    if (index > 0 && !dev->vcmdqs[index - 1])
+        return vdf_fail(err, EIO, "%s: queue %u is made before it", name, (unsigned)index - 1);
+    return 0;
+}
+
+static int create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+    struct vdf_hwqueue *dev = vdf_obj_priv(vdf_obj_parent(obj));
+    uint64_t index;
+
+    int ret = vdf_vcmdq_allow(vdf_obj_parent(obj), vdf_obj_name(obj), err);
+    if (ret < 0)
+        return ret;
+    vdf_hwqueue_name_number(vdf_obj_name(obj), &index);
+    if (dev->vcmdqs[index])
+        return vdf_fail(err, EEXIST, "queue %u is there", (unsigned)index);
+    queue->dev = dev;
+    queue->index = (unsigned)index;
+    vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
+    dev->vcmdqs[index] = queue;
+    return 0;
+}
+
+static void destroy(struct vdf_obj *obj)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    if (queue->dev->vcmdqs[queue->index] == queue)
+        queue->dev->vcmdqs[queue->index] = NULL;
+    vdf_memory_free(&queue->page);
+}
+
+static int removed(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+    const struct vdf_hwqueue *dev = queue->dev;
+
+    if (queue->index + 1 < VDF_VCMDQS && dev->vcmdqs[queue->index + 1])
+        return vdf_fail(err, EBUSY, "queue %u is removed before it", queue->index + 1);
+    vdf_vcmdq_release(queue);
+    vdf_hwqueue_update_irq(queue->dev);
+    return 0;
+}
+
+static int restored(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    if (queue->log2size > 31)
+        return vdf_fail(err, EINVAL, "log2size %u: BASE.LOG2SIZE has 5 bits", queue->log2size);
+    if (queue->prod & ~PROD_MASK || queue->config & ~CONFIG_EN || queue->cons & ~CONS_MASK ||
+        queue->cons >> CONS_ERR_SHIFT >= CERRORS || (queue->gerror | queue->gerrorn) & ~GERROR_MASK)
+        return vdf_fail(err, EINVAL, "a register of queue %u has bits that are none", queue->index);
+    if (queue->enabled) {
+        int ret = vdf_vcmdq_allocate(queue, err);
+        if (ret < 0)
+            return ret;
+    }
+    queue->status = vdf_vcmdq_ready(queue);
+    return 0;
+}
+
+static void adopt(struct vdf_obj *obj, void *old, void *now)
+{
+    const struct vdf_vcmdq *was = old;
+    struct vdf_vcmdq *is = now;
+
+    (void)obj;
+    is->page_open = was->page_open;
+}
+
+static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    if (queue->page_open) {
+        int ret = vdf_vcmdq_make_page(queue);
+        if (ret < 0)
+            return vdf_fail(err, -ret, "no memory for the queue's page");
+        queue->poller = vdf_async_poller(obj, poll_page);
+    }
+    /* What a mapped page had asked for when the state was saved. */
+    if (!fresh)
+        vdf_vcmdq_round(queue);
+    return 0;
+}
+
+static void stop(struct vdf_obj *obj)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    vdf_async_free(queue->poller);
+    queue->poller = NULL;
+}
+
+const struct vdf_class vdf_vcmdq_class = {
+    .name = "queue",
+    .title = "Tegra241 VCMDQ",
+    .attrs = attrs,
+    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
+    .priv_size = sizeof(struct vdf_vcmdq),
+    .create = create,
+    .destroy = destroy,
+    .restored = restored,
+    .start = start,
+    .stop = stop,
+    .remove = removed,
+    .adopt = adopt,
+};
