@@ -372,10 +372,13 @@ int vdf_aplic_restore_wire(const struct vdf_at *at, uint64_t value, struct vdf_e
 
 /* --- the window ------------------------------------------------------------------------------- */
 
+/* Nothing before init, so that a copy of the device (tar, rsync) does not run into ENODEV. */
 static uint64_t window_size(const struct vdf_at *at)
 {
     const struct vdf_aplic *aplic = at->priv;
 
+    if (!vdf_aplic_has_registers(aplic))
+        return 0;
     return VDF_APLIC_SIZE +
            (vdf_aplic_direct(aplic) ? (uint64_t)aplic->n_harts * VDF_APLIC_IDC_SIZE : 0);
 }

@@ -41,6 +41,12 @@ same "wires" "$(find "$M/$D/wire" -type f | wc -l)" 1023
 same "a read of init" "$("$IO" pread $D/init 0 1)" EACCES
 same "regs before init" "$("$IO" pread $D/regs 0 4)" ENODEV
 same "regs before init" "$("$IO" pwrite $D/regs 0 00010000)" ENODEV
+same "size of regs before init" "$(stat -c %s "$M/$D/regs")" 0
+# Of all that is there, tar cannot read what can only be written.
+tar -C "$M/aplic" -cf "$T/a.tar" a 2>"$T/tar"
+same "what tar says" "$(sed -n 's/: Cannot open: Permission denied$//p' "$T/tar" | sort)" "tar: a/init
+tar: a/signal_msi"
+same "what else tar says" "$(grep -cv -e 'Permission denied' -e 'Exiting' "$T/tar")" 0
 refuse EBUSY $D/wire/1 1
 refuse EBUSY $D/signal_msi '0x28000000 5'
 

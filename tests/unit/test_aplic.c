@@ -33,6 +33,11 @@ Test(aplic, defaults_of_mkdir)
     expect(at("wire/1023"), "0");
     cr_assert_not(vdf_test_exists(at("wire/0")));
     cr_assert_not(vdf_test_exists(at("wire/1024")));
+    uint64_t value;
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 1, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_test_reg_read(at("regs"), 0x4000, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_test_reg_write(at("regs"), 0, 4, 0x100), -ENODEV);
 }
 
 Test(aplic, default_device_works)
