@@ -74,6 +74,7 @@ struct vdf_device {
     uint64_t generation;     /* counts changes */
     struct timespec changed; /* time of the last one */
     struct vdf_waiter *waiters, **last_waiter;
+    atomic_uint entering; /* threads on their way in: pollers let them go first */
 };
 
 struct vdf_obj {

@@ -7,8 +7,10 @@
 
 void vdf_device_enter(struct vdf_device *device)
 {
+    atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
     pthread_rwlock_rdlock(&device->tree->moment);
     pthread_mutex_lock(&device->lock);
+    atomic_fetch_sub_explicit(&device->entering, 1, memory_order_relaxed);
 }
 
 void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **done)
@@ -112,6 +114,15 @@ static void async_call(struct vdf_source *source, uint64_t value)
     vdf_device_leave(device, changed);
 }
 
+/* Mutexes are not fair: a poller, which comes again at once, would keep the others out. */
+static void poller_call(struct vdf_source *source, uint64_t value)
+{
+    struct vdf_async *async = (struct vdf_async *)source;
+
+    if (atomic_load_explicit(&async->obj->device->entering, memory_order_relaxed) == 0)
+        async_call(source, value);
+}
+
 static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn)
 {
     struct vdf_async *async = calloc(1, sizeof(*async));
@@ -172,6 +183,7 @@ struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn)
 
     if (!async || !engine)
         return async;
+    async->source.fn = poller_call;
     return added(async, vdf_engine_add_poller(engine, &async->source));
 }
 

@@ -12,8 +12,9 @@
 
 #include "core.h"
 
-#define STATE_TEXT_MAX (UINT64_C(3) << 30) /* bytes of a written state: the largest memory in hex \
-                                            */
+#define STATE_TEXT_MAX                                                         \
+    (UINT64_C(3) << 30) /* bytes of a written state: the largest memory in hex \
+                         */
 
 /* How many files of a raw row are open. */
 struct vdf_open_count {

@@ -122,19 +122,12 @@ static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, ui
 static int save_memory(const struct vdf_at *at, struct vdf_buf *out)
 {
     struct vdf_memory *mem = vdf_row_memory(at);
-    off_t end = 0;
+    uint64_t end, data = mem->base ? vdf_memory_data(mem, 0, &end) : mem->size;
     int ret = 0;
 
-    if (!mem->base)
-        return 0;
-    while (ret == 0 && (uint64_t)end < mem->size) {
-        off_t data = lseek(mem->fd, end, SEEK_DATA);
-        if (data < 0)
-            return errno == ENXIO ? 0 : -errno;
-        end = lseek(mem->fd, data, SEEK_HOLE);
-        if (end < 0)
-            return -errno;
-        ret = save_memory_range(at, mem, (uint64_t)data, (uint64_t)end, out);
+    while (ret == 0 && data < mem->size) {
+        ret = save_memory_range(at, mem, data, end, out);
+        data = vdf_memory_data(mem, end, &end);
     }
     return ret;
 }
@@ -608,6 +601,8 @@ static int map_device_name(struct reader *r, struct load *load, const struct vdf
 {
     if (!load->only)
         return 0;
+    if (!vdf_name_valid(name))
+        return BAD_LINE(r, EINVAL, "\"%s\" is no name of an object", name);
     if (!load->only_name[0])
         strcpy(load->only_name, name);
     if (row != load->only->row || strcmp(name, load->only_name) != 0)

@@ -290,7 +290,9 @@ int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t o
 struct vdf_async;
 typedef bool (*vdf_async_fn)(struct vdf_obj *obj, uint64_t value);
 
-/** vdf_async_eventfd() - call @fn with the counter of an eventfd(2). NULL without memory. */
+/** vdf_async_eventfd() - call @fn with the counter of an eventfd(2). The engine watches a duplicate
+ * of
+ *  @fd, which may be closed at any time. NULL without memory. */
 struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd);
 /** vdf_async_timer() - a timer, set by vdf_async_set(). NULL without memory. */
 struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
