@@ -157,7 +157,8 @@ static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vd
     }
     if (k == first && !all)
         return vdf_fail(err, ENOENT, "0x%llx: nothing is mapped there", (unsigned long long)iova);
-    memmove(&ioas->maps[first], &ioas->maps[k], (ioas->n - k) * sizeof(*ioas->maps));
+    if (k > first)
+        memmove(&ioas->maps[first], &ioas->maps[k], (ioas->n - k) * sizeof(*ioas->maps));
     ioas->n -= k - first;
     return 0;
 }

@@ -651,7 +651,7 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
     if (queue->log2size > 31)
         return vdf_fail(err, EINVAL, "log2size %u: BASE.LOG2SIZE has 5 bits", queue->log2size);
     if (queue->prod & ~PROD_MASK || queue->config & ~CONFIG_EN || queue->cons & ~CONS_MASK ||
-        queue->cons >> CONS_ERR_SHIFT >= CERRORS || (queue->gerror | queue->gerrorn) & ~GERROR_MASK)
+        (queue->gerror | queue->gerrorn) & ~GERROR_MASK)
         return vdf_fail(err, EINVAL, "a register of queue %u has bits that are none", queue->index);
     if (queue->enabled) {
         int ret = vdf_vcmdq_allocate(queue, err);
