@@ -160,6 +160,16 @@ struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd
     return added(async, vdf_engine_add_eventfd(engine, &async->source, fd));
 }
 
+struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events)
+{
+    struct vdf_engine *engine = obj->device->tree->engine;
+    struct vdf_async *async = new_async(obj, fn);
+
+    if (!async || !engine)
+        return async;
+    return added(async, vdf_engine_add_fd(engine, &async->source, fd, events));
+}
+
 struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn)
 {
     struct vdf_engine *engine = obj->device->tree->engine;

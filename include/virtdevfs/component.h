@@ -294,6 +294,9 @@ typedef bool (*vdf_async_fn)(struct vdf_obj *obj, uint64_t value);
  * of
  *  @fd, which may be closed at any time. NULL without memory. */
 struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd);
+/** vdf_async_fd() - call @fn with the poll(2) events of @fd that are ready, of those in @events and
+ *  POLLERR and POLLHUP; the engine watches a duplicate. NULL without memory. */
+struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events);
 /** vdf_async_timer() - a timer, set by vdf_async_set(). NULL without memory. */
 struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
 /** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
