@@ -351,9 +351,12 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
                             uint64_t offset, struct vdf_err *err)
 {
     unsigned align = at->attr->window_ops->align;
+    int ready = at->attr->window_ops->ready ? at->attr->window_ops->ready(at, err) : 0;
     uint64_t value;
     size_t done = 0;
 
+    if (ready < 0)
+        return ready;
     if (offset % align || n % align)
         return vdf_fail(err, EOPNOTSUPP,
                         "%zu bytes at offset 0x%" PRIx64 ": registers take aligned writes of "
