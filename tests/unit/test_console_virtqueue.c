@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The descriptor walker and the rings against drivers that break the rules of virtio 1.2, 2.7. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/console/virtqueue.h"
+
+#define NUM 8u
+#define DESC 0x1000u
+#define AVAIL 0x2000u
+#define USED 0x3000u
+#define DATA 0x8000u
+#define SIZE 0x10000u
+
+static struct vdf_memory mem;
+static struct vdf_space space;
+static struct vdf_vq vq;
+static struct vdf_vq_chain chain;
+static struct vdf_err err;
+
+static void setup(void)
+{
+    vdf_memory_init(&mem, "test", SIZE);
+    space = (struct vdf_space){ .n = 1, .regions = { { .addr = 0, .len = SIZE, .mem = &mem } } };
+    vq =
+        (struct vdf_vq){ .desc = DESC, .driver = AVAIL, .device = USED, .num = NUM, .ready = true };
+    err = (struct vdf_err){ 0 };
+}
+
+static void teardown(void)
+{
+    vdf_memory_free(&mem);
+}
+
+TestSuite(virtqueue, .init = setup, .fini = teardown);
+
+static void desc_at(uint64_t table, unsigned n, uint64_t addr, uint32_t len, uint16_t flags,
+                    uint16_t next)
+{
+    uint8_t *d = vdf_memory_at(&mem, table + n * 16, 16);
+
+    cr_assert(d);
+    vdf_store_le64(d, addr);
+    vdf_store_le32(d + 8, len);
+    vdf_store_le16(d + 12, flags);
+    vdf_store_le16(d + 14, next);
+}
+
+static void desc(unsigned n, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+{
+    desc_at(DESC, n, addr, len, flags, next);
+}
+
+static void avail(uint16_t idx, uint16_t head)
+{
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL + 4 + (idx - 1u) % NUM * 2, 2), head);
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), idx);
+}
+
+static void walk_says(int ret, const char *says)
+{
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, true, &chain, &err), ret, "%d", err.code);
+    cr_assert(strstr(err.text, says), "%s", err.text);
+}
+
+#define NEXT VDF_VQ_DESC_NEXT
+#define WRITE VDF_VQ_DESC_WRITE
+#define INDIRECT VDF_VQ_DESC_INDIRECT
+
+Test(virtqueue, a_chain_of_both_kinds)
+{
+    desc(0, DATA, 10, NEXT, 5);
+    desc(5, DATA + 0x100, 20, NEXT, 2);
+    desc(2, DATA + 0x200, 30, NEXT | WRITE, 7);
+    desc(7, DATA + 0x300, 40, WRITE, 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(chain.n, 4);
+    cr_assert_eq(chain.n_out, 2);
+    cr_assert_eq(chain.out_len, 30);
+    cr_assert_eq(chain.in_len, 70);
+    cr_assert_eq(chain.seg[2].addr, DATA + 0x200);
+}
+
+Test(virtqueue, copies_cross_segments)
+{
+    char text[32] = { 0 };
+
+    desc(0, DATA, 3, NEXT, 1);
+    desc(1, DATA + 0x100, 5, NEXT, 2);
+    desc(2, DATA + 0x200, 2, NEXT | WRITE, 3);
+    desc(3, DATA + 0x300, 9, WRITE, 0);
+    memcpy(vdf_memory_at(&mem, DATA, 3), "abc", 3);
+    memcpy(vdf_memory_at(&mem, DATA + 0x100, 5), "defgh", 5);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0);
+    cr_assert_eq(vdf_vq_copy_in(&space, &chain, 0, text, sizeof(text)), 8);
+    cr_assert_str_eq(text, "abcdefgh");
+    memset(text, 0, sizeof(text));
+    cr_assert_eq(vdf_vq_copy_in(&space, &chain, 2, text, 3), 3);
+    cr_assert_str_eq(text, "cde");
+    cr_assert_eq(vdf_vq_copy_in(&space, &chain, 8, text, 3), 0);
+    cr_assert_eq(vdf_vq_copy_out(&space, &chain, "0123456789abcdef", 16), 11);
+    cr_assert_arr_eq(vdf_memory_at(&mem, DATA + 0x200, 2), "01", 2);
+    cr_assert_arr_eq(vdf_memory_at(&mem, DATA + 0x300, 9), "23456789a", 9);
+}
+
+Test(virtqueue, loop)
+{
+    desc(0, DATA, 1, NEXT, 1);
+    desc(1, DATA, 1, NEXT, 0);
+    walk_says(-EPROTO, "loop");
+}
+
+Test(virtqueue, next_outside_the_table)
+{
+    desc(0, DATA, 1, NEXT, NUM);
+    walk_says(-EPROTO, "next is 8");
+}
+
+Test(virtqueue, no_bytes)
+{
+    desc(0, DATA, 0, 0, 0);
+    walk_says(-EPROTO, "no bytes");
+}
+
+Test(virtqueue, readable_after_writable)
+{
+    desc(0, DATA, 1, NEXT | WRITE, 1);
+    desc(1, DATA, 1, 0, 0);
+    walk_says(-EPROTO, "before");
+}
+
+Test(virtqueue, addresses)
+{
+    static const struct {
+        uint64_t addr;
+        uint32_t len;
+    } bad[] = {
+        { SIZE, 1 },
+        { SIZE - 1, 2 },
+        { UINT64_MAX, 1 },
+        { UINT64_MAX, 2 },
+        { 0, SIZE + 1 },
+        { DATA, UINT32_MAX },
+        { UINT64_MAX - 15, 16 },
+        { UINT64_C(1) << 63, UINT32_MAX },
+    };
+
+    for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+        desc(0, bad[k].addr, bad[k].len, k % 2 ? WRITE : 0, 0);
+        walk_says(-EFAULT, "not in memory");
+    }
+    desc(0, SIZE - 1, 1, 0, 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0);
+}
+
+Test(virtqueue, read_only_memory)
+{
+    space.regions[0].read_only = true;
+    desc(0, DATA, 1, 0, 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0);
+    desc(0, DATA, 1, WRITE, 0);
+    walk_says(-EFAULT, "write");
+}
+
+Test(virtqueue, indirect)
+{
+    desc(0, DATA, 3 * 16, INDIRECT, 0);
+    desc_at(DATA, 0, DATA + 0x100, 4, NEXT, 2);
+    desc_at(DATA, 2, DATA + 0x200, 6, WRITE, 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, true, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(chain.out_len, 4);
+    cr_assert_eq(chain.in_len, 6);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), -EPROTO);
+    cr_assert(strstr(err.text, "not negotiated"), "%s", err.text);
+}
+
+Test(virtqueue, indirect_after_a_direct_one)
+{
+    desc(0, DATA + 0x500, 7, NEXT, 1);
+    desc(1, DATA, 16, INDIRECT, 0);
+    desc_at(DATA, 0, DATA + 0x100, 4, 0, 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, true, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(chain.out_len, 11);
+}
+
+Test(virtqueue, indirect_tables_that_are_none)
+{
+    desc(0, DATA, 17, INDIRECT, 0);
+    walk_says(-EPROTO, "multiple of 16");
+    desc(0, DATA, 0, INDIRECT, 0);
+    walk_says(-EPROTO, "multiple of 16");
+    desc(0, DATA, 16, INDIRECT | NEXT, 1);
+    walk_says(-EPROTO, "no next");
+    desc(0, SIZE - 16, 32, INDIRECT, 0);
+    walk_says(-EFAULT, "indirect table");
+    desc(0, UINT64_MAX - 15, 16, INDIRECT, 0);
+    walk_says(-EFAULT, "indirect table");
+    desc(0, DATA, 16, INDIRECT, 0);
+    desc_at(DATA, 0, DATA + 0x100, 16, INDIRECT, 0);
+    walk_says(-EPROTO, "nested");
+    desc_at(DATA, 0, DATA + 0x100, 1, NEXT, 1);
+    walk_says(-EPROTO, "has 1 entries");
+    desc(0, DATA, 2 * 16, INDIRECT, 0);
+    desc_at(DATA, 1, DATA + 0x100, 1, NEXT, 0);
+    walk_says(-EPROTO, "loop");
+}
+
+Test(virtqueue, index_that_ran_away)
+{
+    desc(0, DATA, 1, 0, 0);
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), NUM + 1);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
+    cr_assert_eq(chain.head, VDF_VQ_NUM_MAX);
+    cr_assert_eq(vq.last_avail, 0);
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), UINT16_MAX);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
+}
+
+Test(virtqueue, head_outside_the_table)
+{
+    avail(1, NUM);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
+    cr_assert_eq(chain.head, VDF_VQ_NUM_MAX);
+}
+
+Test(virtqueue, a_bad_chain_keeps_its_head)
+{
+    desc(3, SIZE, 1, 0, 0);
+    avail(1, 3);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EFAULT);
+    cr_assert_eq(chain.head, 3);
+    cr_assert_eq(vq.last_avail, 1);
+}
+
+Test(virtqueue, indices_wrap)
+{
+    bool interrupt;
+
+    vq.last_avail = UINT16_MAX;
+    vq.used_idx = UINT16_MAX;
+    desc(4, DATA, 1, 0, 0);
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL + 4 + 7 * 2, 2), 4);
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), 0);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(chain.head, 4);
+    cr_assert_eq(vq.last_avail, 0);
+    cr_assert_eq(vdf_vq_push(&space, &vq, 4, 77, &interrupt), 0);
+    cr_assert(interrupt);
+    cr_assert_eq(vq.used_idx, 0);
+    cr_assert_eq(vdf_load_le32(vdf_memory_at(&mem, USED + 4 + 7 * 8, 4)), 4);
+    cr_assert_eq(vdf_load_le32(vdf_memory_at(&mem, USED + 4 + 7 * 8 + 4, 4)), 77);
+    cr_assert_eq(vdf_load_le16(vdf_memory_at(&mem, USED + 2, 2)), 0);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EAGAIN);
+}
+
+Test(virtqueue, no_interrupt_flag)
+{
+    bool interrupt = true;
+
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL, 2), VDF_VQ_AVAIL_NO_INTERRUPT);
+    cr_assert_eq(vdf_vq_push(&space, &vq, 0, 0, &interrupt), 0);
+    cr_assert_not(interrupt);
+}
+
+Test(virtqueue, where_rings_may_lie)
+{
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), 0, "%s", err.text);
+    vq.desc = DESC + 8;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
+    vq.desc = DESC;
+    vq.driver = AVAIL + 1;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
+    vq.driver = AVAIL;
+    vq.device = USED + 2;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
+    vq.device = SIZE - 4;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EFAULT);
+    vq.device = USED;
+    vq.desc = UINT64_MAX - 15;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EFAULT);
+    vq.desc = DESC;
+    vq.num = 0;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
+    vq.num = 6;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
+    vq.num = 2 * VDF_VQ_NUM_MAX;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
+}
+
+/* Rings that go away after they were checked: refused again, each time. */
+Test(virtqueue, memory_that_shrinks)
+{
+    bool interrupt;
+
+    space.regions[0].len = AVAIL;
+    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EFAULT);
+    cr_assert_eq(vdf_vq_push(&space, &vq, 0, 0, &interrupt), -EFAULT);
+    cr_assert_eq(vdf_vq_avail_idx(&space, &vq), 0);
+}
+
+/* Two regions that touch are one memory to a guest, but not to a buffer that crosses them. */
+Test(virtqueue, regions)
+{
+    space.n = 2;
+    space.regions[0].len = DATA;
+    space.regions[1] = (struct vdf_region){
+        .addr = UINT64_C(1) << 40, .len = SIZE - DATA, .mem = &mem, .offset = DATA
+    };
+    memcpy(vdf_memory_at(&mem, DATA + 4, 3), "xyz", 3);
+    desc(0, (UINT64_C(1) << 40) + 4, 3, 0, 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0, "%s", err.text);
+    char text[4] = { 0 };
+    cr_assert_eq(vdf_vq_copy_in(&space, &chain, 0, text, 3), 3);
+    cr_assert_str_eq(text, "xyz");
+    desc(0, DATA, 1, 0, 0);
+    walk_says(-EFAULT, "not in memory");
+}
+
+static unsigned next_random(unsigned below)
+{
+    static unsigned seed = 1;
+
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 8) % below;
+}
+
+/* Descriptors that are nearly right, in their thousands: neither the walker nor the rings may
+ * crash, hang or read outside. */
+Test(virtqueue, random_descriptors)
+{
+    uint8_t bytes[8 + 4096];
+    uint64_t total = 0;
+
+    for (unsigned round = 0; round < 20000; round++) {
+        memset(bytes, 0, sizeof(bytes));
+        /* 1 to 64 descriptors at 0, the rings at 0x500 and 0x600. */
+        memcpy(bytes, (uint8_t[8]){ (uint8_t)round, 0, 0x50, 0x60, 0, 0, 0, (uint8_t)(round >> 3) },
+               8);
+        for (unsigned n = 0; n < 64; n++) {
+            uint8_t *d = bytes + 8 + n * 16;
+
+            vdf_store_le64(d, next_random(20) ? next_random(0x1010) : UINT64_MAX - next_random(64));
+            vdf_store_le32(d + 8, next_random(40) ? next_random(64) * 16 : UINT32_MAX);
+            vdf_store_le16(d + 12, (uint16_t)next_random(8));
+            vdf_store_le16(d + 14, (uint16_t)next_random(66));
+            vdf_store_le16(bytes + 8 + 0x504 + n * 2, (uint16_t)next_random(65));
+        }
+        vdf_store_le16(bytes + 8 + 0x502, (uint16_t)next_random(66));
+        total += vdf_vq_fuzz(bytes, sizeof(bytes));
+    }
+    cr_assert_gt(total, 0);
+    cr_assert_eq(vdf_vq_fuzz(bytes, 7), 0);
+}
