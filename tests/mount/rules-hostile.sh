@@ -16,6 +16,7 @@ alive() {
 # A value file takes no random bytes, and a state neither.
 dd if=/dev/urandom of="$T/random" bs=1024 count=64 2>/dev/null
 printf '\377' | dd of="$T/random" conv=notrunc 2>/dev/null
+head -c 65536 /dev/zero | tr '\0' '\377' >"$T/ones"
 find "$M" -type f -perm -200 ! -regex '.*/[0-9][0-9]+\(/.*\)?' >"$T/files"
 [ "$(wc -l <"$T/files")" -gt 100 ] || fail "only $(wc -l <"$T/files") files"
 while IFS= read -r file; do
@@ -23,9 +24,14 @@ while IFS= read -r file; do
     case $path in
     errors) continue ;; # anything empties it
     */data | */guest | */regs | */memory | */table | */sbv | */page | */entries | */config)
-        timeout 20 dd if="$T/random" of="$file" bs=65536 conv=notrunc oflag=nonblock \
-            2>"$T/out"
-        [ $? -le 1 ] || fail "$path does not answer"
+        for bytes in random ones; do
+            timeout 20 dd if="$T/$bytes" of="$file" bs=65536 conv=notrunc oflag=nonblock 2>"$T/out"
+            [ $? -le 1 ] || fail "$path does not answer"
+            # All registers at once is a lot; one after the other reaches each.
+            timeout 20 dd if="$T/$bytes" of="$file" bs=4 count=64 conv=notrunc oflag=nonblock \
+                2>"$T/out"
+            [ $? -le 1 ] || fail "$path does not answer"
+        done
         continue
         ;;
     esac
