@@ -141,3 +141,13 @@ cat <&3 >>"$T/one"
 exec 3<&-
 cp "$T/one" "$M/$b/state" || fail "the state of one moment: $(tail -n 1 "$M/errors")"
 eq $b/devices/d/assert 1
+
+# Megabytes of memory, all of it of some value.
+put hwqueue/smmu0/ioas/unmap '0x10000 0x1000'
+dd if=/dev/urandom of="$T/memory" bs=1M count=2 2>/dev/null
+cp "$T/memory" "$M/hwqueue/smmu0/memory" || fail "cp to memory: $(tail -n 1 "$M/errors")"
+cp "$M/hwqueue/smmu0/state" "$T/large" || fail "a large state cannot be read"
+same "the size of a large state" "$(stat -c %s "$M/hwqueue/smmu0/state")" "$(wc -c <"$T/large")"
+mkdir "$M/hwqueue/large" || fail "mkdir"
+cp "$T/large" "$M/hwqueue/large/state" || fail "a large state: $(tail -n 1 "$M/errors")"
+cmp "$T/memory" "$M/hwqueue/large/memory" || fail "the restored memory differs"
