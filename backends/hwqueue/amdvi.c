@@ -316,14 +316,27 @@ int vdf_amdvi_check_length(const struct vdf_at *at, uint64_t value, struct vdf_e
     return 0;
 }
 
-/* Setting up a base register resets head and tail. */
-void vdf_amdvi_after_base(const struct vdf_at *at, uint64_t value)
+/* Another ring begins empty: setting up a base register resets head and tail. */
+int vdf_amdvi_set_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_amdvi_queue *queue = queue_of(at);
 
-    (void)value;
-    if (!queue->enabled)
+    (void)err;
+    if (value != queue->base)
         queue->head = queue->tail = 0;
+    queue->base = value;
+    return 0;
+}
+
+int vdf_amdvi_set_length(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_amdvi_queue *queue = queue_of(at);
+
+    (void)err;
+    if (value != queue->length)
+        queue->head = queue->tail = 0;
+    queue->length = (uint8_t)value;
+    return 0;
 }
 
 int vdf_amdvi_check_index(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -438,7 +451,8 @@ int vdf_amdvi_set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_e
         return ret;
     queue->base = value & BASE_MASK;
     queue->length = length;
-    vdf_amdvi_after_base(at, value);
+    if (!queue->enabled)
+        queue->head = queue->tail = 0;
     return 0;
 }
 
@@ -661,6 +675,15 @@ int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
         }
     }
     return 0;
+}
+
+void vdf_amdvi_reset(struct vdf_hwqueue *dev)
+{
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
+        dev->amd[k] = (struct vdf_amdvi_queue){ .length = VDF_AMDVI_LENGTH_RESET };
+    dev->amd_control = VDF_AMDVI_CONTROL_IOMMU_EN;
+    dev->amd_status = 0;
+    dev->amd_dev_tab = 0;
 }
 
 void vdf_amdvi_start(struct vdf_hwqueue *dev)

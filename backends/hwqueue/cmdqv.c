@@ -267,6 +267,13 @@ int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err 
     return set_forwarded(at, 1, value, err);
 }
 
+void vdf_cmdqv_reset(struct vdf_hwqueue *dev)
+{
+    dev->global_config = VDF_GLOBAL_CONFIG_EN;
+    dev->vintf_config = VDF_VINTF_CONFIG_EN;
+    dev->vintf_int_mask = 0;
+}
+
 int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     if (dev->global_config & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK ||

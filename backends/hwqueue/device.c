@@ -90,10 +90,19 @@ int vdf_hwqueue_check_type(const struct vdf_at *at, uint64_t value, struct vdf_e
     return 0;
 }
 
-void vdf_hwqueue_after_type(const struct vdf_at *at, uint64_t value)
+/* Another kind of IOMMU begins with fresh registers; those of the other are not in `state`. */
+int vdf_hwqueue_set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)value;
-    vdf_hwqueue_update_irq(at->priv);
+    struct vdf_hwqueue *dev = at->priv;
+
+    (void)err;
+    if (value == dev->type)
+        return 0;
+    dev->type = (uint8_t)value;
+    vdf_cmdqv_reset(dev);
+    vdf_amdvi_reset(dev);
+    vdf_hwqueue_update_irq(dev);
+    return 0;
 }
 
 /* IOMMU_VIOMMU_ALLOC needs a device behind the machine's IOMMU that this program has been given. */
@@ -138,10 +147,8 @@ int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struc
         return vdf_fail(err, EINVAL, "%llu: a multiple of %u, up to %llu",
                         (unsigned long long)value, VDF_PAGE_SIZE,
                         (unsigned long long)VDF_MEMORY_MAX);
-    if (value != dev->memory_size && (dev->ioas.n > 0 || dev->memory_open))
-        return vdf_fail(err, EBUSY,
-                        "%llu: the size is chosen before the first mapping, and while "
-                        "memory is not open",
+    if (value != dev->memory_size && dev->ioas.n > 0)
+        return vdf_fail(err, EBUSY, "%llu: the size is chosen before the first mapping",
                         (unsigned long long)value);
     return 0;
 }
@@ -159,16 +166,6 @@ int vdf_hwqueue_set_memory_size(const struct vdf_at *at, uint64_t value, struct 
     vdf_memory_init(&dev->memory, "hwqueue-memory", value);
     return 0;
 }
-
-static void memory_opened(const struct vdf_at *at, bool open)
-{
-    struct vdf_hwqueue *dev = at->priv;
-    dev->memory_open = open;
-}
-
-const struct vdf_raw_ops vdf_hwqueue_memory_ops = {
-    .opened = memory_opened,
-};
 
 static uint64_t window_size(const struct vdf_at *at)
 {

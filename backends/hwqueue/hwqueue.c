@@ -46,10 +46,10 @@ static const struct vdf_objects vcmdqs = {
       .type = VDF_REG,                                                                       \
       .flags = VDF_RW | VDF_SAVE,                                                            \
       AMD,                                                                                   \
-      .doc = title ": address of the ring, an IOVA; setting it up resets head and tail",     \
+      .doc = title ": address of the ring, an IOVA; another one resets head and tail",       \
       VDF_FIELD(DEV, amd[kind].base),                                                        \
       .check = vdf_amdvi_check_base,                                                         \
-      .after = vdf_amdvi_after_base,                                                         \
+      .set = vdf_amdvi_set_base,                                                             \
       .restore = vdf_hwqueue_restore_field },                                                \
         { .path = "queues/" name "/length",                                                  \
           .type = VDF_UINT,                                                                  \
@@ -59,7 +59,7 @@ static const struct vdf_objects vcmdqs = {
           VDF_FIELD(DEV, amd[kind].length),                                                  \
           .reset = VDF_AMDVI_LENGTH_RESET,                                                   \
           .check = vdf_amdvi_check_length,                                                   \
-          .after = vdf_amdvi_after_base,                                                     \
+          .set = vdf_amdvi_set_length,                                                       \
           .restore = vdf_hwqueue_restore_field },                                            \
         { .path = "queues/" name "/base_register",                                           \
           .type = VDF_REG,                                                                   \
@@ -123,7 +123,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(DEV, type),
         .choices = types,
         .check = vdf_hwqueue_check_type,
-        .after = vdf_hwqueue_after_type,
+        .set = vdf_hwqueue_set_type,
         .restore = vdf_hwqueue_restore_field,
     },
     {
@@ -160,7 +160,6 @@ static const struct vdf_attr attrs[] = {
         .doc = "guest memory that queues live in",
         .has_field = true,
         .field = offsetof(DEV, memory),
-        .raw = &vdf_hwqueue_memory_ops,
     },
     {
         .path = "ioas/map",
@@ -692,7 +691,6 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     (void)obj;
     is->irq = was->irq;
     is->irq_level = was->irq_level;
-    is->memory_open = was->memory_open;
 }
 
 static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)

@@ -257,6 +257,8 @@ int vdf_cmdqv_get_page1(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 /** vdf_cmdqv_error_raised() - a queue has a new error: tell the vEVENTQ. */
 void vdf_cmdqv_error_raised(struct vdf_hwqueue *dev);
+/** vdf_cmdqv_reset() - all registers as in a new device, which has no queues. */
+void vdf_cmdqv_reset(struct vdf_hwqueue *dev);
 int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err);
 
 /* --- AMD IOMMU -------------------------------------------------------------------------------- */
@@ -280,7 +282,8 @@ struct vdf_amdvi_queue {
 
 int vdf_amdvi_check_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_amdvi_check_length(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-void vdf_amdvi_after_base(const struct vdf_at *at, uint64_t value);
+int vdf_amdvi_set_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_amdvi_set_length(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_amdvi_check_index(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_amdvi_after_index(const struct vdf_at *at, uint64_t value);
 int vdf_amdvi_check_run(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
@@ -301,6 +304,8 @@ int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len,
 bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last);
 bool vdf_amdvi_interrupt(const struct vdf_hwqueue *dev);
 int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err);
+/** vdf_amdvi_reset() - all registers as in a new device. */
+void vdf_amdvi_reset(struct vdf_hwqueue *dev);
 void vdf_amdvi_start(struct vdf_hwqueue *dev);
 
 #define VDF_AMDVI_EFR 0x52u     /* PPRSup, GTSup, IASup */
@@ -329,7 +334,6 @@ struct vdf_hwqueue {
     struct vdf_log events;
     struct vdf_irq irq;
     bool irq_level;
-    bool memory_open;
     uint64_t commands, tlbi, atc_inv, sync, illegal;
 
     struct vdf_vdevice *vdevices[VDF_VDEVICES]; /* by slot; NULL: free */
@@ -352,11 +356,10 @@ bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev);
 int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 
 /* Hooks of the rows that both types have. */
-extern const struct vdf_raw_ops vdf_hwqueue_memory_ops;
 extern const struct vdf_window_ops vdf_hwqueue_regs_ops;
 int vdf_hwqueue_get_interrupt(const struct vdf_at *at, uint64_t *value);
 int vdf_hwqueue_check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-void vdf_hwqueue_after_type(const struct vdf_at *at, uint64_t value);
+int vdf_hwqueue_set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_hwqueue_check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

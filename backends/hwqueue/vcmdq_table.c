@@ -236,6 +236,8 @@ static int set_gerror(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     queue->gerror = (uint32_t)value;
     if (vdf_vcmdq_active_errors(queue) & ~before)
         vdf_cmdqv_error_raised(queue->dev);
+    if (before & ~vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR)
+        queue->cons &= CONS_RD_MASK;
     vdf_vcmdq_round(queue);
     return 0;
 }

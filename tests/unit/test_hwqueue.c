@@ -177,6 +177,25 @@ Test(hwqueue, nothing_runs_before_the_acknowledgement)
     is(DEV "sync", "2");
 }
 
+Test(hwqueue, made_errors)
+{
+    start_queue("8");
+    put(Q0 "gerror", "1");
+    run(SYNC, 0);
+    is(Q0 "cons", "0x00000000");
+    is(DEV "interrupt", "1");
+    put(Q0 "gerror", "0");
+    is(Q0 "cons", "0x00000001");
+    is(DEV "interrupt", "0");
+    /* Taken back, an error is as acknowledged. */
+    run(0x30, 0);
+    command(1, SYNC, 0);
+    put(Q0 "gerror", "0");
+    is(Q0 "cons", "0x00000002");
+    is(Q0 "error", "none");
+    refused(Q0 "gerror", "8", EINVAL, "CMDQ_ERR");
+}
+
 Test(hwqueue, aborted_fetches)
 {
     start_queue("8");

@@ -106,10 +106,19 @@ Test(hwqueue_amd, base_resets_head_and_tail)
     begin();
     amd_command(0, 8u << 28, 0, 0);
     put(CMD "enable", "0");
+    /* The values that they have are no other ring. */
+    put(CMD "base", "0x100000");
+    put(CMD "length", "8");
     is(CMD "tail", "0x0000000000000010");
     is(CMD "head", "0x0000000000000010");
-    put(CMD "base", "0x100000");
+    put(CMD "base", "0x108000");
     is(CMD "tail", "0x0000000000000000");
+    is(CMD "head", "0x0000000000000000");
+    put(CMD "head", "0x20");
+    put(CMD "length", "9");
+    is(CMD "head", "0x0000000000000000");
+    put(CMD "head", "0x20");
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x8, 8, UINT64_C(9) << 56 | 0x108000), 0);
     is(CMD "head", "0x0000000000000000");
 }
 
@@ -374,4 +383,19 @@ Test(hwqueue_amd, registers)
     is(EVENT "run", "0");
     cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x18, 8, 0), 0);
     is(CMD "enable", "0");
+}
+
+Test(hwqueue_amd, another_type_begins_afresh)
+{
+    vdf_test_tree(false);
+    put(DEV "vintf/config", "0");
+    put(DEV "type", "amd");
+    put(CMD "base", "0x100000");
+    put(DEV "control", "0x18");
+    put(DEV "type", "tegra241-cmdqv");
+    is(DEV "vintf/config", "0x00000001");
+    put(DEV "type", "amd");
+    is(CMD "base", "0x0000000000000000");
+    is(CMD "length", "9");
+    is(DEV "control", "0x0000000000000001");
 }
