@@ -180,21 +180,16 @@ int vdf_file_open(struct vdf_file *file, struct vdf_err *err)
 
 void vdf_file_close(struct vdf_file *file)
 {
-    const struct vdf_attr *attr = row_of(file);
-    struct vdf_at at = vdf_place_at(&file->place);
-
     if (!file->counted && !file->holds)
         return;
     vdf_file_enter(file);
+    struct vdf_at at = vdf_place_at(&file->place);
     if (file->holds)
         at.obj->holds--;
-    if (file->counted && attr->type == VDF_STREAM) {
-        at.priv = at.obj->priv;
-        if (!at.obj->dead && attr->stream->close)
-            attr->stream->close(&at, file->flags & O_ACCMODE);
-    } else if (file->counted) {
+    if (file->counted && at.attr->type != VDF_STREAM)
         uncount_raw_open(file);
-    }
+    else if (file->counted && !at.obj->dead && at.attr->stream->close)
+        at.attr->stream->close(&at, file->flags & O_ACCMODE);
     vdf_file_leave(file, true);
 }
 
