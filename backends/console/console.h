@@ -331,7 +331,7 @@ struct vdf_console_port *vdf_console_port(const struct vdf_console *con, uint32_
 void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, uint16_t *rows);
 /** vdf_console_port_forget() - the device was reset: what the driver did and knew is gone. */
 void vdf_console_port_forget(struct vdf_console_port *port);
-/** vdf_console_port_unplug() - give the held chain back before the port goes. */
+/** vdf_console_port_unplug() - take it out of the device; what it has not read is given back. */
 void vdf_console_port_unplug(struct vdf_console_port *port);
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected);
 /** vdf_console_port_deliver() - what waits into the receive queue, as buffers allow. */

@@ -83,10 +83,13 @@ void vdf_console_port_forget(struct vdf_console_port *port)
 
 void vdf_console_port_unplug(struct vdf_console_port *port)
 {
+    struct vdf_console *con = port->con;
+
     if (port->held)
-        vdf_console_complete(port->con, vdf_console_txq(port->id), port->head, 0);
-    port->held = false;
-    port->throttled = false;
+        vdf_console_complete(con, vdf_console_txq(port->id), port->head, 0);
+    con->ports[port->id] = NULL;
+    /* What else the guest sent through it must not come out of a port that is plugged in later. */
+    vdf_console_port_transmit_kick(con, port->id);
 }
 
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected)

@@ -138,6 +138,8 @@ static ssize_t guest_write(const struct vdf_at *at, const void *bytes, size_t n,
 
     if (!inside(port))
         return -EAGAIN;
+    /* A restored state may say closed while this file is open: who writes has the port open. */
+    vdf_soft_port_open(port->con, inside(port));
     r = vdf_soft_port_write(port->con, inside(port), bytes, n, err);
     vdf_console_settle(port->con);
     return r;
@@ -536,7 +538,6 @@ static int port_remove(struct vdf_obj *obj, struct vdf_err *err)
     if (port->added && vdf_console_control_removed(con, port->id))
         return vdf_fail(err, ENOMEM, "no memory to remember that the port was removed");
     vdf_console_port_unplug(port);
-    con->ports[port->id] = NULL;
     vdf_console_settle(con);
     return 0;
 }

@@ -344,9 +344,11 @@ Test(console, plug_and_unplug)
     data = opened(CON "ports/5/data", O_RDWR);
     guest = opened(CON "ports/5/guest", O_RDWR);
     send_text(guest, "abc");
+    send_text(guest, "def");
     drain(control);
     cr_assert_eq(vdf_test_rmdir(CON "ports/5"), 0);
     got(control, "> PORT_REMOVE id=5 value=1\n");
+    is(CON "queues/13/used_idx", "2");
     cr_assert_not(vdf_test_exists(CON "ports/5"));
     got(data, "-ENODEV");
     got(guest, "-ENODEV");
@@ -357,6 +359,7 @@ Test(console, plug_and_unplug)
     got(control, "> PORT_ADD id=5 value=1\n< PORT_READY id=5 value=1\n");
     data = opened(CON "ports/5/data", O_RDWR);
     guest = opened(CON "ports/5/guest", O_RDWR);
+    got(data, "-EAGAIN");
     send_text(data, "hello");
     got(guest, "hello");
     send_text(guest, "back");

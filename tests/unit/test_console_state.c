@@ -384,6 +384,111 @@ Test(console_state, needs_reset)
     is(CON "status", "0x4f");
 }
 
+static unsigned next_random(unsigned below)
+{
+    static unsigned seed = 7;
+
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 8) % below;
+}
+
+/* A running byte in each direction: what comes out has to go on where it left off. */
+static unsigned send_some(struct vdf_test_file *file, unsigned at)
+{
+    static uint8_t bytes[40000];
+    size_t n = 1 + next_random(next_random(4) ? 100 : sizeof(bytes));
+    ssize_t sent;
+
+    for (size_t k = 0; k < n; k++)
+        bytes[k] = (uint8_t)((at + k) % 251);
+    sent = vdf_test_file_write(file, bytes, n);
+    cr_assert(sent > 0 || sent == -EAGAIN, "%zd", sent);
+    return sent > 0 ? (at + (unsigned)sent) % 251 : at;
+}
+
+static unsigned take_some(struct vdf_test_file *file, unsigned at)
+{
+    static uint8_t bytes[40000];
+    ssize_t got = vdf_test_file_read(file, bytes, 1 + next_random(sizeof(bytes)));
+
+    cr_assert(got > 0 || got == -EAGAIN, "%zd", got);
+    for (ssize_t k = 0; k < got; k++)
+        cr_assert_eq(bytes[k], (at + (unsigned)k) % 251);
+    return got > 0 ? (at + (unsigned)got) % 251 : at;
+}
+
+Test(console_state, restores_among_random_traffic)
+{
+    struct vdf_test_file *data, *guest;
+    unsigned up_in = 0, up_out = 0, down_in = 0, down_out = 0;
+
+    put(CON "reset", "1");
+    put(CON "memory_size", "0x400000");
+    put(CON "max_ports", "2");
+    put(CON "dma_mem", "1");
+    data = opened(P0 "data", O_RDWR);
+    guest = opened(P0 "guest", O_RDWR);
+    for (unsigned n = 0; n < 3000; n++) {
+        switch (next_random(6)) {
+        case 0:
+            up_in = send_some(guest, up_in);
+            break;
+        case 1:
+            up_out = take_some(data, up_out);
+            break;
+        case 2:
+            down_in = send_some(data, down_in);
+            break;
+        case 3:
+            down_out = take_some(guest, down_out);
+            break;
+        case 4:
+            put(P0 "host_connected", next_random(2) ? "1" : "0");
+            break;
+        default:
+            if (next_random(20))
+                break;
+            save();
+            put(CON "state", saved);
+            same_as_saved(CON "state");
+            break;
+        }
+    }
+    put(P0 "host_connected", "1");
+    for (unsigned n = 0; n < 200; n++) {
+        up_out = take_some(data, up_out);
+        down_out = take_some(guest, down_out);
+    }
+    cr_assert_eq(up_in, up_out);
+    cr_assert_eq(down_in, down_out);
+    is(CON "status", "0x0f");
+    is(P0 "bytes_discarded", "0");
+    is(CON "dma/violations", "0");
+    vdf_test_close(data);
+    vdf_test_close(guest);
+}
+
+/* A guest's end that is open while a state says that it is closed. */
+Test(console_state, open_over_a_closed_state)
+{
+    struct vdf_test_file *data, *guest;
+
+    cr_assert_eq(vdf_test_mkdir(CON "ports/1"), 0);
+    put(P1 "host_connected", "1");
+    save();
+    guest = opened(P1 "guest", O_RDWR);
+    is(P1 "guest_connected", "1");
+    put(CON "state", saved);
+    same_as_saved(CON "state");
+    is(P1 "guest_connected", "0");
+    send_text(guest, "here");
+    is(P1 "guest_connected", "1");
+    data = opened(P1 "data", O_RDWR);
+    got(data, "here");
+    vdf_test_close(data);
+    vdf_test_close(guest);
+}
+
 /* --- hostile ------------------------------------------------------------------------------------
  */
 
