@@ -41,77 +41,77 @@ static const struct vdf_objects vcmdqs = {
     }
 
 /* An AMD queue: its files, which are the registers of head and tail too. */
-#define AMD_QUEUE(name, kind, title, base_at, head_at)                                       \
-    { .path = "queues/" name "/base",                                                        \
-      .type = VDF_REG,                                                                       \
-      .flags = VDF_RW | VDF_SAVE,                                                            \
-      AMD,                                                                                   \
-      .doc = title ": address of the ring, an IOVA; another one resets head and tail",       \
-      VDF_FIELD(DEV, amd[kind].base),                                                        \
-      .check = vdf_amdvi_check_base,                                                         \
-      .set = vdf_amdvi_set_base,                                                             \
-      .restore = vdf_hwqueue_restore_field },                                                \
-        { .path = "queues/" name "/length",                                                  \
-          .type = VDF_UINT,                                                                  \
-          .flags = VDF_RW | VDF_SAVE,                                                        \
-          AMD,                                                                               \
-          .doc = title ": log2 of the entries of 16 bytes, 8 to 15",                         \
-          VDF_FIELD(DEV, amd[kind].length),                                                  \
-          .reset = VDF_AMDVI_LENGTH_RESET,                                                   \
-          .check = vdf_amdvi_check_length,                                                   \
-          .set = vdf_amdvi_set_length,                                                       \
-          .restore = vdf_hwqueue_restore_field },                                            \
-        { .path = "queues/" name "/base_register",                                           \
-          .type = VDF_REG,                                                                   \
-          .flags = VDF_RW | VDF_NO_FILE,                                                     \
-          AMD,                                                                               \
-          .doc = title ": address 51:12 and length 59:56 in one register",                   \
-          VDF_FIELD(DEV, amd[kind].base),                                                    \
-          .get = vdf_amdvi_get_base_reg,                                                     \
-          .set = vdf_amdvi_set_base_reg,                                                     \
-          AT(base_at) },                                                                     \
-        { .path = "queues/" name "/head",                                                    \
-          .type = VDF_REG,                                                                   \
-          .flags = VDF_RW | VDF_SAVE,                                                        \
-          AMD,                                                                               \
-          .doc = title ": offset of the oldest entry, in bytes",                             \
-          VDF_FIELD(DEV, amd[kind].head),                                                    \
-          .check = vdf_amdvi_check_index,                                                    \
-          .after = vdf_amdvi_after_index,                                                    \
-          .restore = vdf_hwqueue_restore_field,                                              \
-          AT(head_at) },                                                                     \
-        { .path = "queues/" name "/tail",                                                    \
-          .type = VDF_REG,                                                                   \
-          .flags = VDF_RW | VDF_SAVE,                                                        \
-          AMD,                                                                               \
-          .doc = title ": offset behind the newest entry, in bytes",                         \
-          VDF_FIELD(DEV, amd[kind].tail),                                                    \
-          .check = vdf_amdvi_check_index,                                                    \
-          .after = vdf_amdvi_after_index,                                                    \
-          .restore = vdf_hwqueue_restore_field,                                              \
-          AT(head_at + 8) },                                                                 \
-        { .path = "queues/" name "/run",                                                     \
-          .type = VDF_BOOL,                                                                  \
-          .flags = VDF_RW | VDF_SAVE,                                                        \
-          AMD,                                                                               \
-          .doc = title ": the device works on it; 0 after an error or an overflow",          \
-          VDF_FIELD(DEV, amd[kind].run),                                                     \
-          .check = vdf_amdvi_check_run,                                                      \
-          .restore = vdf_hwqueue_restore_field },                                            \
-        { .path = "queues/" name "/overflow",                                                \
-          .type = VDF_BOOL,                                                                  \
-          .flags = VDF_RW | VDF_SAVE,                                                        \
-          AMD,                                                                               \
-          .doc = title ": an entry found no room; cleared with 0, while enable is 0",        \
-          VDF_FIELD(DEV, amd[kind].overflow),                                                \
-          .check = vdf_amdvi_check_overflow,                                                 \
-          .after = vdf_amdvi_after_overflow,                                                 \
-          .restore = vdf_hwqueue_restore_field },                                            \
-    {                                                                                        \
-        .path = "queues/" name "/enable", .type = VDF_BOOL, .flags = VDF_RW | VDF_SAVE, AMD, \
-        .doc = title ": 1 pins base and length, with the errnos of HW_QUEUE_ALLOC",          \
-        VDF_FIELD(DEV, amd[kind].enabled), .set = vdf_amdvi_set_enable,                      \
-        .restore = vdf_hwqueue_restore_field                                                 \
+#define AMD_QUEUE(name, kind, title, base_at, head_at)                                         \
+    { .path = "queues/" name "/base",                                                          \
+      .type = VDF_REG,                                                                         \
+      .flags = VDF_RW | VDF_SAVE,                                                              \
+      AMD,                                                                                     \
+      .doc = "amd: " title ": address of the ring, an IOVA; another one resets head and tail", \
+      VDF_FIELD(DEV, amd[kind].base),                                                          \
+      .check = vdf_amdvi_check_base,                                                           \
+      .set = vdf_amdvi_set_base,                                                               \
+      .restore = vdf_hwqueue_restore_field },                                                  \
+        { .path = "queues/" name "/length",                                                    \
+          .type = VDF_UINT,                                                                    \
+          .flags = VDF_RW | VDF_SAVE,                                                          \
+          AMD,                                                                                 \
+          .doc = "amd: " title ": log2 of the entries of 16 bytes, 8 to 15",                   \
+          VDF_FIELD(DEV, amd[kind].length),                                                    \
+          .reset = VDF_AMDVI_LENGTH_RESET,                                                     \
+          .check = vdf_amdvi_check_length,                                                     \
+          .set = vdf_amdvi_set_length,                                                         \
+          .restore = vdf_hwqueue_restore_field },                                              \
+        { .path = "queues/" name "/base_register",                                             \
+          .type = VDF_REG,                                                                     \
+          .flags = VDF_RW | VDF_NO_FILE,                                                       \
+          AMD,                                                                                 \
+          .doc = "amd: " title ": address 51:12 and length 59:56 in one register",             \
+          VDF_FIELD(DEV, amd[kind].base),                                                      \
+          .get = vdf_amdvi_get_base_reg,                                                       \
+          .set = vdf_amdvi_set_base_reg,                                                       \
+          AT(base_at) },                                                                       \
+        { .path = "queues/" name "/head",                                                      \
+          .type = VDF_REG,                                                                     \
+          .flags = VDF_RW | VDF_SAVE,                                                          \
+          AMD,                                                                                 \
+          .doc = "amd: " title ": offset of the oldest entry, in bytes",                       \
+          VDF_FIELD(DEV, amd[kind].head),                                                      \
+          .check = vdf_amdvi_check_index,                                                      \
+          .after = vdf_amdvi_after_index,                                                      \
+          .restore = vdf_hwqueue_restore_field,                                                \
+          AT(head_at) },                                                                       \
+        { .path = "queues/" name "/tail",                                                      \
+          .type = VDF_REG,                                                                     \
+          .flags = VDF_RW | VDF_SAVE,                                                          \
+          AMD,                                                                                 \
+          .doc = "amd: " title ": offset behind the newest entry, in bytes",                   \
+          VDF_FIELD(DEV, amd[kind].tail),                                                      \
+          .check = vdf_amdvi_check_index,                                                      \
+          .after = vdf_amdvi_after_index,                                                      \
+          .restore = vdf_hwqueue_restore_field,                                                \
+          AT(head_at + 8) },                                                                   \
+        { .path = "queues/" name "/run",                                                       \
+          .type = VDF_BOOL,                                                                    \
+          .flags = VDF_RW | VDF_SAVE,                                                          \
+          AMD,                                                                                 \
+          .doc = "amd: " title ": the device works on it; 0 after an error or an overflow",    \
+          VDF_FIELD(DEV, amd[kind].run),                                                       \
+          .check = vdf_amdvi_check_run,                                                        \
+          .restore = vdf_hwqueue_restore_field },                                              \
+        { .path = "queues/" name "/overflow",                                                  \
+          .type = VDF_BOOL,                                                                    \
+          .flags = VDF_RW | VDF_SAVE,                                                          \
+          AMD,                                                                                 \
+          .doc = "amd: " title ": an entry found no room; cleared with 0, while enable is 0",  \
+          VDF_FIELD(DEV, amd[kind].overflow),                                                  \
+          .check = vdf_amdvi_check_overflow,                                                   \
+          .after = vdf_amdvi_after_overflow,                                                   \
+          .restore = vdf_hwqueue_restore_field },                                              \
+    {                                                                                          \
+        .path = "queues/" name "/enable", .type = VDF_BOOL, .flags = VDF_RW | VDF_SAVE, AMD,   \
+        .doc = "amd: " title ": 1 pins base and length, with the errnos of HW_QUEUE_ALLOC",    \
+        VDF_FIELD(DEV, amd[kind].enabled), .set = vdf_amdvi_set_enable,                        \
+        .restore = vdf_hwqueue_restore_field                                                   \
     }
 
 static const struct vdf_attr attrs[] = {
@@ -204,7 +204,8 @@ static const struct vdf_attr attrs[] = {
         .path = "global/config",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
-        .doc = "CONFIG: EN 0, CMDQ_PER_CMD_OFFSET 3:1, MAX_CLK_BATCH 11:4, MAX_CMD_BATCH 19:12, "
+        .doc = "tegra: CONFIG: EN 0, CMDQ_PER_CMD_OFFSET 3:1, MAX_CLK_BATCH 11:4, MAX_CMD_BATCH "
+               "19:12, "
                "CONS_DRAM_EN 20",
         TEGRA,
         VDF_FIELD(DEV, global_config),
@@ -219,9 +220,9 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW,
         .width = 4,
-        .doc =
-            "PARAM: VER 3:0, NUM_VCMDQ_LOG2 7:4, NUM_VINTF_LOG2 11:8, NUM_SID_PER_VM_LOG2 15:12; "
-            "fixed",
+        .doc = "tegra: PARAM: VER 3:0, NUM_VCMDQ_LOG2 7:4, NUM_VINTF_LOG2 11:8, "
+               "NUM_SID_PER_VM_LOG2 15:12; "
+               "fixed",
         TEGRA,
         .get = vdf_cmdqv_get_param,
         .set = vdf_cmdqv_set_read_only,
@@ -231,7 +232,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW,
         .width = 4,
-        .doc = "STATUS: ENABLED 0, follows config",
+        .doc = "tegra: STATUS: ENABLED 0, follows config",
         TEGRA,
         .get = vdf_cmdqv_get_global_status,
         .set = vdf_cmdqv_set_read_only,
@@ -240,7 +241,8 @@ static const struct vdf_attr attrs[] = {
         .path = "vintf/config",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
-        .doc = "CONFIG: EN 0, VMID 16:1, HYP_OWN 17: with it queues take all commands of an SMMU",
+        .doc = "tegra: CONFIG: EN 0, VMID 16:1, HYP_OWN 17: with it queues take all commands of an "
+               "SMMU",
         TEGRA,
         VDF_FIELD(DEV, vintf_config),
         .reset = VDF_VINTF_CONFIG_EN,
@@ -253,8 +255,9 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW,
         .width = 4,
-        .doc = "STATUS: ENABLED 0, STATUS 3:1 (1: a queue has an error), NUM_LVCMDQ 23:16; the "
-               "device's",
+        .doc =
+            "tegra: STATUS: ENABLED 0, STATUS 3:1 (1: a queue has an error), NUM_LVCMDQ 23:16; the "
+            "device's",
         TEGRA,
         .get = vdf_cmdqv_get_vintf_status,
         .set = vdf_cmdqv_set_read_only,
@@ -264,7 +267,8 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW,
         .width = 8,
-        .doc = "LVCMDQ_ERR_MAP: a bit for each queue whose error is not acknowledged; the device's",
+        .doc = "tegra: LVCMDQ_ERR_MAP: a bit for each queue whose error is not acknowledged; the "
+               "device's",
         TEGRA,
         .get = vdf_cmdqv_get_err_map,
         .set = vdf_cmdqv_set_read_only,
@@ -274,7 +278,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 4,
-        .doc = "PARAM",
+        .doc = "tegra: PARAM",
         TEGRA,
         .get = vdf_cmdqv_get_param,
         AT(0x4),
@@ -284,7 +288,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 4,
-        .doc = "STATUS",
+        .doc = "tegra: STATUS",
         TEGRA,
         .get = vdf_cmdqv_get_global_status,
         AT(0x8),
@@ -294,7 +298,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 4,
-        .doc = "VINTF_ERR_MAP: VINTFs with errors",
+        .doc = "tegra: VINTF_ERR_MAP: VINTFs with errors",
         TEGRA,
         REPEAT(2, 4),
         .get = vdf_cmdqv_get_vintf_err_map,
@@ -304,7 +308,7 @@ static const struct vdf_attr attrs[] = {
         .path = "vintf_int_mask",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
-        .doc = "VINTF_INT_MASK: 1 in bit 0 masks the error interrupt",
+        .doc = "tegra: VINTF_INT_MASK: 1 in bit 0 masks the error interrupt",
         TEGRA,
         VDF_FIELD(DEV, vintf_int_mask),
         .after = vdf_cmdqv_after_int_mask,
@@ -316,7 +320,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 4,
-        .doc = "CMDQ_ERR_MAP: VCMDQs with errors",
+        .doc = "tegra: CMDQ_ERR_MAP: VCMDQs with errors",
         TEGRA,
         REPEAT(4, 4),
         .get = vdf_cmdqv_get_cmdq_err_map,
@@ -327,7 +331,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
         .width = 4,
-        .doc = "CMDQ_ALLOC: ALLOC 0, LVCMDQ 7:1, VINTF 20:15",
+        .doc = "tegra: CMDQ_ALLOC: ALLOC 0, LVCMDQ 7:1, VINTF 20:15",
         TEGRA,
         REPEAT(VDF_VCMDQS, 4),
         .get = vdf_cmdqv_get_cmdq_alloc,
@@ -339,7 +343,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
         .width = 4,
-        .doc = "the VINTF's CONFIG without HYP_OWN",
+        .doc = "tegra: the VINTF's CONFIG without HYP_OWN",
         TEGRA,
         .get = vdf_cmdqv_get_guest_vintf_config,
         .set = vdf_cmdqv_set_guest_vintf_config,
@@ -350,7 +354,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 4,
-        .doc = "the VINTF's STATUS",
+        .doc = "tegra: the VINTF's STATUS",
         TEGRA,
         .get = vdf_cmdqv_get_vintf_status,
         AT(0x1004),
@@ -360,7 +364,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 4,
-        .doc = "SID_MATCH: EN 0, virtual stream id 20:1; the host's",
+        .doc = "tegra: SID_MATCH: EN 0, virtual stream id 20:1; the host's",
         TEGRA,
         REPEAT(VDF_VDEVICES, 4),
         .get = vdf_cmdqv_get_sid_match,
@@ -371,7 +375,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 4,
-        .doc = "SID_REPLACE: stream id of the machine 19:0; the host's",
+        .doc = "tegra: SID_REPLACE: stream id of the machine 19:0; the host's",
         TEGRA,
         REPEAT(VDF_VDEVICES, 4),
         .get = vdf_cmdqv_get_sid_replace,
@@ -382,7 +386,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 8,
-        .doc = "LVCMDQ_ERR_MAP, its first 64 queues",
+        .doc = "tegra: LVCMDQ_ERR_MAP, its first 64 queues",
         TEGRA,
         .get = vdf_cmdqv_get_err_map,
         AT(0x10c0),
@@ -392,7 +396,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
         .width = 4,
-        .doc = "page 0 of the VCMDQs",
+        .doc = "tegra: page 0 of the VCMDQs",
         TEGRA,
         REPEAT(VDF_VCMDQS * 0x20, 4),
         .get = vdf_cmdqv_get_page0,
@@ -404,7 +408,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
         .width = 8,
-        .doc = "page 1 of the VCMDQs",
+        .doc = "tegra: page 1 of the VCMDQs",
         TEGRA,
         REPEAT(VDF_VCMDQS * 0x10, 8),
         .get = vdf_cmdqv_get_page1,
@@ -416,7 +420,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
         .width = 4,
-        .doc = "page 0 of the VINTF: the same registers as those of the VCMDQs",
+        .doc = "tegra: page 0 of the VINTF: the same registers as those of the VCMDQs",
         TEGRA,
         REPEAT(VDF_VCMDQS * 0x20, 4),
         .get = vdf_cmdqv_get_page0,
@@ -428,7 +432,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
         .width = 8,
-        .doc = "page 1 of the VINTF: the same registers as those of the VCMDQs",
+        .doc = "tegra: page 1 of the VINTF: the same registers as those of the VCMDQs",
         TEGRA,
         REPEAT(VDF_VCMDQS * 0x10, 8),
         .get = vdf_cmdqv_get_page1,
@@ -438,7 +442,7 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "queues",
         .type = VDF_OBJECTS,
-        .doc = "VCMDQs; made in order, removed in reverse",
+        .doc = "tegra: VCMDQs; made in order, removed in reverse",
         TEGRA,
         .objects = &vcmdqs,
     },
@@ -449,7 +453,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW,
         .width = 8,
-        .doc = "Control: IommuEn 0, EventLogEn 2, EventIntEn 3, ComWaitIntEn 4, CmdBufEn 12, "
+        .doc = "amd: Control: IommuEn 0, EventLogEn 2, EventIntEn 3, ComWaitIntEn 4, CmdBufEn 12, "
                "PprLogEn 13, PprIntEn 14",
         AMD,
         .get = vdf_amdvi_get_control,
@@ -460,7 +464,7 @@ static const struct vdf_attr attrs[] = {
         .path = "control_bits",
         .type = VDF_REG,
         .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "Control without the bits that are enable of a queue",
+        .doc = "amd: Control without the bits that are enable of a queue",
         AMD,
         VDF_FIELD(DEV, amd_control),
         .reset = VDF_AMDVI_CONTROL_IOMMU_EN,
@@ -471,7 +475,8 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R,
         .width = 8,
-        .doc = "Status: EvtOverflow 0, EvtInt 1, ComWaitInt 2, EvtRun 3, CmdRun 4, PprOverflow 5, "
+        .doc = "amd: Status: EvtOverflow 0, EvtInt 1, ComWaitInt 2, EvtRun 3, CmdRun 4, "
+               "PprOverflow 5, "
                "PprInt 6, PprRun 7",
         AMD,
         .get = vdf_amdvi_get_status,
@@ -481,7 +486,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
         .width = 8,
-        .doc = "Status; overflow and interrupt bits are cleared by writing 1",
+        .doc = "amd: Status; overflow and interrupt bits are cleared by writing 1",
         AMD,
         .get = vdf_amdvi_get_status,
         .set = vdf_amdvi_set_status,
@@ -491,7 +496,7 @@ static const struct vdf_attr attrs[] = {
         .path = "status_bits",
         .type = VDF_REG,
         .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "the interrupt bits of Status",
+        .doc = "amd: the interrupt bits of Status",
         AMD,
         VDF_FIELD(DEV, amd_status),
         .restore = vdf_hwqueue_restore_field,
@@ -500,7 +505,7 @@ static const struct vdf_attr attrs[] = {
         .path = "dev_tab_base",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
-        .doc = "DevTabBase, kept for the guest",
+        .doc = "amd: DevTabBase, kept for the guest",
         AMD,
         VDF_FIELD(DEV, amd_dev_tab),
         AT(0x0),
@@ -510,7 +515,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
         .width = 8,
-        .doc = "EFR: PPRSup 1, GTSup 4, IASup 6",
+        .doc = "amd: EFR: PPRSup 1, GTSup 4, IASup 6",
         AMD,
         .get = vdf_amdvi_get_features,
         AT(0x30),
@@ -521,7 +526,8 @@ static const struct vdf_attr attrs[] = {
         .path = "queues/event/inject",
         .type = VDF_TEXT,
         .flags = VDF_W,
-        .doc = "TYPE DEVID DOMAIN ADDRESS [FLAGS]: the device logs an event; TYPE as IO_PAGE_FAULT "
+        .doc = "amd: TYPE DEVID DOMAIN ADDRESS [FLAGS]: the device logs an event; TYPE as "
+               "IO_PAGE_FAULT "
                "or a "
                "number",
         AMD,
@@ -532,7 +538,7 @@ static const struct vdf_attr attrs[] = {
         .path = "queues/ppr/inject",
         .type = VDF_TEXT,
         .flags = VDF_W,
-        .doc = "DEVID PASID ADDRESS TAG [FLAGS]: a device asks for a page",
+        .doc = "amd: DEVID PASID ADDRESS TAG [FLAGS]: a device asks for a page",
         AMD,
         .store = vdf_amdvi_inject_ppr,
     },
@@ -602,7 +608,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R | VDF_BINARY,
         .doc =
             "vEVENTQ records: u32 flags (1: events were lost), u32 sequence, and LVCMDQ_ERR_MAP as "
-            "two u64",
+            "two u64; nothing of an amd",
         .stream = &vdf_veventq_stream,
     },
     {

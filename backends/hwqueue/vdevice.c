@@ -21,11 +21,14 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_vdevice *vdevice = vdf_obj_priv(obj);
     struct vdf_hwqueue *dev = vdf_obj_priv(vdf_obj_parent(obj));
     const char *name = vdf_obj_name(obj);
+    const char *rest = name;
     uint64_t vsid;
 
-    if (vdf_hwqueue_name_number(name, &vsid) < 0 || vsid > VDF_SID_MAX)
-        return vdf_fail(err, EINVAL, "%s: a virtual device is its stream id, 0 to %u in decimal",
-                        name, VDF_SID_MAX);
+    int ret = vdf_hwqueue_number(&rest, "the stream id", VDF_SID_MAX, &vsid, err);
+    if (ret < 0)
+        return ret;
+    if (vdf_vdevice_find(dev, (uint32_t)vsid))
+        return vdf_fail(err, EEXIST, "%s: stream %u has a virtual device", name, (unsigned)vsid);
 
     unsigned slot = 0;
     while (slot < VDF_VDEVICES && dev->vdevices[slot])

@@ -223,6 +223,7 @@ Test(hwqueue, streams_are_translated)
     is(DEV "vdevices/7/psid", "7");
     put(DEV "vdevices/7/psid", "0x21");
     cr_assert_eq(vdf_test_mkdir(DEV "vdevices/7"), -EEXIST);
+    cr_assert_eq(vdf_test_mkdir(DEV "vdevices/0x7"), -EEXIST);
     cr_assert_eq(vdf_test_mkdir(DEV "vdevices/dev7"), -EINVAL);
     cr_assert_eq(vdf_test_mkdir(DEV "vdevices/1048576"), -EINVAL);
     refused(DEV "vdevices/7/psid", "0x100000", EINVAL, "20 bits");
