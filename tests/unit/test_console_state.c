@@ -574,3 +574,59 @@ Test(console_state, untrue_but_possible)
         round_trip();
     }
 }
+
+/* Other digits here and there: most of it is refused, and what is taken neither crashes nor hangs.
+ */
+Test(console_state, random_digits)
+{
+    unsigned taken = 0, refusals = 0;
+    size_t len;
+
+    put(CON "reset", "1");
+    put(CON "max_ports", "3");
+    put(CON "driver", "soft");
+    traffic();
+    len = (size_t)(strstr(saved, "checksum = ") - saved);
+    for (unsigned round = 0; round < 1500; round++) {
+        struct vdf_test_file *data, *guest;
+        char *text = malloc(len + 32);
+        int error;
+
+        memcpy(text, saved, len);
+        strcpy(text + len, "checksum = none\n");
+        for (unsigned n = 1 + next_random(3); n;) {
+            size_t at = next_random((unsigned)len);
+
+            if (!strchr("0123456789abcdef", text[at]))
+                continue;
+            text[at] = "0123456789abcdef"[next_random(16)];
+            n--;
+        }
+        if (vdf_test_write(CON "state", text) == 0)
+            taken++;
+        else
+            refusals++;
+        free(text);
+        data = vdf_test_open(P1 "data", O_RDWR, &error);
+        guest = vdf_test_open(P1 "guest", O_RDWR, &error);
+        for (unsigned n = 0; n < 4; n++) {
+            if (data) {
+                vdf_test_file_write(data, "abc", 3);
+                got_text(data);
+            }
+            if (guest) {
+                vdf_test_file_write(guest, "abc", 3);
+                got_text(guest);
+            }
+        }
+        if (data)
+            vdf_test_close(data);
+        if (guest)
+            vdf_test_close(guest);
+    }
+    cr_assert_gt(taken, 0);
+    cr_assert_gt(refusals, 0);
+    put(CON "state", saved);
+    same_as_saved(CON "state");
+    goes_on();
+}
