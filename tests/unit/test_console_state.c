@@ -543,7 +543,6 @@ Test(console_state, untrue_but_possible)
     static const char *const edits[][2] = {
         { "queues/4/last_avail = ", "queues/4/last_avail = 6" },
         { "queues/4/used_idx = ", "queues/4/used_idx = 7" },
-        { "soft = d 0 1 0", "soft = d 0 1 0" },
         { "status = 0x0f", "status = 0x00" },
         { "driver_features = 0x0000000110000003", "driver_features = 0x0000000110000007" },
         { "device_ready = 1", "device_ready = 0" },
