@@ -74,6 +74,8 @@ struct vdf_device {
     uint64_t generation;     /* counts changes */
     struct timespec changed; /* time of the last one */
     struct vdf_waiter *waiters, **last_waiter;
+    struct vdf_obj *sync_obj; /* of vdf_sync_mapped(), until the lock is released; referenced */
+    const struct vdf_attr *sync_attr;
     atomic_uint entering; /* threads on their way in: pollers let them go first */
 };
 
@@ -108,6 +110,9 @@ struct vdf_tree {
     pthread_rwlock_t moment;
     struct vdf_table *tables;
     struct vdf_obj *root;
+    /* Makes the kernel write back what is dirty in mappings of a row; blocks. NULL: no mappings. */
+    void (*write_back)(void *arg, const struct vdf_obj *obj, const struct vdf_attr *attr);
+    void *write_back_arg;
     struct vdf_engine *engine; /* NULL: nothing asynchronous happens (tests without one) */
     const struct vdf_component *const *components; /* NULL-terminated */
     struct vdf_class root_class;

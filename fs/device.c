@@ -111,7 +111,25 @@ static void async_call(struct vdf_source *source, uint64_t value)
 
     vdf_device_enter(device);
     bool changed = !async->ended && async->fn(async->obj, value);
+    struct vdf_obj *sync_obj = device->sync_obj;
+    const struct vdf_attr *sync_attr = device->sync_attr;
+    device->sync_obj = NULL;
     vdf_device_leave(device, changed);
+
+    /* Writing back ends in writes to this device, by another thread. */
+    if (sync_obj && device->tree->write_back)
+        device->tree->write_back(device->tree->write_back_arg, sync_obj, sync_attr);
+    vdf_obj_unref(sync_obj);
+}
+
+void vdf_sync_mapped(struct vdf_obj *obj, const struct vdf_attr *attr)
+{
+    struct vdf_device *device = obj->device;
+
+    if (device->sync_obj)
+        return;
+    device->sync_obj = vdf_obj_ref(obj);
+    device->sync_attr = attr;
 }
 
 /* Mutexes are not fair: a poller, which comes again at once, would keep the others out. */

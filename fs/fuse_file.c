@@ -142,16 +142,39 @@ static int mappable_fd(const struct vdf_handle *handle)
     return mem && vdf_memory_touch(mem) == 0 ? mem->fd : -1;
 }
 
+/* A file without memory of its own is mapped through the kernel's page cache, which the others
+ * bypass. */
+static bool is_cached(const struct vdf_fuse *fuse, const struct vdf_handle *handle)
+{
+    const struct vdf_entry *entry = handle->file.place.entry;
+
+    return fuse->can_passthrough && entry->special == VDF_PLAIN && entry->attr->flags & VDF_MAP &&
+           !entry->attr->has_field;
+}
+
+void vdf_fuse_write_back(void *arg, const struct vdf_obj *obj, const struct vdf_attr *attr)
+{
+    struct vdf_fuse *fuse = arg;
+    fuse_ino_t ino = 0;
+
+    pthread_mutex_lock(&fuse->nodes);
+    for (const struct vdf_handle *h = fuse->handles; h && !ino; h = h->next)
+        if (h->file.place.obj == obj && h->file.place.entry->attr == attr)
+            ino = (uintptr_t)h->node;
+    pthread_mutex_unlock(&fuse->nodes);
+    /* Pages that are dropped are written back first. A node that has gone meanwhile is not found.
+     */
+    if (ino)
+        fuse_lowlevel_notify_inval_inode(fuse->session, ino, 0, 0);
+}
+
 /* A stream that is open for both directions has no file position, so that a reader and a writer can
  * share the open file and neither waits for the other; the kernel is told so in its own words, for
  * libfuse has none for it. One that is open for one direction keeps a position that means nothing,
  * for programs like head(1) that want to seek back. */
 static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
 {
-    struct fuse_open_out out = {
-        .fh = (uintptr_t)handle,
-        .open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES,
-    };
+    struct fuse_open_out out = { .fh = (uintptr_t)handle };
 
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
     if (backing_id > 0) {
@@ -163,6 +186,8 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
 #else
     (void)backing_id;
 #endif
+    if (!is_cached(vdf_fuse_of(req), handle))
+        out.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
     if (vdf_file_is_stream(&handle->file) && (handle->file.flags & O_ACCMODE) == O_RDWR)
         out.open_flags |= FOPEN_STREAM;
     return fuse_reply_buf(req, (const char *)&out, sizeof(out));

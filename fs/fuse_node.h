@@ -61,6 +61,8 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void vdf_fuse_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
                    struct fuse_pollhandle *ph);
+/** vdf_fuse_write_back() - for tree->write_back. */
+void vdf_fuse_write_back(void *arg, const struct vdf_obj *obj, const struct vdf_attr *attr);
 void vdf_handles_free(struct vdf_fuse *fuse);
 
 int vdf_nodes_init(struct vdf_fuse *fuse);

@@ -78,6 +78,8 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
         free(session);
         return ret;
     }
+    tree->write_back = vdf_fuse_write_back;
+    tree->write_back_arg = fuse;
     *result = fuse;
     return 0;
 }
@@ -110,9 +112,15 @@ void vdf_fuse_stop(struct vdf_fuse *fuse)
 
 void vdf_fuse_unmount(struct vdf_fuse *fuse)
 {
-    vdf_tree_remove_all(fuse->tree);
+    struct vdf_tree *tree = fuse->tree;
+
+    vdf_tree_remove_all(tree);
     vdf_handles_free(fuse);
     fuse_session_unmount(fuse->session);
+    /* Its thread may be in vdf_fuse_write_back(), which the unmounting has ended. */
+    if (tree->engine)
+        vdf_engine_stop(tree->engine);
+    tree->write_back = NULL;
     fuse_session_destroy(fuse->session);
     vdf_nodes_free(fuse);
     free(session_of(fuse));

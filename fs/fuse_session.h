@@ -33,7 +33,7 @@ int vdf_fuse_loop(struct vdf_fuse *fuse);
 void vdf_fuse_stop(struct vdf_fuse *fuse);
 
 /** vdf_fuse_unmount() - unmount, also with files open, and free everything but the tree, whose
- *  devices are removed first so that nobody waits any longer. */
+ *  devices are removed first so that nobody waits any longer; its engine is stopped. */
 void vdf_fuse_unmount(struct vdf_fuse *fuse);
 
 /** vdf_fuse_version() - libfuse's version. */

@@ -207,6 +207,10 @@ struct vdf_vcmdq {
     bool published; /* the registers are in `page`, which now holds the driver's words */
     bool page_open;
     struct vdf_async *poller; /* while `page_open` */
+    bool ring_open;           /* somebody may have `entries` mapped */
+    bool ring_synced;         /* what was stored there is in the ring, as far as `synced_prod` */
+    uint32_t synced_prod;
+    const struct vdf_attr *ring_row;
 };
 
 extern const struct vdf_class vdf_vcmdq_class;

@@ -17,11 +17,20 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
+    uint32_t prod = vdf_vcmdq_load_prod(queue);
+
     (void)value;
-    if (vdf_vcmdq_load_prod(queue) == queue->prod &&
-        vdf_vcmdq_load_config(queue) == queue->config &&
+    if (prod == queue->prod && vdf_vcmdq_load_config(queue) == queue->config &&
         vdf_vcmdq_load_gerrorn(queue) == queue->gerrorn)
         return false;
+    /* The commands that this PROD announces may have been stored through a mapping of the ring. */
+    if (queue->ring_open && !(queue->ring_synced && prod == queue->synced_prod)) {
+        queue->ring_synced = true;
+        queue->synced_prod = prod;
+        vdf_sync_mapped(obj, queue->ring_row);
+        return false;
+    }
+    queue->ring_synced = false;
     vdf_vcmdq_round(queue);
     return true;
 }
@@ -136,10 +145,20 @@ static int ring_write(const struct vdf_at *at, const void *bytes, size_t n, uint
     return 0;
 }
 
+static void ring_opened(const struct vdf_at *at, bool open)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    queue->ring_open = open;
+    queue->ring_synced = false;
+    queue->ring_row = at->attr;
+}
+
 static const struct vdf_raw_ops ring_ops = {
     .size = ring_size,
     .read = ring_read,
     .write = ring_write,
+    .opened = ring_opened,
 };
 
 /* --- registers -------------------------------------------------------------------------------- */
@@ -548,7 +567,8 @@ static const struct vdf_attr attrs[] = {
         .path = "entries",
         .type = VDF_RAW,
         .flags = VDF_RW | VDF_MAP,
-        .doc = "the ring; empty while base is not mapped",
+        .doc = "the ring; empty while base is not mapped. What is stored through a mapping of it is there "
+               "when PROD is stored through a mapping of page, and after msync(2) and munmap(2)",
         .raw = &ring_ops,
     },
     {
@@ -671,6 +691,8 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
 
     (void)obj;
     is->page_open = was->page_open;
+    is->ring_open = was->ring_open;
+    is->ring_row = was->ring_row;
 }
 
 static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)

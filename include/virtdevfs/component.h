@@ -71,10 +71,11 @@ enum vdf_type {
 #define VDF_RW 0x03u
 #define VDF_SAVE 0x04u    /* in `state` */
 #define VDF_NO_FILE 0x08u /* not in the tree: a register of a window, or hidden state */
-#define VDF_MAP 0x10u     /* VDF_RAW with memory: may be mapped (M) */
-#define VDF_HOLDS 0x20u   /* VDF_RAW: an open file of it makes rmdir answer EBUSY */
-#define VDF_FIXED 0x40u   /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
-#define VDF_BINARY 0x80u  /* VDF_STREAM: records, not text (manual only) */
+#define VDF_MAP \
+    0x10u /* VDF_RAW: may be mapped (M); with memory, live; with hooks, see vdf_sync_mapped() */
+#define VDF_HOLDS 0x20u  /* VDF_RAW: an open file of it makes rmdir answer EBUSY */
+#define VDF_FIXED 0x40u  /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
+#define VDF_BINARY 0x80u /* VDF_STREAM: records, not text (manual only) */
 
 /* The numbers that a '#' stands for. All zero: the row has no such '#'. */
 struct vdf_range {
@@ -303,6 +304,12 @@ struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
 void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
 /** vdf_async_poller() - call @fn in every round of the engine, which does not sleep meanwhile. */
 struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
+/**
+ * vdf_sync_mapped() - from within a vdf_async function: take over what processes have stored
+ * through mappings of a VDF_MAP row that has hooks instead of memory. It arrives as writes before
+ * the function is called the next time.
+ */
+void vdf_sync_mapped(struct vdf_obj *obj, const struct vdf_attr *attr);
 /** vdf_async_free() - end it; at once and from anywhere under the lock. NULL is allowed. */
 void vdf_async_free(struct vdf_async *async);
 

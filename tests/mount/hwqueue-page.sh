@@ -54,6 +54,16 @@ if [ "$got" != ENODEV ]; then
     wait_for 10 cons_is 0x00000004 || fail "no recovery: CONS is $(cat "$M/$q/cons")"
 fi
 
+# Commands stored through a mapping of the ring are there when the page's PROD announces them.
+if [ "$got" != ENODEV ]; then
+    exec 4<>"$M/$q/entries"
+    same "a command stored in the ring" "$("$IO" mmap-store $q/entries 0x40 4600000000000000)" ok
+    same "the ring as the device has it" "$("$IO" pread $d/memory 0x40 8)" 4600000000000000
+    same "a store through a mapping" "$("$IO" mmap-store $q/page 4 05000000)" ok
+    wait_for 10 cons_is 0x00000005 || fail "the ring was not written back: CONS is $(cat "$M/$q/cons")"
+    exec 4<&-
+fi
+
 # The window: VCMDQ page 0 and 1, the VINTF's pages, the global page.
 same "the window's size" "$(stat -c %s "$M/$d/regs")" $((0x50000))
 cons=$("$IO" pread $q/page 0 4)
