@@ -296,12 +296,11 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
     if (ret < 0)
         return ret;
     for (size_t done = 0; done < n;) {
-        unsigned width = align;
-        ret = vdf_window_read(at->obj, at->attr, offset + done, width, true, &value, NULL);
-        if (ret == -EOPNOTSUPP && align < 8) {
-            width = 8;
+        unsigned width = 0;
+        do {
+            width = width ? width * 2 : 1;
             ret = vdf_window_read(at->obj, at->attr, offset + done, width, true, &value, NULL);
-        }
+        } while (ret == -EOPNOTSUPP && width < 8);
         if (ret < 0) {
             width = align;
             value = 0;
@@ -329,7 +328,10 @@ static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint6
             memcpy(bytes, &value, n);
             return (ssize_t)n;
         }
-        if (n <= align || offset % align)
+        /* A read as wide as two narrower registers copies them, as a longer one does. */
+        bool narrower = n == align && vdf_window_read(at->obj, at->attr, offset, (unsigned)n / 2,
+                                                      true, &value, NULL) == 0;
+        if ((n <= align && !narrower) || offset % align)
             return ret;
     }
     if (offset % align || n < align)
@@ -358,15 +360,16 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
                         "multiples of %u bytes",
                         n, offset, align);
     while (done < n) {
-        unsigned width = n - done >= 8 ? 8 : align;
-        int ret = -EOPNOTSUPP;
-        for (; width >= align && ret == -EOPNOTSUPP; width /= 2) {
+        /* The narrowest access that a register takes: where there is none, the next may be behind.
+         */
+        unsigned width = 0;
+        int ret;
+        do {
+            width = width ? width * 2 : 1;
             value = 0;
-            memcpy(&value, bytes + done, width);
+            memcpy(&value, bytes + done, width < n - done ? width : n - done);
             ret = vdf_window_write(at->obj, at->attr, offset + done, width, le64toh(value), err);
-            if (ret == 0)
-                break;
-        }
+        } while (ret == -EOPNOTSUPP && width < 8 && width < n - done);
         if (ret < 0)
             return done ? (ssize_t)done : ret;
         done += width;

@@ -48,14 +48,16 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
 
     if (ret < 0)
         return ret;
+    *at = self;
+    at->attr = row_at(obj, row->window, offset, &at->i);
+    if (at->attr && at->attr->width == width)
+        return 0;
     if (offset % ops->align || width < ops->align)
         return vdf_fail(err, EOPNOTSUPP,
                         "%u bytes at offset 0x%" PRIx64
                         ": registers take aligned accesses of their "
                         "width, %u bytes or more",
                         width, offset, ops->align);
-    *at = self;
-    at->attr = row_at(obj, row->window, offset, &at->i);
     if (!at->attr && ops->miss)
         return vdf_fail(err, ops->miss, "there is no register at offset 0x%" PRIx64, offset);
     if (at->attr && at->attr->width != width)

@@ -99,7 +99,8 @@ enum vdf_console_reg {
     VDF_CONSOLE_REG_SHM_BASE_HIGH = 0x0bc,
     VDF_CONSOLE_REG_QUEUE_RESET = 0x0c0,
     VDF_CONSOLE_REG_CONFIG_GENERATION = 0x0fc,
-    VDF_CONSOLE_REG_SIZE = 0x100, /* le16 cols, le16 rows */
+    VDF_CONSOLE_REG_COLS = 0x100, /* 2 bytes */
+    VDF_CONSOLE_REG_ROWS = 0x102, /* 2 bytes */
     VDF_CONSOLE_REG_MAX_PORTS = 0x104,
     VDF_CONSOLE_REG_EMERG_WR = 0x108,
 };

@@ -41,8 +41,10 @@ uint32_t vdf_console_reg_read(struct vdf_console *con, unsigned reg)
         return UINT32_MAX;
     case VDF_CONSOLE_REG_CONFIG_GENERATION:
         return con->generation;
-    case VDF_CONSOLE_REG_SIZE:
-        return con->cols | (uint32_t)con->rows << 16;
+    case VDF_CONSOLE_REG_COLS:
+        return con->cols;
+    case VDF_CONSOLE_REG_ROWS:
+        return con->rows;
     case VDF_CONSOLE_REG_MAX_PORTS:
         return con->max_ports;
     default:

@@ -115,12 +115,10 @@ void vdf_soft_port_remove(struct vdf_console *con, struct vdf_soft_port *port)
 
 void vdf_soft_port_read_size(struct vdf_console *con, struct vdf_soft_port *port)
 {
-    uint32_t size = vdf_console_reg_read(con, VDF_CONSOLE_REG_SIZE);
-
     if (!(con->driver_features & VDF_CONSOLE_F_SIZE))
         return;
-    port->cols = (uint16_t)size;
-    port->rows = (uint16_t)(size >> 16);
+    port->cols = (uint16_t)vdf_console_reg_read(con, VDF_CONSOLE_REG_COLS);
+    port->rows = (uint16_t)vdf_console_reg_read(con, VDF_CONSOLE_REG_ROWS);
 }
 
 void vdf_soft_port_console(struct vdf_console *con, struct vdf_soft_port *port)

@@ -150,7 +150,12 @@ Test(console_mmio, identity)
     cr_assert_eq(rd(VDF_CONSOLE_REG_SHM_LEN_LOW), UINT32_MAX);
     cr_assert_eq(rd(VDF_CONSOLE_REG_MAX_PORTS), 31);
     put(CON "size", "80 25");
-    cr_assert_eq(rd(VDF_CONSOLE_REG_SIZE), 80 | 25 << 16);
+    uint64_t half;
+    cr_assert_eq(vdf_test_reg_read(REGS, VDF_CONSOLE_REG_COLS, 2, &half), 0);
+    cr_assert_eq(half, 80);
+    cr_assert_eq(vdf_test_reg_read(REGS, VDF_CONSOLE_REG_ROWS, 2, &half), 0);
+    cr_assert_eq(half, 25);
+    cr_assert_eq(rd(VDF_CONSOLE_REG_COLS), 80 | 25 << 16);
     put(CON "device", "rproc-serial");
     cr_assert_eq(rd(VDF_CONSOLE_REG_DEVICE_ID), 11);
 }
@@ -168,6 +173,10 @@ Test(console_mmio, accesses)
     cr_assert_eq(rd(0x1fc), 0);
     cr_assert_eq(vdf_test_pread(REGS, all, sizeof(all), 0), sizeof(all));
     cr_assert_arr_eq(all, "virt", 4);
+    cr_assert_eq(all[VDF_CONSOLE_REG_MAX_PORTS], 31);
+    /* A hole and a register behind it: two accesses. */
+    cr_assert_eq(vdf_test_pwrite(REGS, "\0\0\0\0\1\0\0\0", 8, VDF_CONSOLE_REG_STATUS - 4), 8);
+    is(CON "status", "0x01");
     cr_assert_eq(vdf_test_pread(REGS, all, 4, sizeof(all)), 0);
 }
 
