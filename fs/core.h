@@ -317,7 +317,8 @@ ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint6
 /** vdf_file_write_state() - lock not held; collects and applies a state. */
 ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n, uint64_t offset,
                              struct vdf_err *err);
-/** vdf_file_flush() - lock not held; the close(2) of a state that has not been whole. */
+/** vdf_file_flush() - lock not held; a close(2) of the process that opened the file. A state that
+ * is not whole by then is refused. */
 int vdf_file_flush(struct vdf_file *file, struct vdf_err *err);
 /** vdf_file_poll() - lock held; poll(2) events that hold now. */
 unsigned vdf_file_poll(struct vdf_file *file);

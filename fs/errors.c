@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `/errors`: the last refusals, one a line. */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,9 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
                      err->text[0] ? err->text : strerrordesc_np(err->code));
     if (n < 0)
         return;
-    /* One refusal is one line, whatever was quoted in it. */
+    /* One refusal is one line of ASCII, whatever was quoted in it. */
     for (char *p = line; p < line + n - 1; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
+        if (!isprint((unsigned char)*p))
             *p = '?';
 
     pthread_mutex_lock(&tree->errors_lock);

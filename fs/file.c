@@ -504,7 +504,11 @@ int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
         return 0;
     pthread_mutex_lock(&file->incoming_lock);
     if (file->incoming.len)
-        ret = apply(file, err);
+        ret = vdf_state_restore(file->place.obj, file->incoming.data, file->incoming.len, err);
+    /* A shell closes copies of its descriptor between the commands that write to it: what is there
+     * stays, and the next write may make it whole. */
+    if (ret == 0)
+        vdf_buf_free(&file->incoming);
     pthread_mutex_unlock(&file->incoming_lock);
     return ret;
 }

@@ -342,6 +342,7 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         fuse_reply_err(req, ENOMEM);
         return;
     }
+    handle->opener = fuse_req_ctx(req)->pid;
     vdf_file_enter(&handle->file);
     int ret = vdf_file_open(&handle->file, &err);
     vdf_file_leave(&handle->file, ret == 0 && handle->file.counted);
@@ -453,9 +454,13 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct vdf_handle *handle = handle_of(fi);
     struct vdf_err err = { 0 };
-    int ret = vdf_file_flush(&handle->file, &err);
+    int ret = 0;
 
     (void)ino;
+    /* In `{ sed ...; echo ...; } > state` the commands close what their shell has opened and goes
+     * on with. */
+    if (fuse_req_ctx(req)->pid == handle->opener)
+        ret = vdf_file_flush(&handle->file, &err);
     fuse_reply_err(req, -vdf_place_refused(&handle->file.place, NULL, ret, &err));
 }
 

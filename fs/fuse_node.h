@@ -31,7 +31,8 @@ struct vdf_pending;
 struct vdf_handle {
     struct vdf_file file;
     struct vdf_node *node;
-    bool passthrough;           /* counted in node->backing_opens */
+    bool passthrough; /* counted in node->backing_opens */
+    pid_t opener;
     struct vdf_pending *poller; /* of poll(2), while somebody sleeps on this file */
     struct vdf_handle *next, **prev;
 };

@@ -151,3 +151,12 @@ same "the size of a large state" "$(stat -c %s "$M/hwqueue/smmu0/state")" "$(wc 
 mkdir "$M/hwqueue/large" || fail "mkdir"
 cp "$T/large" "$M/hwqueue/large/state" || fail "a large state: $(tail -n 1 "$M/errors")"
 cmp "$T/memory" "$M/hwqueue/large/memory" || fail "the restored memory differs"
+
+# Several commands of a shell may write one state, though each of them closes its copy of the file.
+cp "$M/state" "$T/grouped"
+put aplic/aplic0/domaincfg 0x100
+{
+    sed '$d' "$T/grouped"
+    echo "checksum = none"
+} >"$M/state" || fail "a state that two commands write"
+cmp "$M/state" "$T/grouped" || fail "a state that two commands have written"
