@@ -2,11 +2,13 @@
 /*
  * The core: objects, places in the tree, open files and state, without FUSE.
  *
- * Threads: the FUSE threads and the engine's thread call in here; nothing else does. Locks, in the
- * order in which they are taken:
+ * Threads: the FUSE threads and the engine's thread call in here, and the threads of guests'
+ * processors through vdf_obj_enter(). Locks, in the order in which they are taken:
  *
  *   tree->moment   read-held by whoever is inside a device, write-held to see or replace the whole
- *                  tree at one moment (the root's `state`)
+ *                  tree at one moment (the root's `state`), and by what touches several devices
+ *                  (VDF_ALONE). Readers wait when a writer does, or those that poll would keep it
+ *                  out; so nobody who is inside waits for one who still wants in.
  *   root device    the list of devices
  *   a device       everything of the device: objects, private structures, waiters
  *   tree->errors   the ring behind `/errors`; a leaf
@@ -77,6 +79,7 @@ struct vdf_device {
     struct vdf_obj *sync_obj; /* of vdf_sync_mapped(), until the lock is released; referenced */
     const struct vdf_attr *sync_attr;
     atomic_uint entering; /* threads on their way in: pollers let them go first */
+    bool touched;         /* by somebody who is alone in the tree */
 };
 
 struct vdf_obj {
@@ -92,6 +95,7 @@ struct vdf_obj {
     bool started;                 /* linked into the tree, start() was called */
     bool named;                   /* while a state is loaded: it has a section there */
     unsigned holds;               /* open files that keep it from being removed */
+    unsigned uses;                /* by guests that it is attached to; the same */
     struct vdf_open_count *opens; /* of raw files whose rows want to know */
     struct vdf_obj *next, **prev; /* among the parent's children, oldest first */
     struct vdf_obj *children, **last_child;
@@ -143,6 +147,12 @@ void vdf_tree_destroy(struct vdf_tree *tree);
 /** vdf_root_rows() - the rows of the root that are there without any component. */
 const struct vdf_attr *vdf_root_rows(size_t *n);
 
+/** vdf_tree_enter_alone() - wait until nobody is inside any device, and keep it so. */
+void vdf_tree_enter_alone(struct vdf_tree *tree);
+/** vdf_tree_leave_alone() - let the others in, after a look at all that waits for what was touched;
+ * @done: waiters that have been collected already. */
+void vdf_tree_leave_alone(struct vdf_tree *tree, struct vdf_waiter *done);
+
 void vdf_device_enter(struct vdf_device *device);
 /** vdf_device_leave() - unlock; if @changed, look again at everything that waits. */
 void vdf_device_leave(struct vdf_device *device, bool changed);
@@ -176,6 +186,8 @@ struct vdf_obj *vdf_obj_find(const struct vdf_obj *parent, const struct vdf_attr
                              const char *name);
 const struct vdf_attr *vdf_class_row(const struct vdf_class *cls, const char *path);
 bool vdf_obj_held(const struct vdf_obj *obj);
+/** vdf_obj_used() - is it, or anything below it, attached to a guest? */
+bool vdf_obj_used(const struct vdf_obj *obj);
 static inline bool vdf_obj_is_device(const struct vdf_obj *obj)
 {
     return obj->parent && !obj->parent->parent;
@@ -328,5 +340,8 @@ bool vdf_file_root_state(const struct vdf_file *file);
 /** vdf_file_enter(), vdf_file_leave() - the right lock for operations on this file. */
 void vdf_file_enter(struct vdf_file *file);
 void vdf_file_leave(struct vdf_file *file, bool changed);
+/** vdf_file_enter_write(), vdf_file_leave_write() - the same for a write. */
+void vdf_file_enter_write(struct vdf_file *file);
+void vdf_file_leave_write(struct vdf_file *file, bool changed);
 
 #endif

@@ -63,6 +63,81 @@ void vdf_device_leave(struct vdf_device *device, bool changed)
     vdf_errors_tell(tree);
 }
 
+/* --- alone, and threads of components
+ * -------------------------------------------------------------
+ */
+
+void vdf_tree_enter_alone(struct vdf_tree *tree)
+{
+    pthread_rwlock_wrlock(&tree->moment);
+}
+
+static void check_touched(struct vdf_device *device, struct vdf_waiter **done)
+{
+    if (!device->touched)
+        return;
+    device->touched = false;
+    vdf_device_changed(device);
+    vdf_device_check_waiters(device, done);
+}
+
+void vdf_tree_leave_alone(struct vdf_tree *tree, struct vdf_waiter *done)
+{
+    check_touched(tree->root->device, &done);
+    for (struct vdf_obj *obj = tree->root->children; obj; obj = obj->next)
+        check_touched(obj->device, &done);
+    pthread_rwlock_unlock(&tree->moment);
+    vdf_waiters_finish(done);
+    vdf_errors_tell(tree);
+}
+
+void vdf_obj_touched(struct vdf_obj *obj)
+{
+    obj->device->touched = true;
+}
+
+/* How long a lock is waited for before @stop is looked at again. */
+#define STOP_LOOK_NS 2000000
+
+static struct timespec stop_look(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += STOP_LOOK_NS;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_nsec -= 1000000000;
+        t.tv_sec++;
+    }
+    return t;
+}
+
+/* Who sets @stop waits for the thread that asks here, perhaps with the locks held. */
+bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
+{
+    struct vdf_device *device = obj->device;
+    struct vdf_tree *tree = device->tree;
+    bool entered = false;
+
+    atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
+    while (!entered && !atomic_load(stop)) {
+        struct timespec until = stop_look();
+        if (pthread_rwlock_timedrdlock(&tree->moment, &until) != 0)
+            continue;
+        until = stop_look();
+        entered = pthread_mutex_timedlock(&device->lock, &until) == 0;
+        if (!entered)
+            pthread_rwlock_unlock(&tree->moment);
+    }
+    atomic_fetch_sub_explicit(&device->entering, 1, memory_order_relaxed);
+    return entered;
+}
+
+void vdf_obj_leave(struct vdf_obj *obj, bool changed)
+{
+    vdf_device_leave(obj->device, changed);
+}
+
 void vdf_waiter_add(struct vdf_device *device, struct vdf_waiter *waiter)
 {
     waiter->next = NULL;
@@ -92,6 +167,8 @@ struct vdf_async {
     struct vdf_source source; /* first: the engine's pointer is this one */
     struct vdf_obj *obj;      /* referenced */
     vdf_async_fn fn;
+    vdf_bell_fn bell;               /* instead of fn */
+    void *ctx;                      /* of bell */
     bool ended;                     /* under the device's lock */
     struct vdf_async *next, **prev; /* in obj->asyncs until it has ended */
 };
@@ -110,7 +187,11 @@ static void async_call(struct vdf_source *source, uint64_t value)
     struct vdf_device *device = async->obj->device;
 
     vdf_device_enter(device);
-    bool changed = !async->ended && async->fn(async->obj, value);
+    bool changed = !async->ended;
+    if (changed && async->bell)
+        async->bell(async->obj, async->ctx);
+    else if (changed)
+        changed = async->fn(async->obj, value);
     struct vdf_obj *sync_obj = device->sync_obj;
     const struct vdf_attr *sync_attr = device->sync_attr;
     device->sync_obj = NULL;
@@ -176,6 +257,18 @@ struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd
     if (!async || !engine)
         return async;
     return added(async, vdf_engine_add_eventfd(engine, &async->source, fd));
+}
+
+struct vdf_async *vdf_async_bell(struct vdf_obj *obj, vdf_bell_fn fn, void *ctx, int fd)
+{
+    struct vdf_engine *engine = obj->device->tree->engine;
+    struct vdf_async *async = new_async(obj, NULL);
+
+    if (!async)
+        return NULL;
+    async->bell = fn;
+    async->ctx = ctx;
+    return engine ? added(async, vdf_engine_add_eventfd(engine, &async->source, fd)) : async;
 }
 
 struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events)

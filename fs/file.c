@@ -71,6 +71,32 @@ void vdf_file_leave(struct vdf_file *file, bool changed)
         vdf_device_leave(device, changed);
 }
 
+static bool is_alone(const struct vdf_file *file)
+{
+    const struct vdf_attr *attr = row_of(file);
+    return attr && attr->flags & VDF_ALONE;
+}
+
+void vdf_file_enter_write(struct vdf_file *file)
+{
+    if (is_alone(file))
+        vdf_tree_enter_alone(file->place.obj->device->tree);
+    else
+        vdf_file_enter(file);
+}
+
+void vdf_file_leave_write(struct vdf_file *file, bool changed)
+{
+    struct vdf_device *device = file->place.obj->device;
+
+    if (is_alone(file)) {
+        device->touched |= changed;
+        vdf_tree_leave_alone(device->tree, NULL);
+    } else {
+        vdf_file_leave(file, changed);
+    }
+}
+
 void vdf_file_init(struct vdf_file *file, const struct vdf_place *place, int flags)
 {
     *file = (struct vdf_file){ .place = *place, .flags = flags };

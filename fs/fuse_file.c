@@ -422,9 +422,9 @@ void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t si
     if (handle->file.place.entry->special == VDF_STATE) {
         ret = vdf_file_write_state(&handle->file, bytes, size, (uint64_t)offset, &err);
     } else {
-        vdf_file_enter(&handle->file);
+        vdf_file_enter_write(&handle->file);
         ret = vdf_file_write(&handle->file, bytes, size, (uint64_t)offset, &err);
-        vdf_file_leave(&handle->file, ret >= 0);
+        vdf_file_leave_write(&handle->file, ret >= 0);
     }
     bool more = stream && (ret == -EAGAIN || (ret > 0 && (size_t)ret < size));
     if (more && !(fi->flags & O_NONBLOCK)) {

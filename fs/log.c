@@ -13,7 +13,7 @@
 static void drop_lines(struct vdf_log *log, size_t n)
 {
     while (log->end - log->start + n > VDF_LOG_KEEP) {
-        while (log->ring[log->start++ % VDF_LOG_KEEP] != '\n')
+        while (log->start < log->end && log->ring[log->start++ % VDF_LOG_KEEP] != '\n')
             ;
         log->lost++;
     }
@@ -29,17 +29,34 @@ static void append(struct vdf_log *log, const char *line, size_t n)
     log->end += n;
 }
 
+static bool has_ring(struct vdf_log *log)
+{
+    if (!log->ring)
+        log->ring = malloc(VDF_LOG_KEEP);
+    log->lost += !log->ring;
+    return log->ring;
+}
+
+void vdf_log_add(struct vdf_log *log, const void *bytes, size_t n)
+{
+    const char *from = bytes;
+
+    while (n > 0 && has_ring(log)) {
+        size_t part = n < LINE_MAX_BYTES ? n : LINE_MAX_BYTES;
+        drop_lines(log, part);
+        append(log, from, part);
+        from += part;
+        n -= part;
+    }
+}
+
 void vdf_log_printf(struct vdf_log *log, const char *fmt, ...)
 {
     char line[LINE_MAX_BYTES];
     va_list ap;
 
-    if (!log->ring)
-        log->ring = malloc(VDF_LOG_KEEP);
-    if (!log->ring) {
-        log->lost++;
+    if (!has_ring(log))
         return;
-    }
     va_start(ap, fmt);
     int n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
     va_end(ap);

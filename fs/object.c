@@ -325,6 +325,16 @@ bool vdf_obj_held(const struct vdf_obj *obj)
     return false;
 }
 
+bool vdf_obj_used(const struct vdf_obj *obj)
+{
+    if (obj->uses)
+        return true;
+    for (const struct vdf_obj *child = obj->children; child; child = child->next)
+        if (vdf_obj_used(child))
+            return true;
+    return false;
+}
+
 /* --- for components -----------------------------------------------------------------------------
  */
 
@@ -346,6 +356,11 @@ struct vdf_obj *vdf_obj_parent(const struct vdf_obj *obj)
 const struct vdf_class *vdf_obj_class(const struct vdf_obj *obj)
 {
     return obj->cls;
+}
+
+const struct vdf_attr *vdf_obj_row(const struct vdf_obj *obj, const char *path)
+{
+    return vdf_class_row(obj->cls, path);
 }
 
 void vdf_obj_path(const struct vdf_obj *obj, struct vdf_buf *out)
@@ -374,6 +389,52 @@ struct vdf_obj *vdf_obj_next(const struct vdf_obj *obj, const char *dir, const s
     while (next && next->row != row)
         next = next->next;
     return next;
+}
+
+/* The object that the beginning of @path names in one of @parent's rows; @path moves behind it. */
+static struct vdf_obj *walk_one(const struct vdf_obj *parent, const char **path)
+{
+    for (size_t k = 0; k < parent->cls->n_attrs; k++) {
+        const struct vdf_attr *row = &parent->cls->attrs[k];
+        size_t n = strlen(row->path);
+        char name[VDF_NAME_MAX + 1];
+
+        if (row->type != VDF_OBJECTS || strncmp(*path, row->path, n) != 0 || (*path)[n] != '/')
+            continue;
+        const char *begin = *path + n + 1;
+        size_t len = strcspn(begin, "/");
+        if (len == 0 || len >= sizeof(name))
+            return NULL;
+        memcpy(name, begin, len);
+        name[len] = '\0';
+        struct vdf_obj *found = vdf_obj_find(parent, row, name);
+        if (found)
+            *path = begin + len + (begin[len] == '/');
+        return found;
+    }
+    return NULL;
+}
+
+struct vdf_obj *vdf_obj_walk(struct vdf_obj *from, const char *path, const char **rest)
+{
+    struct vdf_obj *found = NULL;
+
+    while (from->parent)
+        from = from->parent;
+    while ((from = walk_one(from, &path)))
+        found = from;
+    *rest = path;
+    return found;
+}
+
+void vdf_obj_use(struct vdf_obj *obj)
+{
+    obj->uses++;
+}
+
+void vdf_obj_unuse(struct vdf_obj *obj)
+{
+    obj->uses--;
 }
 
 int vdf_obj_add(struct vdf_obj *parent, const char *dir, const char *name, struct vdf_obj **result,

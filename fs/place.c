@@ -338,6 +338,9 @@ static int remove_object(const struct vdf_place *dir, const char *name, struct v
     int ret = 0;
     if (vdf_obj_held(obj))
         ret = vdf_fail(err, EBUSY, "a mapped page of \"%s\" is open: close it first", name);
+    else if (vdf_obj_used(obj))
+        ret = vdf_fail(err, EBUSY,
+                       "\"%s\" is attached to a VM: write 0 to the slot's attached first", name);
     else if (obj->cls->remove)
         ret = obj->cls->remove(obj, err);
     if (ret == 0) {
@@ -359,11 +362,21 @@ int vdf_place_rmdir(const struct vdf_place *dir, const char *name)
 {
     struct vdf_err err = { 0 };
     struct vdf_waiter *done = NULL;
+    const struct vdf_attr *row = dir->entry->attr;
+    struct vdf_device *device = dir->obj->device;
+    int ret;
 
-    vdf_device_enter(dir->obj->device);
-    int ret = remove_object(dir, name, &done, &err);
-    vdf_device_leave(dir->obj->device, ret == 0);
-    vdf_waiters_finish(done);
+    if (row && row->type == VDF_OBJECTS && row->objects->cls->alone) {
+        vdf_tree_enter_alone(device->tree);
+        ret = remove_object(dir, name, &done, &err);
+        device->touched |= ret == 0;
+        vdf_tree_leave_alone(device->tree, done);
+    } else {
+        vdf_device_enter(device);
+        ret = remove_object(dir, name, &done, &err);
+        vdf_device_leave(device, ret == 0);
+        vdf_waiters_finish(done);
+    }
     return vdf_place_refused(dir, name, ret, &err);
 }
 

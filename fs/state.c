@@ -220,10 +220,21 @@ static int save_object(struct vdf_obj *obj, struct vdf_buf *out)
     return ret;
 }
 
+static void tell_saving(const struct vdf_obj *obj, bool begin)
+{
+    if (obj->parent)
+        return;
+    for (struct vdf_obj *child = obj->children; child; child = child->next)
+        if (child->cls->saving)
+            child->cls->saving(child, begin);
+}
+
 int vdf_state_save(struct vdf_obj *obj, struct vdf_buf *out)
 {
+    tell_saving(obj, true);
     vdf_buf_printf(out, "%s %d\n", HEADER, VERSION);
     int ret = save_object(obj, out);
+    tell_saving(obj, false);
     if (ret == 0)
         vdf_buf_printf(out, "%s%" PRIu32 "\n", CHECKSUM, checksum(out->data, out->len));
     return ret < 0 ? ret : out->oom ? -ENOMEM : 0;
@@ -744,7 +755,8 @@ static void keep_with_object(struct vdf_obj *old, struct vdf_obj *now)
             *vdf_row_log(&is) = log;
         }
         struct vdf_memory *mem = vdf_row_memory(&was), *other = vdf_row_memory(&is);
-        if (mem && mem->base && mem->size == other->size && vdf_memory_swap_in(mem, other) == 0) {
+        if (mem && mem->base && mem->size == other->size &&
+            (was.attr->flags & VDF_BESIDE || vdf_memory_swap_in(mem, other) == 0)) {
             struct vdf_memory keep = *mem;
             *mem = *other;
             *other = keep;
@@ -810,6 +822,9 @@ static int restore_device(struct vdf_obj *obj, struct load *load, struct vdf_err
 
     vdf_device_enter(obj->device);
     int ret = obj->dead ? vdf_fail(err, ENODEV, "it was removed") : check_held(obj, now, err);
+    if (ret == 0 && vdf_obj_used(obj))
+        ret = vdf_fail(err, EBUSY,
+                       "it is attached to a VM: detach it, or restore the state of the root");
     if (ret == 0)
         replace(obj, now);
     vdf_device_leave(obj->device, ret == 0);
@@ -827,6 +842,9 @@ static int restore_root(struct vdf_tree *tree, struct load *load, struct vdf_wai
         if (ret < 0)
             return ret;
     }
+    for (struct vdf_obj *old = root->children; old; old = old->next)
+        if (old->cls->disconnect)
+            old->cls->disconnect(old);
     for (struct vdf_obj *old = root->children, *next; old; old = next) {
         next = old->next;
         struct vdf_obj *now = vdf_obj_find(load->root, old->row, old->name);
@@ -850,6 +868,9 @@ static int restore_root(struct vdf_tree *tree, struct load *load, struct vdf_wai
         if (vdf_obj_start(now, false, &said) < 0)
             vdf_report(now, said.code, "not started after the restore: %s", said.text);
     }
+    for (struct vdf_obj *obj = root->children; obj; obj = obj->next)
+        if (obj->cls->connect)
+            obj->cls->connect(obj);
     vdf_device_changed(root->device);
     vdf_device_check_waiters(root->device, done);
     return 0;
@@ -868,10 +889,9 @@ int vdf_state_restore(struct vdf_obj *obj, const char *text, size_t len, struct 
     if (ret == 0 && obj->parent) {
         ret = restore_device(obj, &load, err);
     } else if (ret == 0) {
-        pthread_rwlock_wrlock(&tree->moment);
+        vdf_tree_enter_alone(tree);
         ret = restore_root(tree, &load, &done, err);
-        pthread_rwlock_unlock(&tree->moment);
-        vdf_waiters_finish(done);
+        vdf_tree_leave_alone(tree, done);
     }
     vdf_obj_kill(load.root);
     vdf_obj_unref(load.root);

@@ -128,7 +128,7 @@ int vdf_table_compile(struct vdf_table **list, const struct vdf_class *cls, unsi
     table->cls = cls;
     table->next = *list;
     *list = table;
-    int ret = add_rows(table, depth <= 1);
+    int ret = add_rows(table, depth <= 1 && !cls->no_state);
     for (size_t k = 0; ret == 0 && k < cls->n_attrs; k++)
         if (cls->attrs[k].type == VDF_OBJECTS)
             ret = vdf_table_compile(list, cls->attrs[k].objects->cls, depth + 1);

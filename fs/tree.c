@@ -137,7 +137,11 @@ int vdf_tree_create(const struct vdf_component *const *components, struct vdf_en
     if (!tree)
         return vdf_fail(err, ENOMEM, "no memory for the tree");
 
-    pthread_rwlock_init(&tree->moment, NULL);
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&tree->moment, &attr);
+    pthread_rwlockattr_destroy(&attr);
     pthread_mutex_init(&tree->errors_lock, NULL);
     tree->components = components;
     tree->engine = engine;
@@ -186,7 +190,8 @@ int vdf_tree_add_defaults(struct vdf_tree *tree, struct vdf_err *err)
 
     vdf_device_enter(tree->root->device);
     for (size_t k = 0; ret == 0 && tree->components[k]; k++)
-        ret = add_default(tree, tree->components[k], err);
+        if (tree->components[k]->default_name)
+            ret = add_default(tree, tree->components[k], err);
     vdf_device_leave(tree->root->device, true);
     return ret;
 }
@@ -195,19 +200,20 @@ void vdf_tree_remove_all(struct vdf_tree *tree)
 {
     struct vdf_waiter *done = NULL;
 
-    vdf_device_enter(tree->root->device);
+    vdf_tree_enter_alone(tree);
+    for (struct vdf_obj *obj = tree->root->children; obj; obj = obj->next)
+        if (obj->cls->disconnect)
+            obj->cls->disconnect(obj);
     while (tree->root->children) {
         struct vdf_obj *obj = tree->root->children;
-        pthread_mutex_lock(&obj->device->lock);
         vdf_obj_unlink(obj);
         vdf_obj_kill(obj);
         vdf_device_check_waiters(obj->device, &done);
-        pthread_mutex_unlock(&obj->device->lock);
         vdf_obj_unref(obj);
     }
     tree->root->dead = true;
-    vdf_device_leave(tree->root->device, true);
-    vdf_waiters_finish(done);
+    tree->root->device->touched = true;
+    vdf_tree_leave_alone(tree, done);
 }
 
 void vdf_tree_destroy(struct vdf_tree *tree)

@@ -27,7 +27,7 @@ struct table {
 static struct table tables[] = {
     { .component = &vdf_console_component }, { .component = &vdf_aplic_component },
     { .component = &vdf_gait_component },    { .component = &vdf_hwqueue_component },
-    { .component = &vdf_intx_component },
+    { .component = &vdf_intx_component },    { .component = &vdf_vm_component },
 };
 
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))

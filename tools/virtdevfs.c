@@ -31,8 +31,13 @@
 extern char **environ;
 
 static const struct vdf_component *const components[] = {
-    &vdf_console_component, &vdf_aplic_component, &vdf_gait_component,
-    &vdf_hwqueue_component, &vdf_intx_component,  NULL,
+    &vdf_console_component,
+    &vdf_aplic_component,
+    &vdf_gait_component,
+    &vdf_hwqueue_component,
+    &vdf_intx_component,
+    &vdf_vm_component,
+    NULL,
 };
 
 struct options {

@@ -27,6 +27,7 @@
 #ifndef VIRTDEVFS_COMPONENT_H
 #define VIRTDEVFS_COMPONENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@
 struct vdf_obj;
 struct vdf_attr;
 struct vdf_class;
+struct vdf_guest_ops;
 
 /* Every private structure begins with this; the tree keeps it right. */
 struct vdf_priv {
@@ -76,6 +78,9 @@ enum vdf_type {
 #define VDF_HOLDS 0x20u  /* VDF_RAW: an open file of it makes rmdir answer EBUSY */
 #define VDF_FIXED 0x40u  /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
 #define VDF_BINARY 0x80u /* VDF_STREAM: records, not text (manual only) */
+#define VDF_ALONE 0x100u /* a write is done while nobody is inside any device: it may touch others */
+#define VDF_BESIDE \
+    0x200u /* VDF_RAW with memory: not in a state, and a restore leaves it as it is */
 
 /* The numbers that a '#' stands for. All zero: the row has no such '#'. */
 struct vdf_range {
@@ -103,6 +108,9 @@ struct vdf_log {
  */
 void vdf_log_printf(struct vdf_log *log, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/** vdf_log_add() - append bytes as they are. What has no newline counts as one line when it is
+ * dropped. */
+void vdf_log_add(struct vdf_log *log, const void *bytes, size_t n);
 
 /* Streams with back-pressure. Positions and buffers belong to the component. */
 struct vdf_stream_ops {
@@ -220,6 +228,20 @@ struct vdf_class {
     /* A restore is about to replace @old by @now in the same object: take over what is not state
      * (counts of open files). Logs and mapped memory are moved by the tree. */
     void (*adopt)(struct vdf_obj *obj, void *old, void *now);
+
+    /* For devices that use other devices. Both are called while nobody is inside any device:
+     * disconnect before a restore of the root replaces anything, and before everything is removed;
+     * connect when the restored devices are all in their places. */
+    void (*disconnect)(struct vdf_obj *obj);
+    void (*connect)(struct vdf_obj *obj);
+    /* A state of the root is about to be read (@begin), or has been; nobody is inside any device.
+     */
+    void (*saving)(struct vdf_obj *obj, bool begin);
+    bool alone;    /* rmdir is done while nobody is inside any device */
+    bool no_state; /* a device without a `state` file; the root's has it */
+
+    const struct vdf_guest_ops
+        *guest; /* it can be attached to a guest (guest.h); NULL: it cannot */
 };
 
 /* --- objects ------------------------------------------------------------------------------------
@@ -233,6 +255,8 @@ const char *vdf_obj_name(const struct vdf_obj *obj);
 struct vdf_obj *vdf_obj_parent(const struct vdf_obj *obj);
 /** vdf_obj_class() - its class. */
 const struct vdf_class *vdf_obj_class(const struct vdf_obj *obj);
+/** vdf_obj_row() - the row of its class with this path; NULL: there is none. */
+const struct vdf_attr *vdf_obj_row(const struct vdf_obj *obj, const char *path);
 /** vdf_obj_path() - append the path from the root, "console/con0/ports/1". */
 void vdf_obj_path(const struct vdf_obj *obj, struct vdf_buf *out);
 
@@ -260,6 +284,38 @@ int vdf_obj_add(struct vdf_obj *parent, const char *dir, const char *name, struc
  */
 void vdf_report(struct vdf_obj *obj, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* --- devices that use others, and threads of their own
+ * --------------------------------------------
+ */
+
+/**
+ * vdf_obj_walk() - the object that a path leads to. While nobody is inside any device, or for the
+ * unlinked devices of a state that is loaded.
+ * @from: object in the same tree; the path begins at its root
+ * @rest: the part of the path behind the object, "" when there is none
+ *
+ * Return: the deepest object on the path; NULL when not even a device is there.
+ */
+struct vdf_obj *vdf_obj_walk(struct vdf_obj *from, const char *path, const char **rest);
+/** vdf_obj_use() - keep an object from being removed or replaced; counted. While nobody is inside
+ *  any device, as vdf_obj_unuse(). */
+void vdf_obj_use(struct vdf_obj *obj);
+void vdf_obj_unuse(struct vdf_obj *obj);
+/** vdf_obj_touched() - from a VDF_ALONE row or its like: another device than the row's may have
+ *  changed, look at what waits for it. */
+void vdf_obj_touched(struct vdf_obj *obj);
+
+/**
+ * vdf_obj_enter() - for a thread that a component has made: take the lock of the object's device,
+ * as it is held in hooks. Not while holding another.
+ * @stop: give up when this is set
+ *
+ * Return: whether the lock is held now.
+ */
+bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop);
+/** vdf_obj_leave() - let go; @changed: look at what waits for the device. */
+void vdf_obj_leave(struct vdf_obj *obj, bool changed);
 
 /* --- registers by offset ------------------------------------------------------------------------
  */
@@ -298,6 +354,10 @@ struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd
 /** vdf_async_fd() - call @fn with the poll(2) events of @fd that are ready, of those in @events and
  *  POLLERR and POLLHUP; the engine watches a duplicate. NULL without memory. */
 struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events);
+typedef void (*vdf_bell_fn)(struct vdf_obj *obj, void *ctx);
+/** vdf_async_bell() - call @fn with @ctx when the eventfd @fd was written to; counts as a change.
+ */
+struct vdf_async *vdf_async_bell(struct vdf_obj *obj, vdf_bell_fn fn, void *ctx, int fd);
 /** vdf_async_timer() - a timer, set by vdf_async_set(). NULL without memory. */
 struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
 /** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
@@ -319,7 +379,7 @@ void vdf_async_free(struct vdf_async *async);
 /* One directory of the root. The daemon's list of them is the only place that knows them all. */
 struct vdf_component {
     const struct vdf_class *cls; /* name: the directory's */
-    const char *default_name;    /* the object of a plain mount: "con0" */
+    const char *default_name;    /* the object of a plain mount: "con0"; NULL: it has none */
     /* Make the default object ready to use, after create and before start; NULL: as mkdir. */
     int (*prepare)(struct vdf_obj *obj, struct vdf_err *err);
 };
@@ -329,5 +389,6 @@ extern const struct vdf_component vdf_aplic_component;
 extern const struct vdf_component vdf_gait_component;
 extern const struct vdf_component vdf_hwqueue_component;
 extern const struct vdf_component vdf_intx_component;
+extern const struct vdf_component vdf_vm_component;
 
 #endif

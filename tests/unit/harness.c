@@ -13,8 +13,13 @@
 #include "harness.h"
 
 static const struct vdf_component *const components[] = {
-    &vdf_console_component, &vdf_aplic_component, &vdf_gait_component,
-    &vdf_hwqueue_component, &vdf_intx_component,  NULL,
+    &vdf_console_component,
+    &vdf_aplic_component,
+    &vdf_gait_component,
+    &vdf_hwqueue_component,
+    &vdf_intx_component,
+    &vdf_vm_component,
+    NULL,
 };
 
 static struct vdf_tree *tree;
@@ -154,9 +159,9 @@ static ssize_t file_write(struct vdf_test_file *t, const void *bytes, size_t n, 
     if (t->file.place.entry->special == VDF_STATE) {
         ret = vdf_file_write_state(&t->file, bytes, n, offset, &err);
     } else {
-        vdf_file_enter(&t->file);
+        vdf_file_enter_write(&t->file);
         ret = vdf_file_write(&t->file, bytes, n, offset, &err);
-        vdf_file_leave(&t->file, ret >= 0);
+        vdf_file_leave_write(&t->file, ret >= 0);
     }
     if (ret != -EAGAIN)
         vdf_place_refused(&t->file.place, NULL, ret < 0 ? (int)ret : 0, &err);
