@@ -9,6 +9,7 @@
  *   regs.c     hooks of the register rows, accesses by a guest
  *   imsic.c    interrupt files of the harts, MSIs to them
  *   idc.c      direct delivery: priorities, claims, the signals to the harts
+ *   guest.c    what a guest reaches of it, and the ways of its interrupts to the guest
  *
  * There are two machines in here. With MSI delivery the device is what Linux's KVM emulates, also
  * where that departs from the RISC-V Advanced Interrupt Architecture (AIA). With direct delivery,
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <virtdevfs/component.h>
+#include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
 
 #define VDF_APLIC_HOST_IDS 256u /* a host with this many identities: ids and sources stay below */
@@ -120,6 +122,7 @@ struct vdf_aplic {
      * with direct delivery one line, the OR of the signals to the harts. */
     struct vdf_irq irq;
     bool line;
+    struct vdf_aplic_way *ways; /* slots of a guest that it is attached to (guest.c) */
 };
 
 static inline bool vdf_aplic_bit(const uint32_t *words, uint32_t n)
@@ -252,6 +255,7 @@ void vdf_aplic_connect(struct vdf_obj *obj, const struct vdf_irq *irq);
 /* --- table.c, with the hooks in config.c, regs.c, imsic.c and idc.c --------------------------- */
 
 extern const struct vdf_class vdf_aplic_class;
+extern const struct vdf_guest_ops vdf_aplic_guest_ops;
 extern const struct vdf_attr *const vdf_aplic_regs; /* the row of the window */
 
 /* When rows exist, and how often. */

@@ -527,4 +527,5 @@ const struct vdf_class vdf_aplic_class = {
     .destroy = vdf_aplic_destroy,
     .restored = vdf_aplic_restored,
     .adopt = vdf_aplic_adopt,
+    .guest = &vdf_aplic_guest_ops,
 };

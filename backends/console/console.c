@@ -64,7 +64,8 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
         if (vq->num > VDF_VQ_NUM_MAX || vq->num & (vq->num - 1))
             return vdf_fail(err, EINVAL, "queues/%u/size %u: a power of two up to %u", i, vq->num,
                             VDF_VQ_NUM_MAX);
-        if (vq->ready)
+        /* A guest's memory is not known yet: its queues are looked at when it is connected. */
+        if (vq->ready && con->driver != VDF_CONSOLE_VM)
             r = vdf_vq_check(&con->space, vq, &said);
         if (r)
             return vdf_fail(err, EINVAL, "queues/%u: %.200s", i, said.text);

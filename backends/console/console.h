@@ -6,6 +6,7 @@
  *     table.c, port_table.c   the rows of console/NAME and ports/N and their hooks
  *     mmio.c                  the virtio-mmio window
  *     device.c                status, features, queues, interrupts, faults of the driver
+ *     guest.c                 a guest's accesses, doorbells and memory
  *     control.c               control messages
  *     port.c                  data between the host's end and the queues of a port
  *     virtqueue.c             split virtqueues
@@ -23,6 +24,7 @@
 #define VDF_CONSOLE_H
 
 #include <virtdevfs/component.h>
+#include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
 
 #include "virtqueue.h"
@@ -175,6 +177,7 @@ struct vdf_console {
     struct vdf_space space; /* what the device reaches */
     struct vdf_irq irq;
     bool irq_level;
+    struct vdf_memory *guest_memory; /* of the guest that it is attached to; NULL: of none */
     struct vdf_log control;
     uint64_t violations;
 
@@ -219,6 +222,7 @@ struct vdf_console_port {
 };
 
 extern const struct vdf_class vdf_console_class;
+extern const struct vdf_guest_ops vdf_console_guest_ops;
 extern const struct vdf_class vdf_console_port_class;
 
 /* --- console.c ----------------------------------------------------------------------------------
@@ -252,6 +256,9 @@ uint64_t vdf_console_default_features(unsigned device);
 bool vdf_console_multiport(const struct vdf_console *con);
 /** vdf_console_pool() - buffers and rings have to lie in the DMA pool. */
 bool vdf_console_pool(const struct vdf_console *con);
+/** vdf_console_memory() - guest memory: the device's own, or that of the guest it is attached to.
+ */
+struct vdf_memory *vdf_console_memory(struct vdf_console *con);
 /** vdf_console_pool_addr() - guest address of the pool: the end of the memory. */
 uint64_t vdf_console_pool_addr(const struct vdf_console *con);
 /** vdf_console_update_space() - after a change of memory, pool or features. */

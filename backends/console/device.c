@@ -35,20 +35,28 @@ bool vdf_console_pool(const struct vdf_console *con)
     return con->dma_mem && con->driver_features & VDF_CONSOLE_F_DMA_MEM;
 }
 
+struct vdf_memory *vdf_console_memory(struct vdf_console *con)
+{
+    return con->guest_memory ? con->guest_memory : &con->memory;
+}
+
 uint64_t vdf_console_pool_addr(const struct vdf_console *con)
 {
-    return con->memory.size - con->dma_size;
+    uint64_t size = vdf_console_memory((struct vdf_console *)con)->size;
+
+    return size > con->dma_size ? size - con->dma_size : 0;
 }
 
 void vdf_console_update_space(struct vdf_console *con)
 {
     uint64_t start = vdf_console_pool(con) ? vdf_console_pool_addr(con) : 0;
 
-    con->space.n = 1;
+    /* A guest that is not there has no memory that could be reached. */
+    con->space.n = con->driver != VDF_CONSOLE_VM || con->guest_memory;
     con->space.regions[0] = (struct vdf_region){
         .addr = start,
-        .len = con->memory.size - start,
-        .mem = &con->memory,
+        .len = vdf_console_memory(con)->size - start,
+        .mem = vdf_console_memory(con),
         .offset = start,
     };
 }

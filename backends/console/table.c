@@ -350,7 +350,13 @@ void vdf_console_bind(struct vdf_console *con)
 
 static int driver_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
+    const struct vdf_console *con = at->priv;
+
+    if (value == con->driver)
+        return 0;
+    if (con->guest_memory)
+        return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first",
+                        driver_names[value]);
     if (value > VDF_CONSOLE_NONE)
         return vdf_fail(err, EINVAL, "%s: set by what attaches; write soft or none",
                         driver_names[value]);
@@ -362,13 +368,16 @@ static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     struct vdf_console *con = at->priv;
 
     (void)err;
+    if (value == con->driver && value > VDF_CONSOLE_NONE)
+        return 0;
+    bool was_vm = con->driver == VDF_CONSOLE_VM;
     con->driver = (uint8_t)value;
     if (value == VDF_CONSOLE_SOFT) {
         if (!con->soft) {
             vdf_console_reset(con);
             vdf_console_bind(con);
         }
-    } else if (con->soft) {
+    } else if (con->soft || was_vm) {
         vdf_soft_unbind(con);
         vdf_console_reset(con);
     }
@@ -378,7 +387,7 @@ static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 static int driver_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
-    int r = driver_check(at, value, err);
+    int r = value == VDF_CONSOLE_VM ? 0 : driver_check(at, value, err);
 
     if (!r)
         con->driver = (uint8_t)value;
@@ -822,4 +831,5 @@ const struct vdf_class vdf_console_class = {
     .destroy = vdf_console_destroy,
     .restored = vdf_console_restored,
     .adopt = vdf_console_adopt,
+    .guest = &vdf_console_guest_ops,
 };

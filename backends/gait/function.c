@@ -81,7 +81,7 @@ static int check_max_msi(const struct vdf_at *at, uint64_t value, struct vdf_err
     return check_unregistered(at, err);
 }
 
-static struct gait_guest *find_guest(const struct gait *gait, const char *name)
+struct gait_guest *vdf_gait_find_guest(const struct gait *gait, const char *name)
 {
     struct vdf_obj *obj = *name ? vdf_obj_child(gait->base.obj, "guests", name) : NULL;
     return obj ? vdf_obj_priv(obj) : NULL;
@@ -109,9 +109,11 @@ static int store_guest(const struct vdf_at *at, const char *text, size_t len, st
 {
     int ret = check_unregistered(at, err);
 
+    if (ret == 0 && ((const struct gait_function *)at->priv)->vm_guest)
+        ret = vdf_fail(err, EBUSY, "the function is attached to a VM: detach it first");
     if (ret < 0)
         return ret;
-    if (len && !find_guest(vdf_gait_of(at->obj), text))
+    if (len && !vdf_gait_find_guest(vdf_gait_of(at->obj), text))
         return vdf_fail(err, ENODEV, "\"%.64s\": there is no such guest", text);
     return restore_guest(at, text, len, err);
 }
@@ -129,7 +131,9 @@ void vdf_gait_forget_guest(const struct gait *gait, const struct gait_guest *gue
 
 static bool in_memory(const struct gait_guest *guest, uint64_t address, uint64_t len)
 {
-    return len <= guest->memory.size && address <= guest->memory.size - len;
+    uint64_t size = vdf_gait_memory_size(guest);
+
+    return len <= size && address <= size - len;
 }
 
 static uint32_t pages_of(uint64_t address, uint64_t len)
@@ -142,7 +146,7 @@ static uint32_t pages_of(uint64_t address, uint64_t len)
 static int plan(const struct gait *gait, const struct gait_function *function, struct plan *p,
                 struct vdf_err *err)
 {
-    struct gait_guest *guest = find_guest(gait, function->guest_name);
+    struct gait_guest *guest = vdf_gait_find_guest(gait, function->guest_name);
 
     if (!guest)
         return vdf_fail(err, ENODEV, "guest \"%s\": the function needs one", function->guest_name);
@@ -232,7 +236,7 @@ static int register_function(struct gait *gait, struct gait_function *function, 
         index++;
     if (index == GAIT_ENTRIES)
         return vdf_fail(err, ENOSPC, "all %u bits of the summary vector are taken", GAIT_ENTRIES);
-    if (vdf_memory_touch(&p.guest->memory) < 0 || vdf_memory_touch(&gait->table) < 0)
+    if (vdf_memory_touch(vdf_gait_memory(p.guest)) < 0 || vdf_memory_touch(&gait->table) < 0)
         return vdf_fail(err, ENOMEM, "no memory for the guest or the table");
 
     function->index = (uint16_t)index;
@@ -265,6 +269,14 @@ static int deregister_function(struct gait *gait, struct gait_function *function
     return 0;
 }
 
+void vdf_gait_deregister_guest(struct gait *gait, struct gait_guest *guest)
+{
+    for (struct gait_function *f = vdf_gait_function_next(gait, NULL); f;
+         f = vdf_gait_function_next(gait, f))
+        if (f->registered && f->guest == guest && deregister_function(gait, f, NULL) < 0)
+            vdf_report(f->base.obj, ENOMEM, "it stays registered for want of memory");
+}
+
 static int set_registered(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct gait *gait = vdf_gait_of(at->obj);
@@ -288,7 +300,7 @@ static int restored_function(struct gait *gait, struct gait_function *function, 
     unsigned index = function->index;
     struct plan p;
 
-    if (*function->guest_name && !find_guest(gait, function->guest_name))
+    if (*function->guest_name && !vdf_gait_find_guest(gait, function->guest_name))
         return vdf_fail(err, EINVAL, "functions/%s: guest \"%s\" is not in the state", name,
                         function->guest_name);
     if (!function->registered) {
@@ -354,9 +366,12 @@ static void show_aibv(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct gait_function *function = at->priv;
 
-    if (!function->registered || !function->guest->memory.base)
+    if (!function->registered || !vdf_gait_memory(function->guest)->base)
         return;
-    const uint8_t *aibv = function->guest->memory.base + function->ibv;
+    const uint8_t *aibv =
+        vdf_memory_at(vdf_gait_memory(function->guest), function->ibv, (function->vectors + 7) / 8);
+    if (!aibv)
+        return;
     for (uint32_t v = 0; v < function->vectors; v++)
         if (__atomic_load_n(&aibv[v / 8], __ATOMIC_RELAXED) & 0x80u >> v % 8)
             vdf_buf_printf(out, "%s%u", out->len ? "\n" : "", v);
@@ -547,4 +562,5 @@ const struct vdf_class vdf_gait_function_class = {
     .priv_size = sizeof(struct gait_function),
     .remove = remove_function,
     .adopt = adopt,
+    .guest = &vdf_gait_guest_ops,
 };

@@ -8,6 +8,7 @@
  *     deliver.c   what happens when a function signals an interrupt
  *     guest.c     guests: memory and GISA
  *     function.c  zPCI functions: REG_AEN and DEREG_AEN
+ *     attach.c    functions that are attached to a VM, whose memory is the guest's
  *
  * Bits are numbered from the most significant: bit 0 of a vector is 0x80 of its first byte.
  *
@@ -30,6 +31,7 @@
 #define VDF_GAIT_H
 
 #include <virtdevfs/component.h>
+#include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
 
 #define GAIT_ENTRIES 512u   /* functions that the host can have: ZPCI_NR_DEVICES */
@@ -92,6 +94,10 @@ struct gait_guest {
     uint32_t gisc_refs[GAIT_ISCS];
 
     bool memory_open; /* somebody has the file open */
+
+    struct vdf_memory *ram; /* of the VM that it is, instead of `memory`; NULL: none */
+    uint64_t vm_memory;     /* its bytes; 0: none */
+    unsigned attached;      /* functions */
 };
 
 struct gait_function {
@@ -110,7 +116,9 @@ struct gait_function {
     uint32_t vectors;
     uint32_t pages;
 
-    struct vdf_irq irq; /* a message for each event that reaches the guest; data: the ISC */
+    struct vdf_irq irq;  /* a message for each event that reaches the guest; data: the ISC */
+    struct vdf_guest vm; /* that it is attached to */
+    struct gait_guest *vm_guest;
 };
 
 /* A GAITE, in the host's byte order. */
@@ -122,6 +130,7 @@ struct gait_entry {
 
 extern const struct vdf_class vdf_gait_guest_class;
 extern const struct vdf_class vdf_gait_function_class;
+extern const struct vdf_guest_ops vdf_gait_guest_ops;
 
 static inline uint8_t vdf_gait_isc_bit(unsigned isc)
 {
@@ -184,6 +193,14 @@ void vdf_gait_gisc_unregister(struct gait_guest *guest, unsigned isc);
 /** vdf_gait_restored_guests() - refuse what mkdir and writes could not have made. */
 int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err);
 
+/* --- attach.c -----------------------------------------------------------------------------------
+ */
+
+/** vdf_gait_memory() - the guest's memory: its own, or that of the VM that it is. */
+struct vdf_memory *vdf_gait_memory(struct gait_guest *guest);
+/** vdf_gait_memory_size() - its bytes, also while the VM is not there yet. */
+uint64_t vdf_gait_memory_size(const struct gait_guest *guest);
+
 /* --- function.c ---------------------------------------------------------------------------------
  */
 
@@ -192,6 +209,10 @@ int vdf_gait_check_sbo(const struct vdf_at *at, uint64_t value, struct vdf_err *
 /** vdf_gait_restored_functions() - rebuild what follows from the registrations; guests come first.
  */
 int vdf_gait_restored_functions(struct gait *gait, struct vdf_err *err);
+/** vdf_gait_find_guest() - by name; NULL: there is none. */
+struct gait_guest *vdf_gait_find_guest(const struct gait *gait, const char *name);
+/** vdf_gait_deregister_guest() - DEREG_AEN of all functions of a guest. */
+void vdf_gait_deregister_guest(struct gait *gait, struct gait_guest *guest);
 /** vdf_gait_forget_guest() - functions that name a guest which is removed name none. */
 void vdf_gait_forget_guest(const struct gait *gait, const struct gait_guest *guest);
 

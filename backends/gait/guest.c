@@ -54,6 +54,9 @@ static int remove_guest(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct gait_guest *guest = vdf_obj_priv(obj);
 
+    if (guest->attached)
+        return vdf_fail(err, EBUSY, "%u functions of it are attached to a VM; detach them first",
+                        guest->attached);
     if (guest->registered)
         return vdf_fail(err, EBUSY, "%u functions of it are registered; deregister them first",
                         guest->registered);
@@ -235,6 +238,13 @@ static const struct vdf_attr attrs[] = {
         .doc =
             "Bytes of guest memory, a multiple of 4096; a change empties it, and is EBUSY while a "
             "function is registered or the memory open, ENOSPC beyond 1 GiB for all guests.",
+    },
+    {
+        .path = "vm_memory",
+        .type = VDF_UINT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, vm_memory),
+        .doc = "Bytes of the VM's memory that it has instead of its own; 0: none.",
     },
     {
         .path = "memory",

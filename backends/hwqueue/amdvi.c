@@ -102,7 +102,7 @@ static bool log_entry(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, uint64_
     if (!queue->run)
         return false;
     uint64_t next = (queue->tail + ENTRY_BYTES) & (ring_bytes(queue) - 1);
-    uint8_t *entry = vdf_memory_at(&dev->memory, queue->ring + queue->tail, ENTRY_BYTES);
+    uint8_t *entry = vdf_memory_at(vdf_hwqueue_memory(dev), queue->ring + queue->tail, ENTRY_BYTES);
     if (next == queue->head || !entry) {
         queue->overflow = 1;
         queue->run = 0;
@@ -251,7 +251,7 @@ static void run_commands(struct vdf_hwqueue *dev)
 
     if (!queue->run || queue->head == queue->tail)
         return;
-    const uint8_t *ring = vdf_memory_at(&dev->memory, queue->ring, ring_bytes(queue));
+    const uint8_t *ring = vdf_memory_at(vdf_hwqueue_memory(dev), queue->ring, ring_bytes(queue));
     if (!ring) {
         queue->run = 0;
         log_event(dev, CMD_HW_ERR, 0, 0, 0, queue->base + queue->head);

@@ -154,6 +154,13 @@ static const struct vdf_attr attrs[] = {
         .set = vdf_hwqueue_set_memory_size,
     },
     {
+        .path = "vm_memory",
+        .type = VDF_UINT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "bytes of the VM's memory that the mappings are of; 0: they are of memory",
+        VDF_FIELD(DEV, vm_memory),
+    },
+    {
         .path = "memory",
         .type = VDF_RAW,
         .flags = VDF_RW | VDF_MAP | VDF_SAVE,
@@ -570,11 +577,13 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "doorbell",
         .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_SAVE,
+        .flags = VDF_RW | VDF_SAVE | VDF_ALONE,
         .doc =
             "mapped: the pages of queues are mapped into guests; trapped: each store of PROD exits",
         VDF_FIELD(DEV, doorbell),
         .choices = doorbells,
+        .after = vdf_hwqueue_after_doorbell,
+        .restore = vdf_hwqueue_restore_field,
     },
     {
         .path = "interrupt",
@@ -721,6 +730,7 @@ static const struct vdf_class hwqueue_class = {
     .restored = restored,
     .adopt = adopt,
     .start = start,
+    .guest = &vdf_hwqueue_guest_ops,
 };
 
 const struct vdf_component vdf_hwqueue_component = {

@@ -13,6 +13,7 @@
  *   amdvi.c     the AMD IOMMU: command buffer, event log, PPR log
  *   vdevice.c   virtual devices: stream ids of the guest and of the machine
  *   veventq.c   records in iommufd's format
+ *   guest.c     what a guest reaches of it: registers, and pages of queues mapped or trapped
  *
  * Everything runs under the device's lock. Memory may be mapped by others: words of it are loaded
  * once.
@@ -21,6 +22,7 @@
 #define VDF_HWQUEUE_H
 
 #include <virtdevfs/component.h>
+#include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
 
 struct vdf_hwqueue;
@@ -85,6 +87,8 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
 /** vdf_ioas_ring() - @n bytes at @offset of a queue of @len bytes that can be pinned; or NULL. */
 void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
                     uint64_t n);
+/** vdf_ioas_end() - bytes of memory that the mappings need. */
+uint64_t vdf_ioas_end(const struct vdf_ioas *ioas);
 /** vdf_ioas_at() - where @len bytes at @iova lie, in one mapping; NULL when the device may not. */
 void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write);
 
@@ -206,7 +210,10 @@ struct vdf_vcmdq {
     struct vdf_memory page;
     bool published; /* the registers are in `page`, which now holds the driver's words */
     bool page_open;
-    struct vdf_async *poller; /* while `page_open` */
+    bool page_open;
+    bool page_mapped;         /* into a guest */
+    struct vdf_async *poller; /* while `page_open` or `page_mapped` */
+    struct vdf_guest guest;   /* that the queue is attached to */
     bool ring_open;           /* somebody may have `entries` mapped */
     bool ring_synced;         /* what was stored there is in the ring, as far as `synced_prod` */
     uint32_t synced_prod;
@@ -214,6 +221,8 @@ struct vdf_vcmdq {
 };
 
 extern const struct vdf_class vdf_vcmdq_class;
+extern const struct vdf_guest_ops vdf_vcmdq_guest_ops;
+extern const struct vdf_guest_ops vdf_hwqueue_guest_ops;
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err);
 /** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
 void vdf_vcmdq_round(struct vdf_vcmdq *queue);
@@ -325,6 +334,12 @@ enum vdf_hwqueue_type {
     VDF_HWQUEUE_AMD,
 };
 
+/* `doorbell` */
+enum vdf_doorbell {
+    VDF_DOORBELL_MAPPED,
+    VDF_DOORBELL_TRAPPED,
+};
+
 struct vdf_hwqueue {
     struct vdf_priv priv;
     uint8_t type;
@@ -338,6 +353,9 @@ struct vdf_hwqueue {
     struct vdf_log events;
     struct vdf_irq irq;
     bool irq_level;
+    struct vdf_memory *guest_memory; /* instead of `memory`, while `attached` */
+    uint64_t vm_memory;              /* its bytes; 0: mappings are of `memory` */
+    unsigned attached;               /* slots of a guest */
     uint64_t commands, tlbi, atc_inv, sync, illegal;
 
     struct vdf_vdevice *vdevices[VDF_VDEVICES]; /* by slot; NULL: free */
@@ -351,6 +369,11 @@ struct vdf_hwqueue {
     uint64_t amd_dev_tab;
 };
 
+/** vdf_hwqueue_memory() - what is mapped: the device's memory, or the guest's. */
+struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev);
+/** vdf_hwqueue_memory_end() - its bytes, also while the guest is not there yet. */
+uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev);
+void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value);
 bool vdf_hwqueue_is_amd(const void *priv);
 bool vdf_hwqueue_is_tegra(const void *priv);
 /** vdf_hwqueue_update_irq() - drive the interrupt output as the registers now say. */

@@ -81,9 +81,10 @@ static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *new, struct v
         return vdf_fail(err, EEXIST, "0x%llx: 0x%llx to 0x%llx is mapped; unmap it first",
                         (unsigned long long)new->iova, (unsigned long long)ioas->maps[k].iova,
                         (unsigned long long)map_last(&ioas->maps[k]));
-    if (end > dev->memory_size)
-        return vdf_fail(err, EFAULT, "0x%llx: offset and length end within memory_size, 0x%llx",
-                        (unsigned long long)new->offset, (unsigned long long)dev->memory_size);
+    if (end > vdf_hwqueue_memory_end(dev))
+        return vdf_fail(err, EFAULT, "0x%llx: offset and length end within the memory, 0x%llx",
+                        (unsigned long long)new->offset,
+                        (unsigned long long)vdf_hwqueue_memory_end(dev));
 
     int ret = grow(ioas, err);
     if (ret < 0)
@@ -245,6 +246,16 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
     return 0;
 }
 
+uint64_t vdf_ioas_end(const struct vdf_ioas *ioas)
+{
+    uint64_t end = 0;
+
+    for (unsigned k = 0; k < ioas->n; k++)
+        if (ioas->maps[k].offset + ioas->maps[k].len > end)
+            end = ioas->maps[k].offset + ioas->maps[k].len;
+    return end;
+}
+
 void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write)
 {
     const struct vdf_ioas *ioas = &dev->ioas;
@@ -255,7 +266,7 @@ void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool wri
     const struct vdf_ioas_map *map = &ioas->maps[k];
     if (map->iova > iova || len - 1 > map_last(map) - iova || (write && map->read_only))
         return NULL;
-    return vdf_memory_at(&dev->memory, map->offset + (iova - map->iova), len);
+    return vdf_memory_at(vdf_hwqueue_memory(dev), map->offset + (iova - map->iova), len);
 }
 
 void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
@@ -266,5 +277,5 @@ void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64
     if (offset > len || n > len - offset ||
         vdf_ioas_pin(&dev->ioas, iova, len, false, &ring, NULL) < 0)
         return NULL;
-    return vdf_memory_at(&dev->memory, ring + offset, n);
+    return vdf_memory_at(vdf_hwqueue_memory(dev), ring + offset, n);
 }

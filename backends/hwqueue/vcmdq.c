@@ -175,7 +175,7 @@ static void run_commands(struct vdf_vcmdq *queue)
     uint32_t rd = queue->cons & wrap_mask;
     const uint8_t *ring = queue->fetch_abort
                               ? NULL
-                              : vdf_memory_at(&dev->memory, queue->ring,
+                              : vdf_memory_at(vdf_hwqueue_memory(dev), queue->ring,
                                               (uint64_t)vdf_vcmdq_entries(queue) * COMMAND_BYTES);
     enum vdf_cerror error = ring ? VDF_CERROR_NONE : VDF_CERROR_ABT;
     uint64_t w0 = 0;

@@ -33,10 +33,13 @@
 #define COMMAND_BYTES 16u
 
 extern const char *const vdf_cerror_words[];
+extern const struct vdf_raw_ops vdf_vcmdq_page_ops;
 #define CERRORS (VDF_CERROR_ILL_ACCESS + 1u)
 
 /** vdf_vcmdq_make_page() - the page comes into being, with all words in it. 0 or -errno. */
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_watch() - let the engine look at the page while somebody may store to it. */
+void vdf_vcmdq_watch(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish() - store the device's words into the page, if there is one. */
 void vdf_vcmdq_publish(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish_driver_word() - the same for a driver's word that was written as a file. */

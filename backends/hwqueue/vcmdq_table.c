@@ -35,20 +35,25 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
     return true;
 }
 
+void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
+{
+    if (queue->page_open || queue->page_mapped) {
+        /* Without memory the reads and writes of the page will say so. */
+        if (vdf_vcmdq_make_page(queue) == 0 && !queue->poller)
+            queue->poller = vdf_async_poller(queue->priv.obj, poll_page);
+    } else if (queue->poller) {
+        vdf_async_free(queue->poller);
+        queue->poller = NULL;
+        vdf_vcmdq_round(queue);
+    }
+}
+
 static void page_opened(const struct vdf_at *at, bool open)
 {
     struct vdf_vcmdq *queue = at->priv;
 
     queue->page_open = open;
-    if (open) {
-        /* Without memory the reads and writes of the page will say so. */
-        if (vdf_vcmdq_make_page(queue) == 0 && !queue->poller)
-            queue->poller = vdf_async_poller(queue->priv.obj, poll_page);
-    } else {
-        vdf_async_free(queue->poller);
-        queue->poller = NULL;
-        vdf_vcmdq_round(queue);
-    }
+    vdf_vcmdq_watch(queue);
 }
 
 static uint64_t page_size(const struct vdf_at *at)
@@ -94,7 +99,7 @@ static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint
     return 0;
 }
 
-static const struct vdf_raw_ops page_ops = {
+const struct vdf_raw_ops vdf_vcmdq_page_ops = {
     .size = page_size,
     .read = page_read,
     .write = page_write,
@@ -561,7 +566,7 @@ static const struct vdf_attr attrs[] = {
                "GERRORN 0x14",
         .has_field = true,
         .field = offsetof(struct vdf_vcmdq, page),
-        .raw = &page_ops,
+        .raw = &vdf_vcmdq_page_ops,
     },
     {
         .path = "entries",
@@ -732,4 +737,5 @@ const struct vdf_class vdf_vcmdq_class = {
     .stop = stop,
     .remove = removed,
     .adopt = adopt,
+    .guest = &vdf_vcmdq_guest_ops,
 };

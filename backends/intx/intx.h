@@ -51,6 +51,7 @@
 #define VDF_INTX_H
 
 #include <virtdevfs/component.h>
+#include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
 
 /* 255 in the Interrupt Line register says that nothing is connected (PCI 2.3, 6.2.4). */
@@ -104,6 +105,7 @@ struct vdf_intx_dev {
 };
 
 extern const struct vdf_class vdf_intx_device_class;
+extern const struct vdf_guest_ops vdf_intx_guest_ops;
 
 /* --- line.c -------------------------------------------------------------------------------------
  */

@@ -449,6 +449,7 @@ const struct vdf_class vdf_intx_device_class = {
     .restored = device_restored,
     .remove = device_remove,
     .adopt = device_adopt,
+    .guest = &vdf_intx_guest_ops,
 };
 
 /* --- bus ----------------------------------------------------------------------------------------

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An APLIC in a guest: the control region (part 0) and the IMSIC page of hart H (part 1 + H), each
+ * of which may have its own way for interrupts. The MSIs of a hart go the way of its IMSIC page, or
+ * of the control region where that has none.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aplic.h"
+
+#define IMSIC "imsic/"
+
+struct vdf_aplic_way {
+    uint32_t part;
+    struct vdf_guest guest;
+    struct vdf_aplic_way *next;
+};
+
+static int find_part(struct vdf_obj *obj, const char *rest, uint32_t *part, struct vdf_err *err)
+{
+    const struct vdf_aplic *aplic = vdf_obj_priv(obj);
+    const char *number = rest + strlen(IMSIC);
+    char *end;
+
+    *part = 0;
+    if (!*rest)
+        return 0;
+    if (strncmp(rest, IMSIC, strlen(IMSIC)) != 0 || *number < '0' || *number > '9' ||
+        (*number == '0' && number[1]))
+        return vdf_fail(err, ENODEV, "\"%.40s\": an APLIC has imsic/H besides its registers", rest);
+    unsigned long hart = strtoul(number, &end, 10);
+    if (*end || hart >= aplic->n_harts)
+        return vdf_fail(err, ENODEV, "\"%.40s\": the harts are 0 to %" PRIu32, rest,
+                        aplic->n_harts - 1);
+    *part = 1 + (uint32_t)hart;
+    return 0;
+}
+
+static uint64_t window_size(struct vdf_obj *obj, uint32_t part)
+{
+    const struct vdf_aplic *aplic = vdf_obj_priv(obj);
+
+    if (part)
+        return VDF_IMSIC_PAGE_SIZE;
+    return VDF_APLIC_SIZE +
+           (vdf_aplic_direct(aplic) ? (uint64_t)aplic->n_harts * VDF_APLIC_IDC_SIZE : 0);
+}
+
+static const struct vdf_aplic_way *find_way(const struct vdf_aplic *aplic, uint32_t part)
+{
+    const struct vdf_aplic_way *way = aplic->ways;
+
+    while (way && way->part != part)
+        way = way->next;
+    return way;
+}
+
+/* An MSI that an interrupt file has taken: the number of the page within its row names the hart. */
+static void send_message(void *ctx, uint64_t address, uint32_t eiid)
+{
+    const struct vdf_aplic *aplic = ctx;
+    const struct vdf_aplic_way *way = NULL;
+
+    for (uint32_t h = 0; aplic->ways && h < aplic->n_harts && !way; h++) {
+        if (aplic->harts[h].address != address)
+            continue;
+        way = find_way(aplic, 1 + h);
+        address = (uint64_t)h << VDF_IMSIC_PAGE_SHIFT;
+        break;
+    }
+    if (!way || !way->guest.irq.message)
+        way = find_way(aplic, 0);
+    if (way)
+        vdf_irq_message(&way->guest.irq, address, way->guest.vector + eiid);
+}
+
+static void drive_line(void *ctx, bool level)
+{
+    const struct vdf_aplic *aplic = ctx;
+    const struct vdf_aplic_way *way = find_way(aplic, 0);
+
+    if (way)
+        vdf_irq_set(&way->guest.irq, level);
+}
+
+static void connect(struct vdf_obj *obj)
+{
+    struct vdf_aplic *aplic = vdf_obj_priv(obj);
+    const struct vdf_irq irq = {
+        .set_level = drive_line,
+        .message = send_message,
+        .ctx = aplic,
+    };
+
+    vdf_aplic_connect(obj, aplic->ways ? &irq : NULL);
+}
+
+static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
+                  struct vdf_err *err)
+{
+    struct vdf_aplic *aplic = vdf_obj_priv(obj);
+    struct vdf_aplic_way *way;
+
+    (void)fresh;
+    if (find_way(aplic, part))
+        return vdf_fail(err, EBUSY, "it is attached to another slot");
+    if (aplic->ways && aplic->ways->guest.machine != guest->machine)
+        return vdf_fail(err, EBUSY, "a part of it is attached to another VM");
+    way = calloc(1, sizeof(*way));
+    if (!way)
+        return vdf_fail(err, ENOMEM, "no memory");
+    way->part = part;
+    way->guest = *guest;
+    way->next = aplic->ways;
+    aplic->ways = way;
+    connect(obj);
+    return 0;
+}
+
+static void detach(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_aplic *aplic = vdf_obj_priv(obj);
+
+    for (struct vdf_aplic_way **link = &aplic->ways, *way; (way = *link); link = &way->next) {
+        if (way->part != part)
+            continue;
+        *link = way->next;
+        free(way);
+        break;
+    }
+    connect(obj);
+}
+
+static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                      uint64_t *value, struct vdf_err *err)
+{
+    if (part)
+        return vdf_aplic_imsic_read(obj, part - 1, offset, width, value);
+    if (width != 4)
+        return vdf_fail(err, EOPNOTSUPP, "%u bytes: registers have 4", width);
+    return vdf_window_read(obj, vdf_aplic_regs, offset, width, false, value, err);
+}
+
+static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                       uint64_t value, struct vdf_err *err)
+{
+    if (part)
+        return vdf_aplic_imsic_write(obj, part - 1, offset, width, value);
+    if (width != 4)
+        return vdf_fail(err, EOPNOTSUPP, "%u bytes: registers have 4", width);
+    return vdf_window_write(obj, vdf_aplic_regs, offset, width, value, err);
+}
+
+const struct vdf_guest_ops vdf_aplic_guest_ops = {
+    .interrupts = VDF_GUEST_LINE | VDF_GUEST_MESSAGE,
+    .part = find_part,
+    .size = window_size,
+    .attach = attach,
+    .detach = detach,
+    .read = guest_read,
+    .write = guest_write,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A console that a guest drives: its accesses to the virtio-mmio window, its notifications as
+ * doorbells, its memory instead of the device's own.
+ */
+#include <errno.h>
+
+#include "console.h"
+#include "soft.h"
+
+/* Notifications of more queues than these exit; a console with the usual 31 ports has 64. */
+#define DOORS_MOST 64u
+
+static struct vdf_console *console_of(struct vdf_obj *obj)
+{
+    return vdf_obj_priv(obj);
+}
+
+static uint64_t window_size(struct vdf_obj *obj, uint32_t part)
+{
+    (void)obj;
+    (void)part;
+    return VDF_CONSOLE_REGS_SIZE;
+}
+
+/* Queues that a restored state has may lie where this guest has no memory. */
+static void check_queues(struct vdf_console *con)
+{
+    for (uint32_t k = 0; k < con->n_queues; k++) {
+        struct vdf_err err = { 0 };
+        int r = con->queues[k].ready ? vdf_vq_check(&con->space, &con->queues[k], &err) : 0;
+        if (r)
+            vdf_console_needs_reset(con, k, r, &err);
+    }
+}
+
+static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
+                  struct vdf_err *err)
+{
+    struct vdf_console *con = console_of(obj);
+
+    (void)part;
+    if (con->guest_memory || con->driver == VDF_CONSOLE_VHOST_USER)
+        return vdf_fail(err, EBUSY, "the console has a guest already");
+    if (con->dma_size >= guest->memory->size && (con->device == VDF_CONSOLE_RPROC || con->dma_mem))
+        return vdf_fail(err, EINVAL, "the DMA pool of %llu bytes is not less than the VM's memory",
+                        (unsigned long long)con->dma_size);
+    if (fresh) {
+        vdf_soft_unbind(con);
+        vdf_console_reset(con);
+    }
+    con->driver = VDF_CONSOLE_VM;
+    con->guest_memory = guest->memory;
+    con->irq = guest->irq;
+    vdf_console_update_space(con);
+    if (!fresh) {
+        check_queues(con);
+        vdf_irq_set(&con->irq, con->irq_level);
+        vdf_console_settle(con);
+    }
+    return 0;
+}
+
+/* The machine that drove it is gone, and with it what it had set up. */
+static void detach(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_console *con = console_of(obj);
+
+    (void)part;
+    con->irq = (struct vdf_irq){ 0 };
+    con->guest_memory = NULL;
+    con->driver = VDF_CONSOLE_NONE;
+    vdf_console_reset(con);
+}
+
+/* Drivers read fields of the configuration space in their own width (section 4.2.2.2). */
+static bool in_field(uint64_t offset, unsigned width)
+{
+    return offset >= VDF_CONSOLE_REG_SIZE && width < sizeof(uint32_t) && offset % width == 0;
+}
+
+static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                      uint64_t *value, struct vdf_err *err)
+{
+    const struct vdf_attr *regs = vdf_obj_row(obj, "regs");
+    uint64_t shift = 8 * (offset % sizeof(uint32_t));
+
+    (void)part;
+    if (!in_field(offset, width))
+        return vdf_window_read(obj, regs, offset, width, false, value, err);
+    int ret = vdf_window_read(obj, regs, offset - offset % sizeof(uint32_t), sizeof(uint32_t),
+                              false, value, err);
+    *value = *value >> shift & ((UINT64_C(1) << 8 * width) - 1);
+    return ret;
+}
+
+static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                       uint64_t value, struct vdf_err *err)
+{
+    (void)part;
+    return vdf_window_write(obj, vdf_obj_row(obj, "regs"), offset, width, value, err);
+}
+
+static unsigned doors(struct vdf_obj *obj, uint32_t part, struct vdf_guest_door *door, unsigned max)
+{
+    uint32_t n = vdf_console_queues(console_of(obj));
+
+    (void)part;
+    if (n > max)
+        n = max;
+    if (n > DOORS_MOST)
+        n = DOORS_MOST;
+    for (uint32_t k = 0; k < n; k++)
+        door[k] = (struct vdf_guest_door){
+            .offset = VDF_CONSOLE_REG_QUEUE_NOTIFY,
+            .width = sizeof(uint32_t),
+            .data = k,
+        };
+    return n;
+}
+
+static void ring(struct vdf_obj *obj, uint32_t part, unsigned door)
+{
+    struct vdf_console *con = console_of(obj);
+
+    (void)part;
+    vdf_console_notify(con, door);
+    vdf_console_settle(con);
+}
+
+const struct vdf_guest_ops vdf_console_guest_ops = {
+    .interrupts = VDF_GUEST_LINE,
+    .size = window_size,
+    .attach = attach,
+    .detach = detach,
+    .read = guest_read,
+    .write = guest_write,
+    .doors = doors,
+    .ring = ring,
+};

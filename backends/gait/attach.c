@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A zPCI function in a VM: nothing of it is mapped, its interrupts go to the VM, and the memory of
+ * its guest is the VM's. Several functions of one guest may be attached, to one VM.
+ */
+#include <errno.h>
+
+#include "gait.h"
+
+struct vdf_memory *vdf_gait_memory(struct gait_guest *guest)
+{
+    return guest->ram ? guest->ram : &guest->memory;
+}
+
+uint64_t vdf_gait_memory_size(const struct gait_guest *guest)
+{
+    return guest->vm_memory ? guest->vm_memory : guest->memory.size;
+}
+
+/* An event has reached the guest: the ISC is the number of the interrupt. */
+static void send_message(void *ctx, uint64_t address, uint32_t isc)
+{
+    const struct gait_function *function = ctx;
+
+    vdf_irq_message(&function->vm.irq, address, function->vm.vector + isc);
+}
+
+static uint64_t no_window(struct vdf_obj *obj, uint32_t part)
+{
+    (void)obj;
+    (void)part;
+    return 0;
+}
+
+static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *vm, bool fresh,
+                  struct vdf_err *err)
+{
+    struct gait_function *function = vdf_obj_priv(obj);
+    struct gait_guest *guest = vdf_gait_find_guest(vdf_gait_of(obj), function->guest_name);
+
+    (void)part;
+    if (function->vm.machine)
+        return vdf_fail(err, EBUSY, "it is attached to another slot");
+    if (!guest)
+        return vdf_fail(err, ENODEV, "the function has no guest yet: write its name to guest");
+    if (guest->ram && guest->ram != vm->memory)
+        return vdf_fail(err, EBUSY, "guest \"%s\" is another VM", function->guest_name);
+    if (fresh && !guest->ram && guest->registered)
+        return vdf_fail(err, EBUSY, "functions of guest \"%s\" are registered in its own memory",
+                        function->guest_name);
+    if (!fresh && guest->registered && guest->vm_memory != vm->memory->size)
+        return vdf_fail(err, EINVAL, "guest \"%s\" was a VM with another size of memory",
+                        function->guest_name);
+    function->vm = *vm;
+    function->vm_guest = guest;
+    function->irq = (struct vdf_irq){ .message = send_message, .ctx = function };
+    guest->ram = vm->memory;
+    guest->vm_memory = vm->memory->size;
+    guest->attached++;
+    return 0;
+}
+
+/* Without the VM its memory is gone: what was registered in it ends, as it does with a VM of KVM.
+ */
+static void detach(struct vdf_obj *obj, uint32_t part)
+{
+    struct gait *gait = vdf_gait_of(obj);
+    struct gait_function *function = vdf_obj_priv(obj);
+    struct gait_guest *guest = function->vm_guest;
+
+    (void)part;
+    function->vm = (struct vdf_guest){ 0 };
+    function->vm_guest = NULL;
+    function->irq = (struct vdf_irq){ 0 };
+    if (--guest->attached > 0)
+        return;
+    vdf_gait_deregister_guest(gait, guest);
+    guest->ram = NULL;
+    guest->vm_memory = 0;
+}
+
+static int no_access(struct vdf_err *err)
+{
+    return vdf_fail(err, ENODEV, "a function has no registers");
+}
+
+static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                      uint64_t *value, struct vdf_err *err)
+{
+    (void)obj;
+    (void)part;
+    (void)offset;
+    (void)width;
+    (void)value;
+    return no_access(err);
+}
+
+static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                       uint64_t value, struct vdf_err *err)
+{
+    (void)obj;
+    (void)part;
+    (void)offset;
+    (void)width;
+    (void)value;
+    return no_access(err);
+}
+
+const struct vdf_guest_ops vdf_gait_guest_ops = {
+    .interrupts = VDF_GUEST_MESSAGE,
+    .size = no_window,
+    .attach = attach,
+    .detach = detach,
+    .read = guest_read,
+    .write = guest_write,
+};

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vIOMMU in a guest: the device's register window, and the register page of a queue. The page is
+ * mapped into the guest, which then shares it with the engine, or traps: `doorbell`. What is mapped
+ * in the I/O address space is the guest's memory while any of it is attached.
+ */
+#include <errno.h>
+
+#include "vcmdq.h"
+
+struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev)
+{
+    return dev->guest_memory ? dev->guest_memory : &dev->memory;
+}
+
+uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev)
+{
+    return dev->vm_memory ? dev->vm_memory : dev->memory_size;
+}
+
+/* The device or one of its queues has been plugged into a machine. */
+static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, struct vdf_err *err)
+{
+    const struct vdf_ioas *ioas = &dev->ioas;
+
+    if (dev->guest_memory && dev->guest_memory != guest->memory)
+        return vdf_fail(err, EBUSY, "a part of it is attached to another VM");
+    for (unsigned k = 0; k < ioas->n; k++)
+        if (ioas->maps[k].offset + ioas->maps[k].len > guest->memory->size)
+            return vdf_fail(
+                err, EINVAL, "0x%llx is mapped beyond the VM's memory of 0x%llx bytes; unmap it",
+                (unsigned long long)ioas->maps[k].iova, (unsigned long long)guest->memory->size);
+    dev->guest_memory = guest->memory;
+    dev->vm_memory = guest->memory->size;
+    dev->attached++;
+    return 0;
+}
+
+/* Mappings that the device's own memory is too small for stay, and lead nowhere. */
+static void leave_memory(struct vdf_hwqueue *dev)
+{
+    if (--dev->attached > 0)
+        return;
+    dev->guest_memory = NULL;
+    if (vdf_ioas_end(&dev->ioas) <= dev->memory_size)
+        dev->vm_memory = 0;
+}
+
+/* --- the device ------------------------------------------------------------------------------- */
+
+static uint64_t regs_size(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_at at = { .obj = obj, .priv = vdf_obj_priv(obj) };
+
+    (void)part;
+    return vdf_hwqueue_regs_ops.size(&at);
+}
+
+static int regs_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest,
+                       bool fresh, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    (void)part;
+    (void)fresh;
+    if (dev->irq.ctx)
+        return vdf_fail(err, EBUSY, "it is attached to another slot");
+    int ret = take_memory(dev, guest, err);
+    if (ret < 0)
+        return ret;
+    dev->irq = guest->irq;
+    vdf_irq_set(&dev->irq, dev->irq_level);
+    return 0;
+}
+
+static void regs_detach(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    (void)part;
+    dev->irq = (struct vdf_irq){ 0 };
+    leave_memory(dev);
+}
+
+static int regs_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                     uint64_t *value, struct vdf_err *err)
+{
+    (void)part;
+    return vdf_window_read(obj, vdf_obj_row(obj, "regs"), offset, width, false, value, err);
+}
+
+static int regs_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                      uint64_t value, struct vdf_err *err)
+{
+    (void)part;
+    return vdf_window_write(obj, vdf_obj_row(obj, "regs"), offset, width, value, err);
+}
+
+const struct vdf_guest_ops vdf_hwqueue_guest_ops = {
+    .interrupts = VDF_GUEST_LINE | VDF_GUEST_MESSAGE,
+    .size = regs_size,
+    .attach = regs_attach,
+    .detach = regs_detach,
+    .read = regs_read,
+    .write = regs_write,
+};
+
+/* --- a queue ---------------------------------------------------------------------------------- */
+
+static uint64_t page_size(struct vdf_obj *obj, uint32_t part)
+{
+    (void)obj;
+    (void)part;
+    return VDF_PAGE_SIZE;
+}
+
+/* While the guest has the page the engine looks at it in every round. */
+static void follow_doorbell(struct vdf_vcmdq *queue)
+{
+    queue->page_mapped = queue->guest.machine && queue->dev->doorbell == VDF_DOORBELL_MAPPED;
+    vdf_vcmdq_watch(queue);
+}
+
+static int queue_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest,
+                        bool fresh, struct vdf_err *err)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    (void)part;
+    (void)fresh;
+    if (queue->guest.machine)
+        return vdf_fail(err, EBUSY, "it is attached to another slot");
+    int ret = vdf_vcmdq_make_page(queue);
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the queue's page");
+    ret = take_memory(queue->dev, guest, err);
+    if (ret < 0)
+        return ret;
+    queue->guest = *guest;
+    follow_doorbell(queue);
+    return 0;
+}
+
+static void queue_detach(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    (void)part;
+    queue->guest = (struct vdf_guest){ 0 };
+    follow_doorbell(queue);
+    leave_memory(queue->dev);
+}
+
+static int queue_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                      uint64_t *value, struct vdf_err *err)
+{
+    struct vdf_at at = { .obj = obj, .priv = vdf_obj_priv(obj) };
+    uint64_t bytes = 0;
+    int ret = vdf_vcmdq_page_ops.read(&at, &bytes, width, offset, err);
+
+    (void)part;
+    *value = le64toh(bytes);
+    return ret;
+}
+
+static int queue_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                       uint64_t value, struct vdf_err *err)
+{
+    struct vdf_at at = { .obj = obj, .priv = vdf_obj_priv(obj) };
+    uint64_t bytes = htole64(value);
+
+    (void)part;
+    return vdf_vcmdq_page_ops.write(&at, &bytes, width, offset, err);
+}
+
+static struct vdf_memory *queue_page(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    (void)part;
+    return queue->page_mapped ? &queue->page : NULL;
+}
+
+void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    (void)value;
+    for (unsigned k = 0; k < VDF_VCMDQS; k++) {
+        struct vdf_vcmdq *queue = dev->vcmdqs[k];
+        if (!queue || !queue->guest.machine)
+            continue;
+        follow_doorbell(queue);
+        queue->guest.remap(queue->guest.ctx);
+    }
+}
+
+const struct vdf_guest_ops vdf_vcmdq_guest_ops = {
+    .size = page_size,
+    .attach = queue_attach,
+    .detach = queue_detach,
+    .read = queue_read,
+    .write = queue_write,
+    .page = queue_page,
+};
