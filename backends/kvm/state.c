@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Processors and interrupt controllers in a state: KVM's own structures in hex, and the MSRs that a
+ * guest may have set. They are read from KVM while the machine stands still; a restored machine has
+ * them given to KVM before it takes its place in the tree, so that KVM refuses what cannot be.
+ *
+ * What runs on while the machine is stopped is its time. The time stamp counter and what is left on
+ * the APIC's timer are noted when it stops, and go on from there.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vm.h"
+
+#define APIC_TMICT 0x380u
+#define APIC_TMCCT 0x390u
+#define MSR_TSC 0x10u
+
+static const uint32_t msr_list[] = {
+    MSR_TSC,    /* IA32_TIME_STAMP_COUNTER: the first */
+    0x3b,       /* IA32_TSC_ADJUST */
+    0x174,      /* IA32_SYSENTER_CS */
+    0x175,      /* IA32_SYSENTER_ESP */
+    0x176,      /* IA32_SYSENTER_EIP */
+    0x1a0,      /* IA32_MISC_ENABLE */
+    0x277,      /* IA32_PAT */
+    0x6e0,      /* IA32_TSC_DEADLINE */
+    0xc0000081, /* STAR */
+    0xc0000082, /* LSTAR */
+    0xc0000083, /* CSTAR */
+    0xc0000084, /* SFMASK */
+    0xc0000102, /* KERNEL_GS_BASE */
+    0xc0000103, /* TSC_AUX */
+};
+
+#define N_MSRS (sizeof(msr_list) / sizeof(msr_list[0]))
+_Static_assert(N_MSRS <= sizeof(((struct vdf_vm_msrs *)0)->entries) / sizeof(struct kvm_msr_entry),
+               "there is room for all MSRs");
+
+/* --- MSRs, one at a time: a KVM may lack some ---------------------------------------------------
+ */
+
+static bool get_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t *value)
+{
+    struct vdf_vm_msrs one = { .head.nmsrs = 1, .entries[0].index = index };
+
+    if (ioctl(cpu->fd, KVM_GET_MSRS, &one) != 1)
+        return false;
+    *value = one.entries[0].data;
+    return true;
+}
+
+static bool set_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t value)
+{
+    struct vdf_vm_msrs one = { .head.nmsrs = 1, .entries[0] = { .index = index, .data = value } };
+
+    return ioctl(cpu->fd, KVM_SET_MSRS, &one) == 1;
+}
+
+static uint32_t load_apic(const struct kvm_lapic_state *lapic, unsigned reg)
+{
+    uint32_t value;
+
+    memcpy(&value, lapic->regs + reg, sizeof(value));
+    return le32toh(value);
+}
+
+static void store_apic(struct kvm_lapic_state *lapic, unsigned reg, uint32_t value)
+{
+    value = htole32(value);
+    memcpy(lapic->regs + reg, &value, sizeof(value));
+}
+
+/* --- time ---------------------------------------------------------------------------------------
+ */
+
+void vdf_vcpu_freeze(struct vdf_vcpu *cpu)
+{
+    struct kvm_lapic_state lapic;
+
+    if (cpu->fd < 0 || cpu->frozen)
+        return;
+    cpu->frozen = get_msr(cpu, MSR_TSC, &cpu->tsc) && ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) == 0;
+    if (cpu->frozen)
+        cpu->timer = load_apic(&lapic, APIC_TMCCT);
+}
+
+void vdf_vcpu_thaw(struct vdf_vcpu *cpu)
+{
+    if (cpu->frozen)
+        set_msr(cpu, MSR_TSC, cpu->tsc);
+    cpu->frozen = false;
+}
+
+/* --- all of a processor -------------------------------------------------------------------------
+ */
+
+int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
+{
+    uint64_t value;
+
+    memset(state, 0, sizeof(*state));
+    if (ioctl(cpu->fd, KVM_GET_REGS, &state->regs) < 0 ||
+        ioctl(cpu->fd, KVM_GET_SREGS, &state->sregs) < 0 ||
+        ioctl(cpu->fd, KVM_GET_FPU, &state->fpu) < 0 ||
+        ioctl(cpu->fd, KVM_GET_LAPIC, &state->lapic) < 0 ||
+        ioctl(cpu->fd, KVM_GET_VCPU_EVENTS, &state->events) < 0 ||
+        ioctl(cpu->fd, KVM_GET_DEBUGREGS, &state->debugregs) < 0 ||
+        ioctl(cpu->fd, KVM_GET_MP_STATE, &state->mp_state) < 0)
+        return -errno;
+    for (size_t k = 0; k < N_MSRS; k++)
+        if (get_msr(cpu, msr_list[k], &value))
+            state->msrs.entries[state->msrs.head.nmsrs++] =
+                (struct kvm_msr_entry){ .index = msr_list[k], .data = value };
+    if (cpu->frozen) {
+        store_apic(&state->lapic, APIC_TMCCT, cpu->timer);
+        if (state->msrs.head.nmsrs && state->msrs.entries[0].index == MSR_TSC)
+            state->msrs.entries[0].data = cpu->tsc;
+    }
+    return 0;
+}
+
+/* KVM sets the timer from the initial count, when it takes the APIC's registers, and reads the
+ * current count. */
+int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struct vdf_err *err)
+{
+    static const struct {
+        unsigned long request;
+        size_t offset;
+        const char *name;
+    } parts[] = {
+        { KVM_SET_SREGS, offsetof(struct vdf_vcpu_state, sregs), "sregs" },
+        { KVM_SET_REGS, offsetof(struct vdf_vcpu_state, regs), "registers" },
+        { KVM_SET_FPU, offsetof(struct vdf_vcpu_state, fpu), "fpu" },
+        { KVM_SET_LAPIC, offsetof(struct vdf_vcpu_state, lapic), "lapic" },
+        { KVM_SET_DEBUGREGS, offsetof(struct vdf_vcpu_state, debugregs), "debugregs" },
+        { KVM_SET_VCPU_EVENTS, offsetof(struct vdf_vcpu_state, events), "events" },
+        { KVM_SET_MP_STATE, offsetof(struct vdf_vcpu_state, mp_state), "mp_state" },
+    };
+
+    for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
+        if (ioctl(cpu->fd, parts[k].request, (const char *)state + parts[k].offset) < 0)
+            return vdf_fail(err, EINVAL, "cpu/%u/%s: KVM does not take it (%s)", cpu->index,
+                            parts[k].name, vdf_errno_name(errno));
+    for (uint32_t k = 0; k < state->msrs.head.nmsrs; k++) {
+        const struct kvm_msr_entry *msr = &state->msrs.entries[k];
+        if (!set_msr(cpu, msr->index, msr->data))
+            return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM does not take 0x%" PRIx64 " for 0x%x",
+                            cpu->index, (uint64_t)msr->data, msr->index);
+        if (msr->index == MSR_TSC) {
+            cpu->tsc = msr->data;
+            cpu->timer = load_apic(&state->lapic, APIC_TMCCT);
+            cpu->frozen = true;
+        }
+    }
+    return 0;
+}
+
+/* --- hex ----------------------------------------------------------------------------------------
+ */
+
+static void put_hex(struct vdf_buf *out, const void *bytes, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        vdf_buf_printf(out, "%02x", ((const uint8_t *)bytes)[k]);
+}
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct vdf_err *err)
+{
+    if (len != 2 * n)
+        return vdf_fail(err, EINVAL, "%zu hex digits: it has %zu", len, 2 * n);
+    for (size_t k = 0; k < n; k++) {
+        int high = digit(text[2 * k]), low = digit(text[2 * k + 1]);
+        if (high < 0 || low < 0)
+            return vdf_fail(err, EINVAL, "\"%.2s\" is no byte in lower-case hex", text + 2 * k);
+        ((uint8_t *)bytes)[k] = (uint8_t)(high << 4 | low);
+    }
+    return 0;
+}
+
+/* --- rows ---------------------------------------------------------------------------------------
+ */
+
+/* A machine that nothing has been run in has no processors yet. */
+static bool get_processor(const struct vdf_at *at, struct vdf_vcpu_state *state)
+{
+    struct vdf_vm *vm = at->priv;
+
+    return vm->vcpus[at->i].fd >= 0 && vdf_vcpu_get(&vm->vcpus[at->i], state) == 0;
+}
+
+void vdf_vm_show_part(const struct vdf_at *at, struct vdf_buf *out)
+{
+    struct vdf_vcpu_state state;
+
+    if (get_processor(at, &state))
+        put_hex(out, (const char *)&state + at->attr->offset, at->attr->stride);
+}
+
+/* What a state has not set is as it is in a new processor. */
+static struct vdf_vcpu_state *hold(const struct vdf_at *at, struct vdf_err *err)
+{
+    struct vdf_vm *vm = at->priv;
+    struct vdf_vcpu *cpu = &vm->vcpus[at->i];
+
+    if (!cpu->held)
+        cpu->held = calloc(1, sizeof(*cpu->held));
+    if (!cpu->held)
+        vdf_fail(err, ENOMEM, "no memory for the processor's state");
+    return cpu->held;
+}
+
+int vdf_vm_restore_part(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_vcpu_state *state = hold(at, err);
+
+    if (!state)
+        return -ENOMEM;
+    return get_hex(text, len, (char *)state + at->attr->offset, at->attr->stride, err);
+}
+
+void vdf_vm_show_msrs(const struct vdf_at *at, struct vdf_buf *out)
+{
+    struct vdf_vcpu_state state;
+
+    if (!get_processor(at, &state))
+        return;
+    for (uint32_t k = 0; k < state.msrs.head.nmsrs; k++)
+        vdf_buf_printf(out, "%s0x%x=0x%" PRIx64, k ? " " : "", state.msrs.entries[k].index,
+                       (uint64_t)state.msrs.entries[k].data);
+}
+
+static bool is_listed(unsigned long index)
+{
+    for (size_t k = 0; k < N_MSRS; k++)
+        if (msr_list[k] == index)
+            return true;
+    return false;
+}
+
+int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_vcpu_state *state = hold(at, err);
+
+    (void)len;
+    if (!state)
+        return -ENOMEM;
+    while (*text) {
+        char *end;
+        unsigned long index = strtoul(text, &end, 16);
+        unsigned long long value = 0;
+        bool right =
+            end != text && *end == '=' && is_listed(index) && state->msrs.head.nmsrs < N_MSRS;
+        if (right) {
+            text = end + 1;
+            value = strtoull(text, &end, 16);
+            right = end != text && (*end == ' ' || !*end);
+        }
+        if (!right)
+            return vdf_fail(err, EINVAL, "\"%.40s\" is no list of MSRs, 0xINDEX=0xVALUE", text);
+        state->msrs.entries[state->msrs.head.nmsrs++] =
+            (struct kvm_msr_entry){ .index = (uint32_t)index, .data = value };
+        text = end + (*end == ' ');
+    }
+    return 0;
+}
+
+/* Of the union of all controllers, what each of them has. */
+static size_t chip_size(uint32_t id)
+{
+    return id == KVM_IRQCHIP_IOAPIC ? sizeof(struct kvm_ioapic_state)
+                                    : sizeof(struct kvm_pic_state);
+}
+
+void vdf_vm_show_chip(const struct vdf_at *at, struct vdf_buf *out)
+{
+    struct vdf_vm *vm = at->priv;
+    struct kvm_irqchip chip = { .chip_id = at->i };
+
+    if (vdf_vm_started(vm) && ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) == 0)
+        put_hex(out, &chip.chip, chip_size(at->i));
+}
+
+int vdf_vm_restore_chip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_vm *vm = at->priv;
+    struct kvm_irqchip chip = { .chip_id = at->i };
+    int ret = get_hex(text, len, &chip.chip, chip_size(at->i), err);
+
+    if (ret == 0 && ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
+        ret = vdf_fail(err, EINVAL, "KVM does not take this interrupt controller (%s)",
+                       vdf_errno_name(errno));
+    return ret;
+}
+
+/* --- restoring ----------------------------------------------------------------------------------
+ */
+
+int vdf_vm_restored(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_vm *vm = vdf_obj_priv(obj);
+    unsigned held = 0;
+
+    for (unsigned k = 0; k < VDF_VM_CPUS; k++)
+        held += vm->vcpus[k].held != NULL;
+    if (vm->status == VDF_VM_RUNNING || vm->status == VDF_VM_HALTED)
+        return vdf_fail(err, EINVAL, "status: a machine in a state does not run");
+    if (held == 0 && (vm->booted || vm->status != VDF_VM_CREATED))
+        return vdf_fail(err, EINVAL, "a machine that has run has processors");
+    if (held == 0)
+        return 0;
+    if (held != vm->cpus)
+        return vdf_fail(err, EINVAL, "there are %u of %u processors", held, vm->cpus);
+    return vdf_vcpus_make(vm, err);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine: making it, starting, stopping, its end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+#define KVM_DEVICE "/dev/kvm"
+
+int vdf_vm_open_kvm(void)
+{
+    int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* --- making -------------------------------------------------------------------------------------
+ */
+
+static const struct {
+    long number;
+    const char *name;
+} needed[] = {
+    { KVM_CAP_IRQCHIP, "IRQCHIP" },
+    { KVM_CAP_USER_MEMORY, "USER_MEMORY" },
+    { KVM_CAP_READONLY_MEM, "READONLY_MEM" },
+    { KVM_CAP_IRQFD, "IRQFD" },
+    { KVM_CAP_IRQFD_RESAMPLE, "IRQFD_RESAMPLE" },
+    { KVM_CAP_IOEVENTFD, "IOEVENTFD" },
+    { KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING" },
+    { KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI" },
+    { KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT" },
+};
+
+#define TSS_ADDRESS 0xfffbd000ul /* three pages that some processors need, out of the way */
+
+static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
+{
+    if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+        return vdf_fail(err, ENODEV, KVM_DEVICE ": not version %d of KVM's interface",
+                        KVM_API_VERSION);
+    for (size_t k = 0; k < sizeof(needed) / sizeof(needed[0]); k++)
+        if (ioctl(kvm, KVM_CHECK_EXTENSION, needed[k].number) <= 0)
+            return vdf_fail(err, ENODEV, KVM_DEVICE ": this KVM has no KVM_CAP_%s", needed[k].name);
+    vm->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
+    if (vm->fd < 0)
+        return vdf_fail(err, ENODEV, KVM_DEVICE ": KVM_CREATE_VM answers %s",
+                        vdf_errno_name(errno));
+    if (ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 ||
+        ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0)
+        return vdf_fail(err, ENODEV, KVM_DEVICE ": KVM_CREATE_IRQCHIP answers %s",
+                        vdf_errno_name(errno));
+    return 0;
+}
+
+int vdf_vm_create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_vm *vm = vdf_obj_priv(obj);
+    int kvm = vdf_vm_open_kvm();
+
+    vm->fd = -1;
+    for (unsigned k = 0; k < VDF_VM_CPUS; k++)
+        vm->vcpus[k] = (struct vdf_vcpu){ .vm = vm, .index = k, .fd = -1, .stats_fd = -1 };
+    if (kvm < 0)
+        return vdf_fail(err, ENODEV, KVM_DEVICE " cannot be used: %s", vdf_errno_name(-kvm));
+    int ret = make_machine(vm, kvm, err);
+    close(kvm);
+    if (ret < 0 && vm->fd >= 0)
+        close(vm->fd);
+    if (ret == 0)
+        vdf_memory_init(&vm->memory, "vm-memory", vm->memory_size);
+    return ret;
+}
+
+void vdf_vm_destroy(struct vdf_obj *obj)
+{
+    struct vdf_vm *vm = vdf_obj_priv(obj);
+
+    for (unsigned k = 0; k < VDF_VM_CPUS; k++) {
+        vdf_vcpu_close(&vm->vcpus[k]);
+        free(vm->vcpus[k].held);
+    }
+    close(vm->fd);
+    vdf_vm_free_tables(vm);
+    vdf_memory_free(&vm->memory);
+}
+
+/* --- memory -------------------------------------------------------------------------------------
+ */
+
+int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, uint64_t bytes,
+                   uint32_t flags)
+{
+    struct kvm_userspace_memory_region region = {
+        .slot = id,
+        .flags = flags,
+        .guest_phys_addr = addr,
+        .memory_size = bytes,
+        .userspace_addr = (uintptr_t)host,
+    };
+    return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
+}
+
+int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err)
+{
+    int ret = vm->mapped ? 0 : vdf_memory_touch(&vm->memory);
+
+    if (vm->mapped)
+        return 0;
+    if (ret == 0)
+        ret = vdf_vm_make_tables(vm);
+    if (ret == 0)
+        ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, vm->memory.base, vm->memory.size, 0);
+    if (ret == 0)
+        ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_TABLES, VDF_VM_TABLES, vm->tables,
+                             vdf_vm_tables_size(), KVM_MEM_READONLY);
+    if (ret < 0)
+        return vdf_fail(err, -ret, "the guest cannot be given its memory: %s",
+                        vdf_errno_name(-ret));
+    vm->mapped = true;
+    return 0;
+}
+
+/* --- running ------------------------------------------------------------------------------------
+ */
+
+bool vdf_vm_started(const struct vdf_vm *vm)
+{
+    return vm->vcpus[0].fd >= 0;
+}
+
+bool vdf_vm_attached(const struct vdf_vm *vm)
+{
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k])
+            return true;
+    return false;
+}
+
+void vdf_vm_park(struct vdf_vm *vm)
+{
+    atomic_store(&vm->stop, true);
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_kick(&vm->vcpus[k]);
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_join(&vm->vcpus[k]);
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_settle(&vm->vcpus[k]);
+}
+
+void vdf_vm_unpark(struct vdf_vm *vm)
+{
+    int ret = 0;
+
+    if (vm->status != VDF_VM_RUNNING)
+        return;
+    atomic_store(&vm->stop, false);
+    for (unsigned k = 0; ret == 0 && k < vm->cpus; k++)
+        ret = vdf_vcpu_start(&vm->vcpus[k]);
+    if (ret == 0)
+        return;
+    vdf_report(vm->priv.obj, -ret, "no thread for a vCPU: the VM has stopped");
+    vdf_vm_halt(vm);
+}
+
+void vdf_vm_halt(struct vdf_vm *vm)
+{
+    vdf_vm_park(vm);
+    if (vm->status == VDF_VM_RUNNING)
+        vm->status = VDF_VM_STOPPED;
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_freeze(&vm->vcpus[k]);
+}
+
+static int check_begin(const struct vdf_vm *vm, struct vdf_err *err)
+{
+    if (vm->mode == VDF_VM_REAL && vm->entry > 0xfffff)
+        return vdf_fail(err, EINVAL, "entry 0x%" PRIx64 ": real mode reaches 0xfffff", vm->entry);
+    if (vm->entry >= vm->memory_size)
+        return vdf_fail(err, EINVAL, "entry 0x%" PRIx64 " is outside of the memory, 0x%" PRIx64,
+                        vm->entry, vm->memory_size);
+    return 0;
+}
+
+int vdf_vm_boot(struct vdf_vm *vm, struct vdf_err *err)
+{
+    int ret = vm->booted ? 0 : check_begin(vm, err);
+
+    if (vm->booted || ret < 0)
+        return ret;
+    ret = vdf_vcpus_make(vm, err);
+    for (unsigned k = 0; ret == 0 && k < vm->cpus; k++)
+        ret = vdf_vcpu_boot(&vm->vcpus[k], err);
+    vm->booted = ret == 0;
+    return ret;
+}
+
+int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
+{
+    /* One that has ended by itself still has its threads. */
+    vdf_vm_park(vm);
+    if (vm->status == VDF_VM_RUNNING) {
+        vdf_vm_unpark(vm);
+        return 0;
+    }
+    int ret = vdf_vm_map(vm, err);
+    if (ret == 0)
+        ret = vdf_vm_boot(vm, err);
+    if (ret < 0)
+        return ret;
+    atomic_store(&vm->reports, 0);
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k])
+            atomic_store(&vm->slots[k]->reports, 0);
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_thaw(&vm->vcpus[k]);
+    vm->status = VDF_VM_RUNNING;
+    vdf_vm_unpark(vm);
+    return 0;
+}
+
+/* --- its place in the tree ----------------------------------------------------------------------
+ */
+
+void vdf_vm_disconnect(struct vdf_obj *obj)
+{
+    struct vdf_vm *vm = vdf_obj_priv(obj);
+
+    vdf_vm_halt(vm);
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k])
+            vdf_slot_disconnect(vm->slots[k]);
+}
+
+/* What was attached when the state was saved is attached again; the restored devices are there. */
+void vdf_vm_connect(struct vdf_obj *obj)
+{
+    struct vdf_slot *slot;
+
+    for (struct vdf_obj *child = vdf_obj_next(obj, "slots", NULL); child;
+         child = vdf_obj_next(obj, "slots", child)) {
+        struct vdf_err err = { 0 };
+        slot = vdf_obj_priv(child);
+        if (!slot->attached)
+            continue;
+        slot->attached = false;
+        int ret = vdf_slot_connect(slot, false, &err);
+        if (ret < 0)
+            vdf_report(child, -ret, "not attached after the restore: %s", err.text);
+    }
+}
+
+/* A running machine is saved as one that has just been stopped. */
+void vdf_vm_saving(struct vdf_obj *obj, bool begin)
+{
+    struct vdf_vm *vm = vdf_obj_priv(obj);
+
+    if (begin)
+        vdf_vm_park(vm);
+    for (unsigned k = 0; k < vm->cpus && vm->status == VDF_VM_RUNNING; k++) {
+        if (begin)
+            vdf_vcpu_freeze(&vm->vcpus[k]);
+        else
+            vm->vcpus[k].frozen = false;
+    }
+    if (!begin)
+        vdf_vm_unpark(vm);
+}
+
+void vdf_vm_stop(struct vdf_obj *obj)
+{
+    vdf_vm_disconnect(obj);
+}
+
+void vdf_vm_adopt(struct vdf_obj *obj, void *old, void *now)
+{
+    (void)obj;
+    ((struct vdf_vm *)now)->memory_open = ((struct vdf_vm *)old)->memory_open;
+}
+
+void vdf_vm_report(struct vdf_vm *vm, int code, const char *fmt, ...)
+{
+    char text[VDF_ERR_TEXT];
+    unsigned n = atomic_fetch_add(&vm->reports, 1);
+    va_list ap;
+
+    if (n >= VDF_VM_REPORTS)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    vdf_report(vm->priv.obj, code, "%s%s", text,
+               n + 1 == VDF_VM_REPORTS ? "; more of it is not reported" : "");
+}
+
+const struct vdf_component vdf_vm_component = {
+    .cls = &vdf_vm_class,
+};
