@@ -73,25 +73,11 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     vdf_console_reset(con);
 }
 
-/* Drivers read fields of the configuration space in their own width (section 4.2.2.2). */
-static bool in_field(uint64_t offset, unsigned width)
-{
-    return offset >= VDF_CONSOLE_REG_SIZE && width < sizeof(uint32_t) && offset % width == 0;
-}
-
 static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                       uint64_t *value, struct vdf_err *err)
 {
-    const struct vdf_attr *regs = vdf_obj_row(obj, "regs");
-    uint64_t shift = 8 * (offset % sizeof(uint32_t));
-
     (void)part;
-    if (!in_field(offset, width))
-        return vdf_window_read(obj, regs, offset, width, false, value, err);
-    int ret = vdf_window_read(obj, regs, offset - offset % sizeof(uint32_t), sizeof(uint32_t),
-                              false, value, err);
-    *value = *value >> shift & ((UINT64_C(1) << 8 * width) - 1);
-    return ret;
+    return vdf_window_read(obj, vdf_obj_row(obj, "regs"), offset, width, false, value, err);
 }
 
 static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
