@@ -210,7 +210,6 @@ struct vdf_vcmdq {
     struct vdf_memory page;
     bool published; /* the registers are in `page`, which now holds the driver's words */
     bool page_open;
-    bool page_open;
     bool page_mapped;         /* into a guest */
     struct vdf_async *poller; /* while `page_open` or `page_mapped` */
     struct vdf_guest guest;   /* that the queue is attached to */

@@ -40,6 +40,20 @@ static const struct {
 
 #define TSS_ADDRESS 0xfffbd000ul /* three pages that some processors need, out of the way */
 
+/* Until a driver initialises them the PICs are masked, as firmware leaves them for the APICs. */
+static int mask_pics(struct vdf_vm *vm)
+{
+    for (uint32_t id = KVM_IRQCHIP_PIC_MASTER; id <= KVM_IRQCHIP_PIC_SLAVE; id++) {
+        struct kvm_irqchip chip = { .chip_id = id };
+        if (ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) < 0)
+            return -errno;
+        chip.chip.pic.imr = 0xff;
+        if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
 {
     if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
@@ -54,7 +68,7 @@ static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
         return vdf_fail(err, ENODEV, KVM_DEVICE ": KVM_CREATE_VM answers %s",
                         vdf_errno_name(errno));
     if (ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 ||
-        ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0)
+        ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0)
         return vdf_fail(err, ENODEV, KVM_DEVICE ": KVM_CREATE_IRQCHIP answers %s",
                         vdf_errno_name(errno));
     return 0;
