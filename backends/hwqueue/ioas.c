@@ -82,7 +82,9 @@ static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *new, struct v
                         (unsigned long long)new->iova, (unsigned long long)ioas->maps[k].iova,
                         (unsigned long long)map_last(&ioas->maps[k]));
     if (end > vdf_hwqueue_memory_end(dev))
-        return vdf_fail(err, EFAULT, "0x%llx: offset and length end within the memory, 0x%llx",
+        return vdf_fail(err, EFAULT,
+                        "0x%llx: offset and length end within memory_size, or an "
+                        "attached guest's memory, 0x%llx",
                         (unsigned long long)new->offset,
                         (unsigned long long)vdf_hwqueue_memory_end(dev));
 
