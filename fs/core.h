@@ -28,8 +28,7 @@
 
 #define VDF_NAME_MAX 64
 
-/* --- tables -------------------------------------------------------------------------------------
- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 enum vdf_special {
     VDF_PLAIN, /* a row, or a directory that rows need */
@@ -59,8 +58,7 @@ int vdf_table_compile(struct vdf_table **list, const struct vdf_class *cls, unsi
 struct vdf_table *vdf_table_find(struct vdf_table *list, const struct vdf_class *cls);
 void vdf_table_free_all(struct vdf_table **list);
 
-/* --- objects ------------------------------------------------------------------------------------
- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 struct vdf_waiter {
     struct vdf_waiter *next, **prev; /* in device->waiters while it waits */
@@ -198,8 +196,7 @@ static inline bool vdf_obj_is_device(const struct vdf_obj *obj)
 int vdf_obj_sorted(const struct vdf_obj *parent, const struct vdf_attr *row, struct vdf_obj ***list,
                    size_t *n);
 
-/* --- places -------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 /* A file or directory: an entry of an object's table, and the values of its '#'. */
 struct vdf_place {
@@ -239,8 +236,7 @@ struct vdf_seen {
 };
 int vdf_place_stat(const struct vdf_place *place, struct vdf_seen *seen);
 
-/* --- values, state, errors (lock held, unless said otherwise) ------------------------------------
- */
+/* --- values, state, errors (lock held, unless said otherwise) --------------------------------- */
 
 /** vdf_value_render() - what a read of the file gives, with the final newline. 0 or -errno. */
 int vdf_value_render(const struct vdf_place *place, struct vdf_buf *out);
@@ -294,8 +290,7 @@ void vdf_errors_tell(struct vdf_tree *tree);
 int vdf_place_refused(const struct vdf_place *place, const char *name, int result,
                       struct vdf_err *err);
 
-/* --- open files ---------------------------------------------------------------------------------
- */
+/* --- open files ------------------------------------------------------------------------------- */
 
 struct vdf_file {
     struct vdf_place place; /* holds a reference to the object */

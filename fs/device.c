@@ -63,9 +63,7 @@ void vdf_device_leave(struct vdf_device *device, bool changed)
     vdf_errors_tell(tree);
 }
 
-/* --- alone, and threads of components
- * -------------------------------------------------------------
- */
+/* --- alone, and threads of components --------------------------------------------------------- */
 
 void vdf_tree_enter_alone(struct vdf_tree *tree)
 {
@@ -160,8 +158,7 @@ bool vdf_waiter_remove(struct vdf_device *device, struct vdf_waiter *waiter)
     return true;
 }
 
-/* --- vdf_async ----------------------------------------------------------------------------------
- */
+/* --- vdf_async -------------------------------------------------------------------------------- */
 
 struct vdf_async {
     struct vdf_source source; /* first: the engine's pointer is this one */

@@ -104,8 +104,7 @@ void vdf_file_init(struct vdf_file *file, const struct vdf_place *place, int fla
     pthread_mutex_init(&file->incoming_lock, NULL);
 }
 
-/* --- opening and closing ------------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static int check_access(const struct vdf_file *file, struct vdf_err *err)
 {
@@ -227,8 +226,7 @@ void vdf_file_release(struct vdf_file *file)
     vdf_obj_unref(file->place.obj);
 }
 
-/* --- raw files ----------------------------------------------------------------------------------
- */
+/* --- raw files -------------------------------------------------------------------------------- */
 
 uint64_t vdf_row_raw_size(const struct vdf_at *at)
 {
@@ -298,8 +296,7 @@ static ssize_t raw_write(const struct vdf_at *at, const void *bytes, size_t n, u
     return (ssize_t)n;
 }
 
-/* --- windows ------------------------------------------------------------------------------------
- */
+/* --- windows ---------------------------------------------------------------------------------- */
 
 static bool is_access_width(size_t n)
 {
@@ -403,8 +400,7 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
     return (ssize_t)n;
 }
 
-/* --- reading and writing ------------------------------------------------------------------------
- */
+/* --- reading and writing ---------------------------------------------------------------------- */
 
 static ssize_t value_read(struct vdf_file *file, void *bytes, size_t n, uint64_t offset)
 {
@@ -479,8 +475,7 @@ ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint6
     }
 }
 
-/* --- state --------------------------------------------------------------------------------------
- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 static int apply(struct vdf_file *file, struct vdf_err *err)
 {
@@ -539,8 +534,7 @@ int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
     return ret;
 }
 
-/* --- poll ---------------------------------------------------------------------------------------
- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 unsigned vdf_file_poll(struct vdf_file *file)
 {

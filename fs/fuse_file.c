@@ -42,8 +42,7 @@ static struct vdf_device *device_of(const struct vdf_handle *handle)
     return handle->file.place.obj->device;
 }
 
-/* --- handles ------------------------------------------------------------------------------------
- */
+/* --- handles ---------------------------------------------------------------------------------- */
 
 static struct vdf_handle *new_handle(struct vdf_fuse *fuse, struct vdf_node *node, int flags)
 {
@@ -213,8 +212,7 @@ static void finish_open(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle
     }
 }
 
-/* --- requests that wait -------------------------------------------------------------------------
- */
+/* --- requests that wait ----------------------------------------------------------------------- */
 
 /* Lock held: one more try. True when there is an answer. */
 static bool try_again(struct vdf_waiter *waiter)
@@ -329,8 +327,7 @@ static struct vdf_pending *new_pending(fuse_req_t req, enum kind kind, struct vd
     return p;
 }
 
-/* --- operations ---------------------------------------------------------------------------------
- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -464,8 +461,7 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     fuse_reply_err(req, -vdf_place_refused(&handle->file.place, NULL, ret, &err));
 }
 
-/* --- poll ---------------------------------------------------------------------------------------
- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 /* A poll that is not answered has no result: the kernel is told to ask again. */
 static void finish_poll(struct vdf_waiter *waiter)
@@ -541,8 +537,7 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
     fuse_reply_poll(req, ready);
 }
 
-/* --- the end of an open file --------------------------------------------------------------------
- */
+/* --- the end of an open file ------------------------------------------------------------------ */
 
 static void drop_poller(struct vdf_handle *handle)
 {

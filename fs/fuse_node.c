@@ -12,8 +12,7 @@
 #define BLOCK 4096
 #define WINDOW_BLOCK (1 << 20)
 
-/* --- the table of nodes -------------------------------------------------------------------------
- */
+/* --- the table of nodes ----------------------------------------------------------------------- */
 
 struct vdf_node *vdf_node_of(struct vdf_fuse *fuse, fuse_ino_t ino)
 {
@@ -131,8 +130,7 @@ void vdf_nodes_free(struct vdf_fuse *fuse)
     pthread_mutex_destroy(&fuse->nodes);
 }
 
-/* --- attributes ---------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------- */
 
 static bool is_window(const struct vdf_place *place)
 {
@@ -263,8 +261,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
     fuse_reply_statfs(req, &st);
 }
 
-/* --- making and removing ------------------------------------------------------------------------
- */
+/* --- making and removing ---------------------------------------------------------------------- */
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
@@ -329,8 +326,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
     refuse_change(req, parent, name);
 }
 
-/* --- directories --------------------------------------------------------------------------------
- */
+/* --- directories ------------------------------------------------------------------------------ */
 
 /* What a directory held when it was opened. */
 struct listing {
@@ -404,8 +400,7 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
     fuse_reply_err(req, 0);
 }
 
-/* --- the session --------------------------------------------------------------------------------
- */
+/* --- the session ------------------------------------------------------------------------------ */
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {

@@ -9,8 +9,7 @@
 
 #define FIRST_BUCKETS 16u
 
-/* --- private structures -------------------------------------------------------------------------
- */
+/* --- private structures ----------------------------------------------------------------------- */
 
 static void store_field(void *priv, const struct vdf_attr *attr, uint64_t value)
 {
@@ -49,8 +48,7 @@ static void free_priv(struct vdf_obj *obj)
     obj->priv = NULL;
 }
 
-/* --- references ---------------------------------------------------------------------------------
- */
+/* --- references ------------------------------------------------------------------------------- */
 
 struct vdf_obj *vdf_obj_ref(struct vdf_obj *obj)
 {
@@ -74,8 +72,7 @@ void vdf_obj_unref(struct vdf_obj *obj)
     }
 }
 
-/* --- children -----------------------------------------------------------------------------------
- */
+/* --- children --------------------------------------------------------------------------------- */
 
 static size_t bucket_of(const struct vdf_obj *parent, const struct vdf_attr *row, const char *name)
 {
@@ -177,8 +174,7 @@ int vdf_obj_sorted(const struct vdf_obj *parent, const struct vdf_attr *row, str
     return 0;
 }
 
-/* --- life cycle ---------------------------------------------------------------------------------
- */
+/* --- life cycle ------------------------------------------------------------------------------- */
 
 static struct vdf_device *new_device(struct vdf_tree *tree)
 {
@@ -335,8 +331,7 @@ bool vdf_obj_used(const struct vdf_obj *obj)
     return false;
 }
 
-/* --- for components -----------------------------------------------------------------------------
- */
+/* --- for components --------------------------------------------------------------------------- */
 
 void *vdf_obj_priv(const struct vdf_obj *obj)
 {

@@ -70,8 +70,7 @@ void vdf_place_path(const struct vdf_place *place, struct vdf_buf *out)
     entry_path(place->entry, place, out);
 }
 
-/* --- what is there ------------------------------------------------------------------------------
- */
+/* --- what is there ---------------------------------------------------------------------------- */
 
 /* Something below this entry is to be seen. */
 static bool entry_visible(const struct vdf_entry *entry, const void *priv)
@@ -247,8 +246,7 @@ int vdf_place_list(const struct vdf_place *dir, vdf_emit_fn emit, void *arg)
     return ret;
 }
 
-/* --- mkdir and rmdir ----------------------------------------------------------------------------
- */
+/* --- mkdir and rmdir -------------------------------------------------------------------------- */
 
 bool vdf_name_valid(const char *name)
 {
@@ -380,8 +378,7 @@ int vdf_place_rmdir(const struct vdf_place *dir, const char *name)
     return vdf_place_refused(dir, name, ret, &err);
 }
 
-/* --- stat ---------------------------------------------------------------------------------------
- */
+/* --- stat ------------------------------------------------------------------------------------- */
 
 static int state_stat(const struct vdf_place *place, struct vdf_seen *now)
 {

@@ -32,8 +32,7 @@
 #define CHECKSUM "checksum = "
 #define MEMORY_LINE 32u /* bytes of memory in a line */
 
-/* --- the checksum -------------------------------------------------------------------------------
- */
+/* --- the checksum ----------------------------------------------------------------------------- */
 
 static uint32_t crc_table[256];
 
@@ -61,8 +60,7 @@ static uint32_t checksum(const char *text, size_t len)
     return ~crc;
 }
 
-/* --- saving -------------------------------------------------------------------------------------
- */
+/* --- saving ----------------------------------------------------------------------------------- */
 
 static void add_escaped(struct vdf_buf *out, const char *text, size_t len)
 {
@@ -258,8 +256,7 @@ int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out)
     return ret;
 }
 
-/* --- reading lines ------------------------------------------------------------------------------
- */
+/* --- reading lines ---------------------------------------------------------------------------- */
 
 struct reader {
     const char *text;
@@ -371,8 +368,7 @@ static int check_frame(struct reader *r)
     return 0;
 }
 
-/* --- loading into unlinked objects --------------------------------------------------------------
- */
+/* --- loading into unlinked objects ------------------------------------------------------------ */
 
 /* Where in a section the reader is: rows come in the table's order, each once. */
 struct cursor {
@@ -719,8 +715,7 @@ static int load_all(struct load *load, const char *text, size_t len, struct vdf_
     return ret;
 }
 
-/* --- taking the place of what is there ----------------------------------------------------------
- */
+/* --- taking the place of what is there -------------------------------------------------------- */
 
 /* Would the exchange take memory away that somebody has mapped, or an object with a mapped page? */
 static int check_held(const struct vdf_obj *old, const struct vdf_obj *now, struct vdf_err *err)

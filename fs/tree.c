@@ -12,8 +12,7 @@ static struct vdf_tree *tree_of(const struct vdf_at *at)
     return at->obj->device->tree;
 }
 
-/* --- the root's rows ----------------------------------------------------------------------------
- */
+/* --- the root's rows -------------------------------------------------------------------------- */
 
 static void show_version(const struct vdf_at *at, struct vdf_buf *out)
 {
@@ -93,8 +92,7 @@ const struct vdf_attr *vdf_root_rows(size_t *n)
     return root_rows;
 }
 
-/* --- making and unmaking ------------------------------------------------------------------------
- */
+/* --- making and unmaking ---------------------------------------------------------------------- */
 
 static int make_root_class(struct vdf_tree *tree)
 {

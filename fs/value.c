@@ -107,8 +107,7 @@ int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
     return 0;
 }
 
-/* --- text ---------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct vdf_buf *out)
 {

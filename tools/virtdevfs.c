@@ -50,8 +50,7 @@ struct options {
     char *fuse; /* what is left of -o, for libfuse */
 };
 
-/* --- the command line ---------------------------------------------------------------------------
- */
+/* --- the command line ------------------------------------------------------------------------- */
 
 static void usage(FILE *to)
 {
@@ -198,8 +197,7 @@ static int parse_arguments(struct options *o, int argc, char **argv)
     return -1;
 }
 
-/* --- the mount point ----------------------------------------------------------------------------
- */
+/* --- the mount point -------------------------------------------------------------------------- */
 
 /* The mount table writes a space as \040 and so on. */
 static bool same_mount(const char *escaped, const char *path)
@@ -270,8 +268,7 @@ static int check_mountpoint(struct options *o)
     return 0;
 }
 
-/* --- the parts ----------------------------------------------------------------------------------
- */
+/* --- the parts -------------------------------------------------------------------------------- */
 
 struct daemon {
     struct options options;
@@ -340,8 +337,7 @@ static int build(struct daemon *d)
     return d->options.state ? load_state(d) : 0;
 }
 
-/* --- signals and --run --------------------------------------------------------------------------
- */
+/* --- signals and --run ------------------------------------------------------------------------ */
 
 static int exit_status(int status)
 {

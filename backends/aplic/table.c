@@ -40,7 +40,7 @@ static const char *const deliveries[] = { "msi", "direct", NULL };
     .stride = VDF_APLIC_IDC_SIZE, .range = { HARTS }
 
 static const struct vdf_attr rows[] = {
-    /* --- before init -------------------------------------------------------------------------- */
+    /* --- before init ------------------------------------------------------------------------ */
     {
         .path = "backend",
         .type = VDF_CHOICE,
@@ -166,7 +166,7 @@ static const struct vdf_attr rows[] = {
         .restore = vdf_aplic_restore_initialised,
     },
 
-    /* --- the control region ------------------------------------------------------------------- */
+    /* --- the control region ----------------------------------------------------------------- */
     {
         .path = "domaincfg",
         .type = VDF_REG,
@@ -352,7 +352,7 @@ static const struct vdf_attr rows[] = {
         .show = vdf_aplic_show_enabled,
     },
 
-    /* --- interrupt files ---------------------------------------------------------------------- */
+    /* --- interrupt files -------------------------------------------------------------------- */
     {
         .path = "imsic/#/eidelivery",
         .type = VDF_REG,
@@ -455,7 +455,7 @@ static const struct vdf_attr rows[] = {
         VDF_FIELD(struct vdf_aplic, msi_log),
     },
 
-    /* --- direct delivery ---------------------------------------------------------------------- */
+    /* --- direct delivery -------------------------------------------------------------------- */
     {
         .path = "idc/#/idelivery",
         .type = VDF_REG,

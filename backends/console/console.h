@@ -225,8 +225,7 @@ extern const struct vdf_class vdf_console_class;
 extern const struct vdf_guest_ops vdf_console_guest_ops;
 extern const struct vdf_class vdf_console_port_class;
 
-/* --- console.c ----------------------------------------------------------------------------------
- */
+/* --- console.c -------------------------------------------------------------------------------- */
 
 int vdf_console_create(struct vdf_obj *obj, struct vdf_err *err);
 void vdf_console_destroy(struct vdf_obj *obj);
@@ -237,8 +236,7 @@ uint32_t vdf_console_ports_from(const struct vdf_console *con, uint32_t id);
 /** vdf_console_need_one_port() - -EBUSY unless port 0 is the only one. */
 int vdf_console_need_one_port(const struct vdf_console *con, struct vdf_err *err);
 
-/* --- table.c, port_table.c ----------------------------------------------------------------------
- */
+/* --- table.c, port_table.c -------------------------------------------------------------------- */
 
 /** vdf_console_parse_size() - "COLS ROWS". -EINVAL, -ERANGE. */
 int vdf_console_parse_size(const char *text, uint16_t *cols, uint16_t *rows, struct vdf_err *err);
@@ -248,8 +246,7 @@ void vdf_console_bind(struct vdf_console *con);
 /** vdf_console_port_number() - a port's directory name to its number. 0 or -EINVAL. */
 int vdf_console_port_number(const char *name, uint32_t *id);
 
-/* --- device.c -----------------------------------------------------------------------------------
- */
+/* --- device.c --------------------------------------------------------------------------------- */
 
 /** vdf_console_default_features() - what a new device of this kind offers; also all it can. */
 uint64_t vdf_console_default_features(unsigned device);
@@ -300,14 +297,12 @@ int vdf_console_take(struct vdf_console *con, uint32_t index, bool device_writes
  */
 void vdf_console_settle(struct vdf_console *con);
 
-/* --- mmio.c -------------------------------------------------------------------------------------
- */
+/* --- mmio.c ----------------------------------------------------------------------------------- */
 
 uint32_t vdf_console_reg_read(struct vdf_console *con, unsigned reg);
 void vdf_console_reg_write(struct vdf_console *con, unsigned reg, uint32_t value);
 
-/* --- control.c ----------------------------------------------------------------------------------
- */
+/* --- control.c -------------------------------------------------------------------------------- */
 
 /** vdf_console_control_flush() - send the driver what it does not know yet, as buffers allow. */
 void vdf_console_control_flush(struct vdf_console *con);
@@ -316,8 +311,7 @@ void vdf_console_control_kick(struct vdf_console *con);
 /** vdf_console_control_removed() - the driver has to hear that @id has gone. 0 or -ENOMEM. */
 int vdf_console_control_removed(struct vdf_console *con, uint32_t id);
 
-/* --- port.c -------------------------------------------------------------------------------------
- */
+/* --- port.c ----------------------------------------------------------------------------------- */
 
 static inline uint32_t vdf_console_rxq(uint32_t port)
 {

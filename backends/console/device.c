@@ -61,8 +61,7 @@ void vdf_console_update_space(struct vdf_console *con)
     };
 }
 
-/* --- queues -------------------------------------------------------------------------------------
- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 uint32_t vdf_console_queues(const struct vdf_console *con)
 {
@@ -149,8 +148,7 @@ void vdf_console_queue_reset(struct vdf_console *con, uint32_t index)
     forget_held(con, index);
 }
 
-/* --- status -------------------------------------------------------------------------------------
- */
+/* --- status ----------------------------------------------------------------------------------- */
 
 void vdf_console_reset(struct vdf_console *con)
 {
@@ -239,8 +237,7 @@ void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result
     vdf_console_config_changed(con);
 }
 
-/* --- chains -------------------------------------------------------------------------------------
- */
+/* --- chains ----------------------------------------------------------------------------------- */
 
 bool vdf_console_complete(struct vdf_console *con, uint32_t index, uint16_t head, uint32_t len)
 {

@@ -18,8 +18,7 @@
  * served does not keep the device busy for ever. */
 #define CHAINS_AT_ONCE (2 * VDF_VQ_NUM_MAX)
 
-/* --- bytes in order -----------------------------------------------------------------------------
- */
+/* --- bytes in order --------------------------------------------------------------------------- */
 
 ssize_t vdf_console_fifo_add(struct vdf_console_fifo *fifo, const void *bytes, size_t n)
 {
@@ -52,8 +51,7 @@ void vdf_console_fifo_drop(struct vdf_console_fifo *fifo, size_t n)
     }
 }
 
-/* --- ports --------------------------------------------------------------------------------------
- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 struct vdf_console_port *vdf_console_port(const struct vdf_console *con, uint32_t id)
 {
@@ -100,8 +98,7 @@ void vdf_console_port_set_host(struct vdf_console_port *port, bool connected)
         vdf_console_port_transmit_kick(port->con, port->id);
 }
 
-/* --- to the guest -------------------------------------------------------------------------------
- */
+/* --- to the guest ----------------------------------------------------------------------------- */
 
 /* Fills receive buffers; returns the bytes that found room. */
 static size_t push(struct vdf_console_port *port, const uint8_t *bytes, size_t n)
@@ -146,8 +143,7 @@ ssize_t vdf_console_port_write(struct vdf_console_port *port, const void *bytes,
     return done ? done : -EAGAIN;
 }
 
-/* --- from the guest -----------------------------------------------------------------------------
- */
+/* --- from the guest --------------------------------------------------------------------------- */
 
 /* Whether a driver that sends to a closed host could know better. Without MULTIPORT it cannot, and
  * its data waits for a reader. */

@@ -24,8 +24,7 @@ int vdf_console_port_number(const char *name, uint32_t *id)
     return 0;
 }
 
-/* --- streams ------------------------------------------------------------------------------------
- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 static int data_open(const struct vdf_at *at, int flags, struct vdf_err *err)
 {
@@ -167,8 +166,7 @@ static bool has_guest(const void *priv)
     return port->con->driver == VDF_CONSOLE_SOFT;
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void name_show(const struct vdf_at *at, struct vdf_buf *out)
 {
@@ -328,8 +326,7 @@ static int discarded_get(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* --- hidden state -------------------------------------------------------------------------------
- */
+/* --- hidden state ----------------------------------------------------------------------------- */
 
 static void fifo_show(const struct vdf_console_fifo *fifo, struct vdf_buf *out)
 {
@@ -375,8 +372,7 @@ static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t 
 FIFO_HOOKS(waiting)
 FIFO_HOOKS(emergency)
 
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define HIDDEN(name, kind, member, text)                             \
     {                                                                \
@@ -481,8 +477,7 @@ static const struct vdf_attr port_attrs[] = {
       .restore_text = emergency_restore },
 };
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int port_create(struct vdf_obj *obj, struct vdf_err *err)
 {

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- probe --------------------------------------------------------------------------------------
- */
+/* --- probe ------------------------------------------------------------------------------------ */
 
 static uint32_t reg_read(struct vdf_console *con, unsigned reg)
 {
@@ -165,8 +164,7 @@ void vdf_soft_unbind(struct vdf_console *con)
     con->irq = (struct vdf_irq){ 0 };
 }
 
-/* --- control messages ---------------------------------------------------------------------------
- */
+/* --- control messages ------------------------------------------------------------------------- */
 
 void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_console_event event,
                            uint16_t value)
@@ -274,8 +272,7 @@ static void control_work(struct vdf_console *con)
     vdf_soft_kick(con, VDF_CONSOLE_CONTROL_RXQ);
 }
 
-/* --- interrupts ---------------------------------------------------------------------------------
- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 /* Without MULTIPORT the size of the only port is in the configuration space. */
 static void config_work(struct vdf_console *con)

@@ -60,8 +60,7 @@ struct vdf_soft {
     uint32_t n_pending;
 };
 
-/* --- soft.c -------------------------------------------------------------------------------------
- */
+/* --- soft.c ----------------------------------------------------------------------------------- */
 
 /** vdf_soft_bind() - reset the device and probe it. On failure the device's status says FAILED. */
 int vdf_soft_bind(struct vdf_console *con, struct vdf_err *err);
@@ -77,8 +76,7 @@ void vdf_soft_free(struct vdf_soft *soft);
 void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_console_event event,
                            uint16_t value);
 
-/* --- soft_port.c --------------------------------------------------------------------------------
- */
+/* --- soft_port.c ------------------------------------------------------------------------------ */
 
 struct vdf_soft_port *vdf_soft_port(const struct vdf_soft *soft, uint32_t id);
 void vdf_soft_port_add(struct vdf_console *con, uint32_t id);
@@ -98,8 +96,7 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
                             size_t n, struct vdf_err *err);
 unsigned vdf_soft_port_poll(const struct vdf_console *con, const struct vdf_soft_port *port);
 
-/* --- soft_memory.c ------------------------------------------------------------------------------
- */
+/* --- soft_memory.c ---------------------------------------------------------------------------- */
 
 /** vdf_soft_pages_init() - decide on the range that pages come from. 0 or -ENOMEM. */
 int vdf_soft_pages_init(struct vdf_console *con, struct vdf_soft *soft);
@@ -126,8 +123,7 @@ bool vdf_soft_more_used(const struct vdf_console *con, uint32_t index);
 /** vdf_soft_fill() - post receive buffers of a page until the queue is full; how many. */
 unsigned vdf_soft_fill(struct vdf_console *con, uint32_t index);
 
-/* --- soft_state.c -------------------------------------------------------------------------------
- */
+/* --- soft_state.c ----------------------------------------------------------------------------- */
 
 void vdf_soft_show(const struct vdf_soft *soft, struct vdf_buf *out);
 int vdf_soft_parse(const char *text, struct vdf_soft **soft, struct vdf_err *err);

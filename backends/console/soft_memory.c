@@ -14,8 +14,7 @@ _Static_assert(RING_AVAIL + 6 + VDF_VQ_NUM_MAX * 2 <= RING_USED, "available ring
 _Static_assert(RING_USED + 6 + VDF_VQ_NUM_MAX * 8 <= VDF_PAGE_SIZE, "used ring overlaps");
 _Static_assert(VDF_VQ_NUM_MAX == 64, "a bit of `busy` for each descriptor");
 
-/* --- pages --------------------------------------------------------------------------------------
- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 int vdf_soft_pages_init(struct vdf_console *con, struct vdf_soft *soft)
 {
@@ -110,8 +109,7 @@ void vdf_soft_release(struct vdf_soft *soft, struct vdf_soft_buf buf)
     give_back(soft, buf);
 }
 
-/* --- rings --------------------------------------------------------------------------------------
- */
+/* --- rings ------------------------------------------------------------------------------------ */
 
 /* A word of a ring page. The driver is the guest's processor: it reaches all of the memory. */
 static void *ring_at(const struct vdf_console *con, const struct vdf_soft_queue *q, uint32_t offset,

@@ -12,8 +12,7 @@ struct vdf_soft_port *vdf_soft_port(const struct vdf_soft *soft, uint32_t id)
     return soft && id < soft->n_ports ? soft->ports[id] : NULL;
 }
 
-/* --- receive buffers ----------------------------------------------------------------------------
- */
+/* --- receive buffers -------------------------------------------------------------------------- */
 
 /* The buffer to read from; the next used one if there is none. */
 static bool get_inbuf(struct vdf_console *con, struct vdf_soft_port *port)
@@ -70,8 +69,7 @@ void vdf_soft_port_input(struct vdf_console *con, uint32_t id)
         discard_data(con, port);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void vdf_soft_port_add(struct vdf_console *con, uint32_t id)
 {
@@ -153,8 +151,7 @@ void vdf_soft_port_close(struct vdf_console *con, struct vdf_soft_port *port)
     vdf_soft_reclaim_pending(con->soft);
 }
 
-/* --- data ---------------------------------------------------------------------------------------
- */
+/* --- data ------------------------------------------------------------------------------------- */
 
 void vdf_soft_port_reclaim(struct vdf_console *con, struct vdf_soft_port *port)
 {

@@ -17,8 +17,7 @@
 /* Queues and ports of a driver that has seen the largest device. */
 #define QUEUES_MAX (2 * (VDF_CONSOLE_PORTS_MAX + 1))
 
-/* --- out ----------------------------------------------------------------------------------------
- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static void show_queue(const struct vdf_soft_queue *q, uint32_t index, struct vdf_buf *out)
 {
@@ -82,8 +81,7 @@ void vdf_soft_show_buffers(const struct vdf_soft *soft, struct vdf_buf *out)
         show_buffer(out, soft->pending[i].addr, soft->pending[i].len, "pending");
 }
 
-/* --- in -----------------------------------------------------------------------------------------
- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 struct words {
     const char *at;
@@ -274,8 +272,7 @@ int vdf_soft_parse(const char *text, struct vdf_soft **result, struct vdf_err *e
     return 0;
 }
 
-/* --- against the device -------------------------------------------------------------------------
- */
+/* --- against the device ----------------------------------------------------------------------- */
 
 static int claim(struct vdf_soft *soft, const char *what, uint64_t addr, uint64_t len,
                  struct vdf_err *err)

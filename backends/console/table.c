@@ -39,8 +39,7 @@ static int need_idle(const struct vdf_console *con, struct vdf_err *err)
     return 0;
 }
 
-/* --- kind, features, pool -----------------------------------------------------------------------
- */
+/* --- kind, features, pool --------------------------------------------------------------------- */
 
 static int device_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
@@ -187,8 +186,7 @@ static void dma_buffers_show(const struct vdf_at *at, struct vdf_buf *out)
     vdf_soft_show_buffers(con->soft, out);
 }
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static int memory_size_get(const struct vdf_at *at, uint64_t *value)
 {
@@ -253,8 +251,7 @@ static const struct vdf_raw_ops memory_ops = {
     .opened = memory_opened,
 };
 
-/* --- status, ports, size, driver ----------------------------------------------------------------
- */
+/* --- status, ports, size, driver -------------------------------------------------------------- */
 
 static int reset_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
@@ -409,8 +406,7 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
     return vdf_fail(err, ENODEV, "\"%.60s\": this version serves no vhost-user socket", text);
 }
 
-/* --- queues -------------------------------------------------------------------------------------
- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 static uint32_t queues_count(const void *priv)
 {
@@ -447,8 +443,7 @@ QUEUE_FIELD(used_idx, used_idx)
 QUEUE_FIELD(last_avail, last_avail)
 QUEUE_GETTER(avail_idx, vq->ready ? vdf_vq_avail_idx(&con->space, vq) : 0)
 
-/* --- the window ---------------------------------------------------------------------------------
- */
+/* --- the window ------------------------------------------------------------------------------- */
 
 static uint64_t regs_size(const struct vdf_at *at)
 {
@@ -490,8 +485,7 @@ static int interrupt_restore(const struct vdf_at *at, uint64_t value, struct vdf
     return 0;
 }
 
-/* --- hidden state -------------------------------------------------------------------------------
- */
+/* --- hidden state ----------------------------------------------------------------------------- */
 
 static void removed_show(const struct vdf_at *at, struct vdf_buf *out)
 {
@@ -542,8 +536,7 @@ static int soft_restore(const struct vdf_at *at, const char *text, size_t len, s
     return 0;
 }
 
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static int ports_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
 {

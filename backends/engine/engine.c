@@ -44,8 +44,7 @@ static bool is_watched(const struct vdf_source *source)
     return source->kind <= VDF_SOURCE_FD;
 }
 
-/* --- lists; the lock is held --------------------------------------------------------------------
- */
+/* --- lists; the lock is held ------------------------------------------------------------------ */
 
 static void link_source(struct vdf_source **head, struct vdf_source *source)
 {
@@ -125,8 +124,7 @@ static int make_request(const struct vdf_engine *engine, void **op)
     return *op ? 0 : -ENOMEM;
 }
 
-/* --- requests; the engine's thread --------------------------------------------------------------
- */
+/* --- requests; the engine's thread ------------------------------------------------------------ */
 
 static void arm(struct vdf_engine *engine, struct vdf_source *source)
 {
@@ -218,8 +216,7 @@ static void wake_up(struct vdf_source *source, uint64_t value)
     pthread_mutex_unlock(&engine->lock);
 }
 
-/* --- work; the engine's thread ------------------------------------------------------------------
- */
+/* --- work; the engine's thread ---------------------------------------------------------------- */
 
 /* Take a source out of the engine for good. The lock is held, and is given back. */
 static void release(struct vdf_engine *engine, struct vdf_source *source)
@@ -358,8 +355,7 @@ static void wait_and_reap(struct vdf_engine *engine)
     engine->ops->reap(engine);
 }
 
-/* --- the thread ---------------------------------------------------------------------------------
- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static void mark_removed(struct vdf_engine *engine, struct vdf_source *source)
 {
@@ -459,8 +455,7 @@ void vdf_engine_stop(struct vdf_engine *engine)
     engine->started = false;
 }
 
-/* --- making and ending --------------------------------------------------------------------------
- */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 /* Have one poll request come back from the kernel. */
 static int try_request(struct vdf_engine *engine, struct vdf_err *err)
@@ -596,8 +591,7 @@ void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *
     stats->posts = __atomic_load_n(&from->posts, __ATOMIC_RELAXED);
 }
 
-/* --- sources; any thread ------------------------------------------------------------------------
- */
+/* --- sources; any thread ---------------------------------------------------------------------- */
 
 static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_source_kind kind,
                int fd, uint32_t events)

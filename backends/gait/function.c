@@ -18,8 +18,7 @@ struct plan {
     uint32_t pages;
 };
 
-/* --- the fields ---------------------------------------------------------------------------------
- */
+/* --- the fields ------------------------------------------------------------------------------- */
 
 static int check_unregistered(const struct vdf_at *at, struct vdf_err *err)
 {
@@ -126,8 +125,7 @@ void vdf_gait_forget_guest(const struct gait *gait, const struct gait_guest *gue
             f->guest_name[0] = '\0';
 }
 
-/* --- registering --------------------------------------------------------------------------------
- */
+/* --- registering ------------------------------------------------------------------------------ */
 
 static bool in_memory(const struct gait_guest *guest, uint64_t address, uint64_t len)
 {
@@ -346,8 +344,7 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     ((struct gait_function *)now)->irq = ((const struct gait_function *)old)->irq;
 }
 
-/* --- what is seen of a registration -------------------------------------------------------------
- */
+/* --- what is seen of a registration ----------------------------------------------------------- */
 
 static bool is_registered(const void *priv)
 {
@@ -404,8 +401,7 @@ static int set_signal(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     return vdf_gait_deliver(function, (uint32_t)value, err);
 }
 
-/* --- table --------------------------------------------------------------------------------------
- */
+/* --- table ------------------------------------------------------------------------------------ */
 
 static const struct vdf_attr attrs[] = {
     {

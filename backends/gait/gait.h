@@ -143,8 +143,7 @@ struct gait_guest *vdf_gait_guest_next(const struct gait *gait, const struct gai
 struct gait_function *vdf_gait_function_next(const struct gait *gait,
                                              const struct gait_function *prev);
 
-/* --- aen.c --------------------------------------------------------------------------------------
- */
+/* --- aen.c ------------------------------------------------------------------------------------ */
 
 int vdf_gait_enable(struct gait *gait, struct vdf_err *err);
 int vdf_gait_disable(struct gait *gait, struct vdf_err *err);
@@ -154,8 +153,7 @@ int vdf_gait_rearm(struct gait *gait);
  */
 int vdf_gait_restored_aen(struct gait *gait, struct vdf_err *err);
 
-/* --- table.c ------------------------------------------------------------------------------------
- */
+/* --- table.c ---------------------------------------------------------------------------------- */
 
 uint32_t vdf_gait_gisa_address(const struct gait_guest *guest);
 uint64_t vdf_gait_host_address(const struct gait_guest *guest, uint64_t address);
@@ -177,14 +175,12 @@ int vdf_gait_entry_set(const struct vdf_at *at, uint64_t value, struct vdf_err *
 void vdf_gait_set_bit(uint8_t *bits, uint32_t n);
 bool vdf_gait_test_and_clear_bit(uint8_t *bits, uint32_t n);
 
-/* --- deliver.c ----------------------------------------------------------------------------------
- */
+/* --- deliver.c -------------------------------------------------------------------------------- */
 
 /** vdf_gait_deliver() - a registered function raises @vector. -ENOMEM, with nothing done. */
 int vdf_gait_deliver(struct gait_function *function, uint32_t vector, struct vdf_err *err);
 
-/* --- guest.c ------------------------------------------------------------------------------------
- */
+/* --- guest.c ---------------------------------------------------------------------------------- */
 
 /** vdf_gait_gisc_register() - one more function of the guest uses @isc: alerts for it are wanted.
  */
@@ -193,16 +189,14 @@ void vdf_gait_gisc_unregister(struct gait_guest *guest, unsigned isc);
 /** vdf_gait_restored_guests() - refuse what mkdir and writes could not have made. */
 int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err);
 
-/* --- attach.c -----------------------------------------------------------------------------------
- */
+/* --- attach.c --------------------------------------------------------------------------------- */
 
 /** vdf_gait_memory() - the guest's memory: its own, or that of the VM that it is. */
 struct vdf_memory *vdf_gait_memory(struct gait_guest *guest);
 /** vdf_gait_memory_size() - its bytes, also while the VM is not there yet. */
 uint64_t vdf_gait_memory_size(const struct gait_guest *guest);
 
-/* --- function.c ---------------------------------------------------------------------------------
- */
+/* --- function.c ------------------------------------------------------------------------------- */
 
 int vdf_gait_check_isc(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_gait_check_sbo(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

@@ -80,8 +80,7 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
     return 0;
 }
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static int get_memory_size(const struct vdf_at *at, uint64_t *value)
 {
@@ -144,8 +143,7 @@ static int get_memory_address(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* --- GISA ---------------------------------------------------------------------------------------
- */
+/* --- GISA ------------------------------------------------------------------------------------- */
 
 void vdf_gait_gisc_register(struct gait_guest *guest, unsigned isc)
 {
@@ -193,8 +191,7 @@ static int read_gisa(const struct vdf_at *at, void *bytes, size_t n, uint64_t of
 
 static const struct vdf_raw_ops gisa_ops = { .size = gisa_size, .read = read_gisa };
 
-/* --- state --------------------------------------------------------------------------------------
- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err)
 {
@@ -214,8 +211,7 @@ int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err)
     return 0;
 }
 
-/* --- table --------------------------------------------------------------------------------------
- */
+/* --- table ------------------------------------------------------------------------------------ */
 
 static const struct vdf_attr attrs[] = {
     {

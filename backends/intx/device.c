@@ -30,8 +30,7 @@ static void driven(struct vdf_intx_dev *dev, bool before)
         vdf_intx_line_interrupt(vdf_intx_line_of(dev));
 }
 
-/* --- the guest's line ---------------------------------------------------------------------------
- */
+/* --- the guest's line ------------------------------------------------------------------------- */
 
 static void set_guest_level(struct vdf_intx_dev *dev, bool level)
 {
@@ -55,8 +54,7 @@ static void raise_guest(struct vdf_intx_dev *dev)
     }
 }
 
-/* --- check and mask, check and unmask -----------------------------------------------------------
- */
+/* --- check and mask, check and unmask --------------------------------------------------------- */
 
 /*
  * Command and status are one dword and are read at once, so that the answer and the bit belong
@@ -114,8 +112,7 @@ void vdf_intx_eoi(struct vdf_intx_dev *dev)
     }
 }
 
-/* --- registers ----------------------------------------------------------------------------------
- */
+/* --- registers -------------------------------------------------------------------------------- */
 
 void vdf_intx_write_command(struct vdf_intx_dev *dev, uint16_t value)
 {
@@ -162,8 +159,7 @@ void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
     }
 }
 
-/* --- what the device does ------------------------------------------------------------------------
- */
+/* --- what the device does --------------------------------------------------------------------- */
 
 static void send_message(struct vdf_intx_dev *dev)
 {
@@ -194,8 +190,7 @@ void vdf_intx_rewire(struct vdf_intx_dev *dev, uint32_t number)
     driven(dev, false);
 }
 
-/* --- assignment ---------------------------------------------------------------------------------
- */
+/* --- assignment ------------------------------------------------------------------------------- */
 
 static int request_line(struct vdf_intx_dev *dev, struct vdf_err *err)
 {

@@ -107,8 +107,7 @@ struct vdf_intx_dev {
 extern const struct vdf_class vdf_intx_device_class;
 extern const struct vdf_guest_ops vdf_intx_guest_ops;
 
-/* --- line.c -------------------------------------------------------------------------------------
- */
+/* --- line.c ----------------------------------------------------------------------------------- */
 
 /** vdf_intx_make_lines() - the lines of a bus, if it has none yet. -ENOMEM. */
 int vdf_intx_make_lines(struct vdf_intx_bus *bus, struct vdf_err *err);
@@ -134,8 +133,7 @@ void vdf_intx_line_interrupt(struct vdf_intx_line *line);
 /** vdf_intx_line_host() - the host's own device asserts or stops asserting. */
 void vdf_intx_line_host(struct vdf_intx_bus *bus, uint32_t number, bool level);
 
-/* --- device.c -----------------------------------------------------------------------------------
- */
+/* --- device.c --------------------------------------------------------------------------------- */
 
 /** vdf_intx_shares() - is it handled as a PCI 2.3 device, which can be masked by itself? */
 bool vdf_intx_shares(const struct vdf_intx_dev *dev);
@@ -161,8 +159,7 @@ void vdf_intx_eoi(struct vdf_intx_dev *dev);
 /** vdf_intx_set_sticks() - @sticks false: bit 10 becomes one that reads 0. */
 void vdf_intx_set_sticks(struct vdf_intx_dev *dev, bool sticks);
 
-/* --- config.c -----------------------------------------------------------------------------------
- */
+/* --- config.c --------------------------------------------------------------------------------- */
 
 /** vdf_intx_config_read() - configuration space as the guest sees it; the range lies within it. */
 void vdf_intx_config_read(const struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t offset);

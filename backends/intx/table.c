@@ -8,8 +8,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* --- device: rules of its values
- * ------------------------------------------------------------------ */
+/* --- device: rules of its values -------------------------------------------------------------- */
 
 static uint64_t field_of(const struct vdf_at *at)
 {
@@ -353,8 +352,7 @@ static const struct vdf_attr device_attrs[] = {
           "guest's; 0 leaves command bit 10 set" },
 };
 
-/* --- device: life -------------------------------------------------------------------------------
- */
+/* --- device: life ----------------------------------------------------------------------------- */
 
 static int device_create(struct vdf_obj *obj, struct vdf_err *err)
 {
@@ -452,8 +450,7 @@ const struct vdf_class vdf_intx_device_class = {
     .guest = &vdf_intx_guest_ops,
 };
 
-/* --- bus ----------------------------------------------------------------------------------------
- */
+/* --- bus -------------------------------------------------------------------------------------- */
 
 static bool has_line(const void *priv, uint32_t number)
 {

@@ -126,8 +126,7 @@ void vdf_vm_free_tables(struct vdf_vm *vm)
     vm->tables = NULL;
 }
 
-/* --- registers ----------------------------------------------------------------------------------
- */
+/* --- registers -------------------------------------------------------------------------------- */
 
 static struct kvm_segment flat_segment(uint16_t selector, uint8_t type, uint8_t dpl, bool code)
 {

@@ -22,8 +22,7 @@
 #define MSI_CPU_BITS 0xff000u /* the processor, in an MSI's address */
 #define PIC_PINS 8u           /* of each of the two */
 
-/* --- routing ------------------------------------------------------------------------------------
- */
+/* --- routing ---------------------------------------------------------------------------------- */
 
 static uint32_t own_gsi(const struct vdf_slot *slot)
 {
@@ -78,8 +77,7 @@ int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *more, const struct vd
     return ret;
 }
 
-/* --- sinks --------------------------------------------------------------------------------------
- */
+/* --- sinks ------------------------------------------------------------------------------------ */
 
 /* eventfd_write() fails only when the counter is full, and then it has been told already. */
 static void pulse(int fd)
@@ -112,8 +110,7 @@ static void send_message(void *ctx, uint64_t address, uint32_t data)
                         (unsigned)(address & MSI_CPU_BITS) >> 12, vdf_errno_name(errno));
 }
 
-/* --- irqfds -------------------------------------------------------------------------------------
- */
+/* --- irqfds ----------------------------------------------------------------------------------- */
 
 static int set_irqfd(const struct vdf_slot *slot, uint32_t gsi, int fd, int resample_fd,
                      uint32_t flags)

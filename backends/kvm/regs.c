@@ -78,8 +78,7 @@ void vdf_vm_show_regs(const struct vdf_at *at, struct vdf_buf *out)
     }
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static int set_one(struct registers *r, const char *line, size_t len, struct vdf_err *err)
 {

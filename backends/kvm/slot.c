@@ -53,8 +53,7 @@ void vdf_slot_report(struct vdf_slot *slot, int code, const char *fmt, ...)
                n + 1 == VDF_VM_REPORTS ? "; more are only counted, in refused" : "");
 }
 
-/* --- what it is to be ---------------------------------------------------------------------------
- */
+/* --- what it is to be ------------------------------------------------------------------------- */
 
 static int find_target(const struct vdf_slot *slot, const char *path, struct vdf_obj **target,
                        uint32_t *part, struct vdf_err *err)
@@ -111,8 +110,7 @@ static int check_place(const struct vdf_slot *slot, uint64_t bytes, bool page, s
     return 0;
 }
 
-/* --- doorbells ----------------------------------------------------------------------------------
- */
+/* --- doorbells -------------------------------------------------------------------------------- */
 
 static void ring(struct vdf_obj *obj, void *ctx)
 {
@@ -180,8 +178,7 @@ static int open_doors(struct vdf_slot *slot, struct vdf_err *err)
     return 0;
 }
 
-/* --- a page instead of a window -----------------------------------------------------------------
- */
+/* --- a page instead of a window --------------------------------------------------------------- */
 
 static int map_page(struct vdf_slot *slot, struct vdf_err *err)
 {
@@ -222,8 +219,7 @@ static void remap(void *ctx)
     vdf_vm_unpark(slot->vm);
 }
 
-/* --- attaching ----------------------------------------------------------------------------------
- */
+/* --- attaching -------------------------------------------------------------------------------- */
 
 static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
 {
@@ -297,8 +293,7 @@ void vdf_slot_disconnect(struct vdf_slot *slot)
     slot->attached = false;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static int check_detached(const struct vdf_slot *slot, struct vdf_err *err)
 {
@@ -496,8 +491,7 @@ static const struct vdf_attr attrs[] = {
              "dropped" },
 };
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* Slots are numbers without leading zeros. */
 static int parse_number(const char *name, unsigned *number)

@@ -40,8 +40,7 @@ static const uint32_t msr_list[] = {
 _Static_assert(N_MSRS <= sizeof(((struct vdf_vm_msrs *)0)->entries) / sizeof(struct kvm_msr_entry),
                "there is room for all MSRs");
 
-/* --- MSRs, one at a time: a KVM may lack some ---------------------------------------------------
- */
+/* --- MSRs, one at a time: a KVM may lack some ------------------------------------------------- */
 
 static bool get_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t *value)
 {
@@ -74,8 +73,7 @@ static void store_apic(struct kvm_lapic_state *lapic, unsigned reg, uint32_t val
     memcpy(lapic->regs + reg, &value, sizeof(value));
 }
 
-/* --- time ---------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 void vdf_vcpu_freeze(struct vdf_vcpu *cpu)
 {
@@ -95,8 +93,7 @@ void vdf_vcpu_thaw(struct vdf_vcpu *cpu)
     cpu->frozen = false;
 }
 
-/* --- all of a processor -------------------------------------------------------------------------
- */
+/* --- all of a processor ----------------------------------------------------------------------- */
 
 int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
 {
@@ -159,8 +156,7 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
     return 0;
 }
 
-/* --- hex ----------------------------------------------------------------------------------------
- */
+/* --- hex -------------------------------------------------------------------------------------- */
 
 static void put_hex(struct vdf_buf *out, const void *bytes, size_t n)
 {
@@ -186,8 +182,7 @@ static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct v
     return 0;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* A machine that nothing has been run in has no processors yet. */
 static bool get_processor(const struct vdf_at *at, struct vdf_vcpu_state *state)
@@ -301,8 +296,7 @@ int vdf_vm_restore_chip(const struct vdf_at *at, const char *text, size_t len, s
     return ret;
 }
 
-/* --- restoring ----------------------------------------------------------------------------------
- */
+/* --- restoring -------------------------------------------------------------------------------- */
 
 int vdf_vm_restored(struct vdf_obj *obj, struct vdf_err *err)
 {

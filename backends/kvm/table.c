@@ -10,8 +10,7 @@
 
 #include "vm.h"
 
-/* --- shape --------------------------------------------------------------------------------------
- */
+/* --- shape ------------------------------------------------------------------------------------ */
 
 static int check_shape(const struct vdf_vm *vm, struct vdf_err *err)
 {
@@ -64,8 +63,7 @@ static void memory_opened(const struct vdf_at *at, bool open)
 
 static const struct vdf_raw_ops memory_ops = { .opened = memory_opened };
 
-/* --- running ------------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static int check_stopped(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
@@ -154,8 +152,7 @@ static uint32_t count_cpus(const void *priv)
     return ((const struct vdf_vm *)priv)->cpus;
 }
 
-/* --- counters -----------------------------------------------------------------------------------
- */
+/* --- counters --------------------------------------------------------------------------------- */
 
 /* `offset` of these rows, which lie in no window, is that of the counter. */
 static atomic_ullong *counter(const struct vdf_at *at)
@@ -218,8 +215,7 @@ static int get_irqfds(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static const char *const modes[] = { "real", "long", "user", NULL };
 static const char *const statuses[] = { "created", "running", "halted", "stopped", "failed", NULL };

@@ -18,8 +18,7 @@
 #define PORT_DEBUG 0xe9u
 #define PORT_EXIT 0xf4u
 
-/* --- the way into a device ----------------------------------------------------------------------
- */
+/* --- the way into a device -------------------------------------------------------------------- */
 
 /* Who is alone in the tree is inside everything already. */
 static bool enter(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool alone)
@@ -40,8 +39,7 @@ static struct vdf_obj *machine(const struct vdf_vcpu *cpu)
     return cpu->vm->priv.obj;
 }
 
-/* --- exits; false: the thread was asked to stop before it could be carried out ------------------
- */
+/* --- exits; false: the thread was asked to stop before it could be carried out ---------------- */
 
 /* The machine ends. The machine's lock is held. */
 static void end_machine(struct vdf_vm *vm, uint8_t status)
@@ -181,8 +179,7 @@ static bool handle_exit(struct vdf_vcpu *cpu, bool alone)
     }
 }
 
-/* --- the thread ---------------------------------------------------------------------------------
- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static void *run_guest(void *arg)
 {
@@ -259,8 +256,7 @@ void vdf_vcpu_settle(struct vdf_vcpu *cpu)
     } while (cpu->pending);
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 /*
  * What a guest may use: SSE, but nothing that needs XSAVE. A state then fits every machine, and
@@ -360,8 +356,7 @@ int vdf_vcpus_make(struct vdf_vm *vm, struct vdf_err *err)
     return ret;
 }
 
-/* --- KVM's counters -----------------------------------------------------------------------------
- */
+/* --- KVM's counters --------------------------------------------------------------------------- */
 
 static const char *const stat_names[VDF_VCPU_STATS] = {
     [VDF_VCPU_BLOCKING] = "blocking",

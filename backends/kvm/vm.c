@@ -20,8 +20,7 @@ int vdf_vm_open_kvm(void)
     return fd < 0 ? -errno : fd;
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static const struct {
     long number;
@@ -106,8 +105,7 @@ void vdf_vm_destroy(struct vdf_obj *obj)
     vdf_memory_free(&vm->memory);
 }
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, uint64_t bytes,
                    uint32_t flags)
@@ -142,8 +140,7 @@ int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err)
     return 0;
 }
 
-/* --- running ------------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 bool vdf_vm_started(const struct vdf_vm *vm)
 {
@@ -240,8 +237,7 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
     return 0;
 }
 
-/* --- its place in the tree ----------------------------------------------------------------------
- */
+/* --- its place in the tree -------------------------------------------------------------------- */
 
 void vdf_vm_disconnect(struct vdf_obj *obj)
 {

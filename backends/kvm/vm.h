@@ -125,8 +125,7 @@ struct vdf_vm {
 extern const struct vdf_class vdf_vm_class;
 extern const struct vdf_class vdf_slot_class;
 
-/* --- vm.c -------------------------------------------------------------------------------------
- */
+/* --- vm.c ------------------------------------------------------------------------------------- */
 
 int vdf_vm_create(struct vdf_obj *obj, struct vdf_err *err);
 void vdf_vm_destroy(struct vdf_obj *obj);
@@ -160,8 +159,7 @@ void vdf_vm_unpark(struct vdf_vm *vm);
 void vdf_vm_report(struct vdf_vm *vm, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* --- vcpu.c -----------------------------------------------------------------------------------
- */
+/* --- vcpu.c ----------------------------------------------------------------------------------- */
 
 /** vdf_vcpus_make() - have KVM make all processors, in the state that is held for them or as they
  * begin. Nothing is left of a failure. */
@@ -177,8 +175,7 @@ enum vdf_vcpu_stat { VDF_VCPU_BLOCKING, VDF_VCPU_HALTS, VDF_VCPU_IRQ_WINDOWS, VD
 /** vdf_vcpu_stat() - one of KVM's own counters of a processor; 0 where KVM has none. */
 uint64_t vdf_vcpu_stat(const struct vdf_vcpu *cpu, enum vdf_vcpu_stat stat);
 
-/* --- boot.c -----------------------------------------------------------------------------------
- */
+/* --- boot.c ----------------------------------------------------------------------------------- */
 
 /** vdf_vm_make_tables() - page tables and descriptors of the long modes. 0 or -ENOMEM. */
 int vdf_vm_make_tables(struct vdf_vm *vm);
@@ -190,14 +187,12 @@ void vdf_vm_boot_registers(const struct vdf_vm *vm, unsigned index, struct kvm_r
 /** vdf_vcpu_boot() - put a processor there. */
 int vdf_vcpu_boot(struct vdf_vcpu *cpu, struct vdf_err *err);
 
-/* --- regs.c -----------------------------------------------------------------------------------
- */
+/* --- regs.c ----------------------------------------------------------------------------------- */
 
 void vdf_vm_show_regs(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_vm_store_regs(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 
-/* --- state.c ----------------------------------------------------------------------------------
- */
+/* --- state.c ---------------------------------------------------------------------------------- */
 
 /** vdf_vcpu_get(), vdf_vcpu_put() - all of a processor that KVM has made. */
 int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state);
@@ -214,8 +209,7 @@ int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
 void vdf_vm_show_chip(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_vm_restore_chip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 
-/* --- slot.c, irq.c ----------------------------------------------------------------------------
- */
+/* --- slot.c, irq.c ---------------------------------------------------------------------------- */
 
 enum vdf_slot_irq { VDF_SLOT_NO_IRQ, VDF_SLOT_GSI, VDF_SLOT_MSI };
 

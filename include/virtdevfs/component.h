@@ -78,9 +78,10 @@ enum vdf_type {
 #define VDF_HOLDS 0x20u  /* VDF_RAW: an open file of it makes rmdir answer EBUSY */
 #define VDF_FIXED 0x40u  /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
 #define VDF_BINARY 0x80u /* VDF_STREAM: records, not text (manual only) */
-#define VDF_ALONE 0x100u /* a write is done while nobody is inside any device: it may touch others */
-#define VDF_BESIDE \
-    0x200u /* VDF_RAW with memory: not in a state, and a restore leaves it as it is */
+/* A write is done while nobody is inside any device: it may touch others. */
+#define VDF_ALONE 0x100u
+/* VDF_RAW with memory: not in a state, and a restore leaves it as it is. */
+#define VDF_BESIDE 0x200u
 
 /* The numbers that a '#' stands for. All zero: the row has no such '#'. */
 struct vdf_range {
@@ -240,12 +241,11 @@ struct vdf_class {
     bool alone;    /* rmdir is done while nobody is inside any device */
     bool no_state; /* a device without a `state` file; the root's has it */
 
-    const struct vdf_guest_ops
-        *guest; /* it can be attached to a guest (guest.h); NULL: it cannot */
+    /* It can be attached to a guest (guest.h); NULL: it cannot. */
+    const struct vdf_guest_ops *guest;
 };
 
-/* --- objects ------------------------------------------------------------------------------------
- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 /** vdf_obj_priv() - the private structure. */
 void *vdf_obj_priv(const struct vdf_obj *obj);
@@ -285,9 +285,7 @@ int vdf_obj_add(struct vdf_obj *parent, const char *dir, const char *name, struc
 void vdf_report(struct vdf_obj *obj, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* --- devices that use others, and threads of their own
- * --------------------------------------------
- */
+/* --- devices that use others, and threads of their own ---------------------------------------- */
 
 /**
  * vdf_obj_walk() - the object that a path leads to. While nobody is inside any device, or for the
@@ -317,8 +315,7 @@ bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop);
 /** vdf_obj_leave() - let go; @changed: look at what waits for the device. */
 void vdf_obj_leave(struct vdf_obj *obj, bool changed);
 
-/* --- registers by offset ------------------------------------------------------------------------
- */
+/* --- registers by offset ---------------------------------------------------------------------- */
 
 /**
  * vdf_window_read() - a hardware read.
@@ -337,8 +334,7 @@ int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t of
 int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
                      unsigned width, uint64_t value, struct vdf_err *err);
 
-/* --- waiting ------------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 /*
  * Something the engine calls for a device: @fn runs in the engine's thread with the device's lock
@@ -373,8 +369,7 @@ void vdf_sync_mapped(struct vdf_obj *obj, const struct vdf_attr *attr);
 /** vdf_async_free() - end it; at once and from anywhere under the lock. NULL is allowed. */
 void vdf_async_free(struct vdf_async *async);
 
-/* --- components ---------------------------------------------------------------------------------
- */
+/* --- components ------------------------------------------------------------------------------- */
 
 /* One directory of the root. The daemon's list of them is the only place that knows them all. */
 struct vdf_component {

@@ -49,8 +49,8 @@ struct vdf_source {
     struct vdf_engine *engine;
     uint64_t deadline_ns; /* timers: CLOCK_MONOTONIC */
     void *op;             /* what the kind of engine keeps for its request */
-    int fd;                                  /* a duplicate of the caller's */
-    uint32_t events; /* fd sources: poll(2) events asked for */
+    int fd;               /* a duplicate of the caller's */
+    uint32_t events;      /* fd sources: poll(2) events asked for */
     uint8_t kind;
     uint8_t flags;
 };

@@ -22,8 +22,7 @@ static const struct vdf_component *const components[] = {
 static struct vdf_tree *tree;
 static unsigned rounds = 100;
 
-/* --- what a script does -------------------------------------------------------------------------
- */
+/* --- what a script does ----------------------------------------------------------------------- */
 
 /* All of these may be refused: another thread may just have removed what they name. */
 
@@ -111,8 +110,7 @@ static void drop(const char *dir, const char *name)
     vdf_obj_unref(place.obj);
 }
 
-/* --- the threads --------------------------------------------------------------------------------
- */
+/* --- the threads ------------------------------------------------------------------------------ */
 
 static void *interrupts(void *arg)
 {

@@ -30,8 +30,7 @@ static void plug(const char *path, const char *name)
     }
 }
 
-/* --- handshake ----------------------------------------------------------------------------------
- */
+/* --- handshake -------------------------------------------------------------------------------- */
 
 Test(console, default_device_is_ready)
 {
@@ -97,8 +96,7 @@ Test(console, a_new_device_is_probed_when_a_port_is_opened)
     is("console/c/ports/0/guest_connected", "1");
 }
 
-/* --- data ---------------------------------------------------------------------------------------
- */
+/* --- data ------------------------------------------------------------------------------------- */
 
 Test(console, both_ways)
 {
@@ -329,8 +327,7 @@ Test(console, half_consumed_element_survives_the_close)
     vdf_test_close(guest);
 }
 
-/* --- hot-plug -----------------------------------------------------------------------------------
- */
+/* --- hot-plug --------------------------------------------------------------------------------- */
 
 Test(console, plug_and_unplug)
 {
@@ -429,8 +426,7 @@ Test(console, names)
     is(P1 "name", "org.example.agent");
 }
 
-/* --- sizes --------------------------------------------------------------------------------------
- */
+/* --- sizes ------------------------------------------------------------------------------------ */
 
 Test(console, resize)
 {
@@ -496,8 +492,7 @@ Test(console, without_multiport_the_configuration_tells)
     vdf_test_close(guest);
 }
 
-/* --- what may change when -----------------------------------------------------------------------
- */
+/* --- what may change when --------------------------------------------------------------------- */
 
 Test(console, a_running_device_keeps_its_shape)
 {

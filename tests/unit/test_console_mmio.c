@@ -131,8 +131,7 @@ static void setup(void)
 
 TestSuite(console_mmio, .init = setup, .fini = vdf_test_tree_free);
 
-/* --- the window ---------------------------------------------------------------------------------
- */
+/* --- the window ------------------------------------------------------------------------------- */
 
 Test(console_mmio, identity)
 {
@@ -267,8 +266,7 @@ Test(console_mmio, a_queue_that_is_not_there)
     is(CON "status", "0x0f");
 }
 
-/* --- a driver that does it right ----------------------------------------------------------------
- */
+/* --- a driver that does it right -------------------------------------------------------------- */
 
 Test(console_mmio, without_multiport)
 {
@@ -427,8 +425,7 @@ Test(console_mmio, data_for_a_port_that_is_not_there)
     is(CON "status", "0x0f");
 }
 
-/* --- emergency output ---------------------------------------------------------------------------
- */
+/* --- emergency output ------------------------------------------------------------------------- */
 
 Test(console_mmio, emergency_output_at_any_time)
 {
@@ -462,8 +459,7 @@ Test(console_mmio, emergency_output_that_nobody_reads)
     vdf_test_close(data);
 }
 
-/* --- drivers that break the rules ---------------------------------------------------------------
- */
+/* --- drivers that break the rules ------------------------------------------------------------- */
 
 static void send_bad(uint64_t addr, uint32_t len, unsigned flags, unsigned next)
 {

@@ -489,8 +489,7 @@ Test(console_state, open_over_a_closed_state)
     vdf_test_close(guest);
 }
 
-/* --- hostile ------------------------------------------------------------------------------------
- */
+/* --- hostile ---------------------------------------------------------------------------------- */
 
 static void refused_edit(const char *line, const char *with)
 {

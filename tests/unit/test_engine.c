@@ -163,8 +163,7 @@ ENGINE_TEST(without_descriptors_creation_fails_and_says_why)
     cr_assert_not_null(strstr(err.text, "EMFILE"), "%s", err.text);
 }
 
-/* --- where the kernel or a container forbids it
- * --------------------------------------------------- */
+/* --- where the kernel or a container forbids it ----------------------------------------------- */
 
 /* As a container's profile does: system call @number fails with @error in this process. */
 static void forbid(long number, int error)
@@ -288,8 +287,7 @@ Test(engine, libaio_refuses_a_source_that_has_no_room)
         close(seen[i].fd);
 }
 
-/* --- descriptors
- * ------------------------------------------------------------------------------------ */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 ENGINE_TEST(eventfd_gives_its_count)
 {
@@ -488,8 +486,7 @@ ENGINE_TEST(an_eventfd_that_is_none_is_dropped_without_a_loop)
     close(pipes[0]);
 }
 
-/* --- timers
- * --------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static uint64_t now_ns(void)
 {
@@ -594,8 +591,7 @@ ENGINE_TEST(timer_that_sets_itself_leaves_others_their_turn)
     vdf_engine_destroy(engine);
 }
 
-/* --- pollers and posts
- * ------------------------------------------------------------------------------ */
+/* --- pollers and posts ------------------------------------------------------------------------ */
 
 ENGINE_TEST(poller_runs_all_the_time_and_shares_the_thread)
 {
@@ -710,8 +706,7 @@ ENGINE_TEST(post_that_posts_itself_leaves_others_their_turn)
     close(fd);
 }
 
-/* --- removal
- * ---------------------------------------------------------------------------------------- */
+/* --- removal ---------------------------------------------------------------------------------- */
 
 static void remove_other(struct seen *seen)
 {
@@ -817,8 +812,7 @@ ENGINE_TEST(stop_releases_what_is_left)
     }
 }
 
-/* --- many, forks, signals
- * ------------------------------------------------------------------------- */
+/* --- many, forks, signals --------------------------------------------------------------------- */
 
 ENGINE_TEST(many_descriptors)
 {

@@ -571,8 +571,7 @@ Test(intx, removed_device_lets_go_of_the_line)
     cr_assert_not(vdf_test_exists(BUS "lines/5"));
 }
 
-/* --- the guest's line --------------------------------------------------------------------------
- */
+/* --- the guest's line ------------------------------------------------------------------------- */
 
 static char levels[32];
 

@@ -137,8 +137,7 @@ Test(memory, data_finds_what_was_written)
     vdf_memory_free(&mem);
 }
 
-/* --- swapping in
- * ---------------------------------------------------------------------------------- */
+/* --- swapping in ------------------------------------------------------------------------------ */
 
 /* Which of eight pages are touched, and with what: '.' not, '0' with zeros, 'a' with letters. */
 static void fill(struct vdf_memory *mem, const char *pages)
@@ -245,8 +244,7 @@ Test(memory, swap_in_of_large_sparse_memory_fills_no_pages)
     vdf_memory_free(&other);
 }
 
-/* --- address spaces
- * ------------------------------------------------------------------------------- */
+/* --- address spaces --------------------------------------------------------------------------- */
 
 static struct vdf_memory low, high;
 static struct vdf_space space;
