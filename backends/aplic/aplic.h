@@ -338,6 +338,8 @@ int vdf_aplic_get_held_eie(const struct vdf_at *at, uint64_t *value);
 int vdf_aplic_restore_held_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_aplic_show_eip(const struct vdf_at *at, struct vdf_buf *out);
 void vdf_aplic_show_eie(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_aplic_store_eip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+int vdf_aplic_store_eie(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t len,
                                struct vdf_err *err);
 

@@ -101,11 +101,12 @@ int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t dat
 
 #define SPACES " \t\n\v\f\r"
 
-/* A number as everywhere in the tree; @text moves behind it. */
+/* A number as everywhere in the tree, of a text that is not at its end; @text moves behind it and
+ * the spaces that follow. */
 static int parse_number(const char **text, uint64_t max, const char *what, uint64_t *value,
                         struct vdf_err *err)
 {
-    const char *word = *text + strspn(*text, SPACES);
+    const char *word = *text;
     size_t len = strcspn(word, SPACES);
     int shown = len > 40 ? 40 : (int)len;
     unsigned base = 10;
@@ -116,8 +117,6 @@ static int parse_number(const char **text, uint64_t max, const char *what, uint6
         base = 16;
     else if (len > 2 && word[0] == '0' && (word[1] | 0x20) == 'b')
         base = 2;
-    if (len == 0)
-        return vdf_fail(err, EINVAL, "the %s is missing; it takes ADDRESS DATA", what);
     for (size_t k = base == 10 ? 0 : 2; k < len; k++) {
         unsigned char c = (unsigned char)word[k];
         int digit = isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : 16;
@@ -131,7 +130,7 @@ static int parse_number(const char **text, uint64_t max, const char *what, uint6
     }
     if (over || sum > max)
         return vdf_fail(err, ERANGE, "%s %.*s is above 0x%" PRIx64, what, shown, word, max);
-    *text = word + len;
+    *text = word + len + strspn(word + len, SPACES);
     *value = sum;
     return 0;
 }
@@ -142,12 +141,17 @@ int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t
     uint64_t address, data;
     const char *rest = text;
 
+    if (len == 0)
+        return vdf_fail(err, EINVAL, "the address is missing; it takes ADDRESS DATA");
     int ret = parse_number(&rest, UINT64_MAX, "address", &address, err);
-    if (ret == 0)
-        ret = parse_number(&rest, UINT32_MAX, "data", &data, err);
     if (ret < 0)
         return ret;
-    if ((size_t)(rest - text) != len)
+    if (!*rest)
+        return vdf_fail(err, EINVAL, "the data is missing; it takes ADDRESS DATA");
+    ret = parse_number(&rest, UINT32_MAX, "data", &data, err);
+    if (ret < 0)
+        return ret;
+    if (*rest)
         return vdf_fail(err, EINVAL, "\"%.40s\" is too much; it takes ADDRESS DATA", rest);
     return vdf_aplic_signal_msi(at->priv, address, (uint32_t)data, err);
 }
@@ -290,6 +294,40 @@ void vdf_aplic_show_eip(const struct vdf_at *at, struct vdf_buf *out)
 void vdf_aplic_show_eie(const struct vdf_at *at, struct vdf_buf *out)
 {
     show_identities(hart_at(at)->eie, vdf_aplic_eix(at->priv), out);
+}
+
+/* The identities of the list and no others. */
+static int store_identities(const struct vdf_at *at, uint64_t *words, const char *text,
+                            struct vdf_err *err)
+{
+    const struct vdf_aplic *aplic = at->priv;
+    uint64_t listed[VDF_APLIC_EIX] = { 0 };
+
+    while (*text) {
+        uint64_t id;
+        int ret = parse_number(&text, UINT32_MAX, "identity", &id, err);
+
+        if (ret < 0)
+            return ret;
+        if (id == 0 || id > aplic->n_ids)
+            return vdf_fail(err, EINVAL, "%" PRIu64 ": interrupt identities are 1 to %" PRIu32, id,
+                            aplic->n_ids);
+        listed[id / 64] |= UINT64_C(1) << (id % 64);
+    }
+    memcpy(words, listed, sizeof(listed));
+    return 0;
+}
+
+int vdf_aplic_store_eip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    (void)len;
+    return store_identities(at, hart_at(at)->eip, text, err);
+}
+
+int vdf_aplic_store_eie(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    (void)len;
+    return store_identities(at, hart_at(at)->eie, text, err);
 }
 
 /* --- state ------------------------------------------------------------------------------------ */

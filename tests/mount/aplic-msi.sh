@@ -145,6 +145,16 @@ eq $D/imsic/0/eie/2 0x0000000012345678
 put $D/imsic/0/eie/2 0x3
 eq $D/imsic/0/enabled "64
 65"
+put $D/imsic/0/enabled "65
+200"
+eq $D/imsic/0/eie/6 0x0000000000000100
+cp "$M/$D/imsic/0/enabled" "$T/enabled"
+put $D/imsic/0/enabled ""
+eq $D/imsic/0/enabled ""
+cp "$T/enabled" "$M/$D/imsic/0/enabled" || fail "a list cannot be copied back"
+eq $D/imsic/0/enabled "65
+200"
+refuse EINVAL $D/imsic/0/pending 256
 put $D/imsic/0/eie/0 0xffffffffffffffff
 eq $D/imsic/0/eie/0 0xfffffffffffffffe
 put $D/imsic/1/eidelivery 0xffffffffffffffff

@@ -413,6 +413,29 @@ Test(aplic, high_half_of_eip_is_not_seen_by_number)
     expect(at("imsic/0/enabled"), "4");
 }
 
+Test(aplic, lists_of_identities_replace_what_is_there)
+{
+    make_msi(1, 8, 127);
+    put(at("genmsi"), 40);
+    put_text(at("imsic/0/pending"), "101\n1\n0x40\n1\n");
+    expect(at("imsic/0/pending"), "1\n64\n101");
+    put_text(at("imsic/0/pending"), "1\n64\n101\n");
+    expect(at("imsic/0/pending"), "1\n64\n101");
+    expect_number(at("imsic/0/eip/2"), 1);
+    refuse(EINVAL, at("imsic/0/pending"), "5\n0");
+    refuse(EINVAL, at("imsic/0/pending"), "5 128");
+    refuse(EINVAL, at("imsic/0/pending"), "5,6");
+    refuse(ERANGE, at("imsic/0/pending"), "5 0x100000000");
+    expect(at("imsic/0/pending"), "1\n64\n101");
+    put_text(at("imsic/0/pending"), "\n");
+    expect(at("imsic/0/pending"), "");
+
+    put_text(at("imsic/0/enabled"), "33 127");
+    expect(at("imsic/0/enabled"), "33\n127");
+    refuse(EINVAL, at("imsic/0/enabled"), "255");
+    expect(at("imsic/0/enabled"), "33\n127");
+}
+
 /* --- the window ------------------------------------------------------------------------------- */
 
 Test(aplic, accesses_of_the_window)
