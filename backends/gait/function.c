@@ -20,19 +20,33 @@ struct plan {
 
 /* --- the fields ------------------------------------------------------------------------------- */
 
-static int check_unregistered(const struct vdf_at *at, struct vdf_err *err)
+static int registered_already(struct vdf_err *err)
+{
+    return vdf_fail(err, EBUSY, "the function is registered; write 0 to registered first");
+}
+
+static uint64_t field_of(const struct vdf_at *at)
+{
+    const void *p = (const char *)at->priv + at->attr->field;
+
+    switch (at->attr->width) {
+    case 1:
+        return *(const uint8_t *)p;
+    case 2:
+        return *(const uint16_t *)p;
+    case 4:
+        return *(const uint32_t *)p;
+    default:
+        return *(const uint64_t *)p;
+    }
+}
+
+/* What was registered stays so; to write back what a file shows changes nothing. */
+static int check_unregistered(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct gait_function *function = at->priv;
 
-    if (function->registered)
-        return vdf_fail(err, EBUSY, "the function is registered; write 0 to registered first");
-    return 0;
-}
-
-static int check_free(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    (void)value;
-    return check_unregistered(at, err);
+    return function->registered && value != field_of(at) ? registered_already(err) : 0;
 }
 
 int vdf_gait_check_isc(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -55,13 +69,13 @@ int vdf_gait_check_sbo(const struct vdf_at *at, uint64_t value, struct vdf_err *
 static int check_isc(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     int ret = vdf_gait_check_isc(at, value, err);
-    return ret < 0 ? ret : check_unregistered(at, err);
+    return ret < 0 ? ret : check_unregistered(at, value, err);
 }
 
 static int check_sbo(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     int ret = vdf_gait_check_sbo(at, value, err);
-    return ret < 0 ? ret : check_unregistered(at, err);
+    return ret < 0 ? ret : check_unregistered(at, value, err);
 }
 
 static int check_noi(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -69,7 +83,7 @@ static int check_noi(const struct vdf_at *at, uint64_t value, struct vdf_err *er
     if (value < 1 || value > GAIT_NOI_MAX)
         return vdf_fail(err, EINVAL, "%llu: a function has 1 to %u interrupts",
                         (unsigned long long)value, GAIT_NOI_MAX);
-    return check_unregistered(at, err);
+    return check_unregistered(at, value, err);
 }
 
 static int check_max_msi(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -77,7 +91,7 @@ static int check_max_msi(const struct vdf_at *at, uint64_t value, struct vdf_err
     if (value < 1 || value > GAIT_MSI_MAX)
         return vdf_fail(err, EINVAL, "%llu: a function has 1 to %u vectors",
                         (unsigned long long)value, GAIT_MSI_MAX);
-    return check_unregistered(at, err);
+    return check_unregistered(at, value, err);
 }
 
 struct gait_guest *vdf_gait_find_guest(const struct gait *gait, const char *name)
@@ -106,12 +120,14 @@ static int restore_guest(const struct vdf_at *at, const char *text, size_t len, 
 
 static int store_guest(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
-    int ret = check_unregistered(at, err);
+    const struct gait_function *function = at->priv;
 
-    if (ret == 0 && ((const struct gait_function *)at->priv)->vm_guest)
-        ret = vdf_fail(err, EBUSY, "the function is attached to a VM: detach it first");
-    if (ret < 0)
-        return ret;
+    if (strcmp(text, function->guest_name) == 0)
+        return 0;
+    if (function->registered)
+        return registered_already(err);
+    if (function->vm_guest)
+        return vdf_fail(err, EBUSY, "the function is attached to a VM: detach it first");
     if (len && !vdf_gait_find_guest(vdf_gait_of(at->obj), text))
         return vdf_fail(err, ENODEV, "\"%.64s\": there is no such guest", text);
     return restore_guest(at, text, len, err);
@@ -412,7 +428,7 @@ static const struct vdf_attr attrs[] = {
         .store = store_guest,
         .restore_text = restore_guest,
         .doc = "Name of the guest that has the function, empty: none; ENODEV for one that is not "
-               "there. This and the fields that follow are EBUSY while registered.",
+               "there. No change of this and of the fields that follow while registered: EBUSY.",
     },
     {
         .path = "isc",
@@ -446,7 +462,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, ibv),
-        .check = check_free,
+        .check = check_unregistered,
         .doc = "Guest address of the adapter interrupt bit vector.",
     },
     {
@@ -454,7 +470,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, sb),
-        .check = check_free,
+        .check = check_unregistered,
         .doc = "Guest address of the summary word; 0: the function has no summary bit.",
     },
     {
@@ -470,7 +486,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_BOOL,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, host),
-        .check = check_free,
+        .check = check_unregistered,
         .doc = "1: the host wants every event (REGAEN_HOST); the entry's gisa stays 0.",
     },
     {

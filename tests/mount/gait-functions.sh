@@ -106,6 +106,7 @@ aisbo = 0
 gd = 0x01000000'
 for field in isc noi max_msi ibv sb sbo host; do
     refuse EBUSY $f/$field 1
+    put $f/$field "$(cat "$M/$f/$field")"
 done
 refuse EBUSY $f/guest ' '
 refuse EBUSY $vm/memory_size 4096

@@ -130,6 +130,15 @@ Test(gait_register, fields_are_busy_while_registered, .fini = vdf_test_tree_free
     for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)
         FAILS(EBUSY, put("f", fields[k], 1));
     FAILS(EBUSY, vdf_test_write(G "functions/f/guest", "\n"));
+    /* What a file shows can be written back to it. */
+    for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
+        char path[64], value[32];
+
+        snprintf(path, sizeof(path), G "functions/f/%s", fields[k]);
+        snprintf(value, sizeof(value), "%s", vdf_test_read(path));
+        OK(vdf_test_write(path, value));
+    }
+    OK(vdf_test_write(G "functions/f/guest", "vm"));
     OK(put("f", "interpret", 0));
     OK(put("f", "interpret", 1));
     OK(put("f", "registered", 0));
