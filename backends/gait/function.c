@@ -427,8 +427,8 @@ static const struct vdf_attr attrs[] = {
         .show = show_guest,
         .store = store_guest,
         .restore_text = restore_guest,
-        .doc = "Name of the guest that has the function, empty: none; ENODEV for one that is not "
-               "there. No change of this and of the fields that follow while registered: EBUSY.",
+        .doc = "name of the guest that has the function, empty: none; ENODEV for one that is not "
+               "there; no change of this and of the fields that follow while registered: EBUSY",
     },
     {
         .path = "isc",
@@ -436,7 +436,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, isc),
         .check = check_isc,
-        .doc = "Interruption subclass in the guest, 0 to 7.",
+        .doc = "interruption subclass in the guest, 0 to 7",
     },
     {
         .path = "noi",
@@ -445,7 +445,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct gait_function, noi),
         .reset = 64,
         .check = check_noi,
-        .doc = "Number of interrupts that the guest wants, 1 to 4095.",
+        .doc = "number of interrupts that the guest wants, 1 to 4095",
     },
     {
         .path = "max_msi",
@@ -455,7 +455,7 @@ static const struct vdf_attr attrs[] = {
         .reset = GAIT_MSI_MAX,
         .check = check_max_msi,
         .doc =
-            "Vectors that the function has, 1 to 2048; the guest gets the smaller of this and noi.",
+            "vectors that the function has, 1 to 2048; the guest gets the smaller of this and noi",
     },
     {
         .path = "ibv",
@@ -463,7 +463,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, ibv),
         .check = check_unregistered,
-        .doc = "Guest address of the adapter interrupt bit vector.",
+        .doc = "guest address of the adapter interrupt bit vector",
     },
     {
         .path = "sb",
@@ -471,7 +471,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, sb),
         .check = check_unregistered,
-        .doc = "Guest address of the summary word; 0: the function has no summary bit.",
+        .doc = "guest address of the summary word; 0: the function has no summary bit",
     },
     {
         .path = "sbo",
@@ -479,7 +479,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, sbo),
         .check = check_sbo,
-        .doc = "Number of the summary bit in its word, 0 (the most significant) to 63.",
+        .doc = "number of the summary bit in its word, 0 (the most significant) to 63",
     },
     {
         .path = "host",
@@ -487,7 +487,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, host),
         .check = check_unregistered,
-        .doc = "1: the host wants every event (REGAEN_HOST); the entry's gisa stays 0.",
+        .doc = "1: the host wants every event (REGAEN_HOST); the entry's gisa stays 0",
     },
     {
         .path = "interpret",
@@ -495,9 +495,8 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_function, interpret),
         .reset = 1,
-        .doc =
-            "1: the guest is eligible, so that events are delivered without the host; of no effect "
-            "with host 1. May be written at any time.",
+        .doc = "1: the guest is eligible, so that events are delivered without the host; of no "
+               "effect with host 1; may be written at any time",
     },
     {
         .path = "registered",
@@ -506,45 +505,44 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct gait_function, registered),
         .set = set_registered,
         .restore = restore_registered,
-        .doc =
-            "1 is REG_AEN: EINVAL when registered already, EBUSY before enabled, ENODEV without a "
-            "guest, EIO for addresses outside its memory, ENOMEM beyond locked_limit, ENOSPC "
-            "when all entries are taken. 0 is DEREG_AEN.",
+        .doc = "1 is REG_AEN: EINVAL when registered already, EBUSY before enabled, ENODEV without "
+               "a guest, EIO for addresses outside its memory, ENOMEM beyond locked_limit, ENOSPC "
+               "when all entries are taken; 0 is DEREG_AEN",
     },
     {
         .path = "entry",
         .type = VDF_UINT,
         .flags = VDF_NO_FILE | VDF_SAVE,
         VDF_FIELD(struct gait_function, index),
-        .doc = "Number of the entry and of the summary bit, while registered.",
+        .doc = "number of the entry and of the summary bit, while registered",
     },
     {
         .path = "index",
         .type = VDF_TEXT,
         .flags = VDF_R,
         .show = show_index,
-        .doc = "Number of the entry and of the host's summary bit; empty while not registered.",
+        .doc = "number of the entry and of the host's summary bit; empty while not registered",
     },
     {
         .path = "vectors",
         .type = VDF_UINT,
         .flags = VDF_R,
         VDF_FIELD(struct gait_function, vectors),
-        .doc = "Vectors that were registered.",
+        .doc = "vectors that were registered",
     },
     {
         .path = "pages",
         .type = VDF_UINT,
         .flags = VDF_R,
         VDF_FIELD(struct gait_function, pages),
-        .doc = "Guest pages pinned for the vector and the summary word.",
+        .doc = "guest pages pinned for the vector and the summary word",
     },
     {
         .path = "aibv",
         .type = VDF_TEXT,
         .flags = VDF_R,
         .show = show_aibv,
-        .doc = "Vectors whose bit is set, one a line.",
+        .doc = "vectors whose bit is set, one a line",
     },
     {
         .path = "fib",
@@ -553,7 +551,7 @@ static const struct vdf_attr attrs[] = {
         .when = is_registered,
         .show = show_fib,
         .doc =
-            "The function information block that the host gave to the function, one field a line.",
+            "the function information block that the host gave to the function, one field a line",
     },
     {
         .path = "signal",
@@ -561,8 +559,8 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_W,
         .width = 4,
         .set = set_signal,
-        .doc = "Raises the MSI of this vector; EBUSY while not registered, EINVAL past the last "
-               "vector.",
+        .doc = "raises the MSI of this vector; EBUSY while not registered, EINVAL past the last "
+               "vector",
     },
 };
 

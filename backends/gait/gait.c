@@ -92,7 +92,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct gait, nisc),
         .reset = 5,
         .check = vdf_gait_check_isc,
-        .doc = "The host's interruption subclass for the next set-up, 0 to 7.",
+        .doc = "the host's interruption subclass for the next set-up, 0 to 7",
     },
     {
         .path = "enabled",
@@ -103,36 +103,36 @@ static const struct vdf_attr attrs[] = {
         .restore = restore_enabled,
         .doc =
             "1 sets adapter event notification up: the first time with an empty table and vector "
-            "and a new AIPB, later with what the first left (EINVAL for another nisc); EPERM "
-            "while enabled, EIO when SIC fails. 0 ends it: EBUSY while a function is registered.",
+            "and a new AIPB, later with what the first left (EINVAL for another nisc); EPERM while "
+            "enabled, EIO when SIC fails; 0 ends it: EBUSY while a function is registered",
     },
     {
         .path = "aipb/faisb",
         .type = VDF_REG,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, aipb_faisb),
-        .doc = "Address of the summary vector; the AIPB is 0 until the first set-up, and stays.",
+        .doc = "address of the summary vector; the AIPB is 0 until the first set-up, and stays",
     },
     {
         .path = "aipb/gait",
         .type = VDF_REG,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, aipb_gait),
-        .doc = "Address of the table.",
+        .doc = "address of the table",
     },
     {
         .path = "aipb/afi",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, aipb_afi),
-        .doc = "Interruption subclass of forwarded events: the nisc of the first set-up.",
+        .doc = "interruption subclass of forwarded events: the nisc of the first set-up",
     },
     {
         .path = "aipb/faal",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, aipb_faal),
-        .doc = "Entries of the table, 512 once registered.",
+        .doc = "entries of the table, 512 once registered",
     },
     {
         .path = "sic_mode",
@@ -140,97 +140,95 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, sic_mode),
         .choices = sic_modes,
-        .doc = "Interruption mode that SIC last set: single from the first set-up on.",
+        .doc = "interruption mode that SIC last set: single from the first set-up on",
     },
     {
         .path = "sic_armed",
         .type = VDF_BOOL,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, sic_armed),
-        .doc = "1: the next forwarded event brings an interrupt; the host arms it again with SIC.",
+        .doc = "1: the next forwarded event brings an interrupt; the host arms it again with SIC",
     },
     {
         .path = "sic_fail",
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait, sic_fail),
-        .doc = "1: the next SIC fails, 2: the one after it, and so on, once; counts down to 0.",
+        .doc = "1: the next SIC fails, 2: the one after it, and so on, once; counts down to 0",
     },
     {
         .path = "sbv_end",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, sbv_end),
-        .doc = "Bits of the summary vector that the host scans: two more than the highest that a "
-               "function ever had, at most 512.",
+        .doc = "bits of the summary vector that the host scans: two more than the highest that a "
+               "function ever had, at most 512",
     },
     {
         .path = "aen_forward",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, aen_forward),
-        .doc = "Events that the host forwarded to guests.",
+        .doc = "events that the host forwarded to guests",
     },
     {
         .path = "alerts",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, alerts),
-        .doc = "Alerts for guests that were not running.",
+        .doc = "alerts for guests that were not running",
     },
     {
         .path = "dropped",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, dropped),
-        .doc = "Summary bits that led to no guest: count 0, no owner, or a broken entry.",
+        .doc = "summary bits that led to no guest: count 0, no owner, or a broken entry",
     },
     {
         .path = "interrupts",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, interrupts),
-        .doc = "Adapter interrupts that the host took, for forwarded events and for alerts.",
+        .doc = "adapter interrupts that the host took, for forwarded events and for alerts",
     },
     {
         .path = "table",
         .type = VDF_RAW,
         .flags = VDF_RW | VDF_SAVE | VDF_MAP | VDF_HOLDS,
         VDF_FIELD(struct gait, table),
-        .doc = "The table: 512 entries of 16 bytes, big-endian.",
+        .doc = "the table: 512 entries of 16 bytes, big-endian",
     },
     { ENTRY("gisa", VDF_REG, 4, 0,
-            "Address of the GISA of the guest that is interpreted; 0: forwarded to the host.") },
-    { ENTRY("gisc", VDF_UINT, 1, 4, "Interruption subclass in the guest, 0 to 7."),
+            "address of the GISA of the guest that is interpreted; 0: forwarded to the host") },
+    { ENTRY("gisc", VDF_UINT, 1, 4, "interruption subclass in the guest, 0 to 7"),
       .check = vdf_gait_check_isc },
-    { ENTRY("count", VDF_UINT, 1, 5, "Registrations; the host drops events of an entry with 0.") },
-    { ENTRY("aisbo", VDF_UINT, 1, 7, "Number of the guest's summary bit in its word, 0 to 63."),
+    { ENTRY("count", VDF_UINT, 1, 5, "registrations; the host drops events of an entry with 0") },
+    { ENTRY("aisbo", VDF_UINT, 1, 7, "number of the guest's summary bit in its word, 0 to 63"),
       .check = vdf_gait_check_sbo },
     { ENTRY("aisb", VDF_REG, 8, 8,
-            "Host address of the word with the guest's summary bit; 0: none.") },
+            "host address of the word with the guest's summary bit; 0: none") },
     {
         .path = "sbv",
         .type = VDF_RAW,
         .flags = VDF_RW | VDF_SAVE | VDF_MAP | VDF_HOLDS,
         VDF_FIELD(struct gait, sbv),
         .raw = &sbv_ops,
-        .doc =
-            "The host's summary vector: 512 bits, bit 0 the most significant; mapped, its page is "
-            "4096 bytes long.",
+        .doc = "the host's summary vector: 512 bits, bit 0 the most significant; mapped, its page "
+               "is 4096 bytes long",
     },
     {
         .path = "guests",
         .type = VDF_OBJECTS,
         .objects = &guests,
-        .doc = "Guests: mkdir makes one with 1 MiB of memory; rmdir is EBUSY while a function of "
-               "it is "
-               "registered.",
+        .doc = "guests: mkdir makes one with 1 MiB of memory; rmdir is EBUSY while a function of "
+               "it is registered",
     },
     {
         .path = "functions",
         .type = VDF_OBJECTS,
         .objects = &functions,
-        .doc = "zPCI functions, by function handle: rmdir deregisters a registered one.",
+        .doc = "zPCI functions, by function handle: rmdir deregisters a registered one",
     },
 };
 

@@ -219,7 +219,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_UINT,
         .flags = VDF_NO_FILE | VDF_SAVE,
         VDF_FIELD(struct gait_guest, slot),
-        .doc = "Number of the guest, from which its addresses in the host follow.",
+        .doc = "number of the guest, from which its addresses in the host follow",
     },
     {
         .path = "memory_size",
@@ -231,16 +231,15 @@ static const struct vdf_attr attrs[] = {
         .set = set_memory_size,
         .restore = restore_memory_size,
         .reset = GAIT_GUEST_MEMORY,
-        .doc =
-            "Bytes of guest memory, a multiple of 4096; a change empties it, and is EBUSY while a "
-            "function is registered or the memory open, ENOSPC beyond 1 GiB for all guests.",
+        .doc = "bytes of guest memory, a multiple of 4096; a change empties it, and is EBUSY while "
+               "a function is registered or the memory open, ENOSPC beyond 1 GiB for all guests",
     },
     {
         .path = "vm_memory",
         .type = VDF_UINT,
         .flags = VDF_NO_FILE | VDF_SAVE,
         VDF_FIELD(struct gait_guest, vm_memory),
-        .doc = "Bytes of the VM's memory that it has instead of its own; 0: none.",
+        .doc = "bytes of the VM's memory that it has instead of its own; 0: none",
     },
     {
         .path = "memory",
@@ -248,7 +247,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE | VDF_MAP | VDF_HOLDS,
         VDF_FIELD(struct gait_guest, memory),
         .raw = &memory_ops,
-        .doc = "Guest memory from address 0; AIBV and AISB lie in it.",
+        .doc = "guest memory from address 0; AIBV and AISB lie in it",
     },
     {
         .path = "memory_address",
@@ -256,7 +255,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R,
         .width = 8,
         .get = get_memory_address,
-        .doc = "Where guest address 0 lies in the host, for an entry's aisb.",
+        .doc = "where guest address 0 lies in the host, for an entry's aisb",
     },
     {
         .path = "gisa_address",
@@ -264,48 +263,45 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R,
         .width = 4,
         .get = get_gisa_address,
-        .doc = "Where the guest's GISA lies in the host, for an entry's gisa.",
+        .doc = "where the guest's GISA lies in the host, for an entry's gisa",
     },
     {
         .path = "gisa",
         .type = VDF_RAW,
         .flags = VDF_R,
         .raw = &gisa_ops,
-        .doc = "The GISA's 32 bytes, format 1, big-endian.",
+        .doc = "the GISA's 32 bytes, format 1, big-endian",
     },
     {
         .path = "ipm",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, ipm),
-        .doc =
-            "Interruption pending mask, a bit an ISC (ISC 0 is 0x80); the guest takes an interrupt "
-            "by clearing its bit.",
+        .doc = "interruption pending mask, a bit an ISC (ISC 0 is 0x80); the guest takes an "
+               "interrupt by clearing its bit",
     },
     {
         .path = "iam",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, iam),
-        .doc =
-            "Interruption alert mask: ISCs whose interrupts alert the host while the guest is not "
-            "running; set by the first registration with an ISC, cleared by its last end.",
+        .doc = "interruption alert mask: ISCs whose interrupts alert the host while the guest is "
+               "not running; set by the first registration with an ISC, cleared by its last end",
     },
     {
         .path = "simm",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, simm),
-        .doc = "Single interruption mode mask: ISCs that want one interrupt only.",
+        .doc = "single interruption mode mask: ISCs that want one interrupt only",
     },
     {
         .path = "nimm",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, nimm),
-        .doc = "No interruption mode mask: ISCs whose one interrupt was delivered; with the same "
-               "bit of "
-               "simm, a forwarded event sets the summary bit but not ipm.",
+        .doc = "no interruption mode mask: ISCs whose one interrupt was delivered; with the same "
+               "bit of simm, a forwarded event sets the summary bit but not ipm",
     },
     {
         .path = "gisc/#",
@@ -314,43 +310,43 @@ static const struct vdf_attr attrs[] = {
         .width = 4,
         .range = { { .count = GAIT_ISCS } },
         .get = get_gisc,
-        .doc = "Registered functions with this ISC.",
+        .doc = "registered functions with this ISC",
     },
     {
         .path = "running",
         .type = VDF_BOOL,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, running),
-        .doc = "1: a dispatched guest, which takes interpreted events without an alert.",
+        .doc = "1: a dispatched guest, which takes interpreted events without an alert",
     },
     {
         .path = "alerts",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait_guest, alerts),
-        .doc = "Alerts about this guest.",
+        .doc = "alerts about this guest",
     },
     {
         .path = "aen_forward",
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait_guest, aen_forward),
-        .doc = "Events that the host forwarded to this guest.",
+        .doc = "events that the host forwarded to this guest",
     },
     {
         .path = "locked_limit",
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, locked_limit),
-        .doc = "Pages that registrations may pin, as RLIMIT_MEMLOCK does, ENOMEM beyond; 0: any "
-               "number.",
+        .doc = "pages that registrations may pin, as RLIMIT_MEMLOCK does, ENOMEM beyond; 0: any "
+               "number",
     },
     {
         .path = "locked",
         .type = VDF_UINT,
         .flags = VDF_R,
         VDF_FIELD(struct gait_guest, pinned),
-        .doc = "Pages that registered functions have pinned.",
+        .doc = "pages that registered functions have pinned",
     },
 };
 
