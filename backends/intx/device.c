@@ -126,7 +126,7 @@ void vdf_intx_write_command(struct vdf_intx_dev *dev, uint16_t value)
     driven(dev, before);
 }
 
-static void write_intx_disable(struct vdf_intx_dev *dev, bool disable)
+void vdf_intx_write_disable(struct vdf_intx_dev *dev, bool disable)
 {
     uint16_t rest = dev->command & (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
 
@@ -152,7 +152,7 @@ void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
                 vdf_intx_line_interrupt(vdf_intx_line_of(dev));
         }
     }
-    write_intx_disable(dev, mask);
+    vdf_intx_write_disable(dev, mask);
     if (!mask && dev->pending) {
         dev->pending = false;
         raise_guest(dev);

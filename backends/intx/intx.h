@@ -4,28 +4,28 @@
  *
  *     bus (intx/NAME)
  *       line 0..254      OR of what is wired to it: devices, and a device of the host's own
- *       device D         an assigned PCI function: command and status register, the host's
- * interrupt handler for it, and the interrupt line of the guest that it is assigned to
+ *       device D         an assigned PCI function: its registers, the host's interrupt handler for
+ *                        it, and the interrupt line of the guest that has it
  *
  * Locks. The bus is the device in the tree's sense, and its one lock is held whenever anything here
  * runs: every file operation, every guest access, every restore. It stands for the two locks that
  * the job needs where handlers, ioctls and EOI notifiers run in parallel:
  *
  *   - the one taken by the host's interrupt handler protects the read-modify-write of the command
- *     register, `masked` and `host_irq_disabled`; it is held over check-and-mask and
- * check-and-unmask, so that a device is masked exactly as long as the flag says so;
+ *     register, `masked` and `host_irq_disabled`; it is held over check-and-mask and over
+ *     check-and-unmask, so that a device is masked exactly as long as the flag says so;
  *   - the one around the guest's side protects `guest_mask` and `guest_level`; it is held from
- * looking at the mask to driving the line, so that the guest's line never rises after the guest's
- * mask. Whoever needs both takes this one first; disabling the device is one of them.
+ *     looking at the mask to driving the line, so that the guest's line never rises after the
+ *     guest's mask. Whoever needs both, as disabling the device does, takes this one first.
  *
  * Order of SET_INTX_MASK and the configuration write. The mask is announced first and bit 10 of the
  * command register is written after it, in both directions:
  *
  *   - masking: between the two an EOI may arrive. It sees `guest_mask` and leaves bit 10 alone. In
- * the other order its check-and-unmask would clear the bit that the guest has just set.
+ *     the other order its check-and-unmask would clear the bit that the guest has just set.
  *   - unmasking: the device may interrupt as soon as bit 10 is clear. `guest_mask` is 0 by then, so
- * the interrupt is delivered. In the other order it would be masked and not delivered, with no EOI
- * to come that could unmask it.
+ *     the interrupt is delivered. In the other order it would be masked and not delivered, with no
+ *     EOI to come that could unmask it.
  *
  * A write of `guest_mask`, or of bit 10 through `config`, does both in this order. A write of
  * `command` or `intx_disable` is the second half alone: the register itself, behind the handler's
@@ -35,11 +35,11 @@
  * host's handler has set. A guest that changes another bit of the command register therefore writes
  * its own bit 10 back and neither takes nor loses a mask.
  *
- * After disabling. The handler is gone, so bit 10 is set in a device that has it: a device that
- * nobody serves cannot hold a line that others share. The guest's line is low, and `masked`,
- * `host_irq_disabled` and what waited for the guest's unmask are forgotten. Enabling clears bit 10
- * again, whatever `guest_mask` says: masking of the device is on demand, when an interrupt arrives.
- * A device without bit 10 keeps driving its line; nobody is interrupted by it.
+ * After disabling. The handler is gone, so bit 10 is set in a device that is handled as PCI 2.3:
+ * one that nobody serves cannot hold a line that others share. The guest's line is low, and
+ * `masked`, `host_irq_disabled` and what waited for the guest's unmask are forgotten. Enabling
+ * clears bit 10 again, whatever `guest_mask` says: masking of the device is on demand, when an
+ * interrupt arrives. Another device keeps driving its line; nobody is interrupted by it.
  *
  * Storms. A level-triggered line that stays high interrupts for ever. Here a line interrupts once
  * each time one of its inputs rises, and once when it is enabled again while it is high; all
@@ -149,9 +149,10 @@ void vdf_intx_disable(struct vdf_intx_dev *dev);
 void vdf_intx_assert(struct vdf_intx_dev *dev, bool asserted);
 /** vdf_intx_rewire() - move a device that is not enabled to another line. */
 void vdf_intx_rewire(struct vdf_intx_dev *dev, uint32_t number);
-/** vdf_intx_write_command() - write the device's own command register, behind the handler's back.
- */
+/** vdf_intx_write_command() - write the command register itself, behind the handler's back. */
 void vdf_intx_write_command(struct vdf_intx_dev *dev, uint16_t value);
+/** vdf_intx_write_disable() - the same for bit 10 alone. */
+void vdf_intx_write_disable(struct vdf_intx_dev *dev, bool disable);
 /** vdf_intx_set_guest_mask() - SET_INTX_MASK, and then bit 10 of the command register. */
 void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask);
 /** vdf_intx_eoi() - the guest's EOI on its line. */

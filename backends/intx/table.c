@@ -132,11 +132,8 @@ static int get_intx_disable(const struct vdf_at *at, uint64_t *value)
 
 static int set_intx_disable(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    struct vdf_intx_dev *dev = at->priv;
-    uint16_t rest = dev->command & (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
-
     (void)err;
-    vdf_intx_write_command(dev, rest | (value ? VDF_PCI_COMMAND_INTX_DISABLE : 0));
+    vdf_intx_write_disable(at->priv, value);
     return 0;
 }
 
@@ -198,7 +195,7 @@ static const struct vdf_attr device_attrs[] = {
       DEV(backend),
       .choices = backends,
       .check = check_backend,
-      .doc = "who is behind the files: `soft` (this program) or `vfio`; before `enabled`" },
+      .doc = "who is behind the files: soft (this program) or vfio; before enabled" },
     { .path = "line",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
@@ -206,16 +203,15 @@ static const struct vdf_attr device_attrs[] = {
       .check = check_line,
       .set = set_line,
       .restore = restore_line,
-      .doc = "host interrupt line that the device's pin is wired to, 0..254; before `enabled`" },
+      .doc = "host interrupt line that the device's pin is wired to, 0..254; before enabled" },
     { .path = "pci_2_3",
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE,
       DEV(pci_2_3),
       .reset = 1,
       .check = check_disabled,
-      .doc =
-          "1: mask at the device (command bit 10), so that the line can be shared; 0: switch the "
-          "line off, which then has to be the device's own; before `enabled`" },
+      .doc = "1: mask at the device (command bit 10), so that the line can be shared; 0: switch "
+             "the line off, which then has to be the device's own; before enabled" },
     { .path = "intx_sticks",
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE,
@@ -224,26 +220,24 @@ static const struct vdf_attr device_attrs[] = {
       .check = check_disabled,
       .set = set_sticks,
       .restore = restore_bool,
-      .doc =
-          "0: command bit 10 reads 0 whatever is written, the probe for it fails and `pci_2_3` is "
-          "treated as 0; before `enabled`" },
+      .doc = "0: command bit 10 reads 0 whatever is written, the probe for it fails and pci_2_3 is "
+             "treated as 0; before enabled" },
     { .path = "host_type",
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_SAVE,
       DEV(host_type),
       .choices = kinds,
       .check = check_disabled,
-      .doc = "how the host is interrupted: `intx` or `msi`, which leaves the line alone; before "
-             "`enabled`" },
+      .doc =
+          "how the host is interrupted: intx or msi, which leaves the line alone; before enabled" },
     { .path = "guest_type",
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_SAVE,
       DEV(guest_type),
       .choices = kinds,
       .check = check_disabled,
-      .doc =
-          "how the guest is interrupted: `intx` or `msi`, which has neither mask nor EOI; before "
-          "`enabled`" },
+      .doc = "how the guest is interrupted: intx or msi, which has neither mask nor EOI; before "
+             "enabled" },
     { .path = "assert",
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE,
@@ -270,7 +264,7 @@ static const struct vdf_attr device_attrs[] = {
       .width = 1,
       .get = get_intx_disable,
       .set = set_intx_disable,
-      .doc = "bit 10 of `command` alone, set by whoever masked last" },
+      .doc = "bit 10 of command alone, set by whoever masked last" },
     { .path = "guest_mask",
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE,
@@ -278,8 +272,7 @@ static const struct vdf_attr device_attrs[] = {
       .set = set_guest_mask,
       .restore = restore_bool,
       .doc = "the guest's view of the mask; a write is SET_INTX_MASK and then command bit 10, and "
-             "what "
-             "arrived while masked is delivered on 0" },
+             "what arrived while masked is delivered on 0" },
     { .path = "masked",
       .type = VDF_BOOL,
       .flags = VDF_R | VDF_SAVE,
@@ -290,8 +283,7 @@ static const struct vdf_attr device_attrs[] = {
       .flags = VDF_R | VDF_SAVE,
       DEV(host_irq_disabled),
       .doc = "1: the host's handler has masked the device, or switched its line off, and waits for "
-             "the "
-             "EOI" },
+             "the EOI" },
     { .path = "guest_level",
       .type = VDF_BOOL,
       .flags = VDF_R | VDF_SAVE,
@@ -318,9 +310,8 @@ static const struct vdf_attr device_attrs[] = {
       .type = VDF_RAW,
       .flags = VDF_RW,
       .raw = &config_ops,
-      .doc =
-          "configuration space as the guest has it, 256 bytes: command bit 10 is the guest's own, "
-          "and changing it is a write of `guest_mask`" },
+      .doc = "configuration space as the guest has it, 256 bytes: command bit 10 is the guest's "
+             "own, and changing it is a write of guest_mask" },
     { .path = "pending",
       .type = VDF_BOOL,
       .flags = VDF_NO_FILE | VDF_SAVE,
@@ -347,9 +338,8 @@ static const struct vdf_attr device_attrs[] = {
       DEV(enabled),
       .set = set_enabled,
       .restore = restore_bool,
-      .doc =
-          "1 requests the host's interrupt (EBUSY: a line that cannot be shared) and connects the "
-          "guest's; 0 leaves command bit 10 set" },
+      .doc = "1 requests the host's interrupt (EBUSY: a line that cannot be shared) and connects "
+             "the guest's; 0 leaves command bit 10 set in a device that can share its line" },
 };
 
 /* --- device: life ----------------------------------------------------------------------------- */
@@ -535,8 +525,7 @@ static const struct vdf_objects devices = {
     .text = "NAME",
 };
 
-#define LINES \
-    .range = { { .count = VDF_INTX_LINES, .has = has_line, .text = "0..254, those in use" } }
+#define LINES .range = { { .count = VDF_INTX_LINES, .has = has_line, .text = "0..254" } }
 
 #define SAVED_LINES .range = { { .count = VDF_INTX_LINES } }
 
@@ -552,16 +541,15 @@ static const struct vdf_attr bus_attrs[] = {
       LINES,
       .get = get_host,
       .set = set_host,
-      .doc =
-          "a host device of the same line, not assigned: 1 while it asserts, and it is on the line "
-          "so long" },
+      .doc = "a host device of the same line, not assigned: 1 while it asserts, and it is on the "
+             "line so long" },
     { .path = "lines/#/level",
       .type = VDF_BOOL,
       .flags = VDF_R,
       .width = 1,
       LINES,
       .get = get_level,
-      .doc = "OR of what is wired to the line" },
+      .doc = "OR of what is on the line; its files are there while something is" },
     { .path = "lines/#/raised",
       .type = VDF_UINT,
       .flags = VDF_R,
@@ -589,9 +577,8 @@ static const struct vdf_attr bus_attrs[] = {
       .width = 4,
       LINES,
       .get = get_sharers,
-      .doc =
-          "handlers on the line: enabled devices with host_type intx, and the host device while it "
-          "asserts" },
+      .doc = "handlers on the line: enabled devices with host_type intx, and the host device while "
+             "it asserts" },
     { .path = "line/#/host",
       .type = VDF_BOOL,
       .flags = VDF_NO_FILE | VDF_SAVE,
