@@ -219,6 +219,7 @@ struct vdf_console_port {
 
     /* Open files: not state. */
     unsigned data_opens, guest_opens;
+    bool data_kept; /* `data` is open, and a restored state says that it is not */
 };
 
 extern const struct vdf_class vdf_console_class;

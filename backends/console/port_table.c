@@ -34,9 +34,19 @@ static int data_open(const struct vdf_at *at, int flags, struct vdf_err *err)
     (void)err;
     vdf_console_bind(port->con);
     port->data_opens++;
+    port->data_kept = false;
     vdf_console_port_set_host(port, true);
     vdf_console_settle(port->con);
     return 0;
+}
+
+/* A restored state may say closed while this file is open: who reads or writes has it open. */
+static void data_reconnect(struct vdf_console_port *port)
+{
+    if (!port->data_kept)
+        return;
+    port->data_kept = false;
+    vdf_console_port_set_host(port, true);
 }
 
 static void data_close(const struct vdf_at *at, int flags)
@@ -53,9 +63,11 @@ static void data_close(const struct vdf_at *at, int flags)
 static ssize_t data_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
-    ssize_t r = vdf_console_port_read(port, bytes, n);
+    ssize_t r;
 
     (void)err;
+    data_reconnect(port);
+    r = vdf_console_port_read(port, bytes, n);
     vdf_console_settle(port->con);
     return r;
 }
@@ -63,9 +75,11 @@ static ssize_t data_read(const struct vdf_at *at, void *bytes, size_t n, struct 
 static ssize_t data_write(const struct vdf_at *at, const void *bytes, size_t n, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
-    ssize_t r = vdf_console_port_write(port, bytes, n);
+    ssize_t r;
 
     (void)err;
+    data_reconnect(port);
+    r = vdf_console_port_write(port, bytes, n);
     vdf_console_settle(port->con);
     return r;
 }
@@ -124,6 +138,8 @@ static ssize_t guest_read(const struct vdf_at *at, void *bytes, size_t n, struct
     (void)err;
     if (!inside(port))
         return -EAGAIN;
+    /* As with data, this file may be open in a port that was restored as closed. */
+    vdf_soft_port_open(port->con, inside(port));
     r = vdf_soft_port_read(port->con, inside(port), bytes, n);
     vdf_console_settle(port->con);
     return r;
@@ -137,7 +153,6 @@ static ssize_t guest_write(const struct vdf_at *at, const void *bytes, size_t n,
 
     if (!inside(port))
         return -EAGAIN;
-    /* A restored state may say closed while this file is open: who writes has the port open. */
     vdf_soft_port_open(port->con, inside(port));
     r = vdf_soft_port_write(port->con, inside(port), bytes, n, err);
     vdf_console_settle(port->con);
@@ -279,6 +294,7 @@ static int host_connected_set(const struct vdf_at *at, uint64_t value, struct vd
     struct vdf_console_port *port = at->priv;
 
     (void)err;
+    port->data_kept = false;
     vdf_console_port_set_host(port, value);
     vdf_console_settle(port->con);
     return 0;
@@ -443,7 +459,8 @@ static const struct vdf_attr port_attrs[] = {
       .set = host_connected_set,
       .restore = host_connected_restore },
     READ_ONLY("guest_connected", guest_connected, "1 while the guest has the port open"),
-    READ_ONLY("ready", ready, "1 from the driver's PORT_READY on"),
+    READ_ONLY("ready", ready,
+              "1 from the driver's PORT_READY on; without MULTIPORT from its DRIVER_OK on"),
     READ_ONLY("throttled", throttled,
               "1 while data of the guest waits in its transmit queue for the host's reader"),
     COUNTER(sent, "bytes that the guest has written"),
@@ -556,6 +573,7 @@ static void port_adopt(struct vdf_obj *obj, void *old, void *now)
 
     (void)obj;
     to->data_opens = from->data_opens;
+    to->data_kept = to->data_opens && !to->host_connected;
     to->guest_opens = from->guest_opens;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* console/NAME: its rows, and what reading and writing them does. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,27 +14,54 @@
 
 #define WINDOW_REGS 1u
 
+/* The next number of a line, in the forms that every value has; false: there is none. What is too
+ * large for a size is only known to be so. */
+static bool next_number(const char **text, uint32_t *value)
+{
+    const char *p = *text + strspn(*text, " \t");
+    unsigned base = 10;
+    const char *first;
+
+    if (p[0] == '0' && tolower((unsigned char)p[1]) == 'x')
+        base = 16;
+    else if (p[0] == '0' && tolower((unsigned char)p[1]) == 'b')
+        base = 2;
+    if (base != 10)
+        p += 2;
+    *value = 0;
+    for (first = p; isxdigit((unsigned char)*p); p++) {
+        int c = tolower((unsigned char)*p);
+        unsigned digit = (unsigned)(isdigit(c) ? c - '0' : c - 'a' + 10);
+
+        if (digit >= base)
+            return false;
+        if (*value <= UINT16_MAX)
+            *value = *value * base + digit;
+    }
+    *text = p;
+    return p != first && (!*p || *p == ' ' || *p == '\t');
+}
+
 int vdf_console_parse_size(const char *text, uint16_t *cols, uint16_t *rows, struct vdf_err *err)
 {
-    unsigned long long c, r;
-    int end = 0;
+    const char *at = text;
+    uint32_t c, r;
 
-    /* sscanf would take a sign. */
-    if (strspn(text, "0123456789 \t") != strlen(text) ||
-        sscanf(text, "%10llu %10llu%n", &c, &r, &end) != 2 || text[end])
-        return vdf_fail(err, EINVAL, "\"%.40s\" is no size: COLS ROWS, two decimal numbers", text);
+    if (!next_number(&at, &c) || !next_number(&at, &r) || at[strspn(at, " \t")])
+        return vdf_fail(err, EINVAL, "\"%.40s\" is no size: COLS ROWS, two numbers", text);
     if (c > UINT16_MAX || r > UINT16_MAX)
-        return vdf_fail(err, ERANGE, "%llu %llu: columns and rows are at most %u", c, r,
+        return vdf_fail(err, ERANGE, "\"%.40s\": columns and rows are at most %u", text,
                         UINT16_MAX);
     *cols = (uint16_t)c;
     *rows = (uint16_t)r;
     return 0;
 }
 
-/* What only a device that no driver has touched lets change. */
-static int need_idle(const struct vdf_console *con, struct vdf_err *err)
+/* What only a device that no driver has touched lets change; the value that it has already may be
+ * written at any time, and does nothing. */
+static int need_idle(const struct vdf_console *con, bool same, struct vdf_err *err)
 {
-    if (con->status)
+    if (con->status && !same)
         return vdf_fail(err, EBUSY, "status is 0x%02x: write 1 to reset first", con->status);
     return 0;
 }
@@ -44,22 +71,27 @@ static int need_idle(const struct vdf_console *con, struct vdf_err *err)
 static int device_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_console *con = at->priv;
-    int r = need_idle(con, err);
+    int r = need_idle(con, value == con->device, err);
 
     if (!r && value == VDF_CONSOLE_RPROC)
         r = vdf_console_need_one_port(con, err);
     return r;
 }
 
-static void device_after(const struct vdf_at *at, uint64_t value)
+static int device_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
 
+    (void)err;
+    if (value == con->device)
+        return 0;
+    con->device = (uint8_t)value;
     con->features = vdf_console_default_features((unsigned)value);
     con->dma_mem = false;
     if (vdf_console_port(con, 0))
         vdf_console_port(con, 0)->console = value == VDF_CONSOLE_CONSOLE;
     vdf_console_reset(con);
+    return 0;
 }
 
 static int device_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -87,7 +119,7 @@ static int features_possible(const struct vdf_console *con, uint64_t value, stru
 static int features_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_console *con = at->priv;
-    int r = need_idle(con, err);
+    int r = need_idle(con, value == con->features, err);
 
     if (!r)
         r = features_possible(con, value, err);
@@ -106,11 +138,18 @@ static int features_restore(const struct vdf_at *at, uint64_t value, struct vdf_
     return r;
 }
 
-/* The queues that the driver may have described are others now. */
-static void after_forget(const struct vdf_at *at, uint64_t value)
+/* With other features, ports or another pool the queues that the driver may have described are
+ * others too. */
+static int features_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)value;
-    vdf_console_reset(at->priv);
+    struct vdf_console *con = at->priv;
+
+    (void)err;
+    if (value == con->features)
+        return 0;
+    con->features = value;
+    vdf_console_reset(con);
+    return 0;
 }
 
 static int dma_mem_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -120,16 +159,21 @@ static int dma_mem_check(const struct vdf_at *at, uint64_t value, struct vdf_err
     if (value && con->device == VDF_CONSOLE_RPROC)
         return vdf_fail(err, EINVAL,
                         "rproc-serial uses the DMA pool always, without a feature bit");
-    return need_idle(con, err);
+    return need_idle(con, value == con->dma_mem, err);
 }
 
-static void dma_mem_after(const struct vdf_at *at, uint64_t value)
+static int dma_mem_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
 
+    (void)err;
+    if (value == con->dma_mem)
+        return 0;
+    con->dma_mem = value;
     if (value)
         con->features |= VDF_CONSOLE_F_DMA_MEM;
     vdf_console_reset(con);
+    return 0;
 }
 
 static int dma_mem_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -150,7 +194,19 @@ static int dma_size_check(const struct vdf_at *at, uint64_t value, struct vdf_er
         return vdf_fail(err, EINVAL,
                         "%" PRIu64 ": a multiple of %u below memory_size (%" PRIu64 ") is needed",
                         value, VDF_PAGE_SIZE, con->memory.size);
-    return need_idle(con, err);
+    return need_idle(con, value == con->dma_size, err);
+}
+
+static int dma_size_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console *con = at->priv;
+
+    (void)err;
+    if (value == con->dma_size)
+        return 0;
+    con->dma_size = value;
+    vdf_console_reset(con);
+    return 0;
 }
 
 static int dma_size_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -217,16 +273,15 @@ static int memory_size_set(const struct vdf_at *at, uint64_t value, struct vdf_e
     int r = memory_size_possible(value, err);
 
     if (!r)
-        r = need_idle(con, err);
-    if (r)
+        r = need_idle(con, value == con->memory.size, err);
+    if (r || value == con->memory.size)
         return r;
     if (con->memory_open)
         return vdf_fail(err, EBUSY, "memory is open: close it first");
     if (value <= con->dma_size)
         return vdf_fail(err, EINVAL, "%" PRIu64 ": it has to be more than dma/size (%" PRIu64 ")",
                         value, con->dma_size);
-    if (value != con->memory.size)
-        memory_resize(con, value);
+    memory_resize(con, value);
     return 0;
 }
 
@@ -273,7 +328,19 @@ static int max_ports_check(const struct vdf_at *at, uint64_t value, struct vdf_e
     if (vdf_console_ports_from(con, (uint32_t)value))
         return vdf_fail(err, EBUSY, "%" PRIu64 ": there are ports with this number or a higher one",
                         value);
-    return need_idle(con, err);
+    return need_idle(con, value == con->max_ports, err);
+}
+
+static int max_ports_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console *con = at->priv;
+
+    (void)err;
+    if (value == con->max_ports)
+        return 0;
+    con->max_ports = (uint32_t)value;
+    vdf_console_reset(con);
+    return 0;
 }
 
 static int max_ports_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -467,8 +534,8 @@ static int reg_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
     struct vdf_console *con = at->priv;
 
     (void)err;
-    /* A driver that resets the device has taken it over. */
-    if (at->attr->offset == VDF_CONSOLE_REG_STATUS && !value)
+    /* A driver that resets the device has taken it over. Status has eight bits (2.1). */
+    if (at->attr->offset == VDF_CONSOLE_REG_STATUS && !(value & UINT8_MAX))
         vdf_soft_unbind(con);
     vdf_console_reg_write(con, (unsigned)at->attr->offset, (uint32_t)value);
     vdf_console_settle(con);
@@ -585,7 +652,7 @@ static const struct vdf_attr console_attrs[] = {
       .doc = "kind of device: console (virtio id 3) or rproc-serial (id 11); while status is 0",
       .choices = device_names,
       .check = device_check,
-      .after = device_after,
+      .set = device_set,
       .restore = device_restore },
     { .path = "features",
       .type = VDF_REG,
@@ -595,7 +662,7 @@ static const struct vdf_attr console_attrs[] = {
       .reset = VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE |
                VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_RING_RESET,
       .check = features_check,
-      .after = after_forget,
+      .set = features_set,
       .restore = features_restore },
     { .path = "driver_features",
       .type = VDF_REG,
@@ -609,7 +676,7 @@ static const struct vdf_attr console_attrs[] = {
       .doc = "1: feature bit 2 means DMA_MEM (buffers and rings from the DMA pool only), not "
              "EMERG_WRITE; while status is 0",
       .check = dma_mem_check,
-      .after = dma_mem_after,
+      .set = dma_mem_set,
       .restore = dma_mem_restore },
     { .path = "memory_size",
       .type = VDF_UINT,
@@ -626,7 +693,7 @@ static const struct vdf_attr console_attrs[] = {
       .doc = "bytes of the coherent DMA pool; while status is 0",
       .reset = POOL_DEFAULT,
       .check = dma_size_check,
-      .after = after_forget,
+      .set = dma_size_set,
       .restore = dma_size_restore },
     { .path = "dma/addr",
       .type = VDF_REG,
@@ -666,7 +733,7 @@ static const struct vdf_attr console_attrs[] = {
       .doc = "ports that the device may have, 1 to 32768; while status is 0",
       .reset = PORTS_DEFAULT,
       .check = max_ports_check,
-      .after = after_forget,
+      .set = max_ports_set,
       .restore = max_ports_restore },
     { .path = "size",
       .type = VDF_TEXT,

@@ -447,7 +447,15 @@ Test(console, resize)
     refused(CON "size", "80 25 1", EINVAL, "COLS ROWS");
     refused(CON "size", "-1 25", EINVAL, "COLS ROWS");
     refused(CON "size", "80 65536", ERANGE, "65535");
+    refused(CON "size", "80 18446744073709551617", ERANGE, "65535");
+    refused(CON "size", "18446744073709551617", EINVAL, "COLS ROWS");
+    refused(CON "size", "8a 25", EINVAL, "COLS ROWS");
+    refused(CON "size", "0x 25", EINVAL, "COLS ROWS");
+    refused(CON "size", "0b12 25", EINVAL, "COLS ROWS");
     is(CON "size", "80 25");
+    /* Numbers in every form that values have. */
+    put(CON "size", "0x5A\t0b11001");
+    is(CON "size", "90 25");
 }
 
 Test(console, a_second_console_has_its_own_size)
@@ -472,6 +480,8 @@ Test(console, without_multiport_the_configuration_tells)
     data = opened(P0 "data", O_RDWR);
     got(control, "-EAGAIN");
     is(CON "status", "0x0f");
+    /* The driver cannot say so. */
+    is(P0 "ready", "1");
     is(P0 "guest_connected", "1");
     is(P0 "guest_size", "132 43");
     put(CON "size", "80 24");
@@ -507,6 +517,31 @@ Test(console, a_running_device_keeps_its_shape)
     refused(CON "reset", "0", EINVAL, "1");
     is(CON "vhost_user", "");
     is(CON "status", "0x0f");
+}
+
+/* What a file prints can be written back to it, whatever else is set and runs. */
+Test(console, the_value_that_is_there_changes_nothing)
+{
+    static const char *const files[] = { "device",      "features",  "dma_mem", "dma/size",
+                                         "memory_size", "max_ports", "driver" };
+
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned k = 0; k < sizeof(files) / sizeof(files[0]); k++) {
+            char path[64], value[64];
+
+            snprintf(path, sizeof(path), CON "%s", files[k]);
+            snprintf(value, sizeof(value), "%s", vdf_test_read(path));
+            put(path, value);
+            is(path, value);
+        }
+        is(CON "status", round ? "0x00" : "0x0f");
+        put(CON "driver", "none");
+        put(CON "dma_mem", "1");
+        put(CON "features", "0x0000000100000003");
+    }
+    put(CON "device", "console");
+    put(CON "dma_mem", "1");
+    is(CON "features", "0x0000000100000003");
 }
 
 Test(console, a_reset_device_is_free)

@@ -585,6 +585,20 @@ Test(console_mmio, control_buffer_that_is_too_small)
 }
 
 /* Somebody scribbles over the rings of the driver inside. */
+/* Status has eight bits: with none of them set the device is reset, and the driver inside is as
+ * much out of work as with a plain 0. */
+Test(console_mmio, a_reset_through_the_register_ends_the_soft_driver)
+{
+    for (uint32_t value = 0; value <= 0x100; value += 0x100) {
+        put(CON "driver", "soft");
+        is(CON "status", "0x0f");
+        wr(VDF_CONSOLE_REG_STATUS, value);
+        is(CON "status", "0x00");
+        vdf_test_close(opened(P0 "guest", O_RDONLY));
+        is(CON "status", "0x0f");
+    }
+}
+
 Test(console_mmio, scribbling_under_the_soft_driver)
 {
     static uint8_t noise[256 * 1024];

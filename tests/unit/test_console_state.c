@@ -80,6 +80,38 @@ static int edited(const char *line, const char *with)
     return ret;
 }
 
+/* A state from before the files were opened. It is there byte for byte, and who then uses a file
+ * finds its end of the port connected. */
+Test(console_state, open_files_go_on_after_a_restore)
+{
+    struct vdf_test_file *data, *guest;
+
+    cr_assert_eq(vdf_test_mkdir(CON "ports/1"), 0);
+    save();
+    data = opened(P1 "data", O_RDWR);
+    guest = opened(P1 "guest", O_RDWR);
+    put(CON "state", saved);
+    same_as_saved(CON "state");
+
+    got(guest, "-EAGAIN");
+    is(P1 "guest_connected", "1");
+    cr_assert_eq(vdf_test_file_write(guest, "early", 5), -EAGAIN);
+    got(data, "-EAGAIN");
+    is(P1 "host_connected", "1");
+    send_text(guest, "up");
+    got(data, "up");
+    send_text(data, "down");
+    got(guest, "down");
+
+    /* What has been written to host_connected holds. */
+    put(CON "state", saved);
+    put(P1 "host_connected", "0");
+    got(data, "-EAGAIN");
+    is(P1 "host_connected", "0");
+    vdf_test_close(data);
+    vdf_test_close(guest);
+}
+
 Test(console_state, default_device)
 {
     struct vdf_test_file *data, *guest;
