@@ -534,7 +534,7 @@ static int load_line(struct reader *r, struct cursor *cursor, struct slice line)
                             name.text);
     }
     if (!find_row(cursor->obj, row, &at) || (at.attr->type == VDF_RAW) != (mark != NULL))
-        return BAD_LINE(r, EINVAL, "a %s has no \"%.*s\" in its state", cursor->obj->cls->name,
+        return BAD_LINE(r, EINVAL, "the state of class %s has no \"%.*s\"", cursor->obj->cls->name,
                         shown(name), name.text);
     if (!row_exists(&at))
         return BAD_LINE(r, EINVAL, "\"%.*s\" does not exist with the values above it", shown(name),

@@ -33,8 +33,8 @@ static int find_part(struct vdf_obj *obj, const char *rest, uint32_t *part, stru
         return vdf_fail(err, ENODEV, "\"%.40s\": an APLIC has imsic/H besides its registers", rest);
     unsigned long hart = strtoul(number, &end, 10);
     if (*end || hart >= aplic->n_harts)
-        return vdf_fail(err, ENODEV, "\"%.40s\": the harts are 0 to %" PRIu32, rest,
-                        aplic->n_harts - 1);
+        return vdf_fail(err, ENODEV, "\"%.40s\": it has %" PRIu32 " harts, from 0", rest,
+                        aplic->n_harts);
     *part = 1 + (uint32_t)hart;
     return 0;
 }
