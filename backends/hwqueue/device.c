@@ -147,8 +147,14 @@ int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struc
         return vdf_fail(err, EINVAL, "%llu: a multiple of %u, up to %llu",
                         (unsigned long long)value, VDF_PAGE_SIZE,
                         (unsigned long long)VDF_MEMORY_MAX);
-    if (value != dev->memory_size && dev->ioas.n > 0)
+    if (value == dev->memory_size)
+        return 0;
+    if (dev->ioas.n > 0)
         return vdf_fail(err, EBUSY, "%llu: the size is chosen before the first mapping",
+                        (unsigned long long)value);
+    /* Whoever has it open or mapped would go on with the old one. */
+    if (dev->memory_open)
+        return vdf_fail(err, EBUSY, "%llu: memory is open: close it first",
                         (unsigned long long)value);
     return 0;
 }
@@ -166,6 +172,17 @@ int vdf_hwqueue_set_memory_size(const struct vdf_at *at, uint64_t value, struct 
     vdf_memory_init(&dev->memory, "hwqueue-memory", value);
     return 0;
 }
+
+static void memory_opened(const struct vdf_at *at, bool open)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    dev->memory_open = open;
+}
+
+const struct vdf_raw_ops vdf_hwqueue_memory_ops = {
+    .opened = memory_opened,
+};
 
 static uint64_t window_size(const struct vdf_at *at)
 {

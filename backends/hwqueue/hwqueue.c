@@ -102,7 +102,7 @@ static const struct vdf_objects vcmdqs = {
           .type = VDF_BOOL,                                                                    \
           .flags = VDF_RW | VDF_SAVE,                                                          \
           AMD,                                                                                 \
-          .doc = "amd: " title ": an entry found no room; cleared with 0, while enable is 0",  \
+          .doc = "amd: " title ": an entry found no room; after 0, enable again to go on",     \
           VDF_FIELD(DEV, amd[kind].overflow),                                                  \
           .check = vdf_amdvi_check_overflow,                                                   \
           .after = vdf_amdvi_after_overflow,                                                   \
@@ -147,7 +147,8 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         .doc =
-            "bytes of memory, a multiple of 4096; before the first mapping; a new size empties it",
+            "bytes of memory, a multiple of 4096; before the first mapping and while memory is not "
+            "open; a new size empties it",
         VDF_FIELD(DEV, memory_size),
         .reset = 2u << 20,
         .check = vdf_hwqueue_check_memory_size,
@@ -163,10 +164,11 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "memory",
         .type = VDF_RAW,
-        .flags = VDF_RW | VDF_MAP | VDF_SAVE,
+        .flags = VDF_RW | VDF_MAP | VDF_HOLDS | VDF_SAVE,
         .doc = "guest memory that queues live in",
         .has_field = true,
         .field = offsetof(DEV, memory),
+        .raw = &vdf_hwqueue_memory_ops,
     },
     {
         .path = "ioas/map",
@@ -212,8 +214,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         .doc = "tegra: CONFIG: EN 0, CMDQ_PER_CMD_OFFSET 3:1, MAX_CLK_BATCH 11:4, MAX_CMD_BATCH "
-               "19:12, "
-               "CONS_DRAM_EN 20",
+               "19:12, CONS_DRAM_EN 20",
         TEGRA,
         VDF_FIELD(DEV, global_config),
         .reset = VDF_GLOBAL_CONFIG_EN,
@@ -228,8 +229,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW,
         .width = 4,
         .doc = "tegra: PARAM: VER 3:0, NUM_VCMDQ_LOG2 7:4, NUM_VINTF_LOG2 11:8, "
-               "NUM_SID_PER_VM_LOG2 15:12; "
-               "fixed",
+               "NUM_SID_PER_VM_LOG2 15:12; fixed",
         TEGRA,
         .get = vdf_cmdqv_get_param,
         .set = vdf_cmdqv_set_read_only,
@@ -483,8 +483,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R,
         .width = 8,
         .doc = "amd: Status: EvtOverflow 0, EvtInt 1, ComWaitInt 2, EvtRun 3, CmdRun 4, "
-               "PprOverflow 5, "
-               "PprInt 6, PprRun 7",
+               "PprOverflow 5, PprInt 6, PprRun 7",
         AMD,
         .get = vdf_amdvi_get_status,
     },
@@ -534,9 +533,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_TEXT,
         .flags = VDF_W,
         .doc = "amd: TYPE DEVID DOMAIN ADDRESS [FLAGS]: the device logs an event; TYPE as "
-               "IO_PAGE_FAULT "
-               "or a "
-               "number",
+               "IO_PAGE_FAULT or a number",
         AMD,
         .store = vdf_amdvi_inject_event,
     },
@@ -555,8 +552,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_TEXT,
         .flags = VDF_R,
         .doc = "cached translations: SID SSID IOVA SIZE TAG a line; SID is the machine's, TAG the "
-               "ASID "
-               "or domain",
+               "ASID or domain",
         .show = vdf_iotlb_show,
     },
     {
@@ -706,6 +702,7 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     (void)obj;
     is->irq = was->irq;
     is->irq_level = was->irq_level;
+    is->memory_open = was->memory_open;
 }
 
 static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)

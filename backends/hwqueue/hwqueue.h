@@ -169,6 +169,7 @@ struct vdf_vdevice {
     uint32_t vsid;
     uint32_t psid;
     uint8_t slot;        /* its SID_MATCH and SID_REPLACE registers */
+    bool slot_restored;  /* from a state, in which no two have the same */
     uint8_t atc_timeout; /* it does not answer ATC invalidations */
 };
 
@@ -346,6 +347,7 @@ struct vdf_hwqueue {
     uint8_t doorbell;
     uint64_t memory_size;
     struct vdf_memory memory;
+    bool memory_open; /* `memory` has open files */
     struct vdf_ioas ioas;
     struct vdf_iotlb iotlb;
     struct vdf_veventq veventq;
@@ -383,6 +385,7 @@ int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vd
 
 /* Hooks of the rows that both types have. */
 extern const struct vdf_window_ops vdf_hwqueue_regs_ops;
+extern const struct vdf_raw_ops vdf_hwqueue_memory_ops;
 int vdf_hwqueue_get_interrupt(const struct vdf_at *at, uint64_t *value);
 int vdf_hwqueue_check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_hwqueue_set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

@@ -184,7 +184,7 @@ static int set_prod(const struct vdf_at *at, uint64_t value, struct vdf_err *err
     vdf_vcmdq_round(queue);
     if (queue->status & STATUS_EN_OK) {
         uint32_t n = vdf_vcmdq_outstanding(queue, (uint32_t)value, queue->cons);
-        if (n > vdf_vcmdq_entries(queue))
+        if (n > vdf_vcmdq_entries(queue) && value != queue->prod)
             return vdf_fail(err, EINVAL, "0x%llx: %u commands ahead of CONS 0x%x, the ring has %u",
                             (unsigned long long)value, n, queue->cons & CONS_RD_MASK,
                             vdf_vcmdq_entries(queue));
@@ -307,10 +307,13 @@ static int check_log2size(const struct vdf_at *at, uint64_t value, struct vdf_er
 {
     const struct vdf_vcmdq *queue = at->priv;
 
+    /* A guest may have stored any 5 bits in BASE. */
+    if (value == queue->log2size)
+        return 0;
     if (value < VDF_VCMDQ_LOG2_MIN || value > VDF_VCMDQ_LOG2_MAX)
         return vdf_fail(err, EINVAL, "%llu: a ring has 2^%u to 2^%u entries of 16 bytes",
                         (unsigned long long)value, VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
-    if (queue->enabled && value != queue->log2size)
+    if (queue->enabled)
         return vdf_fail(err, EBUSY, "%llu: the queue of 2^%u entries is enabled",
                         (unsigned long long)value, queue->log2size);
     return 0;

@@ -71,6 +71,10 @@ static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err 
         return vdf_fail(err, EINVAL, "%llu: slots are 0 to %u", (unsigned long long)value,
                         VDF_VDEVICES - 1);
     struct vdf_vdevice *other = dev->vdevices[value];
+    if (other && other != vdevice && other->slot_restored)
+        return vdf_fail(err, EINVAL, "%llu: the slot of stream %u", (unsigned long long)value,
+                        other->vsid);
+    vdevice->slot_restored = true;
     dev->vdevices[vdevice->slot] = other;
     if (other)
         other->slot = vdevice->slot;

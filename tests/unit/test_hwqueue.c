@@ -429,6 +429,28 @@ Test(hwqueue, open_page_holds_the_queue)
     cr_assert_eq(vdf_test_rmdir(DEV "queues/0"), 0);
 }
 
+/* A guest stores what it likes, and files take what they print. */
+Test(hwqueue, values_of_a_guest_can_be_written_back)
+{
+    start_queue("4");
+    put(Q0 "config", "0");
+    put(Q0 "prod", "25");
+    put(Q0 "config", "1");
+    is(Q0 "prod", "0x00000019");
+    is(Q0 "cons", "0x00000000");
+    put(Q0 "prod", "0x00000019");
+    refused(Q0 "prod", "26", EINVAL, "26 commands ahead");
+    put(Q0 "prod", "0");
+
+    put(Q0 "config", "0");
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x40000, 8, 31), 0);
+    is(Q0 "log2size", "31");
+    put(Q0 "log2size", "31");
+    refused(Q0 "log2size", "30", EINVAL, "2^1 to 2^19");
+    put(Q0 "base", "0x100000");
+    refused(Q0 "enable", "1", ENOENT, "nothing is mapped");
+}
+
 Test(hwqueue, window)
 {
     uint64_t value;

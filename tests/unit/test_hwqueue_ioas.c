@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Mappings: the errnos of IOMMU_IOAS_MAP and IOMMU_IOAS_UNMAP, and what the device may reach. */
+#include <fcntl.h>
+
 #include "test_hwqueue.h"
 
 TestSuite(hwqueue_ioas, .fini = vdf_test_tree_free);
@@ -93,6 +95,18 @@ Test(hwqueue_ioas, memory_size)
     put(MAP, "0 0x2000");
     refused(DEV "memory_size", "0x1000", EBUSY, "before the first mapping");
     put(DEV "memory_size", "0x2000");
+    put(UNMAP, "0 0x2000");
+
+    /* Who has the memory open may have it mapped. */
+    int error = 0;
+    struct vdf_test_file *file = vdf_test_open(DEV "memory", O_RDWR, &error);
+    cr_assert_not_null(file);
+    refused(DEV "memory_size", "0x1000", EBUSY, "close it");
+    put(DEV "memory_size", "0x2000");
+    cr_assert_eq(vdf_test_rmdir("hwqueue/smmu0"), -EBUSY);
+    vdf_test_close(file);
+    put(DEV "memory_size", "0x1000");
+    cr_assert_eq(vdf_test_rmdir("hwqueue/smmu0"), 0);
 }
 
 Test(hwqueue_ioas, many_mappings)

@@ -83,6 +83,10 @@ Test(hwqueue_state, everything_in_use)
     is(Q0 "error", "ILL");
     there_and_back();
     is(DEV "vdevices/5/slot", "1");
+    cr_assert_eq(edited("slot = 1\n", "slot = 2\n"), -EINVAL);
+    cr_assert_eq(edited("slot = 1\n", "slot = 15\n"), 0);
+    is(DEV "vdevices/5/slot", "15");
+    cr_assert_eq(edited("slot = 15\n", "slot = 1\n"), 0);
     is(DEV "ioas/mappings", "0x100000 0x10000 0x0\n0x200000 0x1000 0x8000 ro");
 
     /* It goes on where it was. */
