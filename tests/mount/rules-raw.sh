@@ -32,6 +32,7 @@ same "two words" "$("$IO" pread $regs 0xc 8)" 0600000004000000
 same "the whole" "$(wc -c <"$M/$regs")" 16384
 same "up to the end" "$("$IO" pread $regs 0x3ff8 64 | tr -d '\n' | wc -c)" 16
 same "at the end" "$("$IO" pread $regs 0x4000 8)" ""
+same "at the end with a byte left in the buffer" "$("$IO" pread $regs 0x4000 1)" ""
 same "a hole" "$("$IO" pread $regs 0x1000 8)" 0000000000000000
 dd if="$M/$regs" of="$T/regs" bs=4096 2>/dev/null || fail "dd"
 cmp "$T/regs" "$M/$regs" || fail "two copies differ"
