@@ -190,16 +190,47 @@ static void name_show(const struct vdf_at *at, struct vdf_buf *out)
     vdf_buf_printf(out, "%s", port->name);
 }
 
+/* Bytes of the character that @text begins with, 0 where that is not UTF-8 (RFC 3629). */
+static size_t utf8_char(const unsigned char *text)
+{
+    /* The second byte tells short forms of smaller numbers, surrogates and what is too large. */
+    unsigned char low = 0x80, high = 0xbf;
+    size_t n;
+
+    if (text[0] < 0x80)
+        return 1;
+    if (text[0] < 0xc2 || text[0] > 0xf4)
+        return 0;
+    n = text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+    if (text[0] == 0xe0)
+        low = 0xa0;
+    else if (text[0] == 0xed)
+        high = 0x9f;
+    else if (text[0] == 0xf0)
+        low = 0x90;
+    else if (text[0] == 0xf4)
+        high = 0x8f;
+    if (text[1] < low || text[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
 static int name_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
 
     if (len > VDF_CONSOLE_NAME_MAX)
         return vdf_fail(err, EINVAL, "%zu bytes: a name has at most %u", len, VDF_CONSOLE_NAME_MAX);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-            return vdf_fail(err, EINVAL, "byte 0x%02x: a name is one line of text",
-                            (unsigned char)text[i]);
+    for (size_t i = 0, n; i < len; i += n) {
+        const unsigned char *c = (const unsigned char *)text + i;
+
+        n = utf8_char(c);
+        if (!n || *c < ' ' || *c == 0x7f)
+            return vdf_fail(err, EINVAL, "byte 0x%02x: a name is one line of text in UTF-8", *c);
+    }
     memcpy(port->name, text, len);
     port->name[len] = '\0';
     return 0;
@@ -425,7 +456,7 @@ static const struct vdf_attr port_attrs[] = {
     { .path = "name",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
-      .doc = "name of the port, up to 127 bytes; the driver is told",
+      .doc = "name of the port, up to 127 bytes of UTF-8; the driver is told",
       .show = name_show,
       .store = name_store,
       .restore_text = name_restore },

@@ -423,6 +423,14 @@ Test(console, names)
     long_name[sizeof(long_name) - 1] = '\0';
     refused(P1 "name", long_name, EINVAL, "127");
     refused(P1 "name", "a\tb", EINVAL, "0x09");
+    refused(P1 "name", "a\xff", EINVAL, "0xff: a name is one line of text in UTF-8");
+    refused(P1 "name", "\xc3", EINVAL, "0xc3");
+    refused(P1 "name", "\xc0\x80", EINVAL, "0xc0");         /* two bytes for one */
+    refused(P1 "name", "\xe0\x9f\xbf", EINVAL, "0xe0");     /* three for two */
+    refused(P1 "name", "\xed\xa0\x80", EINVAL, "0xed");     /* a surrogate */
+    refused(P1 "name", "\xf4\x90\x80\x80", EINVAL, "0xf4"); /* above U+10FFFF */
+    put(P1 "name", "\xc3\xa9\xe2\x82\xac\xed\x9f\xbf\xf0\x9f\x98\x80");
+    put(P1 "name", "org.example.agent");
     is(P1 "name", "org.example.agent");
 }
 
