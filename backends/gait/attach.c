@@ -17,6 +17,11 @@ uint64_t vdf_gait_memory_size(const struct gait_guest *guest)
     return guest->vm_memory ? guest->vm_memory : guest->memory.size;
 }
 
+bool vdf_gait_vm_missing(const struct gait_guest *guest)
+{
+    return guest->vm_memory && !guest->ram;
+}
+
 /* An event has reached the guest: the ISC is the number of the interrupt. */
 static void send_message(void *ctx, uint64_t address, uint32_t isc)
 {

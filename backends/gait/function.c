@@ -228,6 +228,14 @@ static void clear_entry(struct gait *gait, unsigned index)
     vdf_gait_entry_store(gait, index, &entry);
 }
 
+static int vm_missing(const struct gait_guest *guest, struct vdf_err *err)
+{
+    return vdf_fail(err, EBUSY,
+                    "guest %s was saved in a VM that is not there: restore the state of the root, "
+                    "or write 0 to registered of all its functions",
+                    vdf_obj_name(guest->base.obj));
+}
+
 static int register_function(struct gait *gait, struct gait_function *function, struct vdf_err *err)
 {
     unsigned index = 0;
@@ -241,6 +249,8 @@ static int register_function(struct gait *gait, struct gait_function *function, 
     int ret = plan(gait, function, &p, err);
     if (ret < 0)
         return ret;
+    if (vdf_gait_vm_missing(p.guest))
+        return vm_missing(p.guest, err);
     if (p.guest->locked_limit && (p.guest->pinned >= p.guest->locked_limit ||
                                   p.pages > p.guest->locked_limit - p.guest->pinned))
         return vdf_fail(err, ENOMEM, "%u pages to pin: the guest has %llu of %llu pinned", p.pages,
@@ -264,6 +274,7 @@ static int register_function(struct gait *gait, struct gait_function *function, 
 static int deregister_function(struct gait *gait, struct gait_function *function,
                                struct vdf_err *err)
 {
+    struct gait_guest *guest = function->guest;
     uint8_t *sbv = vdf_memory_at(&gait->sbv, 0, GAIT_SBV_BYTES);
 
     if (!sbv || vdf_memory_touch(&gait->table) < 0)
@@ -272,9 +283,11 @@ static int deregister_function(struct gait *gait, struct gait_function *function
     vdf_gait_test_and_clear_bit(sbv, function->index);
     gait->owner[function->index] = NULL;
     gait->registered--;
-    function->guest->registered--;
-    function->guest->pinned -= function->pages;
-    vdf_gait_gisc_unregister(function->guest, function->isc);
+    guest->registered--;
+    guest->pinned -= function->pages;
+    vdf_gait_gisc_unregister(guest, function->isc);
+    if (!guest->registered && vdf_gait_vm_missing(guest))
+        guest->vm_memory = 0;
     function->registered = false;
     function->guest = NULL;
     function->index = 0;
@@ -344,6 +357,10 @@ int vdf_gait_restored_functions(struct gait *gait, struct vdf_err *err)
         if (ret < 0)
             return ret;
     }
+    for (struct gait_guest *g = vdf_gait_guest_next(gait, NULL); g;
+         g = vdf_gait_guest_next(gait, g))
+        if (!g->registered)
+            g->vm_memory = 0;
     return 0;
 }
 
@@ -411,6 +428,8 @@ static int set_signal(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (!function->registered)
         return vdf_fail(err, EBUSY, "%llu: the function is not registered",
                         (unsigned long long)value);
+    if (vdf_gait_vm_missing(function->guest))
+        return vm_missing(function->guest, err);
     if (value >= function->vectors)
         return vdf_fail(err, EINVAL, "%llu: the vectors are 0 to %u", (unsigned long long)value,
                         function->vectors - 1);

@@ -96,7 +96,7 @@ struct gait_guest {
     bool memory_open; /* somebody has the file open */
 
     struct vdf_memory *ram; /* of the VM that it is, instead of `memory`; NULL: none */
-    uint64_t vm_memory;     /* its bytes; 0: none */
+    uint64_t vm_memory;     /* its bytes; 0: none, or nothing is registered in it any more */
     unsigned attached;      /* functions */
 };
 
@@ -203,6 +203,10 @@ int vdf_gait_check_sbo(const struct vdf_at *at, uint64_t value, struct vdf_err *
 /** vdf_gait_restored_functions() - rebuild what follows from the registrations; guests come first.
  */
 int vdf_gait_restored_functions(struct gait *gait, struct vdf_err *err);
+/** vdf_gait_vm_missing() - has it functions registered in the memory of a VM that is not there? So
+ *  it is after the state of a device with a VM was restored without it. */
+bool vdf_gait_vm_missing(const struct gait_guest *guest);
+
 /** vdf_gait_find_guest() - by name; NULL: there is none. */
 struct gait_guest *vdf_gait_find_guest(const struct gait *gait, const char *name);
 /** vdf_gait_deregister_guest() - DEREG_AEN of all functions of a guest. */

@@ -130,6 +130,24 @@ static int restore_memory_size(const struct vdf_at *at, uint64_t value, struct v
     return 0;
 }
 
+/* Attaching says it again; in between only registrations need it. */
+static int get_vm_memory(const struct vdf_at *at, uint64_t *value)
+{
+    const struct gait_guest *guest = at->priv;
+
+    *value = guest->registered ? guest->vm_memory : 0;
+    return 0;
+}
+
+static int restore_vm_memory(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    if (value > VDF_MEMORY_MAX)
+        return vdf_fail(err, EINVAL, "%llu: a VM has at most 1073741824 bytes of memory",
+                        (unsigned long long)value);
+    ((struct gait_guest *)at->priv)->vm_memory = value;
+    return 0;
+}
+
 static void memory_opened(const struct vdf_at *at, bool open)
 {
     ((struct gait_guest *)at->priv)->memory_open = open;
@@ -238,8 +256,10 @@ static const struct vdf_attr attrs[] = {
         .path = "vm_memory",
         .type = VDF_UINT,
         .flags = VDF_NO_FILE | VDF_SAVE,
-        VDF_FIELD(struct gait_guest, vm_memory),
-        .doc = "bytes of the VM's memory that it has instead of its own; 0: none",
+        .width = 8,
+        .get = get_vm_memory,
+        .restore = restore_vm_memory,
+        .doc = "bytes of the VM's memory that functions are registered in; 0: its own",
     },
     {
         .path = "memory",

@@ -206,3 +206,54 @@ Test(gait_state, memory_stays_open_over_a_restore, .fini = vdf_test_tree_free)
     OK(vdf_test_write(VM "memory_size", "4096"));
     free(before);
 }
+
+/* @text with @line before the line that begins with @before, marked as edited. */
+static char *with_line(const char *text, const char *line, const char *before)
+{
+    const char *place = strstr(text, before), *end = strstr(text, "checksum = ");
+    char *edited = NULL;
+
+    cr_assert(place && end);
+    int n = asprintf(&edited, "%.*s%s%.*schecksum = none\n", (int)(place - text), text, line,
+                     (int)(end - place), place);
+    cr_assert(n > 0);
+    return edited;
+}
+
+Test(gait_state, saved_in_a_vm_and_restored_without, .fini = vdf_test_tree_free)
+{
+    set_up();
+    make_function("f", 3, 0xfff80, 0, 0);
+    make_function("g", 3, 0x1000, 0, 0);
+    OK(put("f", "registered", 1));
+    char *own = saved(G "state");
+    char *state = strstr(own, "vm_memory = 0\n");
+    cr_assert(state);
+    memmove(state, state + strlen("vm_memory = 0\n"),
+            strlen(state) + 1 - strlen("vm_memory = 0\n"));
+    char *in_vm = with_line(own, "vm_memory = 2097152\n", "ipm = ");
+    char *beyond = strstr(in_vm, "ibv = 0x00000000000fff80");
+    memcpy(beyond, "ibv = 0x00000000001fff80", strlen("ibv = 0x00000000001fff80"));
+    OK(vdf_test_write(G "state", in_vm));
+
+    /* It is kept as it was, but has no memory to deliver to. */
+    char *again = saved(G "state");
+    cr_assert(strstr(again, "vm_memory = 2097152\n"));
+    REFUSED(EBUSY, "VM", put("f", "signal", 1));
+    REFUSED(EBUSY, "VM", put("g", "registered", 1));
+    IS(G "functions/f/aibv", "");
+    /* With the last registration the VM is forgotten. */
+    OK(put("f", "registered", 0));
+    FAILS(EIO, put("f", "registered", 1));
+    OK(put("f", "ibv", 0xfff80));
+    OK(put("f", "registered", 1));
+    OK(put("f", "signal", 1));
+    IS(G "functions/f/aibv", "1");
+
+    char *huge = with_line(own, "vm_memory = 0x8000000000000000\n", "ipm = ");
+    REFUSED(EINVAL, "1073741824", vdf_test_write(G "state", huge));
+    free(own);
+    free(in_vm);
+    free(again);
+    free(huge);
+}
