@@ -334,6 +334,8 @@ struct vdf_console_port *vdf_console_port(const struct vdf_console *con, uint32_
 void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, uint16_t *rows);
 /** vdf_console_port_forget() - the device was reset: what the driver did and knew is gone. */
 void vdf_console_port_forget(struct vdf_console_port *port);
+/** vdf_console_port_alone() - open the only port of a driver that knows of no others. */
+void vdf_console_port_alone(struct vdf_console *con);
 /** vdf_console_port_unplug() - take it out of the device; what it has not read is given back. */
 void vdf_console_port_unplug(struct vdf_console_port *port);
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected);

@@ -200,16 +200,8 @@ void vdf_console_set_status(struct vdf_console *con, uint8_t status)
     con->status = status;
     vdf_console_update_space(con);
 
-    /* A driver without MULTIPORT cannot say that it has the port and opened it: when it runs, it
-     * has. */
-    if (status & VDF_CONSOLE_S_DRIVER_OK && !was_ok && !vdf_console_multiport(con)) {
-        struct vdf_console_port *port = vdf_console_port(con, 0);
-        if (port) {
-            port->ready = true;
-            port->guest_connected = true;
-            vdf_console_port_deliver(port);
-        }
-    }
+    if (!was_ok)
+        vdf_console_port_alone(con);
 }
 
 void vdf_console_set_interrupt(struct vdf_console *con, uint8_t int_status)

@@ -79,6 +79,19 @@ void vdf_console_port_forget(struct vdf_console_port *port)
     port->told_rows = 0;
 }
 
+/* A driver without MULTIPORT cannot say that it has the port and has opened it: it does both when
+ * it begins to run. */
+void vdf_console_port_alone(struct vdf_console *con)
+{
+    struct vdf_console_port *port = vdf_console_port(con, 0);
+
+    if (!port || !(con->status & VDF_CONSOLE_S_DRIVER_OK) || vdf_console_multiport(con))
+        return;
+    port->ready = true;
+    port->guest_connected = true;
+    vdf_console_port_deliver(port);
+}
+
 void vdf_console_port_unplug(struct vdf_console_port *port)
 {
     struct vdf_console *con = port->con;

@@ -565,8 +565,11 @@ static int port_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
     const struct vdf_console_port *port = vdf_obj_priv(obj);
 
     (void)err;
-    if (fresh)
-        vdf_console_settle(port->con);
+    if (!fresh)
+        return 0;
+    if (port->id == 0)
+        vdf_console_port_alone(port->con);
+    vdf_console_settle(port->con);
     return 0;
 }
 
@@ -575,7 +578,9 @@ static int port_remove(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_console_port *port = vdf_obj_priv(obj);
     struct vdf_console *con = port->con;
 
-    if (!(con->features & VDF_CONSOLE_F_MULTIPORT))
+    /* A driver that has not negotiated it cannot be told that its only port goes, or comes back. */
+    if (!(con->features & VDF_CONSOLE_F_MULTIPORT) ||
+        (port->id == 0 && con->status & VDF_CONSOLE_S_DRIVER_OK && !vdf_console_multiport(con)))
         return vdf_fail(err, EBUSY,
                         "without VIRTIO_CONSOLE_F_MULTIPORT the device has this port always");
     if (port->added && vdf_console_control_removed(con, port->id))

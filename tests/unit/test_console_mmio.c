@@ -585,6 +585,34 @@ Test(console_mmio, control_buffer_that_is_too_small)
 }
 
 /* Somebody scribbles over the rings of the driver inside. */
+/* A driver that did not negotiate MULTIPORT: its only port stays, or is there when it is made. */
+Test(console_mmio, the_port_of_a_driver_without_multiport)
+{
+    struct vdf_test_file *data;
+
+    start(VDF_CONSOLE_F_VERSION_1);
+    is(P0 "ready", "1");
+    cr_assert_eq(vdf_test_rmdir(CON "ports/0"), -EBUSY);
+    cr_assert_eq(vdf_test_mkdir(CON "ports/1"), 0);
+    is(P1 "ready", "0");
+    is(P1 "guest_connected", "0");
+    cr_assert_eq(vdf_test_rmdir(CON "ports/1"), 0);
+
+    put(CON "reset", "1");
+    cr_assert_eq(vdf_test_rmdir(CON "ports/0"), 0);
+    start(VDF_CONSOLE_F_VERSION_1);
+    desc(0, 0, BUF(0), 16, VDF_VQ_DESC_WRITE, 0);
+    post(0, 0);
+    cr_assert_eq(vdf_test_mkdir(CON "ports/0"), 0);
+    is(P0 "ready", "1");
+    is(P0 "guest_connected", "1");
+    data = opened(P0 "data", O_RDWR);
+    send_text(data, "down");
+    cr_assert_eq(peek(USED(0) + 2, 2), 1);
+    cr_assert_eq(peek(BUF(0), 4), 0x6e776f64);
+    vdf_test_close(data);
+}
+
 /* Status has eight bits: with none of them set the device is reset, and the driver inside is as
  * much out of work as with a plain 0. */
 Test(console_mmio, a_reset_through_the_register_ends_the_soft_driver)
