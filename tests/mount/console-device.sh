@@ -73,6 +73,12 @@ refuse EINVAL $c/resize_order rows
 refuse EINVAL $c/size 80x25
 refuse ERANGE $c/size "80 65536"
 
+# What is printed can be written back, and changes nothing.
+for file in device features dma_mem dma/size memory_size max_ports driver size resize_order; do
+    put $c/$file "$(cat "$M/$c/$file")"
+done
+eq $c/status 0x0f
+
 # The size, and the order in which a message carries it.
 put $c/size "80 25"
 eq $c/ports/0/size "80 25"

@@ -49,6 +49,23 @@ same "both ways" "$(head -c 4 <&3)" back
 same "what waited" "$("$IO" read $c/ports/2/guest)" waiting
 exec 3<&- 4<&-
 
+# A reader that was there before a state without it came goes on after it.
+rmdir "$M/$c/ports/2" && mkdir "$M/$c/ports/2" || fail "another port 2"
+cp "$M/$c/state" "$T/unread" || fail "saving"
+for end in data guest; do
+    head -n 1 "$M/$c/ports/2/$end" >"$T/$end" &
+    case $end in
+    data) wait_for 10 grep -qx 1 "$M/$c/ports/2/host_connected" || fail "no reader" ;;
+    guest) wait_for 10 grep -qx 1 "$M/$c/ports/2/guest_connected" || fail "no reader" ;;
+    esac
+    cp "$T/unread" "$M/$c/state" || fail "restoring"
+    [ $end = data ] && echo up >"$M/$c/ports/2/guest"
+    [ $end = guest ] && echo down >"$M/$c/ports/2/data"
+    wait $! || fail "the reader of $end"
+done
+same "the host's reader" "$(cat "$T/data")" up
+same "the guest's reader" "$(cat "$T/guest")" down
+
 # An edited state that cannot be is refused whole.
 sed 's/^queues\/0\/size = 64/queues\/0\/size = 63/; s/^checksum = .*/checksum = none/' "$T/state" >"$T/bad"
 cp "$M/$c/state" "$T/before"

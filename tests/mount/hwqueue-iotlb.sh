@@ -7,6 +7,18 @@ mount_fs
 d=hwqueue/smmu0
 q=$d/queues/0
 
+# An open memory file keeps the device and its size.
+exec 3<"$M/$d/memory"
+refuse EBUSY $d/memory_size 1048576
+rmdir "$M/$d" 2>/dev/null && fail "a device with open memory went"
+exec 3<&-
+size_taken() {
+    [ "$("$IO" write $d/memory_size 1048576)" = ok ]
+}
+wait_for 10 size_taken || fail "the size cannot be changed after the close"
+same "the new size" "$("$IO" pread $d/memory 1048575 2)" 00
+put $d/memory_size 2097152
+
 eq $d/ioas/mappings ""
 put $d/ioas/map "0x100000 0x10000"
 put $d/ioas/map "0x10000 4096 0x1000 ro"
