@@ -98,6 +98,9 @@ struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
 {
     if (!(con->status & VDF_CONSOLE_S_DRIVER_OK) || con->status & VDF_CONSOLE_S_NEEDS_RESET)
         return NULL;
+    /* A restored guest, which has not been started yet, has no memory yet. */
+    if (con->driver == VDF_CONSOLE_VM && !con->guest_memory)
+        return NULL;
     if (index >= con->n_queues || !con->queues[index].ready)
         return NULL;
     return &con->queues[index];

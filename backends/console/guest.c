@@ -56,7 +56,6 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
     if (!fresh) {
         check_queues(con);
         vdf_irq_set(&con->irq, con->irq_level);
-        vdf_console_settle(con);
     }
     return 0;
 }

@@ -9,7 +9,11 @@
 
 struct vdf_memory *vdf_gait_memory(struct gait_guest *guest)
 {
-    return guest->ram ? guest->ram : &guest->memory;
+    static struct vdf_memory absent; /* no byte of it can be reached */
+
+    if (guest->ram)
+        return guest->ram;
+    return guest->vm_memory ? &absent : &guest->memory;
 }
 
 uint64_t vdf_gait_memory_size(const struct gait_guest *guest)

@@ -249,7 +249,7 @@ static void run_commands(struct vdf_hwqueue *dev)
 {
     struct vdf_amdvi_queue *queue = &dev->amd[VDF_AMDVI_CMD];
 
-    if (!queue->run || queue->head == queue->tail)
+    if (!queue->run || queue->head == queue->tail || vdf_hwqueue_memory_absent(dev))
         return;
     const uint8_t *ring = vdf_memory_at(vdf_hwqueue_memory(dev), queue->ring, ring_bytes(queue));
     if (!ring) {

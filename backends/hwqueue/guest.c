@@ -10,7 +10,16 @@
 
 struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev)
 {
-    return dev->guest_memory ? dev->guest_memory : &dev->memory;
+    static struct vdf_memory absent; /* no byte of it can be reached */
+
+    if (dev->guest_memory)
+        return dev->guest_memory;
+    return dev->vm_memory ? &absent : &dev->memory;
+}
+
+bool vdf_hwqueue_memory_absent(const struct vdf_hwqueue *dev)
+{
+    return dev->vm_memory && !dev->guest_memory;
 }
 
 uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev)
@@ -36,14 +45,14 @@ static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, s
     return 0;
 }
 
-/* Mappings that the device's own memory is too small for stay, and lead nowhere. */
+/* What is mapped is the device's own memory again. Mappings that it is too small for lead nowhere.
+ */
 static void leave_memory(struct vdf_hwqueue *dev)
 {
     if (--dev->attached > 0)
         return;
     dev->guest_memory = NULL;
-    if (vdf_ioas_end(&dev->ioas) <= dev->memory_size)
-        dev->vm_memory = 0;
+    dev->vm_memory = 0;
 }
 
 /* --- the device ------------------------------------------------------------------------------- */
@@ -114,11 +123,23 @@ static uint64_t page_size(struct vdf_obj *obj, uint32_t part)
     return VDF_PAGE_SIZE;
 }
 
-/* While the guest has the page the engine looks at it in every round. */
+/* While a guest that runs has the page the engine looks at it in every round. */
 static void follow_doorbell(struct vdf_vcmdq *queue)
 {
     queue->page_mapped = queue->guest.machine && queue->dev->doorbell == VDF_DOORBELL_MAPPED;
+    queue->page_stored_to = queue->page_mapped && queue->guest_runs;
     vdf_vcmdq_watch(queue);
+}
+
+static void queue_runs(struct vdf_obj *obj, uint32_t part, bool running)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    (void)part;
+    queue->guest_runs = running;
+    follow_doorbell(queue);
+    if (!running)
+        vdf_vcmdq_round(queue);
 }
 
 static int queue_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest,
@@ -147,6 +168,7 @@ static void queue_detach(struct vdf_obj *obj, uint32_t part)
 
     (void)part;
     queue->guest = (struct vdf_guest){ 0 };
+    queue->guest_runs = false;
     follow_doorbell(queue);
     leave_memory(queue->dev);
 }
@@ -202,4 +224,5 @@ const struct vdf_guest_ops vdf_vcmdq_guest_ops = {
     .read = queue_read,
     .write = queue_write,
     .page = queue_page,
+    .runs = queue_runs,
 };

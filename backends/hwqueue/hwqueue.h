@@ -211,8 +211,10 @@ struct vdf_vcmdq {
     struct vdf_memory page;
     bool published; /* the registers are in `page`, which now holds the driver's words */
     bool page_open;
-    bool page_mapped;         /* into a guest */
-    struct vdf_async *poller; /* while `page_open` or `page_mapped` */
+    bool page_mapped;    /* into a guest */
+    bool page_stored_to; /* by that guest, which runs */
+    bool guest_runs;
+    struct vdf_async *poller; /* while `page_open` or `page_stored_to` */
     struct vdf_guest guest;   /* that the queue is attached to */
     bool ring_open;           /* somebody may have `entries` mapped */
     bool ring_synced;         /* what was stored there is in the ring, as far as `synced_prod` */
@@ -372,6 +374,8 @@ struct vdf_hwqueue {
 
 /** vdf_hwqueue_memory() - what is mapped: the device's memory, or the guest's. */
 struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev);
+/** vdf_hwqueue_memory_absent() - is it a guest's that is not there yet? */
+bool vdf_hwqueue_memory_absent(const struct vdf_hwqueue *dev);
 /** vdf_hwqueue_memory_end() - its bytes, also while the guest is not there yet. */
 uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev);
 void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value);

@@ -159,7 +159,7 @@ static void run_commands(struct vdf_vcmdq *queue)
     uint32_t mask = vdf_vcmdq_entries(queue) - 1, wrap_mask = 2 * vdf_vcmdq_entries(queue) - 1;
     uint32_t n = vdf_vcmdq_outstanding(queue, queue->prod, queue->cons);
 
-    if (n == 0)
+    if (n == 0 || vdf_hwqueue_memory_absent(queue->dev))
         return;
     if (n > vdf_vcmdq_entries(queue)) {
         if (!queue->bad_prod)

@@ -37,7 +37,7 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
 
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
 {
-    if (queue->page_open || queue->page_mapped) {
+    if (queue->page_open || queue->page_stored_to) {
         /* Without memory the reads and writes of the page will say so. */
         if (vdf_vcmdq_make_page(queue) == 0 && !queue->poller)
             queue->poller = vdf_async_poller(queue->priv.obj, poll_page);

@@ -52,7 +52,7 @@ static void add_message(struct kvm_irq_routing *table, const struct vdf_slot *sl
 }
 
 /* KVM exchanges the whole table at once: the GSIs of other slots go on as they were. */
-int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *more, const struct vdf_slot *leaving)
+int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *leaving)
 {
     size_t most = 2 * VDF_VM_PINS + VDF_VM_SLOTS;
     struct kvm_irq_routing *table = calloc(1, sizeof(*table) + most * sizeof(table->entries[0]));
@@ -69,8 +69,6 @@ int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *more, const struct vd
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
         if (vm->slots[k] && vm->slots[k] != leaving && vm->slots[k]->irq == VDF_SLOT_MSI)
             add_message(table, vm->slots[k]);
-    if (more)
-        add_message(table, more);
     if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0)
         ret = -errno;
     free(table);
@@ -135,7 +133,7 @@ static int connect_line(struct vdf_slot *slot)
     int ret = new_eventfd(&slot->line_fd);
 
     if (ret == 0 && slot->irq == VDF_SLOT_MSI) {
-        ret = vdf_vm_route(slot->vm, slot, NULL);
+        ret = vdf_vm_route(slot->vm, NULL);
         return ret < 0 ? ret : set_irqfd(slot, own_gsi(slot), slot->line_fd, -1, 0);
     }
     if (ret == 0)
@@ -215,7 +213,7 @@ void vdf_slot_irq_disconnect(struct vdf_slot *slot)
     slot->level = false;
     /* A route that nobody uses any more does no harm. */
     if (routed)
-        vdf_vm_route(slot->vm, NULL, slot);
+        vdf_vm_route(slot->vm, slot);
 }
 
 unsigned vdf_slot_irqfds(const struct vdf_slot *slot)

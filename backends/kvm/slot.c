@@ -136,13 +136,8 @@ static void close_doors(struct vdf_slot *slot)
 {
     for (unsigned k = 0; k < slot->n_doors; k++) {
         set_ioeventfd(&slot->doors[k], KVM_IOEVENTFD_FLAG_DEASSIGN);
-        /* Rung by a store that came just before: the last one is not lost. */
-        eventfd_t rung;
-        bool late = eventfd_read(slot->doors[k].fd, &rung) == 0;
         vdf_async_free(slot->doors[k].bell);
         close(slot->doors[k].fd);
-        if (late)
-            slot->ops->ring(slot->target, slot->part, k);
     }
     free(slot->doors);
     slot->doors = NULL;
@@ -211,6 +206,8 @@ static void remap(void *ctx)
     struct vdf_slot *slot = ctx;
     struct vdf_err err = { 0 };
 
+    if (slot->asleep)
+        return;
     vdf_vm_park(slot->vm);
     unmap_page(slot);
     int ret = map_page(slot, &err);
@@ -221,6 +218,39 @@ static void remap(void *ctx)
 
 /* --- attaching -------------------------------------------------------------------------------- */
 
+/* The guest has ended by itself, on a thread that may not enter this device. */
+static void guest_ended(struct vdf_obj *obj, void *ctx)
+{
+    struct vdf_slot *slot = ctx;
+
+    /* Unless it has been started again. */
+    if (atomic_load(&slot->vm->stop))
+        slot->ops->runs(obj, slot->part, false);
+}
+
+static int listen_for_end(struct vdf_slot *slot, struct vdf_err *err)
+{
+    if (!slot->ops->runs)
+        return 0;
+    slot->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (slot->end_fd >= 0)
+        slot->end = vdf_async_bell(slot->target, guest_ended, slot, slot->end_fd);
+    return slot->end ? 0 : vdf_fail(err, ENOMEM, "no memory or descriptor for the slot");
+}
+
+static void detach_target(struct vdf_slot *slot)
+{
+    unmap_page(slot);
+    close_doors(slot);
+    vdf_async_free(slot->end);
+    slot->end = NULL;
+    if (slot->end_fd >= 0)
+        close(slot->end_fd);
+    slot->end_fd = -1;
+    vdf_slot_irq_disconnect(slot);
+    slot->ops->detach(slot->target, slot->part);
+}
+
 static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
 {
     struct vdf_guest guest = {
@@ -230,8 +260,10 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
         .remap = remap,
         .ctx = slot,
     };
-    int ret = vdf_slot_irq_connect(slot, &guest.irq, err);
+    int ret = vdf_vm_map(slot->vm, err);
 
+    if (ret == 0)
+        ret = vdf_slot_irq_connect(slot, &guest.irq, err);
     if (ret < 0)
         return ret;
     ret = slot->ops->attach(slot->target, slot->part, &guest, fresh, err);
@@ -243,16 +275,15 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
     if (ret == 0)
         ret = open_doors(slot, err);
     if (ret == 0)
+        ret = listen_for_end(slot, err);
+    if (ret == 0)
         ret = map_page(slot, err);
-    if (ret < 0) {
-        close_doors(slot);
-        vdf_slot_irq_disconnect(slot);
-        slot->ops->detach(slot->target, slot->part);
-    }
+    if (ret < 0)
+        detach_target(slot);
     return ret;
 }
 
-int vdf_slot_connect(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
+int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
 {
     struct vdf_vm *vm = slot->vm;
 
@@ -264,33 +295,72 @@ int vdf_slot_connect(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
     slot->ops = vdf_obj_class(slot->target)->guest;
     slot->size = slot->ops->size(slot->target, slot->part);
     ret = check_place(slot, slot->size, slot->ops->page != NULL, err);
-    if (ret == 0)
-        ret = vdf_vm_map(vm, err);
-    if (ret == 0)
-        ret = attach_target(slot, fresh, err);
     if (ret < 0) {
         slot->target = NULL;
         return ret;
     }
     vdf_obj_use(slot->target);
-    vdf_obj_touched(slot->target);
     slot->attached = true;
-    atomic_store(&slot->reports, 0);
+    slot->asleep = true;
     vm->slots[slot->number] = slot;
     return 0;
 }
 
-void vdf_slot_disconnect(struct vdf_slot *slot)
+static void release(struct vdf_slot *slot)
 {
-    unmap_page(slot);
-    close_doors(slot);
     slot->vm->slots[slot->number] = NULL;
-    vdf_slot_irq_disconnect(slot);
-    slot->ops->detach(slot->target, slot->part);
     vdf_obj_unuse(slot->target);
-    vdf_obj_touched(slot->target);
     slot->target = NULL;
     slot->attached = false;
+    slot->asleep = false;
+}
+
+static int wake(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
+{
+    int ret = attach_target(slot, fresh, err);
+
+    if (ret < 0) {
+        release(slot);
+        return ret;
+    }
+    slot->asleep = false;
+    atomic_store(&slot->reports, 0);
+    vdf_obj_touched(slot->target);
+    return 0;
+}
+
+int vdf_slot_wake(struct vdf_slot *slot, struct vdf_err *err)
+{
+    return wake(slot, false, err);
+}
+
+int vdf_slot_connect(struct vdf_slot *slot, struct vdf_err *err)
+{
+    int ret = vdf_slot_reserve(slot, err);
+
+    if (ret == 0)
+        ret = wake(slot, true, err);
+    if (ret == 0 && slot->vm->status == VDF_VM_RUNNING)
+        vdf_slot_runs(slot, true);
+    return ret;
+}
+
+void vdf_slot_disconnect(struct vdf_slot *slot)
+{
+    if (!slot->asleep)
+        detach_target(slot);
+    vdf_obj_touched(slot->target);
+    release(slot);
+}
+
+void vdf_slot_runs(struct vdf_slot *slot, bool running)
+{
+    /* The engine may have heard a bell and still be on its way: a ring too many does no harm. */
+    for (unsigned k = 0; k < slot->n_doors && !running; k++)
+        slot->ops->ring(slot->target, slot->part, k);
+    if (slot->ops->runs)
+        slot->ops->runs(slot->target, slot->part, running);
+    vdf_obj_touched(slot->target);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -404,7 +474,7 @@ static int set_attached(const struct vdf_at *at, uint64_t value, struct vdf_err 
         return 0;
     vdf_vm_park(slot->vm);
     if (value)
-        ret = vdf_slot_connect(slot, true, err);
+        ret = vdf_slot_connect(slot, err);
     else
         vdf_slot_disconnect(slot);
     vdf_vm_unpark(slot->vm);
@@ -513,7 +583,7 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "\"%.40s\": slots are 0 to %u", vdf_obj_name(obj),
                         VDF_VM_SLOTS - 1);
     slot->vm = vdf_obj_priv(vdf_obj_parent(obj));
-    slot->line_fd = slot->pulse_fd = slot->resample_fd = -1;
+    slot->line_fd = slot->pulse_fd = slot->resample_fd = slot->end_fd = -1;
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -49,6 +50,9 @@ static void end_machine(struct vdf_vm *vm, uint8_t status)
     atomic_store(&vm->stop, true);
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_kick(&vm->vcpus[k]);
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k] && vm->slots[k]->end_fd >= 0)
+            eventfd_write(vm->slots[k]->end_fd, 1);
 }
 
 static bool fail_machine(struct vdf_vcpu *cpu, bool alone, int code, const char *text,

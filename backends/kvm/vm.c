@@ -181,9 +181,18 @@ void vdf_vm_unpark(struct vdf_vm *vm)
     vdf_vm_halt(vm);
 }
 
+/* The devices of a guest that has been started, or stands still. */
+static void tell_slots(struct vdf_vm *vm, bool running)
+{
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k] && !vm->slots[k]->asleep)
+            vdf_slot_runs(vm->slots[k], running);
+}
+
 void vdf_vm_halt(struct vdf_vm *vm)
 {
     vdf_vm_park(vm);
+    tell_slots(vm, false);
     if (vm->status == VDF_VM_RUNNING)
         vm->status = VDF_VM_STOPPED;
     for (unsigned k = 0; k < vm->cpus; k++)
@@ -224,6 +233,9 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
     int ret = vdf_vm_map(vm, err);
     if (ret == 0)
         ret = vdf_vm_boot(vm, err);
+    for (unsigned k = 0; ret == 0 && k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k] && vm->slots[k]->asleep)
+            ret = vdf_slot_wake(vm->slots[k], err);
     if (ret < 0)
         return ret;
     atomic_store(&vm->reports, 0);
@@ -233,6 +245,7 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_thaw(&vm->vcpus[k]);
     vm->status = VDF_VM_RUNNING;
+    tell_slots(vm, true);
     vdf_vm_unpark(vm);
     return 0;
 }
@@ -249,7 +262,8 @@ void vdf_vm_disconnect(struct vdf_obj *obj)
             vdf_slot_disconnect(vm->slots[k]);
 }
 
-/* What was attached when the state was saved is attached again; the restored devices are there. */
+/* What was attached when the state was saved is so again; the devices are there, and get the guest
+ * when it is started, for its memory comes after the state. */
 void vdf_vm_connect(struct vdf_obj *obj)
 {
     struct vdf_slot *slot;
@@ -261,19 +275,21 @@ void vdf_vm_connect(struct vdf_obj *obj)
         if (!slot->attached)
             continue;
         slot->attached = false;
-        int ret = vdf_slot_connect(slot, false, &err);
+        int ret = vdf_slot_reserve(slot, &err);
         if (ret < 0)
             vdf_report(child, -ret, "not attached after the restore: %s", err.text);
     }
 }
 
-/* A running machine is saved as one that has just been stopped. */
+/* A running machine is saved as one that has just been stopped, and then goes on. */
 void vdf_vm_saving(struct vdf_obj *obj, bool begin)
 {
     struct vdf_vm *vm = vdf_obj_priv(obj);
 
     if (begin)
         vdf_vm_park(vm);
+    if (vm->status == VDF_VM_RUNNING)
+        tell_slots(vm, !begin);
     for (unsigned k = 0; k < vm->cpus && vm->status == VDF_VM_RUNNING; k++) {
         if (begin)
             vdf_vcpu_freeze(&vm->vcpus[k]);

@@ -231,6 +231,7 @@ struct vdf_slot {
     struct vdf_obj *target;
     uint32_t part;
     const struct vdf_guest_ops *ops;
+    bool asleep; /* restored; the device gets the guest when that is started */
     bool mapped; /* a page of the device is there instead of a window */
     unsigned n_doors;
     struct vdf_slot_door {
@@ -242,13 +243,20 @@ struct vdf_slot {
     int line_fd, pulse_fd, resample_fd; /* -1: none */
     bool level;                         /* of the device's line; under the device's lock */
     struct vdf_async *resample;
+    int end_fd; /* rung when the guest ends by itself; -1: the device need not know */
+    struct vdf_async *end;
 };
 
 /** vdf_slot_at() - the attached window that an access of @width bytes lies in; NULL: none. */
 struct vdf_slot *vdf_slot_at(struct vdf_vm *vm, uint64_t addr, unsigned width);
-/** vdf_slot_connect() - attach it; @fresh as in struct vdf_guest_ops. Alone, the machine parked. */
-int vdf_slot_connect(struct vdf_slot *slot, bool fresh, struct vdf_err *err);
+/** vdf_slot_connect() - attach it. Alone, the machine parked. */
+int vdf_slot_connect(struct vdf_slot *slot, struct vdf_err *err);
 void vdf_slot_disconnect(struct vdf_slot *slot);
+/** vdf_slot_reserve() - have the address and the device of a restored slot, for vdf_slot_wake(). */
+int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err);
+int vdf_slot_wake(struct vdf_slot *slot, struct vdf_err *err);
+/** vdf_slot_runs() - the guest has been started, or stands still. Alone. */
+void vdf_slot_runs(struct vdf_slot *slot, bool running);
 void vdf_slot_report(struct vdf_slot *slot, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -258,6 +266,6 @@ int vdf_slot_irq_listen(struct vdf_slot *slot, struct vdf_err *err);
 void vdf_slot_irq_disconnect(struct vdf_slot *slot);
 unsigned vdf_slot_irqfds(const struct vdf_slot *slot);
 /** vdf_vm_route() - have KVM route GSIs as the slots now want it; @leaving: without this one. */
-int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *more, const struct vdf_slot *leaving);
+int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *leaving);
 
 #endif

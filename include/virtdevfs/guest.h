@@ -49,7 +49,9 @@ struct vdf_guest_ops {
     /* Bytes of the window; 0: there is nothing to map. */
     uint64_t (*size)(struct vdf_obj *obj, uint32_t part);
     /* Use @guest from now on; it is copied. @fresh: by a user, so that the device begins anew where
-     * that is what plugging it in means; else a restored guest and device go on where they were. */
+     * that is what plugging it in means; else a restored guest and device go on where they were.
+     * Between the restore and this call the guest's memory is not there, and the device leaves it
+     * alone. */
     int (*attach)(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
                   struct vdf_err *err);
     void (*detach)(struct vdf_obj *obj, uint32_t part);
@@ -60,6 +62,11 @@ struct vdf_guest_ops {
                 uint64_t *value, struct vdf_err *err);
     int (*write)(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                  uint64_t value, struct vdf_err *err);
+
+    /* The guest's processors have been started, or they stand still: then do all that it has asked
+     * for, so that its memory is as it has to be for going on elsewhere. Nobody else is inside any
+     * device, or the device's lock is held. NULL: nothing is to be done. */
+    void (*runs)(struct vdf_obj *obj, uint32_t part, bool running);
 
     /* After attach: memory that the guest has instead of a window that traps; NULL: it traps. */
     struct vdf_memory *(*page)(struct vdf_obj *obj, uint32_t part);
