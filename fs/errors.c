@@ -53,11 +53,13 @@ void vdf_errors_clear(struct vdf_tree *tree)
 void vdf_errors_tell(struct vdf_tree *tree)
 {
     /* The root is entered after the device was left, for a thread is inside one device at a time.
-     */
-    while (atomic_load_explicit(&tree->errors_changed, memory_order_relaxed) &&
-           atomic_exchange(&tree->errors_changed, false)) {
-        vdf_device_enter(tree->root->device);
-        vdf_device_leave(tree->root->device, true);
+     * Who wants to be alone may be waiting for this very thread, and tells when he leaves. */
+    while (atomic_load(&tree->errors_changed)) {
+        if (pthread_rwlock_tryrdlock(&tree->moment) != 0)
+            return;
+        pthread_mutex_lock(&tree->root->device->lock);
+        bool changed = atomic_exchange(&tree->errors_changed, false);
+        vdf_device_leave(tree->root->device, changed);
     }
 }
 

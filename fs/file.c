@@ -56,7 +56,7 @@ void vdf_file_enter(struct vdf_file *file)
     struct vdf_device *device = file->place.obj->device;
 
     if (vdf_file_root_state(file))
-        pthread_rwlock_wrlock(&device->tree->moment);
+        vdf_tree_enter_alone(device->tree);
     else
         vdf_device_enter(device);
 }
@@ -66,7 +66,7 @@ void vdf_file_leave(struct vdf_file *file, bool changed)
     struct vdf_device *device = file->place.obj->device;
 
     if (vdf_file_root_state(file))
-        pthread_rwlock_unlock(&device->tree->moment);
+        vdf_tree_leave_alone(device->tree, NULL);
     else
         vdf_device_leave(device, changed);
 }

@@ -246,13 +246,13 @@ int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out)
     if (obj->parent)
         vdf_device_enter(obj->device);
     else
-        pthread_rwlock_wrlock(&tree->moment);
+        vdf_tree_enter_alone(tree);
     if (!obj->dead)
         ret = vdf_state_save(obj, out);
     if (obj->parent)
         vdf_device_leave(obj->device, false);
     else
-        pthread_rwlock_unlock(&tree->moment);
+        vdf_tree_leave_alone(tree, NULL);
     return ret;
 }
 

@@ -1,0 +1,162 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A virtual machine by itself: modes, starting and stopping, registers, output, what is refused when.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/vm-common"
+
+mount_fs
+need_kvm
+
+# Defaults.
+mkdir "$M/vm/vm0" || fail "mkdir vm/vm0"
+eq vm/vm0/memory_size 2097152
+eq vm/vm0/cpus 1
+eq vm/vm0/mode real
+eq vm/vm0/entry 0x0000000000000000
+eq vm/vm0/run 0
+eq vm/vm0/status created
+eq vm/vm0/exit_code 0
+eq vm/vm0/ioeventfds 0
+eq vm/vm0/irqfds 0
+eq vm/vm0/debug_lost 0
+absent vm/vm0/state
+same "size of memory" "$(stat -c %s "$M/vm/vm0/memory")" 2097152
+for file in mmio pio hlt irq_window other; do
+    eq "vm/vm0/exits/$file" 0
+done
+refuse EINVAL vm/vm0/memory_size 0
+refuse EINVAL vm/vm0/memory_size 5000
+refuse EINVAL vm/vm0/memory_size 2147483648
+refuse EINVAL vm/vm0/cpus 0
+refuse EINVAL vm/vm0/cpus 17
+refuse EINVAL vm/vm0/mode protected
+same "mkdir of a slot with a name" "$(mkdir "$M/vm/vm0/slots/disk" 2>&1 | grep -c Invalid)" 1
+same "mkdir of slot 64" "$(mkdir "$M/vm/vm0/slots/64" 2>&1 | grep -c Invalid)" 1
+put vm/vm0/memory_size 0x40000
+same "size of memory" "$(stat -c %s "$M/vm/vm0/memory")" 262144
+put vm/vm0/entry 0x50000
+refuse EINVAL vm/vm0/run 1
+put vm/vm0/mode real
+put vm/vm0/entry 0x123456
+refuse EINVAL vm/vm0/run 1
+eq vm/vm0/status created
+rmdir "$M/vm/vm0" || fail "rmdir vm/vm0"
+
+# Real mode, one and three processors.
+machine a real hello
+put vm/a/run 1
+ends a 42
+same "output" "$(said a)" "0 says hello"
+eq vm/a/exits/pio 14
+refuse EBUSY vm/a/memory_size 4096
+refuse EBUSY vm/a/cpus 2
+# Once more from the begin; the output of both is kept.
+"$IO" pwrite vm/a/memory 0x40 0000 >/dev/null
+put vm/a/entry 0
+eq vm/a/status created
+"$IO" pwrite vm/a/memory 0 "$(xxd -p "$VDF_GUESTS/hello.bin" | tr -d '\n')" >/dev/null
+put vm/a/run 1
+ends a 42
+rmdir "$M/vm/a" || fail "rmdir vm/a"
+machine a real hello
+put vm/a/cpus 3
+same "cpu directories" "$(ls "$M/vm/a/cpu" | tr '\n' ' ')" "0 1 2 "
+[ "$("$IO" pwrite vm/a/memory 0x80 0300)" = ok ] || fail "memory cannot be written"
+put vm/a/run 1
+ends a 42
+same "processors that said hello" "$(said a | tr -dc 012 | fold -w 1 | sort | tr -d '\n')" 012
+rmdir "$M/vm/a" || fail "rmdir vm/a"
+
+# Long mode in both rings, stopped and started again while it works, memory seen live.
+for mode in long user; do
+    machine b $mode ring
+    put vm/b/run 1
+    eq vm/b/run 1
+    eq vm/b/status running
+    absent vm/b/cpu/0/regs
+    refuse EBUSY vm/b/mode real
+    refuse EBUSY vm/b/entry 0
+    count() { "$IO" pread vm/b/memory 0x100 8; }
+    moves() { [ "$(count)" != "$1" ]; }
+    first=$(count)
+    wait_for 10 moves "$first" || fail "the guest's memory does not change in mode $mode"
+    put vm/b/run 0
+    eq vm/b/run 0
+    eq vm/b/status stopped
+    first=$(count)
+    case $mode in long) ring=0 ;; user) ring=3 ;; esac
+    grep -qx "rbp = 0x000000000000000$ring" "$M/vm/b/cpu/0/regs" || fail "rbp is not the ring"
+    same "lines of regs" "$(wc -l <"$M/vm/b/cpu/0/regs")" \
+        "$("$IO" read vm/b/cpu/0/regs 65536 | grep -c '^[a-z0-9_]* = 0x[0-9a-f]*$')"
+    same "the count while it is stopped" "$(count)" "$first"
+    # What a file prints can be written back, and one line of it alone.
+    cp "$M/vm/b/cpu/0/regs" "$T/regs"
+    cp "$T/regs" "$M/vm/b/cpu/0/regs" || fail "regs cannot be written back"
+    same "regs after writing them back" "$(cat "$M/vm/b/cpu/0/regs")" "$(cat "$T/regs")"
+    put vm/b/cpu/0/regs "r15 = 0x1234"
+    grep -qx "r15 = 0x0000000000001234" "$M/vm/b/cpu/0/regs" || fail "r15 was not written"
+    refuse EINVAL vm/b/cpu/0/regs "r16 = 1"
+    refuse EINVAL vm/b/cpu/0/regs "rax"
+    refuse EINVAL vm/b/cpu/0/regs "rax = 1 2"
+    refuse ERANGE vm/b/cpu/0/regs "cs = 0x12345"
+    put vm/b/run 1
+    wait_for 10 moves "$first" || fail "the guest does not go on in mode $mode"
+    [ "$("$IO" pwrite vm/b/memory 0x108 01)" = ok ] || fail "memory cannot be written"
+    ends b $ring
+    same "output in mode $mode" "$(said b)" "$ring"
+    rmdir "$M/vm/b" || fail "rmdir vm/b"
+done
+
+# A hundred starts and stops, then an end in the middle of it.
+machine c user ring
+for k in $(seq 100); do
+    put vm/c/run 1
+    put vm/c/run 0
+done
+eq vm/c/status stopped
+put vm/c/run 1
+rmdir "$M/vm/c" || fail "rmdir of a running machine"
+absent vm/c
+
+# Memory is the same for files, mappings and the guest.
+machine d user ring
+case $("$IO" mmap-load vm/d/memory 0 4) in
+ENODEV) say "memory cannot be mapped here" ;;
+*)
+    put vm/d/run 1
+    first=$("$IO" mmap-load vm/d/memory 0x100 8)
+    mapped_moves() { [ "$("$IO" mmap-load vm/d/memory 0x100 8)" != "$first" ]; }
+    wait_for 10 mapped_moves || fail "a mapping does not show the guest's stores"
+    same "a store through a mapping" "$("$IO" mmap-store vm/d/memory 0x108 01)" ok
+    ends d 3
+    ;;
+esac
+rmdir "$M/vm/d" || fail "rmdir vm/d"
+
+# A guest that does nothing that makes sense fails, and errors tells.
+mkdir "$M/vm/e"
+put vm/e/mode long
+"$IO" pwrite vm/e/memory 0 0f0b >/dev/null # ud2, and no handler
+put vm/e/run 1
+wait_for 10 has_ended e || fail "vm/e does not end"
+eq vm/e/status failed
+grep -q "^vm/e: " "$M/errors" || fail "errors does not tell of vm/e"
+# It can be given another try.
+"$IO" pwrite vm/e/memory 0 b02ae6f4ebfe >/dev/null # mov $42, %al; out %al, $0xf4; jmp .
+put vm/e/entry 0
+put vm/e/run 1
+ends e 42
+rmdir "$M/vm/e"
+
+# Many of them come and go, and leave no descriptor behind.
+pid=$(daemon_pids)
+fds() { ls "/proc/$pid/fd" | wc -l; }
+before=$(fds)
+for k in $(seq 20); do
+    machine m real hello
+    put vm/m/run 1
+    rmdir "$M/vm/m" || fail "rmdir vm/m"
+done
+gone() { [ "$(fds)" -le "$before" ]; }
+wait_for 10 gone || fail "$(fds) descriptors are open, before there were $before"
