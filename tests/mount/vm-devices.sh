@@ -65,7 +65,7 @@ rmdir "$M/vm/irq" || fail "rmdir vm/irq, with its slots"
 
 # --- gait: a vector and a summary bit in the machine's memory, alerts as MSIs
 put gait/gait0/enabled 1
-mkdir "$M/gait/gait0/guests/g" "$M/gait/gait0/functions/f"
+mkdir "$M/gait/gait0/guests/g" "$M/gait/gait0/guests/other" "$M/gait/gait0/functions/f"
 machine zpci long gait
 mkdir "$M/vm/zpci/slots/0"
 refuse ENODEV vm/zpci/slots/0/device gait/gait0/functions/none
@@ -75,7 +75,7 @@ refuse ENODEV vm/zpci/slots/0/attached 1 # it has no guest yet
 put gait/gait0/functions/f/guest g
 put vm/zpci/slots/0/attached 1
 eq vm/zpci/slots/0/size 0
-refuse EBUSY gait/gait0/functions/f/guest g
+refuse EBUSY gait/gait0/functions/f/guest other
 put gait/gait0/functions/f/isc 3
 put gait/gait0/functions/f/ibv 0x4000
 put gait/gait0/functions/f/sb 0x5000
