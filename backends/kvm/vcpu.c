@@ -16,6 +16,9 @@
 /* Takes a processor out of KVM_RUN. Nobody else in the daemon uses real-time signals. */
 #define KICK_SIGNAL SIGRTMIN
 
+/* Exits that a stopped processor may still make. */
+#define SETTLE_MOST 64u
+
 #define PORT_DEBUG 0xe9u
 #define PORT_EXIT 0xf4u
 
@@ -194,7 +197,9 @@ static void *run_guest(void *arg)
     sigemptyset(&mask);
     sigaddset(&mask, KICK_SIGNAL);
     pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
-    while (!atomic_load(&vm->stop)) {
+    if (cpu->pending)
+        cpu->pending = !handle_exit(cpu, false);
+    while (!cpu->pending && !atomic_load(&vm->stop)) {
         if (ioctl(cpu->fd, KVM_RUN, 0) < 0) {
             if (errno == EINTR || errno == EAGAIN)
                 continue;
@@ -252,12 +257,15 @@ void vdf_vcpu_settle(struct vdf_vcpu *cpu)
     if (cpu->fd < 0)
         return;
     cpu->run->immediate_exit = 1;
-    do {
+    /* KVM finishes the instruction of the last exit, which may make it exit once more, and one that
+     * is repeated very often. */
+    for (unsigned k = 0; k < SETTLE_MOST; k++) {
         if (cpu->pending)
             handle_exit(cpu, true);
-        /* KVM finishes the instruction of the last exit, which may make it exit once more. */
         cpu->pending = ioctl(cpu->fd, KVM_RUN, 0) == 0;
-    } while (cpu->pending);
+        if (!cpu->pending)
+            break;
+    }
 }
 
 /* --- making ----------------------------------------------------------------------------------- */

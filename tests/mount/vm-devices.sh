@@ -30,7 +30,15 @@ refuse EBUSY vm/con/slots/0/vector 33
 put vm/con/run 1
 same "the guest's first line" "$(timeout 20 head -n 1 "$M/console/con0/ports/0/data")" \
     "hello from the guest"
+mkdir "$M/vm/con/slots/1"
+put vm/con/slots/1/device aplic/aplic0
+put vm/con/slots/1/addr 0x11000000
+put vm/con/slots/1/irq msi
 for line in "one line" "another, and 1 2 3" "the last."; do
+    # Slots that come and go lose no interrupt of another.
+    put vm/con/slots/1/attached 1
+    eq vm/con/irqfds 2
+    put vm/con/slots/1/attached 0
     printf '%s\n' "$line" >"$M/console/con0/ports/0/data"
     same "the echo" "$(timeout 20 head -n 1 "$M/console/con0/ports/0/data")" \
         "$(echo "$line" | tr a-z A-Z)"

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The directory of virtual machines where the processor is none that vm.c knows. */
+#include <errno.h>
+#include <virtdevfs/component.h>
+
+static int create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    (void)obj;
+    return vdf_fail(err, ENODEV, "/dev/kvm: only machines of x86-64 processors can be made");
+}
+
+static const struct vdf_class vm_class = {
+    .name = "vm",
+    .title = "KVM virtual machine",
+    .create = create,
+    .no_state = true,
+};
+
+const struct vdf_component vdf_vm_component = { .cls = &vm_class };
