@@ -372,17 +372,18 @@ static int check_detached(const struct vdf_slot *slot, struct vdf_err *err)
     return 0;
 }
 
-static int check_free(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+static int check_addr(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)value;
-    return check_detached(at->priv, err);
+    const struct vdf_slot *slot = at->priv;
+    return value == slot->addr ? 0 : check_detached(slot, err);
 }
 
 static int check_vector(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     if (value > 255)
         return vdf_fail(err, EINVAL, "%" PRIu64 ": vectors are 0 to 255", value);
-    return check_free(at, value, err);
+    const struct vdf_slot *slot = at->priv;
+    return value == slot->vector ? 0 : check_detached(slot, err);
 }
 
 static void show_device(const struct vdf_at *at, struct vdf_buf *out)
@@ -415,8 +416,10 @@ static int store_device(const struct vdf_at *at, const char *text, size_t len, s
     struct vdf_slot *slot = at->priv;
     struct vdf_obj *target;
     uint32_t part;
-    int ret = check_detached(slot, err);
 
+    if (slot->device && strcmp(slot->device, text) == 0)
+        return 0;
+    int ret = check_detached(slot, err);
     if (ret == 0 && len)
         ret = find_target(slot, text, &target, &part, err);
     if (ret == 0)
@@ -446,23 +449,23 @@ static void show_irq(const struct vdf_at *at, struct vdf_buf *out)
 static int store_irq(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_slot *slot = at->priv;
-    int ret = check_detached(slot, err);
+    uint8_t irq = len ? VDF_SLOT_MSI : VDF_SLOT_NO_IRQ;
+    unsigned long gsi = 0;
     char *end;
 
-    if (ret < 0)
-        return ret;
-    if (len == 0 || strcmp(text, "msi") == 0) {
-        slot->irq = len ? VDF_SLOT_MSI : VDF_SLOT_NO_IRQ;
-        slot->gsi = 0;
-        return 0;
+    if (len && strcmp(text, "msi") != 0) {
+        gsi = strtoul(text, &end, 0);
+        if (*text < '0' || *text > '9' || *end || gsi >= VDF_VM_PINS)
+            return vdf_fail(err, EINVAL, "\"%.40s\": a GSI, 0 to %u, or msi, or nothing", text,
+                            VDF_VM_PINS - 1);
+        irq = VDF_SLOT_GSI;
     }
-    unsigned long gsi = strtoul(text, &end, 0);
-    if (*text < '0' || *text > '9' || *end || gsi >= VDF_VM_PINS)
-        return vdf_fail(err, EINVAL, "\"%.40s\": a GSI, 0 to %u, or msi, or nothing", text,
-                        VDF_VM_PINS - 1);
-    slot->irq = VDF_SLOT_GSI;
-    slot->gsi = (uint32_t)gsi;
-    return 0;
+    int ret = irq == slot->irq && gsi == slot->gsi ? 0 : check_detached(slot, err);
+    if (ret == 0) {
+        slot->irq = irq;
+        slot->gsi = (uint32_t)gsi;
+    }
+    return ret;
 }
 
 static int set_attached(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -517,7 +520,7 @@ static const struct vdf_attr attrs[] = {
       .type = VDF_REG,
       .flags = VDF_RW | VDF_SAVE,
       SLOT(addr),
-      .check = check_free,
+      .check = check_addr,
       .doc = "guest address of the window, outside of the memory; pages of queues at a multiple of "
              "4096" },
     { .path = "irq",

@@ -37,6 +37,8 @@ static const uint32_t msr_list[] = {
 };
 
 #define N_MSRS (sizeof(msr_list) / sizeof(msr_list[0]))
+_Static_assert(offsetof(struct vdf_vm_msrs, entries) == offsetof(struct kvm_msrs, entries),
+               "it is what KVM_GET_MSRS takes");
 _Static_assert(N_MSRS <= sizeof(((struct vdf_vm_msrs *)0)->entries) / sizeof(struct kvm_msr_entry),
                "there is room for all MSRs");
 
@@ -44,7 +46,7 @@ _Static_assert(N_MSRS <= sizeof(((struct vdf_vm_msrs *)0)->entries) / sizeof(str
 
 static bool get_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t *value)
 {
-    struct vdf_vm_msrs one = { .head.nmsrs = 1, .entries[0].index = index };
+    struct vdf_vm_msrs one = { .n = 1, .entries[0].index = index };
 
     if (ioctl(cpu->fd, KVM_GET_MSRS, &one) != 1)
         return false;
@@ -54,7 +56,7 @@ static bool get_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t *value)
 
 static bool set_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t value)
 {
-    struct vdf_vm_msrs one = { .head.nmsrs = 1, .entries[0] = { .index = index, .data = value } };
+    struct vdf_vm_msrs one = { .n = 1, .entries[0] = { .index = index, .data = value } };
 
     return ioctl(cpu->fd, KVM_SET_MSRS, &one) == 1;
 }
@@ -110,11 +112,11 @@ int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
         return -errno;
     for (size_t k = 0; k < N_MSRS; k++)
         if (get_msr(cpu, msr_list[k], &value))
-            state->msrs.entries[state->msrs.head.nmsrs++] =
+            state->msrs.entries[state->msrs.n++] =
                 (struct kvm_msr_entry){ .index = msr_list[k], .data = value };
     if (cpu->frozen) {
         store_apic(&state->lapic, APIC_TMCCT, cpu->timer);
-        if (state->msrs.head.nmsrs && state->msrs.entries[0].index == MSR_TSC)
+        if (state->msrs.n && state->msrs.entries[0].index == MSR_TSC)
             state->msrs.entries[0].data = cpu->tsc;
     }
     return 0;
@@ -142,7 +144,7 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
         if (ioctl(cpu->fd, parts[k].request, (const char *)state + parts[k].offset) < 0)
             return vdf_fail(err, EINVAL, "cpu/%u/%s: KVM does not take it (%s)", cpu->index,
                             parts[k].name, vdf_errno_name(errno));
-    for (uint32_t k = 0; k < state->msrs.head.nmsrs; k++) {
+    for (uint32_t k = 0; k < state->msrs.n; k++) {
         const struct kvm_msr_entry *msr = &state->msrs.entries[k];
         if (!set_msr(cpu, msr->index, msr->data))
             return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM does not take 0x%" PRIx64 " for 0x%x",
@@ -228,7 +230,7 @@ void vdf_vm_show_msrs(const struct vdf_at *at, struct vdf_buf *out)
 
     if (!get_processor(at, &state))
         return;
-    for (uint32_t k = 0; k < state.msrs.head.nmsrs; k++)
+    for (uint32_t k = 0; k < state.msrs.n; k++)
         vdf_buf_printf(out, "%s0x%x=0x%" PRIx64, k ? " " : "", state.msrs.entries[k].index,
                        (uint64_t)state.msrs.entries[k].data);
 }
@@ -252,8 +254,7 @@ int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
         char *end;
         unsigned long index = strtoul(text, &end, 16);
         unsigned long long value = 0;
-        bool right =
-            end != text && *end == '=' && is_listed(index) && state->msrs.head.nmsrs < N_MSRS;
+        bool right = end != text && *end == '=' && is_listed(index) && state->msrs.n < N_MSRS;
         if (right) {
             text = end + 1;
             value = strtoull(text, &end, 16);
@@ -261,7 +262,7 @@ int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
         }
         if (!right)
             return vdf_fail(err, EINVAL, "\"%.40s\" is no list of MSRs, 0xINDEX=0xVALUE", text);
-        state->msrs.entries[state->msrs.head.nmsrs++] =
+        state->msrs.entries[state->msrs.n++] =
             (struct kvm_msr_entry){ .index = (uint32_t)index, .data = value };
         text = end + (*end == ' ');
     }

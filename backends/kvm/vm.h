@@ -72,8 +72,10 @@ struct vdf_vcpu_state {
     struct kvm_vcpu_events events;
     struct kvm_debugregs debugregs;
     struct kvm_mp_state mp_state;
+    /* As struct kvm_msrs, whose entries have no number of their own. */
     struct vdf_vm_msrs {
-        struct kvm_msrs head;
+        uint32_t n;
+        uint32_t pad;
         struct kvm_msr_entry entries[16];
     } msrs;
 };

@@ -23,9 +23,12 @@ refuse EBUSY console/con0/driver none
 same "rmdir of an attached console" "$(rmdir "$M/console/con0" 2>&1 | grep -c busy)" 1
 cp "$M/console/con0/state" "$T/con"
 same "a state for an attached console" "$(cp "$T/con" "$M/console/con0/state" 2>&1 | grep -c busy)" 1
-for value in 0x10000000 0; do refuse EBUSY vm/con/slots/0/addr $value; done
+refuse EBUSY vm/con/slots/0/addr 0
+put vm/con/slots/0/addr 0x10000000
+put vm/con/slots/0/device console/con0
+put vm/con/slots/0/irq 10
 refuse EBUSY vm/con/slots/0/irq 11
-refuse EBUSY vm/con/slots/0/device console/con0
+refuse EBUSY vm/con/slots/0/device aplic/aplic0
 refuse EBUSY vm/con/slots/0/vector 33
 put vm/con/run 1
 same "the guest's first line" "$(timeout 20 head -n 1 "$M/console/con0/ports/0/data")" \

@@ -55,7 +55,7 @@ refuse EBUSY vm/a/cpus 2
 "$IO" pwrite vm/a/memory 0x40 0000 >/dev/null
 put vm/a/entry 0
 eq vm/a/status created
-"$IO" pwrite vm/a/memory 0 "$(xxd -p "$VDF_GUESTS/hello.bin" | tr -d '\n')" >/dev/null
+"$IO" pwrite vm/a/memory 0 "$(od -An -v -tx1 "$VDF_GUESTS/hello.bin" | tr -d ' \n')" >/dev/null
 put vm/a/run 1
 ends a 42
 rmdir "$M/vm/a" || fail "rmdir vm/a"
