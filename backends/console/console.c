@@ -30,6 +30,7 @@ int vdf_console_need_one_port(const struct vdf_console *con, struct vdf_err *err
 static void console_free(struct vdf_console *con)
 {
     vdf_soft_free(con->soft);
+    free(con->vhost_path);
     vdf_memory_free(&con->memory);
     free(con->queues);
     free(con->ports);
@@ -56,21 +57,33 @@ void vdf_console_destroy(struct vdf_obj *obj)
 
 static int queues_restored(struct vdf_console *con, struct vdf_err *err)
 {
+    unsigned max = con->driver == VDF_CONSOLE_VHOST_USER ? VDF_VQ_SIZE_MAX : VDF_VQ_NUM_MAX;
+
     for (uint32_t i = 0; i < con->n_queues; i++) {
         const struct vdf_vq *vq = &con->queues[i];
         struct vdf_err said = { 0 };
         int r = 0;
 
-        if (vq->num > VDF_VQ_NUM_MAX || vq->num & (vq->num - 1))
+        if (vq->num > max || vq->num & (vq->num - 1))
             return vdf_fail(err, EINVAL, "queues/%u/size %u: a power of two up to %u", i, vq->num,
-                            VDF_VQ_NUM_MAX);
-        /* A guest's memory is not known yet: its queues are looked at when it is connected. */
-        if (vq->ready && con->driver != VDF_CONSOLE_VM)
+                            max);
+        /* The memory of a guest or a front end is not known yet: its queues are looked at when it is
+         * connected. */
+        if (vq->ready && con->driver != VDF_CONSOLE_VM && con->driver != VDF_CONSOLE_VHOST_USER)
             r = vdf_vq_check(&con->space, vq, &said);
         if (r)
             return vdf_fail(err, EINVAL, "queues/%u: %.200s", i, said.text);
     }
     return 0;
+}
+
+static int vhost_user_restored(const struct vdf_console *con, struct vdf_err *err)
+{
+    if ((con->driver == VDF_CONSOLE_VHOST_USER) != (con->vhost_path != NULL))
+        return vdf_fail(err, EINVAL, "driver is vhost-user when and only when vhost_user is set");
+    if (con->driver == VDF_CONSOLE_VHOST_USER && con->soft)
+        return vdf_fail(err, EINVAL, "a soft driver beside a vhost-user front end");
+    return con->vhost_path ? vdf_vhost_user_possible(con, con->vhost_path, err) : 0;
 }
 
 int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
@@ -85,6 +98,9 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
         if (r)
             return vdf_fail(err, EINVAL, "without MULTIPORT there is port 0 and no other");
     }
+    r = vhost_user_restored(con, err);
+    if (r)
+        return r;
     if (con->dma_size >= con->memory.size)
         return vdf_fail(err, EINVAL, "dma/size %" PRIu64 " is more than the memory", con->dma_size);
     vdf_console_update_space(con);
@@ -92,6 +108,8 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
     for (uint32_t id = 0; id < con->n_ports; id++) {
         const struct vdf_vq *vq = vdf_console_queue(con, vdf_console_txq(id));
 
+        if (con->driver == VDF_CONSOLE_VHOST_USER)
+            continue; /* it may have been stopped, and go on in the same place */
         if (con->ports[id] && con->ports[id]->held && (!vq || !vq->ready))
             return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that is not ready", id);
     }
@@ -103,6 +121,19 @@ void vdf_console_adopt(struct vdf_obj *obj, void *old, void *now)
 {
     (void)obj;
     ((struct vdf_console *)now)->memory_open = ((struct vdf_console *)old)->memory_open;
+}
+
+int vdf_console_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+
+    (void)fresh;
+    return con->vhost_path ? vdf_vhost_user_start(con, con->vhost_path, err) : 0;
+}
+
+void vdf_console_stop(struct vdf_obj *obj)
+{
+    vdf_vhost_user_stop(vdf_obj_priv(obj));
 }
 
 static int console_prepare(struct vdf_obj *obj, struct vdf_err *err)

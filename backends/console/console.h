@@ -10,6 +10,7 @@
  *     control.c               control messages
  *     port.c                  data between the host's end and the queues of a port
  *     virtqueue.c             split virtqueues
+ *     vhost_user*.c           a driver in another process on the other side, see vhost_user.h
  *     soft.c, soft_port.c     a driver of our own on the other side; the device does not know it
  *     soft_memory.c           that driver's pages and rings
  *     soft_state.c            that driver as a line of text
@@ -139,6 +140,7 @@ struct vdf_console_control {
 #define VDF_CONSOLE_CONTROL_TXQ 3u
 
 struct vdf_soft;
+struct vdf_vhost_user;
 struct vdf_console_port;
 
 /* Bytes in order, up to VDF_CONSOLE_WAITING; without memory while empty. */
@@ -151,8 +153,10 @@ struct vdf_console {
     struct vdf_priv priv;
 
     /* What the host has set. */
-    uint8_t device; /* enum vdf_console_device */
-    uint8_t driver; /* enum vdf_console_driver */
+    uint8_t device;        /* enum vdf_console_device */
+    uint8_t driver;        /* enum vdf_console_driver */
+    uint8_t driver_before; /* what `driver` was before `vhost_path` was set */
+    char *vhost_path;      /* of the socket to serve; NULL: none */
     uint8_t resize_order;
     bool dma_mem;
     uint64_t features;
@@ -186,7 +190,8 @@ struct vdf_console {
     uint32_t *removed;               /* ids whose PORT_REMOVE is still to be sent */
     uint32_t n_removed;
 
-    struct vdf_soft *soft; /* the soft driver while it is bound */
+    struct vdf_soft *soft;        /* the soft driver while it is bound */
+    struct vdf_vhost_user *vhost; /* the server while the object is started and has `vhost_path` */
 };
 
 struct vdf_console_port {
@@ -230,6 +235,8 @@ extern const struct vdf_class vdf_console_port_class;
 
 int vdf_console_create(struct vdf_obj *obj, struct vdf_err *err);
 void vdf_console_destroy(struct vdf_obj *obj);
+int vdf_console_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err);
+void vdf_console_stop(struct vdf_obj *obj);
 int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err);
 void vdf_console_adopt(struct vdf_obj *obj, void *old, void *now);
 /** vdf_console_ports_from() - how many ports have this number or a higher one. */
@@ -309,6 +316,9 @@ void vdf_console_reg_write(struct vdf_console *con, unsigned reg, uint32_t value
 void vdf_console_control_flush(struct vdf_console *con);
 /** vdf_console_control_kick() - messages from the driver. */
 void vdf_console_control_kick(struct vdf_console *con);
+/** vdf_console_control_resume() - a driver that is there already goes on with a device that has
+ *  forgotten it: tell it everything. */
+void vdf_console_control_resume(struct vdf_console *con);
 /** vdf_console_control_removed() - the driver has to hear that @id has gone. 0 or -ENOMEM. */
 int vdf_console_control_removed(struct vdf_console *con, uint32_t id);
 
@@ -336,6 +346,8 @@ void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, 
 void vdf_console_port_forget(struct vdf_console_port *port);
 /** vdf_console_port_alone() - open the only port of a driver that knows of no others. */
 void vdf_console_port_alone(struct vdf_console *con);
+/** vdf_console_port_drop_held() - the chain that is being read is no longer the device's. */
+void vdf_console_port_drop_held(struct vdf_console_port *port);
 /** vdf_console_port_unplug() - take it out of the device; what it has not read is given back. */
 void vdf_console_port_unplug(struct vdf_console_port *port);
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected);
@@ -350,5 +362,33 @@ void vdf_console_port_emergency(struct vdf_console_port *port, uint8_t byte);
 /** vdf_console_fifo_add() - bytes taken, fewer when full; -ENOMEM. */
 ssize_t vdf_console_fifo_add(struct vdf_console_fifo *fifo, const void *bytes, size_t n);
 void vdf_console_fifo_drop(struct vdf_console_fifo *fifo, size_t n);
+
+/* --- vhost_user*.c: all may be called whether or not the device is served --------------------- */
+
+/** vdf_vhost_user_start() - serve on a socket, instead of the one before. */
+int vdf_vhost_user_start(struct vdf_console *con, const char *path, struct vdf_err *err);
+/** vdf_vhost_user_stop() - close the connection and remove the socket at con->vhost_path. */
+void vdf_vhost_user_stop(struct vdf_console *con);
+/** vdf_vhost_user_possible() - can this device be served at @path; looks at no file. */
+int vdf_vhost_user_possible(const struct vdf_console *con, const char *path, struct vdf_err *err);
+/** vdf_vhost_user_ports_check() - how many ports a front end can reach. 0 or -EINVAL. */
+int vdf_vhost_user_ports_check(uint32_t max_ports, struct vdf_err *err);
+bool vdf_vhost_user_connected(const struct vdf_console *con);
+/** vdf_vhost_user_drop() - close the connection; the front end may connect again. */
+void vdf_vhost_user_drop(struct vdf_console *con);
+/** vdf_vhost_user_reset() - the device was reset: no ring is in use. */
+void vdf_vhost_user_reset(struct vdf_console *con);
+/** vdf_vhost_user_space() - the front end's memory becomes con->space. */
+void vdf_vhost_user_space(struct vdf_console *con);
+/** vdf_vhost_user_live() - the front end has started and enabled this queue. */
+bool vdf_vhost_user_live(const struct vdf_console *con, uint32_t index);
+/** vdf_vhost_user_used() - the driver wants to hear of what was used in this queue. */
+void vdf_vhost_user_used(struct vdf_console *con, uint32_t index);
+/** vdf_vhost_user_config() - the configuration has changed. */
+void vdf_vhost_user_config(struct vdf_console *con);
+/** vdf_vhost_user_broken() - the queue made the device need a reset. */
+void vdf_vhost_user_broken(struct vdf_console *con, uint32_t index);
+/** vdf_vhost_user_flush() - send what the calls above have noted. */
+void vdf_vhost_user_flush(struct vdf_console *con);
 
 #endif

@@ -158,6 +158,36 @@ static void port_ready(struct vdf_console_port *port, bool ready)
     port->told_rows = 0;
 }
 
+void vdf_console_control_resume(struct vdf_console *con)
+{
+    con->device_ready = true;
+    /* The driver opens consoles itself, and says so once. */
+    for (uint32_t id = 0; id < con->n_ports; id++)
+        if (con->ports[id] && con->ports[id]->console)
+            con->ports[id]->guest_connected = true;
+}
+
+/* A driver that begins again has forgotten which ends are open. Over vhost-user there may have been
+ * no reset between it and the one before, so that it knows of no port at all. */
+static void begin_again(struct vdf_console *con)
+{
+    bool vhost_user = con->driver == VDF_CONSOLE_VHOST_USER;
+
+    if (vhost_user)
+        con->n_removed = 0;
+    for (uint32_t i = 0; i < con->n_ports; i++) {
+        struct vdf_console_port *port = con->ports[i];
+
+        if (port && vhost_user) {
+            port_ready(port, false);
+            port->added = false;
+            port->guest_connected = false;
+        } else if (port) {
+            port->told_open = false;
+        }
+    }
+}
+
 static void receive(struct vdf_console *con, uint32_t id, uint16_t event, uint16_t value)
 {
     struct vdf_console_port *port = vdf_console_port(con, id);
@@ -166,10 +196,7 @@ static void receive(struct vdf_console *con, uint32_t id, uint16_t event, uint16
         con->device_ready = value;
         if (!value)
             vdf_report(con->priv.obj, EIO, "DEVICE_READY 0: the driver could not set itself up");
-        /* A driver that begins again has forgotten which ends are open. */
-        for (uint32_t i = 0; i < con->n_ports; i++)
-            if (con->ports[i])
-                con->ports[i]->told_open = false;
+        begin_again(con);
         return;
     }
     if (event != VDF_CONSOLE_PORT_READY && event != VDF_CONSOLE_PORT_OPEN) {
@@ -198,7 +225,7 @@ void vdf_console_control_kick(struct vdf_console *con)
 {
     struct vdf_vq_chain chain;
 
-    for (unsigned i = 0; i < VDF_VQ_NUM_MAX; i++) {
+    for (unsigned i = 0; i < VDF_VQ_SIZE_MAX; i++) {
         struct vdf_console_control head;
         bool whole;
 

@@ -30,6 +30,9 @@ bool vdf_console_multiport(const struct vdf_console *con)
 
 bool vdf_console_pool(const struct vdf_console *con)
 {
+    /* The pool is in the device's own memory, which a front end does not see. */
+    if (con->driver == VDF_CONSOLE_VHOST_USER)
+        return false;
     if (con->device == VDF_CONSOLE_RPROC)
         return true;
     return con->dma_mem && con->driver_features & VDF_CONSOLE_F_DMA_MEM;
@@ -51,6 +54,10 @@ void vdf_console_update_space(struct vdf_console *con)
 {
     uint64_t start = vdf_console_pool(con) ? vdf_console_pool_addr(con) : 0;
 
+    if (con->driver == VDF_CONSOLE_VHOST_USER) {
+        vdf_vhost_user_space(con);
+        return;
+    }
     /* A guest that is not there has no memory that could be reached. */
     con->space.n = con->driver != VDF_CONSOLE_VM || con->guest_memory;
     con->space.regions[0] = (struct vdf_region){
@@ -103,6 +110,9 @@ struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
         return NULL;
     if (index >= con->n_queues || !con->queues[index].ready)
         return NULL;
+    /* Saved with a front end, restored without one. */
+    if (con->driver == VDF_CONSOLE_VHOST_USER && !vdf_vhost_user_live(con, index))
+        return NULL;
     return &con->queues[index];
 }
 
@@ -111,11 +121,8 @@ static void forget_held(struct vdf_console *con, uint32_t index)
 {
     struct vdf_console_port *port = vdf_console_port(con, vdf_console_queue_port(index));
 
-    if (port && index == vdf_console_txq(port->id)) {
-        port->held = false;
-        port->offset = 0;
-        port->throttled = false;
-    }
+    if (port && index == vdf_console_txq(port->id))
+        vdf_console_port_drop_held(port);
 }
 
 void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool ready)
@@ -170,6 +177,7 @@ void vdf_console_reset(struct vdf_console *con)
         if (con->ports[id])
             vdf_console_port_forget(con->ports[id]);
     vdf_console_set_interrupt(con, 0);
+    vdf_vhost_user_reset(con);
     vdf_console_update_space(con);
 }
 
@@ -219,7 +227,9 @@ void vdf_console_set_interrupt(struct vdf_console *con, uint8_t int_status)
 void vdf_console_config_changed(struct vdf_console *con)
 {
     con->generation++;
-    if (con->status & VDF_CONSOLE_S_DRIVER_OK)
+    if (con->driver == VDF_CONSOLE_VHOST_USER)
+        vdf_vhost_user_config(con);
+    else if (con->status & VDF_CONSOLE_S_DRIVER_OK)
         vdf_console_set_interrupt(con, con->int_status | VDF_CONSOLE_INT_CONFIG);
 }
 
@@ -230,6 +240,7 @@ void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result
     if (con->status & VDF_CONSOLE_S_NEEDS_RESET)
         return;
     con->status |= VDF_CONSOLE_S_NEEDS_RESET;
+    vdf_vhost_user_broken(con, queue);
     /* Section 2.1.2: tell the driver, once it runs. */
     vdf_console_config_changed(con);
 }
@@ -251,7 +262,9 @@ bool vdf_console_complete(struct vdf_console *con, uint32_t index, uint16_t head
         vdf_console_needs_reset(con, index, r, &err);
         return false;
     }
-    if (interrupt)
+    if (interrupt && con->driver == VDF_CONSOLE_VHOST_USER)
+        vdf_vhost_user_used(con, index);
+    else if (interrupt)
         vdf_console_set_interrupt(con, con->int_status | VDF_CONSOLE_INT_USED);
     return true;
 }
@@ -264,7 +277,7 @@ int vdf_console_take(struct vdf_console *con, uint32_t index, bool device_writes
 
     if (!vq)
         return -EAGAIN;
-    for (unsigned i = 0; i < VDF_VQ_NUM_MAX; i++) {
+    for (unsigned i = 0; i < VDF_VQ_SIZE_MAX; i++) {
         int r =
             vdf_vq_pop(&con->space, vq, con->driver_features & VDF_CONSOLE_F_INDIRECT, chain, &err);
 
@@ -276,7 +289,7 @@ int vdf_console_take(struct vdf_console *con, uint32_t index, bool device_writes
                          device_writes ? "receive" : "transmit");
         if (!r)
             return 0;
-        if (r != -EFAULT || !vdf_console_pool(con) || chain->head >= VDF_VQ_NUM_MAX) {
+        if (r != -EFAULT || !vdf_console_pool(con) || chain->head >= VDF_VQ_SIZE_MAX) {
             vdf_console_needs_reset(con, index, r, &err);
             return -EAGAIN;
         }
@@ -320,8 +333,10 @@ void vdf_console_settle(struct vdf_console *con)
 {
     for (unsigned round = 0; round < SETTLE_ROUNDS; round++) {
         vdf_console_control_flush(con);
-        if (!vdf_soft_interrupt(con))
+        if (!vdf_soft_interrupt(con)) {
+            vdf_vhost_user_flush(con);
             return;
+        }
     }
     vdf_report(con->priv.obj, ELOOP, "device and driver went on for %u rounds; left alone",
                SETTLE_ROUNDS);

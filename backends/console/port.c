@@ -16,7 +16,7 @@
 
 /* Chains handled in one go: twice what a queue holds, so that a driver that refills while it is
  * served does not keep the device busy for ever. */
-#define CHAINS_AT_ONCE (2 * VDF_VQ_NUM_MAX)
+#define CHAINS_AT_ONCE (2 * VDF_VQ_SIZE_MAX)
 
 /* --- bytes in order --------------------------------------------------------------------------- */
 
@@ -90,6 +90,13 @@ void vdf_console_port_alone(struct vdf_console *con)
     port->ready = true;
     port->guest_connected = true;
     vdf_console_port_deliver(port);
+}
+
+void vdf_console_port_drop_held(struct vdf_console_port *port)
+{
+    port->held = false;
+    port->offset = 0;
+    port->throttled = false;
 }
 
 void vdf_console_port_unplug(struct vdf_console_port *port)

@@ -596,9 +596,9 @@ static int port_restored(struct vdf_obj *obj, struct vdf_err *err)
 
     if (port->console && port->con->device == VDF_CONSOLE_RPROC)
         return vdf_fail(err, EINVAL, "the port of rproc-serial is never a console");
-    if (port->held && port->head >= VDF_VQ_NUM_MAX)
+    if (port->held && port->head >= VDF_VQ_SIZE_MAX)
         return vdf_fail(err, EINVAL, "held_head %u: descriptors are 0 to %u", port->head,
-                        VDF_VQ_NUM_MAX - 1);
+                        VDF_VQ_SIZE_MAX - 1);
     return 0;
 }
 

@@ -63,6 +63,8 @@ static int need_idle(const struct vdf_console *con, bool same, struct vdf_err *e
 {
     if (con->status && !same)
         return vdf_fail(err, EBUSY, "status is 0x%02x: write 1 to reset first", con->status);
+    if (vdf_vhost_user_connected(con) && !same)
+        return vdf_fail(err, EBUSY, "a vhost-user front end is connected: write 1 to reset first");
     return 0;
 }
 
@@ -315,6 +317,8 @@ static int reset_set(const struct vdf_at *at, uint64_t value, struct vdf_err *er
     if (!value)
         return vdf_fail(err, EINVAL, "0: 1 resets the device");
     vdf_soft_unbind(con);
+    /* The driver could not be told; its front end finds a fresh device when it connects again. */
+    vdf_vhost_user_drop(con);
     vdf_console_reset(con);
     return 0;
 }
@@ -328,6 +332,8 @@ static int max_ports_check(const struct vdf_at *at, uint64_t value, struct vdf_e
     if (vdf_console_ports_from(con, (uint32_t)value))
         return vdf_fail(err, EBUSY, "%" PRIu64 ": there are ports with this number or a higher one",
                         value);
+    if (con->vhost_path && vdf_vhost_user_ports_check((uint32_t)value, err))
+        return -EINVAL;
     return need_idle(con, value == con->max_ports, err);
 }
 
@@ -424,6 +430,8 @@ static int driver_check(const struct vdf_at *at, uint64_t value, struct vdf_err 
     if (value > VDF_CONSOLE_NONE)
         return vdf_fail(err, EINVAL, "%s: set by what attaches; write soft or none",
                         driver_names[value]);
+    if (con->vhost_path)
+        return vdf_fail(err, EBUSY, "vhost_user is set: empty it first");
     return 0;
 }
 
@@ -451,26 +459,82 @@ static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 static int driver_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
-    int r = value == VDF_CONSOLE_VM ? 0 : driver_check(at, value, err);
 
-    if (!r)
-        con->driver = (uint8_t)value;
-    return r;
+    (void)err;
+    con->driver = (uint8_t)value;
+    return 0;
+}
+
+static int driver_before_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)at;
+    return value > VDF_CONSOLE_NONE ? vdf_fail(err, EINVAL, "soft or none") : 0;
 }
 
 static void vhost_user_show(const struct vdf_at *at, struct vdf_buf *out)
 {
-    (void)at;
-    (void)out;
+    const struct vdf_console *con = at->priv;
+
+    if (con->vhost_path)
+        vdf_buf_printf(out, "%s", con->vhost_path);
+}
+
+/* The side that the driver is on changes: whoever was there loses the device. */
+static void set_side(struct vdf_console *con, uint8_t driver, char *path)
+{
+    vdf_soft_unbind(con);
+    if (!path)
+        vdf_vhost_user_stop(con);
+    free(con->vhost_path);
+    con->vhost_path = path;
+    con->driver = driver;
+    vdf_console_reset(con);
+    vdf_console_bind(con);
 }
 
 static int vhost_user_store(const struct vdf_at *at, const char *text, size_t len,
                             struct vdf_err *err)
 {
-    (void)at;
-    if (!len)
+    struct vdf_console *con = at->priv;
+    char *path;
+    int r;
+
+    (void)len;
+    if (!strcmp(text, con->vhost_path ? con->vhost_path : ""))
         return 0;
-    return vdf_fail(err, ENODEV, "\"%.60s\": this version serves no vhost-user socket", text);
+    if (!*text) {
+        set_side(con, con->driver_before, NULL);
+        return 0;
+    }
+    if (con->driver == VDF_CONSOLE_VM)
+        return vdf_fail(err, EBUSY, "driver is vm: detach the console from the VM first");
+    r = vdf_vhost_user_possible(con, text, err);
+    if (r)
+        return r;
+    path = strdup(text);
+    if (!path)
+        return vdf_fail(err, ENOMEM, "no memory for the path");
+    r = vdf_vhost_user_start(con, path, err);
+    if (r) {
+        free(path);
+        return r;
+    }
+    if (con->driver != VDF_CONSOLE_VHOST_USER)
+        con->driver_before = con->driver;
+    set_side(con, VDF_CONSOLE_VHOST_USER, path);
+    return 0;
+}
+
+/* The other limits depend on rows that come later: vdf_console_restored(). */
+static int vhost_user_restore(const struct vdf_at *at, const char *text, size_t len,
+                              struct vdf_err *err)
+{
+    struct vdf_console *con = at->priv;
+
+    (void)len;
+    free(con->vhost_path);
+    con->vhost_path = *text ? strdup(text) : NULL;
+    return *text && !con->vhost_path ? vdf_fail(err, ENOMEM, "no memory for the path") : 0;
 }
 
 /* --- queues ----------------------------------------------------------------------------------- */
@@ -533,7 +597,8 @@ static int reg_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
 
-    (void)err;
+    if (con->vhost_path)
+        return vdf_fail(err, EBUSY, "the driver is on the other side of vhost_user");
     /* A driver that resets the device has taken it over. Status has eight bits (2.1). */
     if (at->attr->offset == VDF_CONSOLE_REG_STATUS && !(value & UINT8_MAX))
         vdf_soft_unbind(con);
@@ -761,12 +826,21 @@ static const struct vdf_attr console_attrs[] = {
       .check = driver_check,
       .set = driver_set,
       .restore = driver_restore },
+    { .path = "driver_before",
+      .type = VDF_CHOICE,
+      .flags = VDF_NO_FILE | VDF_SAVE,
+      VDF_FIELD(struct vdf_console, driver_before),
+      .doc = "what driver becomes when vhost_user is emptied",
+      .choices = driver_names,
+      .check = driver_before_check },
     { .path = "vhost_user",
       .type = VDF_TEXT,
-      .flags = VDF_RW,
-      .doc = "path of the socket to serve the device on; empty: none",
+      .flags = VDF_RW | VDF_SAVE,
+      .doc = "absolute path of a socket to serve the device on, for a vhost-user front end; empty: "
+             "none, and driver is again what it was before",
       .show = vhost_user_show,
-      .store = vhost_user_store },
+      .store = vhost_user_store,
+      .restore_text = vhost_user_restore },
     { .path = "status",
       .type = VDF_REG,
       .flags = VDF_R | VDF_SAVE,
@@ -890,6 +964,8 @@ const struct vdf_class vdf_console_class = {
     .create = vdf_console_create,
     .destroy = vdf_console_destroy,
     .restored = vdf_console_restored,
+    .start = vdf_console_start,
+    .stop = vdf_console_stop,
     .adopt = vdf_console_adopt,
     .guest = &vdf_console_guest_ops,
 };

@@ -69,9 +69,9 @@ int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct 
 {
     int r;
 
-    if (!vq->num || vq->num > VDF_VQ_NUM_MAX || (vq->num & (vq->num - 1)))
+    if (!vq->num || vq->num > VDF_VQ_SIZE_MAX || (vq->num & (vq->num - 1)))
         return vdf_fail(err, EINVAL, "queue size %u: a power of two up to %u is needed", vq->num,
-                        VDF_VQ_NUM_MAX);
+                        VDF_VQ_SIZE_MAX);
     r = part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16, false, err);
     if (r)
         return r;
@@ -87,6 +87,21 @@ uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq
     const void *p = ring_word(space, vq->driver, AVAIL_IDX, 2, false);
 
     return p ? vdf_load_le16(p) : 0;
+}
+
+uint16_t vdf_vq_used_idx(const struct vdf_space *space, const struct vdf_vq *vq)
+{
+    const void *p = ring_word(space, vq->device, USED_IDX, 2, false);
+
+    return p ? vdf_load_le16(p) : 0;
+}
+
+bool vdf_vq_next_is(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head)
+{
+    const void *p =
+        ring_word(space, vq->driver, AVAIL_RING + (vq->last_avail & (vq->num - 1u)) * 2u, 2, false);
+
+    return p && vdf_vq_pending(space, vq, NULL) > 0 && vdf_load_le16(p) == head;
 }
 
 int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
@@ -211,7 +226,7 @@ int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, bool indirect,
     uint16_t head;
     int n;
 
-    chain->head = VDF_VQ_NUM_MAX;
+    chain->head = VDF_VQ_SIZE_MAX;
     n = vdf_vq_pending(space, vq, err);
     if (n < 0)
         return n;

@@ -16,7 +16,8 @@
 #include <virtdevfs/error.h>
 #include <virtdevfs/memory.h>
 
-#define VDF_VQ_NUM_MAX 64u /* descriptors in a queue; also the longest chain */
+#define VDF_VQ_NUM_MAX 64u    /* descriptors in a queue that the device itself offers */
+#define VDF_VQ_SIZE_MAX 1024u /* in any queue; also the longest chain */
 
 #define VDF_VQ_DESC_SIZE 16u
 #define VDF_VQ_DESC_NEXT 1u
@@ -30,7 +31,7 @@ struct vdf_vq {
     uint64_t desc;       /* guest address of the descriptor table */
     uint64_t driver;     /* of the available ring */
     uint64_t device;     /* of the used ring */
-    uint16_t num;        /* descriptors: a power of two up to VDF_VQ_NUM_MAX, 0 before it is set */
+    uint16_t num;        /* descriptors: a power of two up to VDF_VQ_SIZE_MAX, 0 before it is set */
     uint16_t last_avail; /* next entry of the available ring to take */
     uint16_t used_idx;   /* next entry of the used ring to fill */
     bool ready;
@@ -48,7 +49,7 @@ struct vdf_vq_chain {
     unsigned n_out;   /* of them, those that the device reads */
     uint64_t out_len; /* bytes to read */
     uint64_t in_len;  /* bytes to write */
-    struct vdf_vq_seg seg[VDF_VQ_NUM_MAX];
+    struct vdf_vq_seg seg[VDF_VQ_SIZE_MAX];
 };
 
 /**
@@ -66,6 +67,14 @@ int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struc
 /** vdf_vq_avail_idx() - the driver's index; 0 when the ring is not there. */
 uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq);
 
+/** vdf_vq_used_idx() - the index in the used ring, which is the device's own; 0 when it is not
+ * there.
+ */
+uint16_t vdf_vq_used_idx(const struct vdf_space *space, const struct vdf_vq *vq);
+
+/** vdf_vq_next_is() - whether the next available chain begins with descriptor @head. */
+bool vdf_vq_next_is(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head);
+
 /**
  * vdf_vq_pop() - take the next available chain.
  * @indirect: VIRTIO_F_INDIRECT_DESC has been negotiated
@@ -73,7 +82,7 @@ uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq
  *
  * Return: 0; -EAGAIN: there is none; -EFAULT: a buffer or table outside @space; -EPROTO: the driver
  * broke the rules of section 2.7. With the latter two the entry has been taken all the same, unless
- * the ring itself could not be read or its entry named no descriptor (`head` is VDF_VQ_NUM_MAX
+ * the ring itself could not be read or its entry named no descriptor (`head` is VDF_VQ_SIZE_MAX
  * then).
  */
 int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, bool indirect,

@@ -62,6 +62,32 @@ uint64_t vdf_memory_data(const struct vdf_memory *mem, uint64_t offset, uint64_t
  *  agree, so that whoever has it mapped sees the new content. @other is left to be freed. */
 int vdf_memory_swap_in(struct vdf_memory *mem, struct vdf_memory *other);
 
+/* Memory of another process, by descriptor; `mem` may be a region of a space until it is closed. */
+struct vdf_import {
+    struct vdf_memory mem; /* not to be given to vdf_memory_free() and vdf_memory_swap_in() */
+    void *map;             /* NULL: closed */
+    size_t map_len;
+    int slot;
+};
+
+/**
+ * vdf_import_open() - map a part of somebody's file; the descriptor may be closed afterwards.
+ * @offset, @size: bytes; the part has to lie within the file as it is now
+ *
+ * The owner may cut the file later. Accesses to what is no longer there then meet zero pages, and
+ * vdf_import_lost() tells.
+ *
+ * Return: 0, -EINVAL, -EACCES (read-only), -ENOSPC, or -errno of mmap(2).
+ */
+int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t size,
+                    struct vdf_err *err);
+
+/** vdf_import_close() - unmap; nothing when it is closed. */
+void vdf_import_close(struct vdf_import *import);
+
+/** vdf_import_lost() - the owner has taken away memory that was accessed: use no more of it. */
+bool vdf_import_lost(const struct vdf_import *import);
+
 #define VDF_SPACE_REGIONS 32
 
 struct vdf_region {

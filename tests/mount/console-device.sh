@@ -63,7 +63,7 @@ refuse EBUSY $c/dma_mem 1
 refuse EBUSY $c/dma/size 4096
 refuse EBUSY $c/memory_size 4194304
 refuse EBUSY $c/max_ports 2
-refuse ENODEV $c/vhost_user /run/console
+refuse EINVAL $c/vhost_user run/console
 put $c/vhost_user ""
 refuse EINVAL $c/driver vhost-user
 refuse EINVAL $c/driver vm

@@ -213,7 +213,7 @@ Test(virtqueue, index_that_ran_away)
     desc(0, DATA, 1, 0, 0);
     vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), NUM + 1);
     cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
-    cr_assert_eq(chain.head, VDF_VQ_NUM_MAX);
+    cr_assert_eq(chain.head, VDF_VQ_SIZE_MAX);
     cr_assert_eq(vq.last_avail, 0);
     vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), UINT16_MAX);
     cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
@@ -223,7 +223,7 @@ Test(virtqueue, head_outside_the_table)
 {
     avail(1, NUM);
     cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
-    cr_assert_eq(chain.head, VDF_VQ_NUM_MAX);
+    cr_assert_eq(chain.head, VDF_VQ_SIZE_MAX);
 }
 
 Test(virtqueue, a_bad_chain_keeps_its_head)
@@ -286,7 +286,7 @@ Test(virtqueue, where_rings_may_lie)
     cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
     vq.num = 6;
     cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
-    vq.num = 2 * VDF_VQ_NUM_MAX;
+    vq.num = 2 * VDF_VQ_SIZE_MAX;
     cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EINVAL);
 }
 

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The socket of a vhost-user device: listening, one connection, its messages. See vhost_user.h. */
+#include "vhost_user.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Reads and writes in one call of the engine; a front end that goes on and on comes again after the
+ * others have had their turn. */
+#define STEPS_AT_ONCE 256u
+
+#define RETRY_NS UINT64_C(1000000000)
+
+static void listen_again(struct vdf_vhost_user *vu);
+
+static struct vdf_obj *object(const struct vdf_vhost_user *vu)
+{
+    return vu->con->priv.obj;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static void close_fds(struct vdf_vhost_user *vu)
+{
+    for (unsigned i = 0; i < vu->n_fds; i++)
+        close(vu->fds[i]);
+    vu->n_fds = 0;
+}
+
+int vdf_vhost_user_take_fd(struct vdf_vhost_user *vu)
+{
+    int fd = vu->fds[0];
+
+    vu->n_fds = 0;
+    return fd;
+}
+
+/* The part of the message that is still to be moved. */
+static struct iovec rest(struct vdf_vhost_user *vu)
+{
+    size_t header = sizeof(vu->msg.header);
+
+    if (vu->done < header)
+        return (struct iovec){ (uint8_t *)&vu->msg.header + vu->done, header - vu->done };
+    return (struct iovec){ vu->msg.payload.bytes + (vu->done - header),
+                           vu->msg.header.size - (vu->done - header) };
+}
+
+/* Descriptors that came along. All of them are taken out first, so that none is left open. */
+static int take_fds(struct vdf_vhost_user *vu, struct msghdr *mh, struct vdf_err *err)
+{
+    bool too_many = mh->msg_flags & MSG_CTRUNC;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
+        size_t n;
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+            if (vu->n_fds < VDF_VU_FDS_MAX) {
+                vu->fds[vu->n_fds++] = fd;
+            } else {
+                close(fd);
+                too_many = true;
+            }
+        }
+    }
+    return too_many ? vdf_fail(err, EPROTO,
+                               "more than %u descriptors with a message, or no room "
+                               "for them in this process",
+                               VDF_VU_FDS_MAX)
+                    : 0;
+}
+
+/* Return: 1 when the message is complete, 0 when it is not, -EAGAIN, -EPIPE at the end. */
+static int read_step(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    union {
+        char bytes[CMSG_SPACE(VDF_VU_FDS_MAX * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = rest(vu);
+    struct msghdr mh = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    ssize_t n = recvmsg(vu->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int r;
+
+    if (n < 0) {
+        if (errno == EAGAIN || errno == EINTR)
+            return -EAGAIN;
+        return vdf_fail(err, errno, "receiving: %s", strerror(errno));
+    }
+    r = take_fds(vu, &mh, err);
+    if (r)
+        return r;
+    if (!n) {
+        if (vu->done)
+            return vdf_fail(err, EPROTO, "the front end closed the connection in mid-message");
+        return -EPIPE;
+    }
+    vu->done += (size_t)n;
+    if (vu->done < sizeof(vu->msg.header))
+        return 0;
+    if (vu->done == sizeof(vu->msg.header)) {
+        r = vdf_vhost_user_expects(vu, &vu->msg.header, err);
+        if (r)
+            return r;
+    }
+    return vu->done == sizeof(vu->msg.header) + vu->msg.header.size;
+}
+
+/* Return: 1 when the reply has gone out, 0, -EAGAIN. */
+static int write_step(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    struct iovec iov = rest(vu);
+    ssize_t n = send(vu->fd, iov.iov_base, iov.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (n < 0) {
+        if (errno == EAGAIN || errno == EINTR)
+            return -EAGAIN;
+        if (errno == EPIPE || errno == ECONNRESET)
+            return -EPIPE;
+        return vdf_fail(err, errno, "sending a reply: %s", strerror(errno));
+    }
+    vu->done += (size_t)n;
+    return vu->done == sizeof(vu->msg.header) + vu->msg.header.size;
+}
+
+/* One read, with what follows from it, or one write. As read_step(), but 1 is 0. */
+static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    bool reply = false;
+    int r;
+
+    if (vu->writing) {
+        r = write_step(vu, err);
+        if (r > 0) {
+            vu->writing = false;
+            vu->done = 0;
+        }
+        return r < 0 ? r : 0;
+    }
+    r = read_step(vu, err);
+    if (r <= 0)
+        return r;
+    r = vdf_vhost_user_handle(vu, &reply, err);
+    close_fds(vu);
+    if (r)
+        return r;
+    vu->done = 0;
+    vu->writing = reply;
+    return 0;
+}
+
+/* --- the connection --------------------------------------------------------------------------- */
+
+static bool on_connection(struct vdf_obj *obj, uint64_t events)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+
+    (void)events;
+    return con->vhost && vdf_vhost_user_receive(con->vhost);
+}
+
+/* Wait for what is needed next. @writing: what `async`, if there is one, waits for now. */
+static int watch(struct vdf_vhost_user *vu, bool writing)
+{
+    if (vu->async && writing == vu->writing)
+        return 0;
+    vdf_async_free(vu->async);
+    vu->async = vdf_async_fd(object(vu), on_connection, vu->fd, vu->writing ? POLLOUT : POLLIN);
+    return vu->async ? 0 : -ENOMEM;
+}
+
+bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
+{
+    bool writing = vu->writing;
+    struct vdf_err err = { 0 };
+    unsigned steps = 0;
+    int r = 0;
+
+    while (vu->fd >= 0 && !r && steps++ < STEPS_AT_ONCE)
+        r = step(vu, &err);
+    if (vu->fd < 0)
+        return true;
+    if (r == -EAGAIN || !r) {
+        r = watch(vu, writing);
+        if (r)
+            vdf_fail(&err, ENOMEM, "it cannot be waited for");
+    }
+    if (r) {
+        if (r != -EPIPE)
+            vdf_report(object(vu), -r, "vhost-user: %s%s%s; the connection is closed",
+                       vu->done >= sizeof(vu->msg.header)
+                           ? vdf_vhost_user_request_name(vu->msg.header.request)
+                           : "",
+                       vu->done >= sizeof(vu->msg.header) ? ": " : "", err.text);
+        vdf_vhost_user_disconnect(vu);
+    }
+    vdf_console_settle(vu->con);
+    return steps > 1 || r;
+}
+
+int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *err)
+{
+    struct vdf_console *con = vu->con;
+    unsigned n = vdf_console_queues(con);
+
+    vu->rings = calloc(n, sizeof(*vu->rings));
+    if (!vu->rings) {
+        close(fd);
+        return vdf_fail(err, ENOMEM, "no memory for the rings of a front end");
+    }
+    vu->n_rings = n;
+    for (unsigned i = 0; i < n; i++) {
+        vu->rings[i].call_fd = -1;
+        vu->rings[i].err_fd = -1;
+    }
+    /* What a state has brought back is nobody's until the front end says where it is. */
+    for (unsigned i = 0; i < con->n_queues; i++)
+        con->queues[i].ready = false;
+    vu->fd = fd;
+    vu->done = 0;
+    vu->writing = false;
+    vdf_async_free(vu->listen_async);
+    vu->listen_async = NULL;
+    if (watch(vu, false)) {
+        vdf_vhost_user_disconnect(vu);
+        return vdf_fail(err, ENOMEM, "the connection of a front end cannot be waited for");
+    }
+    return 0;
+}
+
+void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu)
+{
+    if (vu->fd < 0)
+        return;
+    vdf_async_free(vu->async);
+    vu->async = NULL;
+    vdf_async_free(vu->backend_async);
+    vu->backend_async = NULL;
+    vdf_vhost_user_rings_free(vu);
+    vdf_vhost_user_drop_memory(vu);
+    close_fds(vu);
+    close(vu->fd);
+    vu->fd = -1;
+    if (vu->backend_fd >= 0)
+        close(vu->backend_fd);
+    vu->backend_fd = -1;
+    vu->config_pending = false;
+    vu->protocol = false;
+    vu->protocol_features = 0;
+    vu->done = 0;
+    vu->writing = false;
+    listen_again(vu);
+}
+
+/* --- requests to the front end ---------------------------------------------------------------- */
+
+static bool on_backend_room(struct vdf_obj *obj, uint64_t events)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_vhost_user *vu = con->vhost;
+
+    (void)events;
+    if (!vu)
+        return false;
+    vdf_async_free(vu->backend_async);
+    vu->backend_async = NULL;
+    if (vu->config_pending)
+        vdf_vhost_user_send_config(vu);
+    return false;
+}
+
+void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
+{
+    const struct vdf_vu_header message = {
+        .request = VDF_VU_BACKEND_CONFIG_CHANGE,
+        .flags = VDF_VU_VERSION,
+    };
+    ssize_t n;
+
+    vu->config_pending = false;
+    if (vu->backend_fd < 0)
+        return;
+    n = send(vu->backend_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n == (ssize_t)sizeof(message))
+        return;
+    if (n < 0 && errno == EAGAIN) {
+        /* One message says it all, however many changes there were. */
+        vu->config_pending = true;
+        if (!vu->backend_async)
+            vu->backend_async = vdf_async_fd(object(vu), on_backend_room, vu->backend_fd, POLLOUT);
+        if (vu->backend_async)
+            return;
+    }
+    vdf_report(object(vu), EPIPE,
+               "vhost-user: the front end takes no requests; it will not hear of changes");
+    close(vu->backend_fd);
+    vu->backend_fd = -1;
+    vu->config_pending = false;
+}
+
+/* --- listening -------------------------------------------------------------------------------- */
+
+static bool on_retry(struct vdf_obj *obj, uint64_t value)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_vhost_user *vu = con->vhost;
+
+    (void)value;
+    if (!vu || vu->fd >= 0)
+        return false;
+    vdf_async_free(vu->listen_async);
+    vu->listen_async = NULL;
+    listen_again(vu);
+    return false;
+}
+
+static bool on_listen(struct vdf_obj *obj, uint64_t events)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_vhost_user *vu = con->vhost;
+    struct vdf_err err = { 0 };
+    int fd, r = 0;
+
+    (void)events;
+    if (!vu || vu->fd >= 0)
+        return false;
+    fd = accept4(vu->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+        return false;
+    if (fd < 0)
+        r = vdf_fail(&err, errno, "accept: %s", strerror(errno));
+    else
+        r = vdf_vhost_user_connect(vu, fd, &err);
+    if (!r)
+        return true;
+    vdf_report(obj, -r, "vhost-user: a front end could not be served: %s", err.text);
+    if (fd < 0) {
+        /* It is still there, and would be again and again. */
+        vdf_async_free(vu->listen_async);
+        vu->listen_async = vdf_async_timer(obj, on_retry);
+        if (vu->listen_async)
+            vdf_async_set(vu->listen_async, RETRY_NS);
+    }
+    return true;
+}
+
+static void listen_again(struct vdf_vhost_user *vu)
+{
+    if (vu->listen_fd < 0 || vu->listen_async)
+        return;
+    vu->listen_async = vdf_async_fd(object(vu), on_listen, vu->listen_fd, POLLIN);
+    if (!vu->listen_async)
+        vdf_report(object(vu), ENOMEM, "vhost-user: the socket cannot be listened to");
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
+{
+    struct vdf_vhost_user *vu = calloc(1, sizeof(*vu));
+
+    if (!vu)
+        return NULL;
+    vu->con = con;
+    vu->listen_fd = -1;
+    vu->fd = -1;
+    vu->backend_fd = -1;
+    return vu;
+}
+
+void vdf_vhost_user_free(struct vdf_vhost_user *vu)
+{
+    if (!vu)
+        return;
+    vdf_async_free(vu->listen_async);
+    vu->listen_async = NULL;
+    if (vu->listen_fd >= 0)
+        close(vu->listen_fd);
+    vu->listen_fd = -1;
+    vdf_vhost_user_disconnect(vu);
+    free(vu);
+}
+
+int vdf_vhost_user_start(struct vdf_console *con, const char *path, struct vdf_err *err)
+{
+    struct vdf_vhost_user *vu = vdf_vhost_user_new(con);
+    struct stat made;
+    int r;
+
+    if (!vu)
+        return vdf_fail(err, ENOMEM, "no memory to serve the device");
+    r = vdf_vhost_user_listen(path, &made, err);
+    if (r < 0) {
+        vdf_vhost_user_free(vu);
+        return r;
+    }
+    vu->listen_fd = r;
+    vu->dev = made.st_dev;
+    vu->ino = made.st_ino;
+    vdf_vhost_user_stop(con);
+    con->vhost = vu;
+    listen_again(vu);
+    return 0;
+}
+
+void vdf_vhost_user_stop(struct vdf_console *con)
+{
+    struct vdf_vhost_user *vu = con->vhost;
+
+    if (!vu)
+        return;
+    if (vu->listen_fd >= 0 && con->vhost_path)
+        vdf_vhost_user_unlink(con->vhost_path, vu->dev, vu->ino);
+    vdf_vhost_user_free(vu);
+    con->vhost = NULL;
+}
+
+int vdf_vhost_user_ports_check(uint32_t max_ports, struct vdf_err *err)
+{
+    if (max_ports > VDF_VU_PORTS_MAX)
+        return vdf_fail(err, EINVAL,
+                        "%u ports: a vhost-user front end has %u rings, for at most %u of them",
+                        max_ports, VDF_VU_QUEUES_MAX, VDF_VU_PORTS_MAX);
+    return 0;
+}
+
+int vdf_vhost_user_possible(const struct vdf_console *con, const char *path, struct vdf_err *err)
+{
+    int r = vdf_vhost_user_path_check(path, err);
+
+    return r ? r : vdf_vhost_user_ports_check(con->max_ports, err);
+}
+
+bool vdf_vhost_user_connected(const struct vdf_console *con)
+{
+    return con->vhost && con->vhost->fd >= 0;
+}
+
+void vdf_vhost_user_drop(struct vdf_console *con)
+{
+    if (con->vhost)
+        vdf_vhost_user_disconnect(con->vhost);
+}
+
+void vdf_vhost_user_reset(struct vdf_console *con)
+{
+    if (con->vhost)
+        vdf_vhost_user_rings_forget(con->vhost);
+}

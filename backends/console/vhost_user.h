@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The console as a vhost-user device: another process, the front end, has the driver, the memory
+ * and the rings; it connects to our socket and tells where they are.
+ *
+ *     vhost_user.c         the socket: listen, accept, messages in, replies out
+ *     vhost_user_path.c    where the socket may lie, and who may already be there
+ *     vhost_user_msg.c     the requests, one row each
+ *     vhost_user_memory.c  the front end's memory
+ *     vhost_user_ring.c    its rings: kicks in, calls out
+ *
+ * The device does not know whom it works for: its space is the front end's memory, its queues are
+ * filled in from the ring messages, and where it would interrupt the driver it calls
+ * vdf_vhost_user_used() and vdf_vhost_user_config().
+ *
+ * A front end that goes away leaves the device as it is, with no queue ready, because the protocol
+ * lets it come back in mid-work; what ends a driver's life is RESET_DEVICE, other features, or a
+ * DEVICE_READY from the guest. One front end is served at a time, the next waits in the backlog.
+ *
+ * Nothing here waits: descriptors from the front end are made non-blocking, and a reply that does
+ * not fit into the socket keeps further requests unread.
+ *
+ * The protocol: QEMU's docs/interop/vhost-user.rst, by the names of its sections and messages.
+ */
+#ifndef VDF_CONSOLE_VHOST_USER_H
+#define VDF_CONSOLE_VHOST_USER_H
+
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "console.h"
+
+#define VDF_VU_QUEUES_MAX 256u /* the ring messages have eight bits for the number */
+#define VDF_VU_PORTS_MAX (VDF_VU_QUEUES_MAX / 2 - 1)
+#define VDF_VU_FDS_MAX 8u       /* descriptors in a message */
+#define VDF_VU_PAYLOAD_MAX 512u /* the longest is SET_MEM_TABLE, 264 bytes */
+#define VDF_VU_TABLE_MAX 8u     /* regions in SET_MEM_TABLE */
+#define VDF_VU_CONFIG_MAX 256u  /* bytes of configuration space that can be asked for */
+
+#define VDF_VU_F_PROTOCOL_FEATURES (UINT64_C(1) << 30)
+
+#define VDF_VU_P_MQ (UINT64_C(1) << 0)
+#define VDF_VU_P_REPLY_ACK (UINT64_C(1) << 3)
+#define VDF_VU_P_BACKEND_REQ (UINT64_C(1) << 5)
+#define VDF_VU_P_CONFIG (UINT64_C(1) << 9)
+#define VDF_VU_P_RESET_DEVICE (UINT64_C(1) << 13)
+#define VDF_VU_P_MEM_SLOTS (UINT64_C(1) << 15)
+
+#define VDF_VU_VERSION 1u
+#define VDF_VU_VERSION_MASK 3u
+#define VDF_VU_REPLY 4u
+#define VDF_VU_NEED_REPLY 8u
+
+enum vdf_vu_request {
+    VDF_VU_GET_FEATURES = 1,
+    VDF_VU_SET_FEATURES = 2,
+    VDF_VU_SET_OWNER = 3,
+    VDF_VU_RESET_OWNER = 4,
+    VDF_VU_SET_MEM_TABLE = 5,
+    VDF_VU_SET_VRING_NUM = 8,
+    VDF_VU_SET_VRING_ADDR = 9,
+    VDF_VU_SET_VRING_BASE = 10,
+    VDF_VU_GET_VRING_BASE = 11,
+    VDF_VU_SET_VRING_KICK = 12,
+    VDF_VU_SET_VRING_CALL = 13,
+    VDF_VU_SET_VRING_ERR = 14,
+    VDF_VU_GET_PROTOCOL_FEATURES = 15,
+    VDF_VU_SET_PROTOCOL_FEATURES = 16,
+    VDF_VU_GET_QUEUE_NUM = 17,
+    VDF_VU_SET_VRING_ENABLE = 18,
+    VDF_VU_SET_BACKEND_REQ_FD = 21,
+    VDF_VU_GET_CONFIG = 24,
+    VDF_VU_SET_CONFIG = 25,
+    VDF_VU_RESET_DEVICE = 34,
+    VDF_VU_GET_MAX_MEM_SLOTS = 36,
+    VDF_VU_ADD_MEM_REG = 37,
+    VDF_VU_REM_MEM_REG = 38,
+};
+
+/* From us to the front end, over its own socket. */
+#define VDF_VU_BACKEND_CONFIG_CHANGE 2u
+
+struct vdf_vu_header {
+    uint32_t request;
+    uint32_t flags;
+    uint32_t size; /* bytes of payload */
+};
+
+struct vdf_vu_vring_state {
+    uint32_t index;
+    uint32_t num;
+};
+
+struct vdf_vu_vring_addr {
+    uint32_t index;
+    uint32_t flags;
+    uint64_t desc; /* this and the next two: addresses in the front end's process */
+    uint64_t used;
+    uint64_t avail;
+    uint64_t log;
+};
+
+struct vdf_vu_region {
+    uint64_t guest;
+    uint64_t size;
+    uint64_t user;
+    uint64_t offset; /* in the file */
+};
+
+struct vdf_vu_table {
+    uint32_t n;
+    uint32_t padding;
+    struct vdf_vu_region regions[VDF_VU_TABLE_MAX];
+};
+
+struct vdf_vu_one_region {
+    uint64_t padding;
+    struct vdf_vu_region region;
+};
+
+struct vdf_vu_config {
+    uint32_t offset;
+    uint32_t size;
+    uint32_t flags;
+    uint8_t bytes[VDF_VU_CONFIG_MAX];
+};
+#define VDF_VU_CONFIG_HEADER 12u
+
+/* A message on its way in, and then the reply to it on its way out. */
+struct vdf_vu_message {
+    struct vdf_vu_header header;
+    union {
+        uint64_t u64;
+        struct vdf_vu_vring_state state;
+        struct vdf_vu_vring_addr addr;
+        struct vdf_vu_table table;
+        struct vdf_vu_one_region one;
+        struct vdf_vu_config config;
+        uint8_t bytes[VDF_VU_PAYLOAD_MAX];
+    } payload;
+};
+_Static_assert(offsetof(struct vdf_vu_message, payload) == 16, "the payload is read on its own");
+
+struct vdf_vu_ring {
+    uint32_t num;
+    bool have_addr;
+    bool started; /* a kick has been given; GET_VRING_BASE stops */
+    bool enabled;
+    bool active; /* the device may use the queue */
+    bool call_pending;
+    uint16_t base;              /* next available entry, while not active */
+    uint64_t desc, used, avail; /* in the front end's addresses */
+    struct vdf_async *kick;
+    int call_fd, err_fd; /* -1: none */
+    bool call_is_socket;
+};
+
+struct vdf_vu_mapping {
+    struct vdf_vu_region region;
+    struct vdf_import import;
+};
+
+struct vdf_vhost_user {
+    struct vdf_console *con;
+
+    /* The socket. */
+    int listen_fd;
+    struct vdf_async *listen_async; /* while nobody is connected */
+    dev_t dev;                      /* of the socket's file, so that no other is removed */
+    ino_t ino;
+
+    /* The connection; -1: none. */
+    int fd;
+    struct vdf_async *async;
+    bool writing; /* `async` waits for room, not for messages */
+    struct vdf_vu_message msg;
+    size_t done; /* bytes of `msg` that have been read or written, header first */
+    int fds[VDF_VU_FDS_MAX];
+    unsigned n_fds;
+
+    bool protocol; /* VHOST_USER_F_PROTOCOL_FEATURES has been accepted */
+    uint64_t protocol_features;
+
+    int backend_fd; /* for requests to the front end; -1: none */
+    struct vdf_async *backend_async;
+    bool config_pending;
+
+    struct vdf_vu_mapping mappings[VDF_SPACE_REGIONS];
+    unsigned n_mappings;
+
+    struct vdf_vu_ring *rings; /* n_rings of them, while connected */
+    unsigned n_rings;
+    bool calls_pending;
+};
+
+/* --- vhost_user.c ----------------------------------------------------------------------------- */
+
+/** vdf_vhost_user_receive() - handle what has come over the connection, and go on with what has to
+ *  go out. False: nothing was there. Also what the engine calls. */
+bool vdf_vhost_user_receive(struct vdf_vhost_user *vu);
+/** vdf_vhost_user_connect() - serve the front end at the other end of @fd, which is taken over. */
+int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *err);
+/** vdf_vhost_user_disconnect() - give up the connection and all that came with it. */
+void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu);
+/** vdf_vhost_user_take_fd() - the only descriptor of the message, now the caller's. */
+int vdf_vhost_user_take_fd(struct vdf_vhost_user *vu);
+/** vdf_vhost_user_send_config() - tell the front end of a configuration change, as soon as its
+ *  socket has room. */
+void vdf_vhost_user_send_config(struct vdf_vhost_user *vu);
+/** vdf_vhost_user_new() - a server without a socket. NULL without memory. */
+struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con);
+void vdf_vhost_user_free(struct vdf_vhost_user *vu);
+
+/* --- vhost_user_path.c ------------------------------------------------------------------------ */
+
+/** vdf_vhost_user_path_check() - may a socket be made at @path; looks at no file. */
+int vdf_vhost_user_path_check(const char *path, struct vdf_err *err);
+/**
+ * vdf_vhost_user_listen() - make the socket; a socket file to which nobody listens is replaced.
+ * Return: the listening descriptor or -errno (EADDRINUSE, EEXIST).
+ */
+int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err);
+/** vdf_vhost_user_unlink() - remove the socket's file, if it is still the same. */
+void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino);
+
+/* --- vhost_user_msg.c ------------------------------------------------------------------------- */
+
+/** vdf_vhost_user_expects() - may a message with this header come now: request and payload size. */
+int vdf_vhost_user_expects(const struct vdf_vhost_user *vu, const struct vdf_vu_header *header,
+                           struct vdf_err *err);
+/**
+ * vdf_vhost_user_handle() - carry out the message in vu->msg, with its descriptors.
+ * @reply: whether vu->msg is now a reply to send
+ *
+ * Return: 0; -errno: the connection has to go.
+ */
+int vdf_vhost_user_handle(struct vdf_vhost_user *vu, bool *reply, struct vdf_err *err);
+/** vdf_vhost_user_request_name() - for error lines. */
+const char *vdf_vhost_user_request_name(uint32_t request);
+
+/* --- vhost_user_memory.c ---------------------------------------------------------------------- */
+
+int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err);
+int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err);
+int vdf_vhost_user_remove_region(struct vdf_vhost_user *vu, struct vdf_err *err);
+void vdf_vhost_user_drop_memory(struct vdf_vhost_user *vu);
+/** vdf_vhost_user_lost() - the front end has cut a file whose memory it had passed. */
+bool vdf_vhost_user_lost(const struct vdf_vhost_user *vu);
+/** vdf_vhost_user_translate() - an address in the front end's process to one of the guest. False:
+ * it is in no region. */
+bool vdf_vhost_user_translate(const struct vdf_vhost_user *vu, uint64_t user, uint64_t *guest);
+
+/* --- vhost_user_ring.c ------------------------------------------------------------------------ */
+
+/** vdf_vhost_user_ring() - one of the rings; NULL and a refusal for another number. */
+struct vdf_vu_ring *vdf_vhost_user_ring(struct vdf_vhost_user *vu, uint64_t index,
+                                        struct vdf_err *err);
+/** vdf_vhost_user_ring_update() - let the device use the ring, or not, as its state now is. */
+int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err);
+/** vdf_vhost_user_rings_moved() - the memory is another: find the rings again. */
+int vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu, struct vdf_err *err);
+/** vdf_vhost_user_ring_stop() - GET_VRING_BASE; returns the base. */
+uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index);
+int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err);
+/** vdf_vhost_user_set_call() - take over a descriptor to tell the driver with; -1: none. */
+int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
+                            struct vdf_err *err);
+/** vdf_vhost_user_kicked() - look at all rings for what the driver has made available. */
+void vdf_vhost_user_kicked(struct vdf_vhost_user *vu);
+/** vdf_vhost_user_rings_forget() - the device was reset: no ring is started or enabled. */
+void vdf_vhost_user_rings_forget(struct vdf_vhost_user *vu);
+void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu);
+
+#endif

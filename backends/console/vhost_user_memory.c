@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The memory of a vhost-user front end: its regions, mapped and found by address. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vhost_user.h"
+
+static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a < b + b_size && b < a + a_size;
+}
+
+/* May @region stand beside the @n that are there? */
+static int region_check(const struct vdf_vu_region *region, const struct vdf_vu_mapping *others,
+                        unsigned n, struct vdf_err *err)
+{
+    uint64_t end;
+
+    if (!region->size || __builtin_add_overflow(region->guest, region->size, &end) ||
+        __builtin_add_overflow(region->user, region->size, &end))
+        return vdf_fail(err, EINVAL,
+                        "region of 0x%" PRIx64 " bytes at 0x%" PRIx64 ", 0x%" PRIx64
+                        " in the front end: empty, or beyond the last address",
+                        region->size, region->guest, region->user);
+    for (unsigned i = 0; i < n; i++)
+        if (overlap(region->guest, region->size, others[i].region.guest, others[i].region.size) ||
+            overlap(region->user, region->size, others[i].region.user, others[i].region.size))
+            return vdf_fail(err, EINVAL,
+                            "region of 0x%" PRIx64 " bytes at 0x%" PRIx64
+                            " overlaps the one at 0x%" PRIx64,
+                            region->size, region->guest, others[i].region.guest);
+    return 0;
+}
+
+static int map(struct vdf_vu_mapping *mapping, const struct vdf_vu_region *region, int fd,
+               struct vdf_err *err)
+{
+    mapping->region = *region;
+    return vdf_import_open(&mapping->import, fd, region->offset, region->size, err);
+}
+
+static void unmap(struct vdf_vu_mapping *mappings, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        vdf_import_close(&mappings[i].import);
+}
+
+int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    const struct vdf_vu_table *table = &vu->msg.payload.table;
+    struct vdf_vu_mapping mappings[VDF_VU_TABLE_MAX] = { 0 };
+    unsigned n = 0;
+    int r = 0;
+
+    if (table->n > VDF_VU_TABLE_MAX || table->n != vu->n_fds)
+        return vdf_fail(err, EPROTO, "%u regions with %u descriptors: up to %u, one for each",
+                        table->n, vu->n_fds, VDF_VU_TABLE_MAX);
+    if (vu->msg.header.size <
+        offsetof(struct vdf_vu_table, regions) + table->n * sizeof(table->regions[0]))
+        return vdf_fail(err, EPROTO, "%u regions in a message of %u bytes", table->n,
+                        vu->msg.header.size);
+    while (!r && n < table->n) {
+        r = region_check(&table->regions[n], mappings, n, err);
+        if (!r)
+            r = map(&mappings[n], &table->regions[n], vu->fds[n], err);
+        if (!r)
+            n++;
+    }
+    if (r) {
+        unmap(mappings, n);
+        return r;
+    }
+    unmap(vu->mappings, vu->n_mappings);
+    memcpy(vu->mappings, mappings, sizeof(mappings));
+    vu->n_mappings = n;
+    return vdf_vhost_user_rings_moved(vu, err);
+}
+
+int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    const struct vdf_vu_region *region = &vu->msg.payload.one.region;
+    int r;
+
+    if (vu->n_fds != 1)
+        return vdf_fail(err, EPROTO, "a region with %u descriptors, one is needed", vu->n_fds);
+    if (vu->n_mappings == VDF_SPACE_REGIONS)
+        return vdf_fail(err, ENOSPC, "there are %u regions, no more are possible",
+                        VDF_SPACE_REGIONS);
+    r = region_check(region, vu->mappings, vu->n_mappings, err);
+    if (!r)
+        r = map(&vu->mappings[vu->n_mappings], region, vu->fds[0], err);
+    if (r)
+        return r;
+    vu->n_mappings++;
+    return vdf_vhost_user_rings_moved(vu, err);
+}
+
+int vdf_vhost_user_remove_region(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    const struct vdf_vu_region *region = &vu->msg.payload.one.region;
+
+    for (unsigned i = 0; i < vu->n_mappings; i++) {
+        const struct vdf_vu_region *is = &vu->mappings[i].region;
+
+        if (is->guest != region->guest || is->user != region->user || is->size != region->size)
+            continue;
+        vdf_import_close(&vu->mappings[i].import);
+        vu->n_mappings--;
+        memmove(&vu->mappings[i], &vu->mappings[i + 1],
+                (vu->n_mappings - i) * sizeof(vu->mappings[0]));
+        return vdf_vhost_user_rings_moved(vu, err);
+    }
+    return vdf_fail(err, ENOENT, "no region of 0x%" PRIx64 " bytes at 0x%" PRIx64, region->size,
+                    region->guest);
+}
+
+void vdf_vhost_user_drop_memory(struct vdf_vhost_user *vu)
+{
+    unmap(vu->mappings, vu->n_mappings);
+    vu->n_mappings = 0;
+    vdf_console_update_space(vu->con);
+}
+
+bool vdf_vhost_user_lost(const struct vdf_vhost_user *vu)
+{
+    for (unsigned i = 0; i < vu->n_mappings; i++)
+        if (vdf_import_lost(&vu->mappings[i].import))
+            return true;
+    return false;
+}
+
+void vdf_vhost_user_space(struct vdf_console *con)
+{
+    struct vdf_vhost_user *vu = con->vhost;
+
+    con->space.n = vu ? vu->n_mappings : 0;
+    for (unsigned i = 0; i < con->space.n; i++)
+        con->space.regions[i] = (struct vdf_region){
+            .addr = vu->mappings[i].region.guest,
+            .len = vu->mappings[i].region.size,
+            .mem = &vu->mappings[i].import.mem,
+        };
+}
+
+bool vdf_vhost_user_translate(const struct vdf_vhost_user *vu, uint64_t user, uint64_t *guest)
+{
+    for (unsigned i = 0; i < vu->n_mappings; i++) {
+        const struct vdf_vu_region *region = &vu->mappings[i].region;
+
+        if (user < region->user || user - region->user >= region->size)
+            continue;
+        *guest = region->guest + (user - region->user);
+        return true;
+    }
+    return false;
+}

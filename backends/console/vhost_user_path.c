@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the socket of a vhost-user device may lie, and making it there. See vhost_user.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "vhost_user.h"
+
+#define LINKS_MAX 40u /* symbolic links in a path, as the kernel */
+
+int vdf_vhost_user_path_check(const char *path, struct vdf_err *err)
+{
+    size_t len = strlen(path);
+
+    if (path[0] != '/' || path[len - 1] == '/')
+        return vdf_fail(err, EINVAL, "\"%.60s\": an absolute path of a socket is needed", path);
+    if (len >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return vdf_fail(err, ENAMETOOLONG, "%zu bytes: the path of a socket has at most %zu", len,
+                        sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+    for (const char *p = path; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return vdf_fail(err, EINVAL, "byte 0x%02x: a path is one line of text",
+                            (unsigned char)*p);
+    return 0;
+}
+
+/* --- not on FUSE ------------------------------------------------------------------------------ */
+
+/* Whether a mounted file system is served by a process; asks nothing of the file system itself. */
+static bool is_fuse(unsigned major, unsigned minor)
+{
+    FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool fuse = false;
+
+    if (!mounts)
+        return false;
+    while (!fuse && getline(&line, &size, mounts) >= 0) {
+        unsigned ma, mi;
+        const char *type = strstr(line, " - ");
+
+        if (type && sscanf(line, "%*u %*u %u:%u", &ma, &mi) == 2 && ma == major && mi == minor)
+            fuse = !strncmp(type + 3, "fuse", 4);
+    }
+    free(line);
+    fclose(mounts);
+    return fuse;
+}
+
+/*
+ * The directory that the socket's file is to be in, opened step by step, so that no step is made
+ * into a FUSE file system. That could be our own mount: its answer would wait for the lock that we
+ * hold. Return: a descriptor or -errno.
+ */
+static int open_dir(const char *path, struct vdf_err *err)
+{
+    char rest[PATH_MAX], target[PATH_MAX];
+    unsigned links = 0;
+    int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir < 0)
+        return vdf_fail(err, errno, "/: %s", strerror(errno));
+    snprintf(rest, sizeof(rest), "%s", path);
+    *strrchr(rest, '/') = '\0';
+    for (char *at = rest; *(at += strspn(at, "/"));) {
+        size_t len = strcspn(at, "/");
+        struct statx st;
+        char name[NAME_MAX + 1];
+        ssize_t n;
+        int fd;
+
+        if (len > NAME_MAX) {
+            close(dir);
+            return vdf_fail(err, ENAMETOOLONG, "\"%.60s\": a name in it is too long", path);
+        }
+        memcpy(name, at, len);
+        name[len] = '\0';
+        at += len;
+        fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st)) {
+            int code = errno;
+
+            if (fd >= 0)
+                close(fd);
+            close(dir);
+            return vdf_fail(err, code, "the directory of \"%.60s\", at \"%.60s\": %s", path, name,
+                            strerror(code));
+        }
+        if (is_fuse(st.stx_dev_major, st.stx_dev_minor)) {
+            close(fd);
+            close(dir);
+            return vdf_fail(err, EOPNOTSUPP,
+                            "\"%.60s\" is in a FUSE file system: sockets are made elsewhere", path);
+        }
+        if (!S_ISLNK(st.stx_mode)) {
+            close(dir);
+            dir = fd;
+            continue;
+        }
+        n = readlinkat(fd, "", target, sizeof(target) - 1);
+        close(fd);
+        if (n <= 0 || ++links > LINKS_MAX || (size_t)n + strlen(at) >= sizeof(rest)) {
+            close(dir);
+            return vdf_fail(err, ELOOP, "\"%.60s\": too many symbolic links, or too long ones",
+                            path);
+        }
+        memcpy(target + n, at, strlen(at) + 1);
+        memcpy(rest, target, strlen(target) + 1);
+        at = rest;
+        if (rest[0] == '/') {
+            int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+            close(dir);
+            dir = root;
+            if (dir < 0)
+                return vdf_fail(err, errno, "/: %s", strerror(errno));
+        }
+    }
+    return dir;
+}
+
+/* --- the socket ------------------------------------------------------------------------------- */
+
+/* The file is there already: a socket that nobody listens to is left over from a process that died.
+ * Return: 0 when it has been removed. */
+static int remove_stale(int dir, const char *name, const char *path, const struct sockaddr_un *addr,
+                        struct vdf_err *err)
+{
+    struct stat st;
+    int fd, r;
+
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+        return errno == ENOENT ? 0 : vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+    if (!S_ISSOCK(st.st_mode))
+        return vdf_fail(err, EEXIST, "\"%.60s\" exists and is no socket", path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return vdf_fail(err, errno, "no socket: %s", strerror(errno));
+    r = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? -errno : 0;
+    close(fd);
+    if (r != -ECONNREFUSED)
+        return vdf_fail(err, EADDRINUSE, "\"%.60s\": a process serves this socket", path);
+    if (unlinkat(dir, name, 0))
+        return vdf_fail(err, errno, "\"%.60s\" cannot be replaced: %s", path, strerror(errno));
+    return 0;
+}
+
+int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err)
+{
+    const char *name = strrchr(path, '/') + 1;
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int dir = open_dir(path, err);
+    int fd, r = 0;
+
+    if (dir < 0)
+        return dir;
+    /* By way of the directory that has been looked at, whatever the path leads to now. */
+    if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dir, name) >=
+        sizeof(addr.sun_path)) {
+        close(dir);
+        return vdf_fail(err, ENAMETOOLONG, "\"%.60s\": the last part of the path is too long",
+                        path);
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        r = vdf_fail(err, errno, "no socket: %s", strerror(errno));
+        close(dir);
+        return r;
+    }
+    /* Who may connect reads and writes the device: the owner, until the file's mode is changed. The
+     * kernel gives the file the socket's mode, minus the umask. */
+    fchmod(fd, 0600);
+    for (unsigned attempt = 0;; attempt++) {
+        if (!bind(fd, (const struct sockaddr *)&addr, sizeof(addr)))
+            break;
+        if (errno != EADDRINUSE || attempt)
+            r = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+        else
+            r = remove_stale(dir, name, path, &addr, err);
+        if (r)
+            break;
+    }
+    if (!r && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
+        r = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+    close(dir);
+    if (!r)
+        return fd;
+    close(fd);
+    return r;
+}
+
+void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino)
+{
+    const char *name = strrchr(path, '/') + 1;
+    int dir = open_dir(path, NULL);
+    struct stat st;
+
+    if (dir < 0)
+        return;
+    if (!fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev && st.st_ino == ino)
+        unlinkat(dir, name, 0);
+    close(dir);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The rings of a vhost-user front end (section "Ring states").
+ *
+ * A ring is the device's while it is started (a kick descriptor has come) and enabled. When it
+ * stops, a chain that a slow reader has half emptied counts as not taken: the base that the front
+ * end hears is that chain's. If the ring starts there again and finds the chain there, reading goes
+ * on in the middle of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vhost_user.h"
+
+struct vdf_vu_ring *vdf_vhost_user_ring(struct vdf_vhost_user *vu, uint64_t index,
+                                        struct vdf_err *err)
+{
+    if (index < vu->n_rings)
+        return &vu->rings[index];
+    vdf_fail(err, EINVAL, "ring %" PRIu64 ": there are %u", index, vu->n_rings);
+    return NULL;
+}
+
+/* The port that reads from the queue in parts, if it is a transmit queue. */
+static struct vdf_console_port *sender(const struct vdf_console *con, unsigned index)
+{
+    struct vdf_console_port *port;
+
+    if (index == VDF_CONSOLE_CONTROL_TXQ)
+        return NULL;
+    port = vdf_console_port(con, vdf_console_queue_port(index));
+    return port && index == vdf_console_txq(port->id) ? port : NULL;
+}
+
+/* --- start and stop --------------------------------------------------------------------------- */
+
+/* Where the three parts lie for the guest. */
+static int locate(const struct vdf_vhost_user *vu, unsigned index, struct vdf_vq *vq,
+                  struct vdf_err *err)
+{
+    const struct vdf_vu_ring *ring = &vu->rings[index];
+    int r;
+
+    if (!vdf_vhost_user_translate(vu, ring->desc, &vq->desc) ||
+        !vdf_vhost_user_translate(vu, ring->avail, &vq->driver) ||
+        !vdf_vhost_user_translate(vu, ring->used, &vq->device))
+        return vdf_fail(err, EFAULT,
+                        "ring %u: 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
+                        ": not all are in the front end's memory",
+                        index, ring->desc, ring->avail, ring->used);
+    vq->num = (uint16_t)ring->num;
+    r = vdf_vq_check(&vu->con->space, vq, NULL);
+    if (r)
+        return vdf_fail(err, -r,
+                        "ring %u: its parts at 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
+                        " are misaligned or not wholly in one region",
+                        index, vq->desc, vq->driver, vq->device);
+    return 0;
+}
+
+static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)
+{
+    struct vdf_console *con = vu->con;
+    struct vdf_vu_ring *ring = &vu->rings[index];
+    struct vdf_vq *vq = vdf_console_queue_make(con, index);
+    struct vdf_console_port *port = sender(con, index);
+    int r;
+
+    if (!vq)
+        return vdf_fail(err, ENOMEM, "no memory for the queues");
+    if (!(con->status & VDF_CONSOLE_S_FEATURES_OK))
+        return vdf_fail(err, EPROTO,
+                        "ring %u starts before features with VIRTIO_F_VERSION_1 were set", index);
+    vdf_console_update_space(con);
+    r = locate(vu, index, vq, err);
+    if (r)
+        return r;
+    vq->last_avail = ring->base;
+    vq->used_idx = vdf_vq_used_idx(&con->space, vq);
+    vq->ready = true;
+    ring->active = true;
+
+    if (port && port->held) {
+        if (vdf_vq_next_is(&con->space, vq, port->head))
+            vq->last_avail++;
+        else
+            vdf_console_port_drop_held(port);
+    }
+    if (!(con->status & VDF_CONSOLE_S_DRIVER_OK))
+        vdf_console_set_status(con, VDF_CONSOLE_S_DRIVER_OK);
+    /* A driver that is older than this device, which has come back without its state, does not
+     * introduce itself again. */
+    if (index == VDF_CONSOLE_CONTROL_RXQ && ring->base && !con->device_ready &&
+        vdf_console_multiport(con))
+        vdf_console_control_resume(con);
+    vdf_console_notify(con, index);
+    return 0;
+}
+
+static void deactivate(struct vdf_vhost_user *vu, unsigned index)
+{
+    struct vdf_vu_ring *ring = &vu->rings[index];
+    const struct vdf_console_port *port = sender(vu->con, index);
+    struct vdf_vq *vq = vdf_console_queue_make(vu->con, index);
+
+    ring->active = false;
+    if (!vq)
+        return;
+    vq->ready = false;
+    ring->base = vq->last_avail;
+    if (port && port->held)
+        ring->base--;
+}
+
+int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)
+{
+    struct vdf_vu_ring *ring = &vu->rings[index];
+    bool wanted = ring->started && (ring->enabled || !vu->protocol) && ring->num && ring->have_addr;
+
+    if (wanted && !ring->active)
+        return activate(vu, index, err);
+    if (!wanted && ring->active)
+        deactivate(vu, index);
+    return 0;
+}
+
+int vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    vdf_console_update_space(vu->con);
+    for (unsigned i = 0; i < vu->n_rings; i++) {
+        int r = vu->rings[i].active ? locate(vu, i, vdf_console_queue_make(vu->con, i), err) : 0;
+
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static void forget_kick(struct vdf_vu_ring *ring)
+{
+    vdf_async_free(ring->kick);
+    ring->kick = NULL;
+    ring->started = false;
+}
+
+uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index)
+{
+    struct vdf_vu_ring *ring = &vu->rings[index];
+
+    forget_kick(ring);
+    if (ring->active)
+        deactivate(vu, index);
+    return ring->base;
+}
+
+void vdf_vhost_user_rings_forget(struct vdf_vhost_user *vu)
+{
+    for (unsigned i = 0; i < vu->n_rings; i++) {
+        struct vdf_vu_ring *ring = &vu->rings[i];
+
+        forget_kick(ring);
+        ring->enabled = false;
+        ring->active = false;
+        ring->call_pending = false;
+        ring->base = 0;
+    }
+}
+
+void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
+{
+    for (unsigned i = 0; i < vu->n_rings; i++) {
+        struct vdf_vu_ring *ring = &vu->rings[i];
+
+        vdf_vhost_user_ring_stop(vu, i);
+        if (ring->call_fd >= 0)
+            close(ring->call_fd);
+        if (ring->err_fd >= 0)
+            close(ring->err_fd);
+    }
+    free(vu->rings);
+    vu->rings = NULL;
+    vu->n_rings = 0;
+    vu->calls_pending = false;
+}
+
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+enum kind {
+    OTHER,
+    EVENTFD,
+    SOCKET,
+};
+
+/* What a front end may have passed: reading or writing anything else could make us wait. */
+static enum kind kind_of(int fd)
+{
+    static const char eventfd[] = "anon_inode:[eventfd]";
+    char link[32], target[sizeof(eventfd)];
+    struct stat st;
+    ssize_t n;
+
+    if (fstat(fd, &st))
+        return OTHER;
+    if (S_ISSOCK(st.st_mode))
+        return SOCKET;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, target, sizeof(target));
+    return n == (ssize_t)sizeof(eventfd) - 1 && !memcmp(target, eventfd, sizeof(eventfd) - 1)
+               ? EVENTFD
+               : OTHER;
+}
+
+static bool on_kick(struct vdf_obj *obj, uint64_t value)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+
+    (void)value;
+    if (!con->vhost)
+        return false;
+    vdf_vhost_user_kicked(con->vhost);
+    return true;
+}
+
+int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err)
+{
+    struct vdf_vu_ring *ring = &vu->rings[index];
+
+    if (fd < 0)
+        return vdf_fail(err, EOPNOTSUPP, "ring %u: without a kick descriptor, an eventfd is needed",
+                        index);
+    if (kind_of(fd) != EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK)) {
+        close(fd);
+        return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", index);
+    }
+    vdf_async_free(ring->kick);
+    ring->kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, fd);
+    close(fd);
+    if (!ring->kick)
+        return vdf_fail(err, ENOMEM, "ring %u: its kick cannot be waited for", index);
+    ring->started = true;
+    return vdf_vhost_user_ring_update(vu, index, err);
+}
+
+int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
+                            struct vdf_err *err)
+{
+    struct vdf_vu_ring *ring = &vu->rings[index];
+    int *slot = errors ? &ring->err_fd : &ring->call_fd;
+    enum kind kind = fd < 0 ? OTHER : kind_of(fd);
+
+    if (fd >= 0 && (kind == OTHER || (errors && kind != EVENTFD))) {
+        close(fd);
+        return vdf_fail(err, EINVAL, "ring %u: the %s descriptor is no eventfd%s", index,
+                        errors ? "error" : "call", errors ? "" : " and no socket");
+    }
+    if (*slot >= 0)
+        close(*slot);
+    *slot = fd;
+    if (!errors)
+        ring->call_is_socket = kind == SOCKET;
+    return 0;
+}
+
+/* --- kicks and calls -------------------------------------------------------------------------- */
+
+void vdf_vhost_user_kicked(struct vdf_vhost_user *vu)
+{
+    struct vdf_console *con = vu->con;
+
+    /* Which of the rings it was is not said; to look at the index of each costs less than that. */
+    for (unsigned i = 0; i < vu->n_rings; i++)
+        if (vu->rings[i].active)
+            vdf_console_notify(con, i);
+    vdf_console_settle(con);
+}
+
+/* An eventfd that is full has been heard; so has a socket without room. The flag is set each time,
+ * because the front end could clear it, and then fill the counter to have us wait. */
+static void call(int fd, bool socket)
+{
+    const uint64_t one = 1;
+    ssize_t n;
+
+    if (socket)
+        n = send(fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
+    else
+        n = fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) ? -1 : write(fd, &one, sizeof(one));
+    (void)n;
+}
+
+bool vdf_vhost_user_live(const struct vdf_console *con, uint32_t index)
+{
+    const struct vdf_vhost_user *vu = con->vhost;
+
+    return vu && index < vu->n_rings && vu->rings[index].active;
+}
+
+void vdf_vhost_user_used(struct vdf_console *con, uint32_t index)
+{
+    struct vdf_vhost_user *vu = con->vhost;
+
+    if (vu && index < vu->n_rings) {
+        vu->rings[index].call_pending = true;
+        vu->calls_pending = true;
+    }
+}
+
+void vdf_vhost_user_config(struct vdf_console *con)
+{
+    if (con->vhost)
+        con->vhost->config_pending = true;
+}
+
+void vdf_vhost_user_broken(struct vdf_console *con, uint32_t index)
+{
+    struct vdf_vhost_user *vu = con->vhost;
+
+    if (vu && index < vu->n_rings && vu->rings[index].err_fd >= 0)
+        call(vu->rings[index].err_fd, false);
+}
+
+void vdf_vhost_user_flush(struct vdf_console *con)
+{
+    struct vdf_vhost_user *vu = con->vhost;
+
+    if (!vu || vu->fd < 0)
+        return;
+    if (vu->calls_pending) {
+        vu->calls_pending = false;
+        for (unsigned i = 0; i < vu->n_rings; i++) {
+            struct vdf_vu_ring *ring = &vu->rings[i];
+
+            if (ring->call_pending && ring->call_fd >= 0)
+                call(ring->call_fd, ring->call_is_socket);
+            ring->call_pending = false;
+        }
+    }
+    if (vu->config_pending && !vu->backend_async)
+        vdf_vhost_user_send_config(vu);
+    if (vdf_vhost_user_lost(vu)) {
+        vdf_report(con->priv.obj, EFAULT,
+                   "vhost-user: the front end has cut a file whose memory it had passed; the "
+                   "connection is closed");
+        vdf_vhost_user_disconnect(vu);
+    }
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory that somebody else made and passed by descriptor.
+ *
+ * Its owner can cut the file at any time, and a load or store behind the new end is a SIGBUS. Seals
+ * would rule that out, but front ends in wide use pass plain files. So each mapping is in a table
+ * that a SIGBUS handler looks through: it puts zero pages in place of the whole mapping and marks
+ * it lost, the access goes on there, and who uses the mapping finds the mark afterwards.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <virtdevfs/memory.h>
+
+#define SLOTS 4096u
+
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42u
+#endif
+
+/*
+ * The handler reads this table in any thread while others change rows of it, but never the row of
+ * the mapping that it was called for: who accesses a mapping does not close it meanwhile. `base` is
+ * written first and read twice, so that a row which changes in between is passed over.
+ */
+static struct slot {
+    uintptr_t base; /* 0: free */
+    size_t len;
+    bool lost;
+} slots[SLOTS];
+
+static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER; /* for writing rows */
+static struct sigaction next_action;                           /* who had SIGBUS before */
+
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+    uintptr_t at = (uintptr_t)info->si_addr;
+    int saved = errno;
+
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct slot *slot = &slots[i];
+        uintptr_t base = __atomic_load_n(&slot->base, __ATOMIC_ACQUIRE);
+        size_t len = __atomic_load_n(&slot->len, __ATOMIC_ACQUIRE);
+
+        if (!base || at < base || at - base >= len ||
+            __atomic_load_n(&slot->base, __ATOMIC_ACQUIRE) != base)
+            continue;
+        if (mmap((void *)base, len, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+            break;
+        __atomic_store_n(&slot->lost, true, __ATOMIC_RELEASE);
+        errno = saved;
+        return;
+    }
+    /* Not ours: as if this handler were not there. */
+    if (next_action.sa_flags & SA_SIGINFO) {
+        next_action.sa_sigaction(sig, info, context);
+        return;
+    }
+    if (next_action.sa_handler != SIG_DFL && next_action.sa_handler != SIG_IGN) {
+        next_action.sa_handler(sig);
+        return;
+    }
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void install_handler(void)
+{
+    struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &next_action);
+}
+
+/* Index of a row, or -1 when all are taken. */
+static int take_slot(void *base, size_t len)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int found = -1;
+
+    pthread_once(&once, install_handler);
+    pthread_mutex_lock(&slots_lock);
+    for (unsigned i = 0; i < SLOTS && found < 0; i++) {
+        if (slots[i].base)
+            continue;
+        slots[i].lost = false;
+        __atomic_store_n(&slots[i].base, (uintptr_t)base, __ATOMIC_RELEASE);
+        __atomic_store_n(&slots[i].len, len, __ATOMIC_RELEASE);
+        found = (int)i;
+    }
+    pthread_mutex_unlock(&slots_lock);
+    return found;
+}
+
+static void free_slot(int index)
+{
+    pthread_mutex_lock(&slots_lock);
+    __atomic_store_n(&slots[index].len, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&slots[index].base, 0, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&slots_lock);
+}
+
+/* A page of a file that another process or machine serves may never come, and who waits for it
+ * holds a lock. */
+static bool may_hang(const struct statfs *fs)
+{
+    static const uint32_t served[] = {
+        FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  V9FS_MAGIC,       CEPH_SUPER_MAGIC,
+        SMB_SUPER_MAGIC,  SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, AFS_SUPER_MAGIC,
+    };
+
+    for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
+        if ((uint32_t)fs->f_type == served[i])
+            return true;
+    return false;
+}
+
+int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t size,
+                    struct vdf_err *err)
+{
+    uint64_t align = VDF_PAGE_SIZE, start, end, len;
+    struct statfs fs;
+    struct stat st;
+    void *map;
+    int slot;
+
+    if (fstatfs(fd, &fs) || fstat(fd, &st))
+        return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return vdf_fail(err, EINVAL, "the memory's descriptor is no file that can be mapped");
+    if (may_hang(&fs))
+        return vdf_fail(err, EINVAL,
+                        "memory in a FUSE or network file system: tmpfs, a memfd or a local disk "
+                        "is needed");
+    if ((uint32_t)fs.f_type == HUGETLBFS_MAGIC)
+        align = (uint64_t)fs.f_bsize;
+    if (!size || __builtin_add_overflow(offset, size, &end) || end > (uint64_t)st.st_size)
+        return vdf_fail(err, EINVAL,
+                        "memory of 0x%" PRIx64 " bytes at 0x%" PRIx64 " of a file of 0x%" PRIx64
+                        ": it has to lie in the file",
+                        size, offset, (uint64_t)st.st_size);
+    start = offset & ~(align - 1);
+    if (__builtin_add_overflow(end - start, align - 1, &len) || len > SIZE_MAX / 2)
+        return vdf_fail(err, EINVAL, "memory of 0x%" PRIx64 " bytes is too much", size);
+    len &= ~(align - 1);
+
+    map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
+    if (map == MAP_FAILED)
+        return vdf_fail(err, errno, "memory of 0x%" PRIx64 " bytes cannot be mapped: %s", size,
+                        strerror(errno));
+    slot = take_slot(map, len);
+    if (slot < 0) {
+        munmap(map, len);
+        return vdf_fail(err, ENOSPC, "%u mappings of others' memory are in use, no more", SLOTS);
+    }
+    *import = (struct vdf_import){
+        .mem = { .label = "import",
+                 .size = size,
+                 .fd = -1,
+                 .base = (uint8_t *)map + (offset - start) },
+        .map = map,
+        .map_len = len,
+        .slot = slot,
+    };
+    return 0;
+}
+
+void vdf_import_close(struct vdf_import *import)
+{
+    if (!import->map)
+        return;
+    free_slot(import->slot);
+    munmap(import->map, import->map_len);
+    *import = (struct vdf_import){ 0 };
+}
+
+bool vdf_import_lost(const struct vdf_import *import)
+{
+    return import->map && __atomic_load_n(&slots[import->slot].lost, __ATOMIC_ACQUIRE);
+}
