@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -165,11 +166,15 @@ void vdf_engine_rearm_all(struct vdf_engine *engine)
     pthread_mutex_unlock(&engine->lock);
 }
 
-/* Read an eventfd and pass on what it held. Return: whether to watch it further. */
+/* Read an eventfd and pass on what it held. Return: whether to watch it further. Who shares it may
+ * have emptied it, and may have made it block; kernels before 5.8 know this flag for files only. */
 static bool ring_doorbell(struct vdf_engine *engine, struct vdf_source *source)
 {
     uint64_t value;
-    ssize_t n = read(source->fd, &value, sizeof(value));
+    struct iovec iov = { .iov_base = &value, .iov_len = sizeof(value) };
+    ssize_t n = preadv2(source->fd, &iov, 1, -1, RWF_NOWAIT);
+    if (n < 0 && errno == EOPNOTSUPP)
+        n = read(source->fd, &value, sizeof(value));
     if (n != (ssize_t)sizeof(value))
         return n < 0 && (errno == EAGAIN || errno == EINTR);
     if (source->kind == VDF_SOURCE_EVENTFD)
