@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -429,6 +429,8 @@ int vdf_engine_start(struct vdf_engine *engine)
     /* Signals are for the threads that have asked for them. */
     sigset_t all, old;
     sigfillset(&all);
+    /* A blocked fault ends the process, whatever handler there is: vdf_import_open() has one. */
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = -pthread_create(&engine->thread, NULL, run, engine);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
