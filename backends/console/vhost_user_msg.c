@@ -378,8 +378,8 @@ int vdf_vhost_user_expects(const struct vdf_vhost_user *vu, const struct vdf_vu_
                         request->needs, vu->protocol_features);
     if (header->size < request->size || header->size > VDF_VU_PAYLOAD_MAX ||
         (header->size > request->size && !request->longer))
-        return vdf_fail(err, EPROTO, "a payload of %u bytes: %u %s needed", header->size,
-                        request->size, request->longer ? "or more are" : "are");
+        return vdf_fail(err, EPROTO, "a payload of %u bytes: %u to %u are possible", header->size,
+                        request->size, request->longer ? VDF_VU_PAYLOAD_MAX : request->size);
     return 0;
 }
 
