@@ -122,8 +122,7 @@ static bool give_up_errno(void)
     return give_up(errno == EPIPE || errno == ECONNRESET ? "closed" : strerrorname_np(errno));
 }
 
-/* --- messages -----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static bool send_bytes(const void *bytes, size_t n, const int *fds, unsigned n_fds)
 {
@@ -214,8 +213,7 @@ static bool tell_ring(uint32_t request, uint32_t ring, uint32_t value)
     return tell(request, state, sizeof(state), NULL, 0);
 }
 
-/* --- set-up -------------------------------------------------------------------------------------
- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static void forget_connection(void)
 {
@@ -427,8 +425,7 @@ static bool do_resume(unsigned from, unsigned to)
     return true;
 }
 
-/* --- buffers ------------------------------------------------------------------------------------
- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 
 /* Waits for the device to use a buffer: its descriptor and bytes. */
 static bool get_used(unsigned index, uint32_t used[2])
@@ -571,8 +568,7 @@ static bool do_receive(unsigned port)
     return true;
 }
 
-/* --- configuration, anything --------------------------------------------------------------------
- */
+/* --- configuration, anything ------------------------------------------------------------------ */
 
 static bool do_config(uint32_t offset, uint32_t len)
 {
@@ -693,8 +689,7 @@ static bool do_desc(char *const *w)
     return !failed;
 }
 
-/* --- commands -----------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static bool run(unsigned n, char *const *w)
 {
