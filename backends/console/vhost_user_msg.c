@@ -139,7 +139,7 @@ static int set_vring_num(struct vdf_vhost_user *vu, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "ring %u of %u entries: a power of two up to %u is needed",
                         state->index, state->num, VDF_VQ_SIZE_MAX);
     ring->num = state->num;
-    return 0;
+    return vdf_vhost_user_ring_update(vu, state->index, err);
 }
 
 static int set_vring_addr(struct vdf_vhost_user *vu, struct vdf_err *err)

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A console served to a vhost-user front end: messages, features, rings. */
+#include <fcntl.h>
+#include <poll.h>
+
+#include "test_vhost_user.h"
+
+static void setup(void)
+{
+    vdf_test_tree(false);
+    fe_start();
+}
+
+TestSuite(vhost_user, .init = setup, .fini = fe_end);
+
+static unsigned open_descriptors(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+Test(vhost_user, a_message_may_come_byte_by_byte)
+{
+    struct {
+        struct vdf_vu_header header;
+        uint32_t state[2];
+    } message = { { VDF_VU_SET_VRING_NUM, VDF_VU_VERSION, 8 }, { 5, 32 } };
+
+    for (size_t i = 0; i < sizeof(message); i++) {
+        cr_assert_eq(fe.vu->rings[5].num, 0);
+        cr_assert_eq(send(fe.sock, (uint8_t *)&message + i, 1, 0), 1);
+        vdf_vhost_user_receive(fe.vu);
+    }
+    cr_assert_eq(fe.vu->rings[5].num, 32);
+}
+
+Test(vhost_user, several_messages_may_come_at_once)
+{
+    uint64_t value;
+
+    fe_post(VDF_VU_GET_FEATURES, VDF_VU_VERSION, NULL, 0, NULL, 0);
+    fe_post(VDF_VU_SET_OWNER, VDF_VU_VERSION, NULL, 0, NULL, 0);
+    fe_post(VDF_VU_GET_PROTOCOL_FEATURES, VDF_VU_VERSION, NULL, 0, NULL, 0);
+    vdf_vhost_user_receive(fe.vu);
+    cr_assert_eq(fe_reply(&value, 8), 8);
+    cr_assert_eq(value, VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE |
+                            VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_VERSION_1 |
+                            VDF_VU_F_PROTOCOL_FEATURES);
+    cr_assert_eq(fe_reply(&value, 8), 8);
+    cr_assert_eq(value, FE_PROTOCOL | VDF_VU_P_REPLY_ACK);
+    cr_assert_eq(fe_reply(&value, 8), 0);
+}
+
+Test(vhost_user, replies_wait_for_room_and_requests_for_replies)
+{
+    unsigned asked = 0, answered = 0;
+    struct vdf_vu_header header = { VDF_VU_GET_FEATURES, VDF_VU_VERSION, 0 };
+    uint64_t value;
+    int small = 1;
+
+    setsockopt(fe.vu->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    for (; asked < 5000; asked++) {
+        if (send(fe.sock, &header, sizeof(header), MSG_DONTWAIT) != sizeof(header))
+            break;
+        vdf_vhost_user_receive(fe.vu);
+    }
+    cr_assert(fe.vu->writing);
+    cr_assert_gt(asked, 1);
+    while (answered < asked) {
+        cr_assert_eq(fe_reply(&value, 8), 8, "%u of %u", answered, asked);
+        answered++;
+        vdf_vhost_user_receive(fe.vu);
+    }
+    cr_assert_eq(fe_reply(&value, 8), 0);
+    cr_assert_not(fe.vu->writing);
+}
+
+Test(vhost_user, acknowledged_only_when_negotiated)
+{
+    uint64_t value = 1;
+
+    fe_post(VDF_VU_SET_OWNER, VDF_VU_VERSION | VDF_VU_NEED_REPLY, NULL, 0, NULL, 0);
+    vdf_vhost_user_receive(fe.vu);
+    cr_assert_eq(fe_reply(&value, 8), 0);
+    /* From this very message on, as Linux expects. */
+    value = VDF_VU_P_REPLY_ACK;
+    fe_post(VDF_VU_SET_PROTOCOL_FEATURES, VDF_VU_VERSION | VDF_VU_NEED_REPLY, &value, 8, NULL, 0);
+    vdf_vhost_user_receive(fe.vu);
+    cr_assert_eq(fe_reply(&value, 8), 8);
+    cr_assert_eq(value, 0);
+    cr_assert_eq(fe_tell(VDF_VU_SET_OWNER, NULL, 0, NULL, 0), 0);
+}
+
+Test(vhost_user, descriptors_are_closed_whatever_happens)
+{
+    int fds[VDF_VU_FDS_MAX];
+    unsigned before = open_descriptors();
+
+    for (unsigned i = 0; i < VDF_VU_FDS_MAX; i++)
+        fds[i] = fe.memfd;
+    cr_assert_eq(fe_tell(VDF_VU_SET_OWNER, NULL, 0, fds, 1), FE_CLOSED);
+    close(fe.sock);
+    fe_connect();
+    cr_assert_eq(fe_tell(VDF_VU_SET_MEM_TABLE, &(uint64_t){ 8 }, 8, fds, 8), FE_CLOSED);
+    close(fe.sock);
+    fe_connect();
+    /* In flight, and half of the message still to come. */
+    {
+        struct vdf_vu_header header = { VDF_VU_SET_MEM_TABLE, VDF_VU_VERSION, 8 };
+        char control[CMSG_SPACE(sizeof(fds))] = { 0 };
+        struct iovec iov = { &header, sizeof(header) };
+        struct msghdr mh = { .msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control) };
+        struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(fds));
+        memcpy(CMSG_DATA(c), fds, sizeof(fds));
+        cr_assert_eq(sendmsg(fe.sock, &mh, 0), sizeof(header));
+    }
+    vdf_vhost_user_receive(fe.vu);
+    cr_assert_eq(open_descriptors(), before + VDF_VU_FDS_MAX);
+    close(fe.sock);
+    vdf_vhost_user_receive(fe.vu);
+    fe_last_error("mid-message");
+    fe_connect();
+    fe_up();
+    close(fe.sock);
+    vdf_vhost_user_receive(fe.vu);
+    fe_connect();
+    cr_assert_eq(open_descriptors(), before);
+}
+
+/* --- features --------------------------------------------------------------------------------- */
+
+Test(vhost_user, the_same_features_again_change_nothing)
+{
+    fe_up();
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert(fe.con->device_ready);
+    cr_assert_eq(fe_u64(VDF_VU_SET_FEATURES, FE_FEATURES), 0);
+    cr_assert(fe.con->device_ready);
+    cr_assert(fe.vu->rings[3].active);
+
+    close(fe.sock);
+    vdf_vhost_user_receive(fe.vu);
+    fe_connect();
+    fe_negotiate(FE_FEATURES);
+    cr_assert(fe.con->device_ready);
+    cr_assert_str_eq(vdf_test_read(CON "status"), "0x0f");
+}
+
+Test(vhost_user, other_features_are_another_driver)
+{
+    fe_up();
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    close(fe.sock);
+    vdf_vhost_user_receive(fe.vu);
+    fe_connect();
+    fe_negotiate(FE_FEATURES | VDF_CONSOLE_F_SIZE);
+    cr_assert_not(fe.con->device_ready);
+    cr_assert_str_eq(vdf_test_read(CON "status"), "0x0b");
+    cr_assert_eq(vdf_test_read_u64(CON "driver_features"),
+                 VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_SIZE);
+}
+
+Test(vhost_user, a_driver_without_version_1_gets_no_ring)
+{
+    fe_negotiate(VDF_VU_F_PROTOCOL_FEATURES);
+    cr_assert_str_eq(vdf_test_read(CON "status"), "0x00");
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_NUM, 0, 16), 0);
+    cr_assert_eq(fe_addr(0, FE_USER), 0);
+    cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, 0, fe.kick[0]), 0);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 0, 1), FE_CLOSED);
+    fe_last_error("VERSION_1");
+}
+
+/* --- rings ------------------------------------------------------------------------------------ */
+
+/* Whatever the order in which a front end says what makes a ring run. */
+Test(vhost_user, a_ring_runs_when_all_has_been_said)
+{
+    fe_negotiate(FE_FEATURES);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    for (unsigned order = 0; order < 256; order++) {
+        unsigned seen = 0;
+
+        for (unsigned k = 0; k < 4; k++)
+            seen |= 1u << (order >> 2 * k & 3);
+        if (seen != 15)
+            continue;
+        for (unsigned k = 0; k < 4; k++) {
+            cr_assert_not(fe.vu->rings[0].active);
+            switch (order >> 2 * k & 3) {
+            case 0:
+                cr_assert_eq(fe_ring(VDF_VU_SET_VRING_NUM, 0, 16), 0);
+                break;
+            case 1:
+                cr_assert_eq(fe_addr(0, FE_USER), 0);
+                break;
+            case 2:
+                cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, 0, fe.kick[0]), 0);
+                break;
+            default:
+                cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 0, 1), 0);
+                break;
+            }
+        }
+        cr_assert(fe.vu->rings[0].active, "order 0x%02x", order);
+        cr_assert_str_eq(vdf_test_read(CON "queues/0/ready"), "1");
+        close(fe.sock);
+        vdf_vhost_user_receive(fe.vu);
+        cr_assert_str_eq(vdf_test_read(CON "queues/0/ready"), "0");
+        fe_connect();
+        fe_negotiate(FE_FEATURES);
+        cr_assert_eq(fe_memory(FE_GUEST), 0);
+    }
+}
+
+Test(vhost_user, without_protocol_features_rings_are_enabled)
+{
+    cr_assert_eq(fe_u64(VDF_VU_SET_FEATURES, FE_FEATURES & ~VDF_VU_F_PROTOCOL_FEATURES), 0);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_NUM, 0, 16), 0);
+    cr_assert_eq(fe_addr(0, FE_USER), 0);
+    cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, 0, fe.kick[0]), 0);
+    cr_assert(fe.vu->rings[0].active);
+}
+
+Test(vhost_user, a_disabled_ring_is_left_alone_and_goes_on)
+{
+    fe_up();
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert_eq(fe_used(3), 1);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 3, 0), 0);
+    fe_control(0, VDF_CONSOLE_PORT_READY, 1);
+    cr_assert_eq(fe_used(3), 1);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 3, 1), 0);
+    cr_assert_eq(fe_used(3), 2);
+    cr_assert_str_eq(vdf_test_read(CON "ports/0/ready"), "1");
+}
+
+Test(vhost_user, memory_may_move_under_running_rings)
+{
+    fe_up();
+    cr_assert_eq(vdf_test_read_u64(CON "queues/3/desc"), FE_GUEST + 3 * FE_PAGE);
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert_eq(fe_memory(4 * FE_GUEST), 0);
+    cr_assert_eq(vdf_test_read_u64(CON "queues/3/desc"), 4 * FE_GUEST + 3 * FE_PAGE);
+    fe_desc(3, 1, 4 * FE_GUEST + FE_BUFFERS, 8, 0);
+    memcpy(fe.mem + FE_BUFFERS, &(struct vdf_console_control){ 0, VDF_CONSOLE_PORT_READY, 1 }, 8);
+    fe_available(3, 1, 16);
+    vdf_vhost_user_kicked(fe.vu);
+    cr_assert_eq(fe_used(3), 2);
+    cr_assert_str_eq(vdf_test_read(CON "ports/0/ready"), "1");
+}
+
+Test(vhost_user, slots_of_memory)
+{
+    struct vdf_vu_one_region one = { 0, { FE_GUEST, FE_MEMORY, FE_USER, 0 } };
+    uint64_t slots;
+
+    fe_negotiate(FE_FEATURES);
+    cr_assert_eq(fe_ask(VDF_VU_GET_MAX_MEM_SLOTS, NULL, 0, NULL, 0, &slots, 8), 8);
+    for (unsigned i = 0; i < slots; i++) {
+        one.region.guest = FE_GUEST + (uint64_t)i * FE_MEMORY;
+        one.region.user = FE_USER + (uint64_t)i * FE_MEMORY;
+        cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
+    }
+    fe_start_ring(0, 16, 0);
+    cr_assert_eq(fe_tell(VDF_VU_REM_MEM_REG, &one, sizeof(one), NULL, 0), 0);
+    cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
+    one.region.guest = FE_GUEST / 2;
+    one.region.user = FE_USER / 2;
+    cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), FE_CLOSED);
+    fe_last_error("no more are possible");
+    close(fe.sock);
+
+    fe_connect();
+    fe_negotiate(FE_FEATURES);
+    one.region = (struct vdf_vu_region){ FE_GUEST, FE_MEMORY, FE_USER, 0 };
+    cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
+    fe_start_ring(0, 16, 0);
+    cr_assert_eq(fe_tell(VDF_VU_REM_MEM_REG, &one, sizeof(one), NULL, 0), FE_CLOSED);
+    fe_last_error("not all are in the front end's memory");
+}
+
+/* One kick is all that a driver gives for as many buffers as a ring holds. */
+Test(vhost_user, a_kick_is_for_all_buffers)
+{
+    const uint16_t num = 256;
+
+    fe_up();
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 5, 0), 0);
+    fe_start_ring(5, num, 0);
+    for (uint16_t i = 0; i < num; i++) {
+        fe_desc(5, i, FE_GUEST + FE_BUFFERS, 10, 0);
+        fe_available(5, i, num);
+    }
+    fe_called(5);
+    vdf_test_mkdir(CON "ports/1");
+    vdf_vhost_user_kicked(fe.vu);
+    cr_assert_eq(fe_used(5), num);
+    cr_assert_eq(vdf_test_read_u64(CON "ports/1/bytes_discarded"), 10u * num);
+    cr_assert_eq(fe_called(5), 1);
+}
+
+Test(vhost_user, errors_are_told_by_the_rings_descriptor)
+{
+    int err = eventfd(0, EFD_NONBLOCK), pair[2];
+    uint64_t value = 0;
+    struct vdf_vu_header header;
+
+    fe_up();
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    cr_assert_eq(fe_tell(VDF_VU_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1), 0);
+    close(pair[1]);
+    cr_assert_eq(fe_fd(VDF_VU_SET_VRING_ERR, 3, err), 0);
+    fe_desc(3, 0, 0, 8, 0);
+    fe_available(3, 0, 16);
+    vdf_vhost_user_kicked(fe.vu);
+    cr_assert_eq(read(err, &value, 8), 8);
+    cr_assert_eq(value, 1);
+    cr_assert_eq(recv(pair[0], &header, sizeof(header), MSG_DONTWAIT), sizeof(header));
+    cr_assert_eq(header.request, VDF_VU_BACKEND_CONFIG_CHANGE);
+    cr_assert_str_eq(vdf_test_read(CON "status"), "0x4f");
+    close(err);
+    close(pair[0]);
+}
+
+/* A front end that does not read what it is told loses nothing but repetitions. */
+Test(vhost_user, changes_of_the_configuration_are_told_once_there_is_room)
+{
+    int pair[2], small = 1;
+    unsigned told = 0;
+    char size[32];
+    struct vdf_vu_header header;
+
+    fe_negotiate(FE_FEATURES & ~VDF_CONSOLE_F_MULTIPORT);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    cr_assert_eq(fe_tell(VDF_VU_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1), 0);
+    close(pair[1]);
+    for (unsigned i = 1; i < 5000 && !fe.vu->config_pending; i++) {
+        snprintf(size, sizeof(size), "%u 1", i);
+        cr_assert_eq(vdf_test_write(CON "size", size), 0);
+    }
+    cr_assert(fe.vu->config_pending);
+    while (recv(pair[0], &header, sizeof(header), MSG_DONTWAIT) == sizeof(header))
+        told++;
+    cr_assert_gt(told, 0);
+    vdf_vhost_user_send_config(fe.vu);
+    cr_assert_not(fe.vu->config_pending);
+    cr_assert_eq(recv(pair[0], &header, sizeof(header), MSG_DONTWAIT), sizeof(header));
+    close(pair[0]);
+    vdf_vhost_user_send_config(fe.vu);
+    cr_assert_eq(fe.vu->backend_fd, -1);
+    fe_last_error("takes no requests");
+}
+
+Test(vhost_user, memory_that_is_cut_is_noticed)
+{
+    fe_up();
+    cr_assert_eq(ftruncate(fe.memfd, 0), 0);
+    vdf_vhost_user_kicked(fe.vu);
+    cr_assert_eq(fe.vu->fd, -1);
+    fe_last_error("has cut a file");
+    cr_assert_eq(fe.con->space.n, 0);
+}

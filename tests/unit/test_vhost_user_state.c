@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A served console: its other kinds, its state, and memory of other processes. */
+#include <fcntl.h>
+
+#include "test_vhost_user.h"
+
+static void setup(void)
+{
+    vdf_test_tree(false);
+}
+
+static void teardown(void)
+{
+    if (fe.con)
+        fe_end();
+    vdf_test_tree_free();
+}
+
+TestSuite(vhost_user_state, .init = setup, .fini = teardown);
+
+Test(vhost_user_state, rproc_serial_has_two_queues_and_no_pool)
+{
+    uint64_t value;
+
+    cr_assert_eq(vdf_test_write(CON "reset", "1"), 0);
+    cr_assert_eq(vdf_test_write(CON "device", "rproc-serial"), 0);
+    fe_start();
+    cr_assert_eq(fe_ask(VDF_VU_GET_FEATURES, NULL, 0, NULL, 0, &value, 8), 8);
+    cr_assert_eq(value,
+                 VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_VERSION_1 | VDF_VU_F_PROTOCOL_FEATURES);
+    fe_negotiate(VDF_CONSOLE_F_VERSION_1 | VDF_VU_F_PROTOCOL_FEATURES);
+    cr_assert_eq(fe_ask(VDF_VU_GET_QUEUE_NUM, NULL, 0, NULL, 0, &value, 8), 8);
+    cr_assert_eq(value, 2);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    fe_start_ring(0, 16, 0);
+    fe_desc(0, 0, FE_GUEST + FE_BUFFERS, 16, 2);
+    fe_available(0, 0, 16);
+    cr_assert_eq(vdf_test_read_u64(CON "dma/violations"), 0);
+    cr_assert_eq(vdf_test_read_u64(CON "ports/0/guest_connected"), 1);
+    {
+        int error;
+        struct vdf_test_file *data = vdf_test_open(CON "ports/0/data", 2, &error);
+
+        cr_assert_eq(vdf_test_file_write(data, "serial", 6), 6);
+        vdf_test_close(data);
+    }
+    cr_assert_arr_eq(fe.mem + FE_BUFFERS, "serial", 6);
+    cr_assert_eq(fe_called(0), 1);
+}
+
+Test(vhost_user_state, the_pool_is_not_offered)
+{
+    uint64_t value;
+
+    cr_assert_eq(vdf_test_write(CON "reset", "1"), 0);
+    cr_assert_eq(vdf_test_write(CON "dma_mem", "1"), 0);
+    fe_start();
+    cr_assert_eq(fe_ask(VDF_VU_GET_FEATURES, NULL, 0, NULL, 0, &value, 8), 8);
+    cr_assert_not(value & VDF_CONSOLE_F_DMA_MEM);
+}
+
+static void refused_state(const char *from, const char *to, const char *why)
+{
+    char *state = strdup(vdf_test_read(CON "state"));
+    char *edited = calloc(1, strlen(state) + 4096);
+    char *at = strstr(state, from), *sum;
+
+    cr_assert(at, "no \"%s\" in the state", from);
+    sprintf(edited, "%.*s%s%s", (int)(at - state), state, to, at + strlen(from));
+    sum = strstr(edited, "checksum = ");
+    strcpy(sum, "checksum = none\n");
+    cr_assert_lt(vdf_test_write(CON "state", edited), 0, "%s was taken", to);
+    fe_last_error(why);
+    free(edited);
+    free(state);
+}
+
+Test(vhost_user_state, nonsense_is_refused)
+{
+    char line[64];
+
+    fe_start();
+    fe_up();
+    snprintf(line, sizeof(line), "vhost_user = %s", fe.path);
+    refused_state(line, "vhost_user = ", "when and only when");
+    refused_state(line, "vhost_user = relative", "absolute");
+    refused_state("driver = vhost-user", "driver = soft", "when and only when");
+    refused_state("max_ports = 31", "max_ports = 200", "at most 127");
+    refused_state("driver_before = soft", "driver_before = vm", "soft or none");
+    refused_state("queues/0/size = 16", "queues/0/size = 2048", "a power of two up to 1024");
+    refused_state("queues/0/size = 16", "queues/0/size = 15", "a power of two");
+}
+
+/* The connection is not state, all that it led to is. */
+Test(vhost_user_state, saved_restored_saved)
+{
+    char *state;
+
+    fe_start();
+    fe_up();
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    fe_control(0, VDF_CONSOLE_PORT_READY, 1);
+    fe_control(0, VDF_CONSOLE_PORT_OPEN, 1);
+    state = strdup(vdf_test_read(CON "state"));
+    cr_assert_eq(vdf_test_write(CON "state", state), 0, "%s", vdf_test_last_error());
+    cr_assert_str_eq(vdf_test_read(CON "state"), state);
+    free(state);
+    fe.con = vdf_obj_priv(vdf_test_obj("console/con0"));
+    fe.vu = fe.con->vhost;
+    cr_assert_eq(fe_reply(NULL, 0), FE_CLOSED);
+    close(fe.sock);
+
+    /* A queue of the state is nobody's until the front end has come back. */
+    cr_assert_str_eq(vdf_test_read(CON "queues/0/ready"), "1");
+    cr_assert_null(vdf_console_live(fe.con, 0));
+    fe_connect();
+    cr_assert_str_eq(vdf_test_read(CON "queues/0/ready"), "0");
+    fe_negotiate(FE_FEATURES);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    for (uint32_t i = 0; i < FE_RINGS; i++)
+        fe_start_ring(i, 16, fe_used(i));
+    cr_assert_eq(vdf_test_read_u64(CON "ports/0/guest_connected"), 1);
+    fe_control(0, VDF_CONSOLE_PORT_OPEN, 0);
+    cr_assert_eq(vdf_test_read_u64(CON "ports/0/guest_connected"), 0);
+}
+
+/* --- memory of others --------------------------------------------------------------------------
+ */
+
+Test(vhost_user_state, import_of_parts_of_a_file)
+{
+    struct vdf_import import, other;
+    int fd = memfd_create("import", 0);
+    char byte = 'x';
+
+    cr_assert_eq(ftruncate(fd, 0x10000), 0);
+    cr_assert_eq(pwrite(fd, &byte, 1, 0x1234), 1);
+    cr_assert_eq(vdf_import_open(&import, fd, 0x1234, 0x100, NULL), 0);
+    cr_assert_eq(vdf_import_open(&other, fd, 0, 0x1000, NULL), 0);
+    cr_assert_eq(*(char *)vdf_memory_at(&import.mem, 0, 1), 'x');
+    cr_assert(vdf_memory_at(&import.mem, 0, 0x100));
+    cr_assert_null(vdf_memory_at(&import.mem, 0, 0x101));
+    *(char *)vdf_memory_at(&import.mem, 1, 1) = 'y';
+    cr_assert_eq(pread(fd, &byte, 1, 0x1235), 1);
+    cr_assert_eq(byte, 'y');
+
+    cr_assert_eq(ftruncate(fd, 0x1000), 0);
+    cr_assert_not(vdf_import_lost(&import));
+    cr_assert_eq(*(volatile char *)vdf_memory_at(&import.mem, 0, 1), 0);
+    cr_assert(vdf_import_lost(&import));
+    *(volatile char *)vdf_memory_at(&import.mem, 0xff, 1) = 1;
+    *(volatile char *)vdf_memory_at(&other.mem, 0, 1) = 1;
+    cr_assert_not(vdf_import_lost(&other));
+    vdf_import_close(&import);
+    vdf_import_close(&import);
+    vdf_import_close(&other);
+    close(fd);
+}
+
+Test(vhost_user_state, imports_that_are_refused)
+{
+    struct vdf_import import;
+    int fd = memfd_create("import", 0);
+    char path[64];
+    int readonly;
+
+    cr_assert_eq(ftruncate(fd, 0x10000), 0);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    readonly = open(path, 0);
+    cr_assert_eq(vdf_import_open(&import, readonly, 0, 0x1000, NULL), -EACCES);
+    cr_assert_eq(vdf_import_open(&import, fd, 0, 0, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, 0, 0x10001, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, 0xffff, 2, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, UINT64_MAX, 2, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, 2, UINT64_MAX, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, -1, 0, 1, NULL), -EBADF);
+    close(readonly);
+    close(fd);
+}
+
+Test(vhost_user_state, imports_have_a_limit)
+{
+    enum { MOST = 4096 };
+    struct vdf_import *imports = calloc(MOST + 1, sizeof(*imports));
+    int fd = memfd_create("import", 0);
+
+    cr_assert_eq(ftruncate(fd, 0x1000), 0);
+    for (unsigned i = 0; i < MOST; i++)
+        cr_assert_eq(vdf_import_open(&imports[i], fd, 0, 0x1000, NULL), 0);
+    cr_assert_eq(vdf_import_open(&imports[MOST], fd, 0, 0x1000, NULL), -ENOSPC);
+    vdf_import_close(&imports[17]);
+    cr_assert_eq(vdf_import_open(&imports[17], fd, 0, 0x1000, NULL), 0);
+    for (unsigned i = 0; i < MOST; i++)
+        vdf_import_close(&imports[i]);
+    free(imports);
+    close(fd);
+}
