@@ -167,24 +167,29 @@ void vdf_soft_port_reclaim(struct vdf_console *con, struct vdf_soft_port *port)
 ssize_t vdf_soft_port_read(struct vdf_console *con, struct vdf_soft_port *port, void *bytes,
                            size_t n)
 {
-    /* A used buffer with nothing in it is posted again; there can be no more of them than buffers.
-     */
-    for (unsigned i = 0; i <= VDF_VQ_NUM_MAX && get_inbuf(con, port); i++) {
+    size_t done = 0;
+    bool more = true;
+
+    /* As in Linux a read returns what is in one buffer, but goes on behind one that the device has
+     * filled, because a reader of large blocks pays for each call. A buffer is posted again when it
+     * has been read, so the number of them is bounded; a used one may have nothing in it. */
+    for (unsigned i = 0; i <= VDF_VQ_NUM_MAX && more && get_inbuf(con, port); i++) {
         size_t part = port->in_len - port->in_offset;
         const void *p;
 
-        if (part > n)
-            part = n;
+        if (part > n - done)
+            part = n - done;
         p = part ? vdf_memory_at(&con->memory, port->inbuf.addr + port->in_offset, part) : NULL;
-        if (p)
-            memcpy(bytes, p, part);
+        if (p) {
+            memcpy((uint8_t *)bytes + done, p, part);
+            done += part;
+        }
         port->in_offset += (uint32_t)part;
+        more = !done || (port->in_offset == port->inbuf.len && done < n);
         if (port->in_offset == port->in_len)
             put_inbuf(con, port);
-        if (p)
-            return (ssize_t)part;
     }
-    return -EAGAIN;
+    return done ? (ssize_t)done : -EAGAIN;
 }
 
 /* The driver waits for the host's end to open, where it can be told; then for room in the queue. */
