@@ -12,6 +12,7 @@
 #   VDF_ENGINE  auto, io_uring or libaio, given to the daemon
 #   VDF_WRAP    a program that starts the daemon (noring)
 #   VDF_SLOW    how many times slower than usual this build is
+#   VDF_LIMIT   seconds that a script may take, 80 unless told; longer ones set it before they read this
 #   VDF_KEEP    not empty: leave the scratch directory of a failed script behind
 #
 # For the script:  $M  the mount point    $T  a scratch directory    $IO  vdfio
@@ -34,7 +35,7 @@ say() {
 if [ -z "${vdf_limited:-}" ]; then
     vdf_limited=1
     export vdf_limited
-    exec timeout -k 20 "$((80 * VDF_SLOW))" "$0" "$@"
+    exec timeout -k 20 "$((${VDF_LIMIT:-80} * VDF_SLOW))" "$0" "$@"
 fi
 unset vdf_limited
 

@@ -1,0 +1,177 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Real Linux kernels that drive a console of a mounted tree through its `vhost_user` socket. Read in by the
+# scripts here; see tests/mount/lib.sh, which this builds on, for what they have in common.
+#
+# Everything that a guest does is told to it through hvc0, which is the file ports/0/data of $C:
+#
+#   guest_start COMMAND...   run a guest; it is ended with the script, whatever way that ends
+#   guest_login              wait for the login on hvc0 and get a shell
+#   guest COMMAND            run a command in it: has to succeed, its output is in $out
+#   guest_fails COMMAND      has to fail
+#   guest_stop               poweroff from inside
+#
+#   VDF_VM_FULL  not empty: 1 GiB each way and a reader that stops for a minute; else 64 MiB and 5 s
+VDF_LIMIT=${VDF_LIMIT:-300}
+if [ -n "${VDF_VM_FULL:-}" ]; then
+    VDF_LIMIT=$((VDF_LIMIT + 900))
+fi
+# shellcheck source=tests/mount/lib.sh
+. "$(dirname "$0")/../mount/lib.sh"
+
+C=console/con0
+hvc=$T/hvc
+kernel_log=$T/kernel
+guest_pid=
+reader_pid=
+command_number=0
+out=
+
+trap 'vm_cleanup $?' EXIT
+
+vm_cleanup() {
+    vm_status=$1
+    trap - EXIT
+    trap '' HUP INT TERM
+    if [ "$vm_status" != 0 ] && [ "$vm_status" != 77 ]; then
+        for vm_log in "$hvc" "$kernel_log"; do
+            [ -s "$vm_log" ] || continue
+            say "the end of the guest's $(basename "$vm_log"):"
+            tail -n 15 "$vm_log" | tr -d '\r' | sed 's/^/    /' >&2
+        done
+    fi
+    guest_kill
+    guest_hangup
+    # Those that a scenario has left running wait in the tree, which the unmount below would find busy.
+    vm_jobs=$(jobs -p)
+    # shellcheck disable=SC2086
+    [ -z "$vm_jobs" ] || kill -KILL $vm_jobs 2>/dev/null
+    exec 8<&- 9>&-
+    vdf_cleanup "$vm_status"
+}
+
+# --- the machine --------------------------------------------------------------------------------------
+
+# get_guest uml|qemu: $G is the folder with its files, $initrd its root file system.
+get_guest() {
+    G=$("$vdf_root/tools/setup-guests" "$1" 2>"$T/setup-guests") || {
+        cat "$T/setup-guests" >&2
+        skip "$1 cannot be had: $(tail -n 1 "$T/setup-guests")"
+    }
+    initrd=$T/initrd
+    "$vdf_root/tools/guest/make-initrd" "$G" >"$initrd" || fail "the initrd cannot be made"
+}
+
+# guest_start COMMAND...: in a session of its own, as a kernel in User-Mode Linux has more processes
+# than its first, some of which do not end with it.
+guest_start() {
+    [ -z "$guest_pid" ] || fail "a guest is running"
+    setsid "$@" </dev/null >"$kernel_log" 2>&1 &
+    guest_pid=$!
+}
+
+# qemu_start MIB OPTION...: a PC whose console is ours. 64 queues are a console and 31 ports; its
+# configuration space has 12 bytes (virtio 1.2, section 5.3.4). All its memory is shared, as the protocol
+# wants it.
+qemu_start() {
+    vm_mib=$1
+    shift
+    guest_start "$G/qemu" -accel tcg -M q35,memory-backend=memory -m "$vm_mib" -nodefaults \
+        -no-user-config -display none -no-reboot -serial stdio \
+        -object "memory-backend-memfd,id=memory,size=${vm_mib}M,share=on" \
+        -chardev "socket,id=console,path=$T/con0.sock" \
+        -device vhost-user-test-device-pci,chardev=console,virtio-id=3,num_vqs=64,vq_size=256,config_size=12 \
+        -kernel "$G/linux" -initrd "$initrd" -append 'console=ttyS0 quiet panic=-1' "$@"
+}
+
+guest_gone() {
+    ! kill -0 "$guest_pid" 2>/dev/null
+}
+
+# guest_kill: as when the machine loses its power.
+guest_kill() {
+    [ -n "$guest_pid" ] || return 0
+    kill -s KILL -- "-$guest_pid" 2>/dev/null
+    wait "$guest_pid" 2>/dev/null
+    guest_pid=
+}
+
+guest_stop() {
+    echo poweroff -f >&7
+    wait_for 30 guest_gone || fail "the guest did not power off"
+    guest_kill
+    guest_hangup
+}
+
+# --- its console --------------------------------------------------------------------------------------
+
+# hvc_has PATTERN: in what hvc0 has printed since $hvc_from.
+hvc_has() {
+    tail -c "+$((hvc_from + 1))" "$hvc" | tr -d '\r' | grep -q -- "$1"
+}
+
+hvc_expect() {
+    wait_for "$1" hvc_has "$2" || {
+        guest_gone && fail "the guest has ended, while '$2' was awaited on hvc0"
+        fail "'$2' was not seen on hvc0 in $(($1 * VDF_SLOW)) s"
+    }
+}
+
+# guest_dial: a person's terminal: all that hvc0 prints goes to $hvc, file descriptor 7 types.
+guest_dial() {
+    : >"$hvc"
+    hvc_from=0
+    cat "$M/$C/ports/0/data" >"$hvc" &
+    reader_pid=$!
+    exec 7>"$M/$C/ports/0/data"
+}
+
+guest_hangup() {
+    exec 7>&-
+    [ -n "$reader_pid" ] || return 0
+    kill "$reader_pid" 2>/dev/null
+    wait "$reader_pid" 2>/dev/null
+    reader_pid=
+}
+
+guest_login() {
+    hvc_expect 120 'login: $'
+    hvc_from=$(wc -c <"$hvc")
+    echo root >&7
+    hvc_expect 30 '# '
+    # A shell that reads its commands from a pipe shows no prompt and does not echo. This cat(1) would
+    # sendfile(2), which keeps a line from a terminal until the next one has come.
+    # Typing waits until the terminal has been set, which discards what was typed before.
+    echo 'stty -echo; echo quiet-$((6 * 7)); dd bs=4k 2>/dev/null | sh' >&7
+    hvc_expect 30 '^quiet-42$'
+    guest true
+}
+
+# Run $1 in the guest; its output is in $out and its status in $rc.
+guest_run() {
+    command_number=$((command_number + 1))
+    hvc_from=$(wc -c <"$hvc")
+    # What ends the output is not in the command as it is typed.
+    printf "( %s\n) </dev/null; printf '\\\\n<%%d:%%d>\\\\n' %d \$?\n" "$1" "$command_number" >&7
+    hvc_expect "${guest_seconds:-60}" "^<$command_number:[0-9]*>\$"
+    out=$(tail -c "+$((hvc_from + 1))" "$hvc" | tr -d '\r' |
+        sed -n "/^<$command_number:[0-9]*>\$/q; p")
+    rc=$(tail -c "+$((hvc_from + 1))" "$hvc" | tr -d '\r' |
+        sed -n "s/^<$command_number:\([0-9]*\)>\$/\1/p")
+}
+
+guest() {
+    guest_run "$1"
+    [ "$rc" = 0 ] || fail "in the guest '$1' exits $rc: $out"
+}
+
+guest_fails() {
+    guest_run "$1"
+    [ "$rc" != 0 ] || fail "in the guest '$1' succeeds: $out"
+}
+
+# guest_wait COMMAND: until it succeeds there.
+guest_wait() {
+    guest "for t in \$(seq 500); do ! $1 || exit 0; usleep 20000; done; exit 1"
+}
