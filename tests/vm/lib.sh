@@ -173,5 +173,5 @@ guest_fails() {
 
 # guest_wait COMMAND: until it succeeds there.
 guest_wait() {
-    guest "for t in \$(seq 500); do ! $1 || exit 0; usleep 20000; done; exit 1"
+    guest "for t in \$(seq 500); do if $1; then exit 0; fi; usleep 20000; done; exit 1"
 }
