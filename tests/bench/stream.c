@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's side of tests/bench/port-throughput: moves bytes through the host's end of a guest's port
- * and prints how many nanoseconds it took.
+ * The host's side of tests/bench/port-throughput: moves bytes through the host's end of a guest's
+ * port and prints how many nanoseconds it took.
  *
- *     bench_stream read FILE BYTES BLOCK     sends a line, then takes the bytes
- *     bench_stream write FILE BYTES BLOCK    sends the bytes, then waits for a line that says so
+ *     bench_stream read FILE BYTES BLOCK     sends a byte, then takes the bytes
+ *     bench_stream write FILE BYTES BLOCK    sends the bytes, then waits for one that says they are
+ * there
  *
- * FILE is a port's `data`, or a UNIX domain socket. The line is what makes the two sides agree when
- * the time begins and ends.
+ * FILE is a port's `data`, or a UNIX domain socket. Before all that the guest sends a byte when it
+ * is ready. These single bytes make the two sides agree when the time begins and ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
         die("BLOCK");
 
     int fd = open_end(argv[2]);
+    take(fd, block, size, 1);
     uint64_t begin = now_ns();
     if (!strcmp(argv[1], "read")) {
         give(fd, (const uint8_t *)"\n", 1, 1);
