@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2016,SC2034,SC2086,SC2154
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What a Linux guest and a person at the mount do with a console together. Read in by the scripts of this
