@@ -152,6 +152,115 @@ guest_login() {
 guest_run() {
     command_number=$((command_number + 1))
     hvc_from=$(wc -c <"$hvc")
+    # What stands around the output is not in the command as it is typed. The end of the line before may
+    # still come.
+    printf "printf '<%%d:\\\\n' %d; ( %s\n) </dev/null; printf '\\\\n<%%d:%%d>\\\\n' %d \$?\n" \
+        "$command_number" "$1" "$command_number" >&7
+    hvc_expect "${guest_seconds:-60}" "^<$command_number:[0-9]*>\$"
+    out=$(tail -c "+$((hvc_from + 1))" "$hvc" | tr -d '\r' |
+        sed -n "0,/^<$command_number:\$/d; /^<$command_number:[0-9]*>\$/q; p")
+    rc=$(tail -c "+$((hvc_from + 1))" "$hvc" | tr -d '\r' |
+        sed -n "s/^<$command_number:\([0-9]*\)>\$/\1/p")
+}
+
+guest() {
+    G=$("$vdf_root/tools/setup-guests" "$1" 2>"$T/setup-guests") || {
+        cat "$T/setup-guests" >&2
+        skip "$1 cannot be had: $(tail -n 1 "$T/setup-guests")"
+    }
+    initrd=$T/initrd
+    "$vdf_root/tools/guest/make-initrd" "$G" >"$initrd" || fail "the initrd cannot be made"
+}
+
+# guest_start COMMAND...: in a session of its own, as a kernel in User-Mode Linux has more processes
+# than its first, some of which do not end with it.
+guest_start() {
+    [ -z "$guest_pid" ] || fail "a guest is running"
+    setsid "$@" </dev/null >"$kernel_log" 2>&1 &
+    guest_pid=$!
+}
+
+# qemu_start MIB OPTION...: a PC whose console is ours. 64 queues are a console and 31 ports; its
+# configuration space has 12 bytes (virtio 1.2, section 5.3.4). All its memory is shared, as the protocol
+# wants it.
+qemu_start() {
+    vm_mib=$1
+    shift
+    guest_start "$G/qemu" -accel tcg -M q35,memory-backend=memory -m "$vm_mib" -nodefaults \
+        -no-user-config -display none -no-reboot -serial stdio \
+        -object "memory-backend-memfd,id=memory,size=${vm_mib}M,share=on" \
+        -chardev "socket,id=console,path=$T/con0.sock" \
+        -device vhost-user-test-device-pci,chardev=console,virtio-id=3,num_vqs=64,vq_size=256,config_size=12 \
+        -kernel "$G/linux" -initrd "$initrd" -append 'console=ttyS0 quiet panic=-1' "$@"
+}
+
+guest_gone() {
+    ! kill -0 "$guest_pid" 2>/dev/null
+}
+
+# guest_kill: as when the machine loses its power.
+guest_kill() {
+    [ -n "$guest_pid" ] || return 0
+    kill -s KILL -- "-$guest_pid" 2>/dev/null
+    wait "$guest_pid" 2>/dev/null
+    guest_pid=
+}
+
+guest_stop() {
+    echo poweroff -f >&7
+    wait_for 30 guest_gone || fail "the guest did not power off"
+    guest_kill
+    guest_hangup
+}
+
+# --- its console --------------------------------------------------------------------------------------
+
+# hvc_has PATTERN: in what hvc0 has printed since $hvc_from.
+hvc_has() {
+    tail -c "+$((hvc_from + 1))" "$hvc" | tr -d '\r' | grep -q -- "$1"
+}
+
+hvc_expect() {
+    wait_for "$1" hvc_has "$2" || {
+        guest_gone && fail "the guest has ended, while '$2' was awaited on hvc0"
+        fail "'$2' was not seen on hvc0 in $(($1 * VDF_SLOW)) s"
+    }
+}
+
+# guest_dial: a person's terminal: all that hvc0 prints goes to $hvc, file descriptor 7 types.
+guest_dial() {
+    : >"$hvc"
+    hvc_from=0
+    cat "$M/$C/ports/0/data" >"$hvc" &
+    reader_pid=$!
+    exec 7>"$M/$C/ports/0/data"
+}
+
+guest_hangup() {
+    exec 7>&-
+    [ -n "$reader_pid" ] || return 0
+    kill "$reader_pid" 2>/dev/null
+    wait "$reader_pid" 2>/dev/null
+    reader_pid=
+}
+
+guest_login() {
+    hvc_expect 120 'login: $'
+    hvc_from=$(wc -c <"$hvc")
+    echo root >&7
+    hvc_expect 30 '# '
+    # A shell that reads its commands from a pipe shows no prompt and does not echo. This cat(1) would
+    # sendfile(2), which keeps a line from a terminal until the next one has come.
+    # Typing waits until the terminal has been set, which discards what was typed before.
+    echo 'stty -echo; echo quiet-$((6 * 7)); dd bs=4k 2>/dev/null | sh' >&7
+    hvc_expect 30 '^quiet-42$'
+    guest true
+}
+
+# Run $1 in the guest; its output is in $out and its status in $rc.
+guest_run() {
+    command_number=$((command_number + 1))
+    hvc_from=$(wc -c <"$hvc")
     # What ends the output is not in the command as it is typed.
     printf "( %s\n) </dev/null; printf '\\\\n<%%d:%%d>\\\\n' %d \$?\n" "$1" "$command_number" >&7
     hvc_expect "${guest_seconds:-60}" "^<$command_number:[0-9]*>\$"
