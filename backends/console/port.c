@@ -64,14 +64,19 @@ void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, 
     *rows = port->id ? port->rows : port->con->rows;
 }
 
+void vdf_console_port_drop_held(struct vdf_console_port *port)
+{
+    port->held = false;
+    port->offset = 0;
+    port->throttled = false;
+}
+
 void vdf_console_port_forget(struct vdf_console_port *port)
 {
     port->guest_connected = false;
     port->ready = false;
     port->added = false;
-    port->throttled = false;
-    port->held = false;
-    port->offset = 0;
+    vdf_console_port_drop_held(port);
     port->told_console = false;
     port->told_name = false;
     port->told_open = false;
@@ -90,13 +95,6 @@ void vdf_console_port_alone(struct vdf_console *con)
     port->ready = true;
     port->guest_connected = true;
     vdf_console_port_deliver(port);
-}
-
-void vdf_console_port_drop_held(struct vdf_console_port *port)
-{
-    port->held = false;
-    port->offset = 0;
-    port->throttled = false;
 }
 
 void vdf_console_port_unplug(struct vdf_console_port *port)
