@@ -25,6 +25,7 @@
 #include <time.h>
 #include <virtdevfs/component.h>
 #include <virtdevfs/engine.h>
+#include <virtdevfs/text.h>
 
 #define VDF_NAME_MAX 64
 
@@ -251,8 +252,6 @@ int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct vdf_buf *out);
 int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t len, uint64_t *value,
                          struct vdf_err *err);
-/** vdf_number_parse() - decimal, 0x and 0b, nothing around. 0, -EINVAL, -ERANGE. */
-int vdf_number_parse(const char *text, size_t len, uint64_t *value);
 /** vdf_row_raw_size() - st_size of a VDF_RAW or VDF_WINDOW file, bytes. */
 uint64_t vdf_row_raw_size(const struct vdf_at *at);
 struct vdf_memory *vdf_row_memory(const struct vdf_at *at);

@@ -99,24 +99,11 @@ bool vdf_place_exists(const struct vdf_place *place)
     return entry_visible(place->entry, priv);
 }
 
-/* Numbers in paths are written in one way only: decimal, no leading zeros. */
-static bool parse_index(const char *name, uint32_t *number)
-{
-    uint64_t value;
-
-    if (!isdigit((unsigned char)*name) || (*name == '0' && name[1]))
-        return false;
-    if (vdf_number_parse(name, strlen(name), &value) < 0 || value > UINT32_MAX)
-        return false;
-    *number = (uint32_t)value;
-    return true;
-}
-
 /* Lock held. Takes no reference. */
 static int lookup_entry(const struct vdf_place *dir, const char *name, struct vdf_place *child)
 {
     uint32_t number;
-    bool is_number = parse_index(name, &number);
+    bool is_number = vdf_number_name(name, UINT32_MAX, &number) == 0;
 
     for (const struct vdf_entry *e = dir->entry->children; e; e = e->next) {
         *child = *dir;

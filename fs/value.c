@@ -124,34 +124,6 @@ void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct v
     }
 }
 
-int vdf_number_parse(const char *text, size_t len, uint64_t *value)
-{
-    unsigned base = 10;
-
-    if (len > 2 && text[0] == '0' && strchr("xXbB", text[1])) {
-        base = tolower((unsigned char)text[1]) == 'x' ? 16 : 2;
-        text += 2;
-        len -= 2;
-    }
-    if (len == 0)
-        return -EINVAL;
-
-    uint64_t v = 0;
-    bool overflow = false;
-    for (size_t k = 0; k < len; k++) {
-        unsigned char c = (unsigned char)text[k];
-        unsigned digit = isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : 99;
-        if (digit >= base)
-            return -EINVAL;
-        overflow |= __builtin_mul_overflow(v, base, &v);
-        overflow |= __builtin_add_overflow(v, digit, &v);
-    }
-    if (overflow)
-        return -ERANGE;
-    *value = v;
-    return 0;
-}
-
 static int parse_choice(const struct vdf_attr *attr, const char *text, size_t len, uint64_t *value,
                         struct vdf_err *err)
 {

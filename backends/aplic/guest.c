@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <virtdevfs/text.h>
+
 #include "aplic.h"
 
 #define IMSIC "imsic/"
@@ -22,20 +24,17 @@ struct vdf_aplic_way {
 static int find_part(struct vdf_obj *obj, const char *rest, uint32_t *part, struct vdf_err *err)
 {
     const struct vdf_aplic *aplic = vdf_obj_priv(obj);
-    const char *number = rest + strlen(IMSIC);
-    char *end;
+    uint32_t hart;
 
     *part = 0;
     if (!*rest)
         return 0;
-    if (strncmp(rest, IMSIC, strlen(IMSIC)) != 0 || *number < '0' || *number > '9' ||
-        (*number == '0' && number[1]))
+    if (strncmp(rest, IMSIC, strlen(IMSIC)) != 0)
         return vdf_fail(err, ENODEV, "\"%.40s\": an APLIC has imsic/H besides its registers", rest);
-    unsigned long hart = strtoul(number, &end, 10);
-    if (*end || hart >= aplic->n_harts)
+    if (vdf_number_name(rest + strlen(IMSIC), UINT32_MAX, &hart) < 0 || hart >= aplic->n_harts)
         return vdf_fail(err, ENODEV, "\"%.40s\": it has %" PRIu32 " harts, from 0", rest,
                         aplic->n_harts);
-    *part = 1 + (uint32_t)hart;
+    *part = 1 + hart;
     return 0;
 }
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <virtdevfs/text.h>
+
 #include "aplic.h"
 
 #define EITHRESHOLD_BITS 0x7ffu /* identities are 11 bits (AIA 3.1) */
@@ -99,42 +101,6 @@ int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t dat
     return 0;
 }
 
-#define SPACES " \t\n\v\f\r"
-
-/* A number as everywhere in the tree, of a text that is not at its end; @text moves behind it and
- * the spaces that follow. */
-static int parse_number(const char **text, uint64_t max, const char *what, uint64_t *value,
-                        struct vdf_err *err)
-{
-    const char *word = *text;
-    size_t len = strcspn(word, SPACES);
-    int shown = len > 40 ? 40 : (int)len;
-    unsigned base = 10;
-    uint64_t sum = 0;
-    bool over = false;
-
-    if (len > 2 && word[0] == '0' && (word[1] | 0x20) == 'x')
-        base = 16;
-    else if (len > 2 && word[0] == '0' && (word[1] | 0x20) == 'b')
-        base = 2;
-    for (size_t k = base == 10 ? 0 : 2; k < len; k++) {
-        unsigned char c = (unsigned char)word[k];
-        int digit = isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : 16;
-
-        if (digit >= (int)base)
-            return vdf_fail(err, EINVAL,
-                            "%s \"%.*s\" is not a number: decimal, 0x hex or 0b binary", what,
-                            shown, word);
-        over |= __builtin_mul_overflow(sum, base, &sum);
-        over |= __builtin_add_overflow(sum, digit, &sum);
-    }
-    if (over || sum > max)
-        return vdf_fail(err, ERANGE, "%s %.*s is above 0x%" PRIx64, what, shown, word, max);
-    *text = word + len + strspn(word + len, SPACES);
-    *value = sum;
-    return 0;
-}
-
 int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t len,
                                struct vdf_err *err)
 {
@@ -143,12 +109,12 @@ int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t
 
     if (len == 0)
         return vdf_fail(err, EINVAL, "the address is missing; it takes ADDRESS DATA");
-    int ret = parse_number(&rest, UINT64_MAX, "address", &address, err);
+    int ret = vdf_number_word(&rest, UINT64_MAX, "address", &address, err);
     if (ret < 0)
         return ret;
     if (!*rest)
         return vdf_fail(err, EINVAL, "the data is missing; it takes ADDRESS DATA");
-    ret = parse_number(&rest, UINT32_MAX, "data", &data, err);
+    ret = vdf_number_word(&rest, UINT32_MAX, "data", &data, err);
     if (ret < 0)
         return ret;
     if (*rest)
@@ -305,7 +271,7 @@ static int store_identities(const struct vdf_at *at, uint64_t *words, const char
 
     while (*text) {
         uint64_t id;
-        int ret = parse_number(&text, UINT32_MAX, "identity", &id, err);
+        int ret = vdf_number_word(&text, UINT32_MAX, "identity", &id, err);
 
         if (ret < 0)
             return ret;

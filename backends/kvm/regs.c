@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include <virtdevfs/text.h>
+
 #include "vm.h"
 
 struct registers {
@@ -84,7 +86,6 @@ static int set_one(struct registers *r, const char *line, size_t len, struct vdf
 {
     const char *equals = memchr(line, '=', len);
     size_t name_len = equals ? (size_t)(equals - line) : 0;
-    char *end;
 
     while (name_len && isspace((unsigned char)line[name_len - 1]))
         name_len--;
@@ -94,14 +95,15 @@ static int set_one(struct registers *r, const char *line, size_t len, struct vdf
         const char *digits = equals + 1;
         while (isspace((unsigned char)*digits) && *digits != '\n')
             digits++;
-        errno = 0;
-        unsigned long long value = strtoull(digits, &end, 0);
-        while (end < line + len && isspace((unsigned char)*end))
-            end++;
-        if (!isdigit((unsigned char)*digits) || end != line + len)
-            return vdf_fail(err, EINVAL, "%s: \"%.*s\" is not a number", list[k].name,
-                            (int)(line + len - digits), digits);
-        if (errno == ERANGE || (list[k].width < 8 && value >> list[k].width * 8))
+        size_t n = (size_t)(line + len - digits);
+        while (n && isspace((unsigned char)digits[n - 1]))
+            n--;
+        uint64_t value;
+        int ret = vdf_number_parse(digits, n, &value);
+        if (ret == -EINVAL)
+            return vdf_fail(err, EINVAL, "%s: \"%.*s\" is not a number", list[k].name, (int)n,
+                            digits);
+        if (ret == -ERANGE || (list[k].width < 8 && value >> list[k].width * 8))
             return vdf_fail(err, ERANGE, "%s does not fit into %u bits", list[k].name,
                             list[k].width * 8);
         memcpy((char *)r + list[k].offset, &value, list[k].width);

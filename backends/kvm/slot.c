@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <virtdevfs/text.h>
+
 #include "vm.h"
 
 #define PATH_MOST 512u
@@ -450,12 +452,10 @@ static int store_irq(const struct vdf_at *at, const char *text, size_t len, stru
 {
     struct vdf_slot *slot = at->priv;
     uint8_t irq = len ? VDF_SLOT_MSI : VDF_SLOT_NO_IRQ;
-    unsigned long gsi = 0;
-    char *end;
+    uint64_t gsi = 0;
 
     if (len && strcmp(text, "msi") != 0) {
-        gsi = strtoul(text, &end, 0);
-        if (*text < '0' || *text > '9' || *end || gsi >= VDF_VM_PINS)
+        if (vdf_number_parse(text, len, &gsi) < 0 || gsi >= VDF_VM_PINS)
             return vdf_fail(err, EINVAL, "\"%.40s\": a GSI, 0 to %u, or msi, or nothing", text,
                             VDF_VM_PINS - 1);
         irq = VDF_SLOT_GSI;
@@ -566,23 +566,11 @@ static const struct vdf_attr attrs[] = {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* Slots are numbers without leading zeros. */
-static int parse_number(const char *name, unsigned *number)
-{
-    char *end;
-    unsigned long n = strtoul(name, &end, 10);
-
-    if (*name < '0' || *name > '9' || *end || (*name == '0' && name[1]) || n >= VDF_VM_SLOTS)
-        return -EINVAL;
-    *number = (unsigned)n;
-    return 0;
-}
-
 static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_slot *slot = vdf_obj_priv(obj);
 
-    if (parse_number(vdf_obj_name(obj), &slot->number) < 0)
+    if (vdf_number_name(vdf_obj_name(obj), VDF_VM_SLOTS - 1, &slot->number) < 0)
         return vdf_fail(err, EINVAL, "\"%.40s\": slots are 0 to %u", vdf_obj_name(obj),
                         VDF_VM_SLOTS - 1);
     slot->vm = vdf_obj_priv(vdf_obj_parent(obj));

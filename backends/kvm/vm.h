@@ -218,7 +218,7 @@ enum vdf_slot_irq { VDF_SLOT_NO_IRQ, VDF_SLOT_GSI, VDF_SLOT_MSI };
 struct vdf_slot {
     struct vdf_priv priv;
     struct vdf_vm *vm;
-    unsigned number;
+    uint32_t number;
     char *device; /* path, as it was written; NULL: none */
     uint64_t addr;
     uint8_t irq; /* enum vdf_slot_irq */

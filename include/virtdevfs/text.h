@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Numbers as they are written everywhere in the tree: in values, in lists and in names. */
+#ifndef VIRTDEVFS_TEXT_H
+#define VIRTDEVFS_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <virtdevfs/error.h>
+
+/**
+ * vdf_number_parse() - decimal, 0x hex or 0b binary, with nothing around it.
+ * @text, @len: bytes, need not be NUL-terminated
+ *
+ * Return: 0, -EINVAL when it is no number, -ERANGE when it needs more than 64 bits.
+ */
+int vdf_number_parse(const char *text, size_t len, uint64_t *value);
+
+/**
+ * vdf_number_word() - the next word of a text of words.
+ * @text: not at its end and not at white space; moves behind the word and the white space after it
+ * @max:  largest number allowed; above: ERANGE
+ * @what: what the number is, for the sentence: "address"
+ *
+ * Return: 0 or -errno with a sentence; @text is where it was then.
+ */
+int vdf_number_word(const char **text, uint64_t max, const char *what, uint64_t *value,
+                    struct vdf_err *err);
+
+/**
+ * vdf_number_name() - a number as the name of an object or a file: decimal, no leading zeros.
+ * Return: 0, or -EINVAL when it is none or above @max.
+ */
+int vdf_number_name(const char *name, uint32_t max, uint32_t *number);
+
+#endif
