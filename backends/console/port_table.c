@@ -5,23 +5,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtdevfs/text.h>
 
 #include "console.h"
 #include "soft.h"
 
 int vdf_console_port_number(const char *name, uint32_t *id)
 {
-    uint32_t n = 0;
-
-    if (!*name || (name[0] == '0' && name[1]) || strlen(name) > 6)
-        return -EINVAL;
-    for (; *name; name++) {
-        if (*name < '0' || *name > '9')
-            return -EINVAL;
-        n = n * 10 + (uint32_t)(*name - '0');
-    }
-    *id = n;
-    return 0;
+    return vdf_number_name(name, VDF_CONSOLE_PORTS_MAX - 1, id);
 }
 
 /* --- streams ---------------------------------------------------------------------------------- */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* console/NAME: its rows, and what reading and writing them does. */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtdevfs/text.h>
 
 #include "console.h"
 #include "soft.h"
@@ -14,46 +14,32 @@
 
 #define WINDOW_REGS 1u
 
-/* The next number of a line, in the forms that every value has; false: there is none. What is too
- * large for a size is only known to be so. */
-static bool next_number(const char **text, uint32_t *value)
+static int next_size(const char **text, uint16_t *value)
 {
-    const char *p = *text + strspn(*text, " \t");
-    unsigned base = 10;
-    const char *first;
+    const char *word = *text + strspn(*text, " \t");
+    size_t len = strcspn(word, " \t");
+    uint64_t number = 0;
+    int r = vdf_number_parse(word, len, &number);
 
-    if (p[0] == '0' && tolower((unsigned char)p[1]) == 'x')
-        base = 16;
-    else if (p[0] == '0' && tolower((unsigned char)p[1]) == 'b')
-        base = 2;
-    if (base != 10)
-        p += 2;
-    *value = 0;
-    for (first = p; isxdigit((unsigned char)*p); p++) {
-        int c = tolower((unsigned char)*p);
-        unsigned digit = (unsigned)(isdigit(c) ? c - '0' : c - 'a' + 10);
-
-        if (digit >= base)
-            return false;
-        if (*value <= UINT16_MAX)
-            *value = *value * base + digit;
-    }
-    *text = p;
-    return p != first && (!*p || *p == ' ' || *p == '\t');
+    *text = word + len;
+    *value = (uint16_t)number;
+    return !r && number > UINT16_MAX ? -ERANGE : r;
 }
 
 int vdf_console_parse_size(const char *text, uint16_t *cols, uint16_t *rows, struct vdf_err *err)
 {
     const char *at = text;
-    uint32_t c, r;
+    uint16_t c, r;
+    int c_fits = next_size(&at, &c);
+    int r_fits = next_size(&at, &r);
 
-    if (!next_number(&at, &c) || !next_number(&at, &r) || at[strspn(at, " \t")])
+    if (c_fits == -EINVAL || r_fits == -EINVAL || at[strspn(at, " \t")])
         return vdf_fail(err, EINVAL, "\"%.40s\" is no size: COLS ROWS, two numbers", text);
-    if (c > UINT16_MAX || r > UINT16_MAX)
+    if (c_fits || r_fits)
         return vdf_fail(err, ERANGE, "\"%.40s\": columns and rows are at most %u", text,
                         UINT16_MAX);
-    *cols = (uint16_t)c;
-    *rows = (uint16_t)r;
+    *cols = c;
+    *rows = r;
     return 0;
 }
 

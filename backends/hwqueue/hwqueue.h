@@ -51,8 +51,6 @@ int vdf_hwqueue_number(const char **text, const char *what, uint64_t max, uint64
 bool vdf_hwqueue_more(const char **text);
 /** vdf_hwqueue_end() - refuse anything that is left; @form is the line's grammar. */
 int vdf_hwqueue_end(const char **text, const char *form, struct vdf_err *err);
-/** vdf_hwqueue_name_number() - a decimal object name without leading zeros. 0 or -EINVAL. */
-int vdf_hwqueue_name_number(const char *name, uint64_t *value);
 /** vdf_hwqueue_split() - call @take for each item of a list with commas, as `state` keeps it. */
 int vdf_hwqueue_split(const char *text,
                       int (*take)(struct vdf_hwqueue *dev, const char *item, struct vdf_err *err),

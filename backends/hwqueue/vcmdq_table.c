@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <virtdevfs/text.h>
 
 #include "vcmdq.h"
 
@@ -625,12 +626,12 @@ int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offs
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
 {
     const struct vdf_hwqueue *dev = vdf_obj_priv(parent);
-    uint64_t index;
+    uint32_t index;
 
-    if (vdf_hwqueue_name_number(name, &index) < 0 || index >= VDF_VCMDQS)
+    if (vdf_number_name(name, VDF_VCMDQS - 1, &index) < 0)
         return vdf_fail(err, EINVAL, "%s: queues are 0 to %u", name, VDF_VCMDQS - 1);
     if (index > 0 && !dev->vcmdqs[index - 1])
-        return vdf_fail(err, EIO, "%s: queue %u is made before it", name, (unsigned)index - 1);
+        return vdf_fail(err, EIO, "%s: queue %u is made before it", name, index - 1);
     return 0;
 }
 
@@ -638,16 +639,16 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
     struct vdf_hwqueue *dev = vdf_obj_priv(vdf_obj_parent(obj));
-    uint64_t index;
+    uint32_t index;
 
     int ret = vdf_vcmdq_allow(vdf_obj_parent(obj), vdf_obj_name(obj), err);
     if (ret < 0)
         return ret;
-    vdf_hwqueue_name_number(vdf_obj_name(obj), &index);
+    vdf_number_name(vdf_obj_name(obj), VDF_VCMDQS - 1, &index);
     if (dev->vcmdqs[index])
-        return vdf_fail(err, EEXIST, "queue %u is there", (unsigned)index);
+        return vdf_fail(err, EEXIST, "queue %u is there", index);
     queue->dev = dev;
-    queue->index = (unsigned)index;
+    queue->index = index;
     vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
     dev->vcmdqs[index] = queue;
     return 0;
