@@ -252,8 +252,13 @@ static void put_window(FILE *to, const struct vdf_class *cls, const struct vdf_a
         char path[PATH_BYTES];
 
         snprintf(path, sizeof(path), "%s", prefix);
-        row_path(window, path, sizeof(path));
-        fputs(".Pp\nRegisters in\n.Pa", to);
+        if (window->flags & VDF_NO_FILE) {
+            /* A part of a larger window: its line says which. */
+            fprintf(to, ".Pp\nThe %s of\n.Pa", window->doc);
+        } else {
+            row_path(window, path, sizeof(path));
+            fputs(".Pp\nRegisters in\n.Pa", to);
+        }
         put_argument(to, path);
         fputs(" :\n.Pp\n.Bl -tag -width 4n -compact\n", to);
     }
