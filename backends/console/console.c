@@ -67,8 +67,8 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
         if (vq->num > max || vq->num & (vq->num - 1))
             return vdf_fail(err, EINVAL, "queues/%u/size %u: a power of two up to %u", i, vq->num,
                             max);
-        /* The memory of a guest or a front end is not known yet: its queues are looked at when it is
-         * connected. */
+        /* The memory of a guest or a front end is not known yet: its queues are looked at when it
+         * is connected. */
         if (vq->ready && con->driver != VDF_CONSOLE_VM && con->driver != VDF_CONSOLE_VHOST_USER)
             r = vdf_vq_check(&con->space, vq, &said);
         if (r)
