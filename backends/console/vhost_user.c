@@ -231,6 +231,7 @@ int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *er
     /* What a state has brought back is nobody's until the front end says where it is. */
     for (unsigned i = 0; i < con->n_queues; i++)
         con->queues[i].ready = false;
+    vdf_vhost_user_rings_begin(vu);
     vu->fd = fd;
     vu->done = 0;
     vu->writing = false;

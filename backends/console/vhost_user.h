@@ -191,6 +191,11 @@ struct vdf_vhost_user {
     struct vdf_vu_ring *rings; /* n_rings of them, while connected */
     unsigned n_rings;
     bool calls_pending;
+
+    /* While data streams to the guest its buffers are looked for by time, not by kicks. */
+    struct vdf_async *rest;
+    bool resting;
+    uint32_t taken; /* receive buffers, when they were looked for last */
 };
 
 /* --- vhost_user.c ----------------------------------------------------------------------------- */
@@ -265,6 +270,8 @@ int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, s
 /** vdf_vhost_user_set_call() - take over a descriptor to tell the driver with; -1: none. */
 int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
                             struct vdf_err *err);
+/** vdf_vhost_user_rings_begin() - for the rings of a new connection. */
+void vdf_vhost_user_rings_begin(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_kicked() - look at all rings for what the driver has made available. */
 void vdf_vhost_user_kicked(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_rings_forget() - the device was reset: no ring is started or enabled. */

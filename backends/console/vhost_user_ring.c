@@ -103,6 +103,12 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
     return 0;
 }
 
+/* Of a port, from the device to the driver. */
+static bool is_receive(unsigned index)
+{
+    return index % 2 == 0 && index != VDF_CONSOLE_CONTROL_RXQ;
+}
+
 static void deactivate(struct vdf_vhost_user *vu, unsigned index)
 {
     struct vdf_vu_ring *ring = &vu->rings[index];
@@ -112,6 +118,8 @@ static void deactivate(struct vdf_vhost_user *vu, unsigned index)
     ring->active = false;
     if (!vq)
         return;
+    if (vu->resting && is_receive(index))
+        vdf_vq_want_kicks(&vu->con->space, vq, true);
     vq->ready = false;
     ring->base = vq->last_avail;
     if (port && port->held)
@@ -187,6 +195,9 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
     vu->rings = NULL;
     vu->n_rings = 0;
     vu->calls_pending = false;
+    vdf_async_free(vu->rest);
+    vu->rest = NULL;
+    vu->resting = false;
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */
@@ -216,15 +227,70 @@ static enum kind kind_of(int fd)
                : OTHER;
 }
 
+/*
+ * A guest that reads gives one buffer back at a time and kicks for each: a writer that waits for
+ * buffers would be woken for every one, and fill it, and interrupt the guest. So when buffers were
+ * taken between two kicks, the guest is asked not to kick, and the rings are looked at again after
+ * a while, until no buffer was taken in one.
+ */
+#define REST_NS 100000u
+
+static void want_kicks(struct vdf_vhost_user *vu, bool wanted)
+{
+    for (unsigned i = 0; i < vu->n_rings; i++)
+        if (is_receive(i) && vu->rings[i].active)
+            vdf_vq_want_kicks(&vu->con->space, vdf_console_queue_make(vu->con, i), wanted);
+    vu->resting = !wanted;
+}
+
+/* Whether receive buffers were taken since the last call. */
+static bool streams(struct vdf_vhost_user *vu)
+{
+    uint32_t before = vu->taken;
+
+    vu->taken = 0;
+    for (unsigned i = 0; i < vu->n_rings; i++)
+        if (is_receive(i) && vu->rings[i].active)
+            vu->taken += vdf_console_queue_make(vu->con, i)->last_avail;
+    return vu->taken != before;
+}
+
 static bool on_kick(struct vdf_obj *obj, uint64_t value)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_vhost_user *vu = con->vhost;
 
     (void)value;
-    if (!con->vhost)
+    if (!vu)
         return false;
-    vdf_vhost_user_kicked(con->vhost);
+    vdf_vhost_user_kicked(vu);
+    if (!vu->resting && streams(vu) && vu->rest) {
+        want_kicks(vu, false);
+        vdf_async_set(vu->rest, REST_NS);
+    }
     return true;
+}
+
+static bool on_rest(struct vdf_obj *obj, uint64_t value)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_vhost_user *vu = con->vhost;
+
+    (void)value;
+    if (!vu || !vu->resting)
+        return false;
+    if (streams(vu))
+        vdf_async_set(vu->rest, REST_NS);
+    else
+        want_kicks(vu, true);
+    vdf_vhost_user_kicked(vu);
+    return true;
+}
+
+void vdf_vhost_user_rings_begin(struct vdf_vhost_user *vu)
+{
+    /* Without memory for it every buffer is kicked for. */
+    vu->rest = vdf_async_timer(vu->con->priv.obj, on_rest);
 }
 
 int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err)

@@ -11,6 +11,7 @@
 #define AVAIL_FLAGS 0u
 #define AVAIL_IDX 2u
 #define AVAIL_RING 4u
+#define USED_FLAGS 0u
 #define USED_IDX 2u
 #define USED_RING 4u
 #define USED_ELEM 8u
@@ -263,6 +264,18 @@ int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head,
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     *interrupt = !(vdf_load_le16(flags) & VDF_VQ_AVAIL_NO_INTERRUPT);
     return 0;
+}
+
+void vdf_vq_want_kicks(const struct vdf_space *space, const struct vdf_vq *vq, bool wanted)
+{
+    void *flags = ring_word(space, vq->device, USED_FLAGS, 2, true);
+
+    if (!flags)
+        return;
+    vdf_store_le16(flags, wanted ? 0 : VDF_VQ_USED_NO_NOTIFY);
+    /* The driver makes a chain available and then reads the flag: whoever looks for chains after
+     * this finds one that it was not told of. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *chain,

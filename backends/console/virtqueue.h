@@ -101,6 +101,10 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
 int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head, uint32_t len,
                 bool *interrupt);
 
+/** vdf_vq_want_kicks() - whether the driver is to notify of what it makes available (2.7.10). After
+ *  asking for it again, look at the queue once more. */
+void vdf_vq_want_kicks(const struct vdf_space *space, const struct vdf_vq *vq, bool wanted);
+
 /** vdf_vq_copy_in() - bytes from @offset of what the device reads; returns how many there were. */
 size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *chain,
                       uint64_t offset, void *to, size_t n);
