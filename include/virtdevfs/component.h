@@ -73,8 +73,8 @@ enum vdf_type {
 #define VDF_RW 0x03u
 #define VDF_SAVE 0x04u    /* in `state` */
 #define VDF_NO_FILE 0x08u /* not in the tree: a register of a window, or hidden state */
-#define VDF_MAP \
-    0x10u /* VDF_RAW: may be mapped (M); with memory, live; with hooks, see vdf_sync_mapped() */
+/* VDF_RAW: may be mapped (M): live with memory; with hooks see vdf_sync_mapped(). */
+#define VDF_MAP 0x10u
 #define VDF_HOLDS 0x20u  /* VDF_RAW: an open file of it makes rmdir answer EBUSY */
 #define VDF_FIXED 0x40u  /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
 #define VDF_BINARY 0x80u /* VDF_STREAM: records, not text (manual only) */
