@@ -130,8 +130,3 @@ const char *vdf_fuse_version(void)
 {
     return fuse_pkgversion();
 }
-
-void vdf_fuse_help(void)
-{
-    fuse_lowlevel_help();
-}

@@ -39,7 +39,4 @@ void vdf_fuse_unmount(struct vdf_fuse *fuse);
 /** vdf_fuse_version() - libfuse's version. */
 const char *vdf_fuse_version(void);
 
-/** vdf_fuse_help() - print the mount options that libfuse takes. */
-void vdf_fuse_help(void);
-
 #endif

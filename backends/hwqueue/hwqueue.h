@@ -85,8 +85,6 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
 /** vdf_ioas_ring() - @n bytes at @offset of a queue of @len bytes that can be pinned; or NULL. */
 void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
                     uint64_t n);
-/** vdf_ioas_end() - bytes of memory that the mappings need. */
-uint64_t vdf_ioas_end(const struct vdf_ioas *ioas);
 /** vdf_ioas_at() - where @len bytes at @iova lie, in one mapping; NULL when the device may not. */
 void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write);
 

@@ -248,16 +248,6 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
     return 0;
 }
 
-uint64_t vdf_ioas_end(const struct vdf_ioas *ioas)
-{
-    uint64_t end = 0;
-
-    for (unsigned k = 0; k < ioas->n; k++)
-        if (ioas->maps[k].offset + ioas->maps[k].len > end)
-            end = ioas->maps[k].offset + ioas->maps[k].len;
-    return end;
-}
-
 void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write)
 {
     const struct vdf_ioas *ioas = &dev->ioas;

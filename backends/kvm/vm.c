@@ -147,14 +147,6 @@ bool vdf_vm_started(const struct vdf_vm *vm)
     return vm->vcpus[0].fd >= 0;
 }
 
-bool vdf_vm_attached(const struct vdf_vm *vm)
-{
-    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
-        if (vm->slots[k])
-            return true;
-    return false;
-}
-
 void vdf_vm_park(struct vdf_vm *vm)
 {
     atomic_store(&vm->stop, true);

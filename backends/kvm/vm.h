@@ -145,8 +145,6 @@ int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, ui
 int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err);
 /** vdf_vm_started() - has anything of the guest been run, so that its shape cannot change? */
 bool vdf_vm_started(const struct vdf_vm *vm);
-/** vdf_vm_attached() - is any slot? */
-bool vdf_vm_attached(const struct vdf_vm *vm);
 /** vdf_vm_boot() - have the processors where they begin, unless they have begun. */
 int vdf_vm_boot(struct vdf_vm *vm, struct vdf_err *err);
 /** vdf_vm_run(), vdf_vm_halt() - `run`. Alone. */
