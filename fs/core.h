@@ -103,7 +103,6 @@ struct vdf_obj {
     struct vdf_obj *only_bucket;
     unsigned n_buckets, n_children;
     struct vdf_async *asyncs;
-    struct timespec made;
     char name[VDF_NAME_MAX + 1];
 };
 
@@ -184,6 +183,10 @@ void vdf_obj_move(struct vdf_obj *obj, struct vdf_obj *parent);
 struct vdf_obj *vdf_obj_find(const struct vdf_obj *parent, const struct vdf_attr *row,
                              const char *name);
 const struct vdf_attr *vdf_class_row(const struct vdf_class *cls, const char *path);
+/** vdf_class_split() - split "ports/1/x" of @len bytes at an object: its row in the class, its
+ * name, and the rest behind the '/'. NULL when the path does not begin with one. */
+const struct vdf_attr *vdf_class_split(const struct vdf_class *cls, const char *path, size_t len,
+                                       char name[VDF_NAME_MAX + 1], const char **rest);
 bool vdf_obj_held(const struct vdf_obj *obj);
 /** vdf_obj_used() - is it, or anything below it, attached to a guest? */
 bool vdf_obj_used(const struct vdf_obj *obj);
@@ -252,6 +255,9 @@ int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct vdf_buf *out);
 int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t len, uint64_t *value,
                          struct vdf_err *err);
+/** vdf_window_width() - bytes of the register that begins at @offset of window @row; 0: none does.
+ */
+unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset);
 /** vdf_row_raw_size() - st_size of a VDF_RAW or VDF_WINDOW file, bytes. */
 uint64_t vdf_row_raw_size(const struct vdf_at *at);
 struct vdf_memory *vdf_row_memory(const struct vdf_at *at);

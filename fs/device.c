@@ -246,26 +246,27 @@ static struct vdf_async *added(struct vdf_async *async, int ret)
     return NULL;
 }
 
+static struct vdf_async *add_eventfd(struct vdf_async *async, int fd)
+{
+    struct vdf_engine *engine = async ? async->obj->device->tree->engine : NULL;
+
+    return engine ? added(async, vdf_engine_add_eventfd(engine, &async->source, fd)) : async;
+}
+
 struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd)
 {
-    struct vdf_engine *engine = obj->device->tree->engine;
-    struct vdf_async *async = new_async(obj, fn);
-
-    if (!async || !engine)
-        return async;
-    return added(async, vdf_engine_add_eventfd(engine, &async->source, fd));
+    return add_eventfd(new_async(obj, fn), fd);
 }
 
 struct vdf_async *vdf_async_bell(struct vdf_obj *obj, vdf_bell_fn fn, void *ctx, int fd)
 {
-    struct vdf_engine *engine = obj->device->tree->engine;
     struct vdf_async *async = new_async(obj, NULL);
 
-    if (!async)
-        return NULL;
-    async->bell = fn;
-    async->ctx = ctx;
-    return engine ? added(async, vdf_engine_add_eventfd(engine, &async->source, fd)) : async;
+    if (async) {
+        async->bell = fn;
+        async->ctx = ctx;
+    }
+    return add_eventfd(async, fd);
 }
 
 struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events)

@@ -319,11 +319,9 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
     if (ret < 0)
         return ret;
     for (size_t done = 0; done < n;) {
-        unsigned width = 0;
-        do {
-            width = width ? width * 2 : 1;
-            ret = vdf_window_read(at->obj, at->attr, offset + done, width, true, &value, NULL);
-        } while (ret == -EOPNOTSUPP && width < 8);
+        unsigned width = vdf_window_width(at->obj, at->attr, offset + done);
+        ret = width ? vdf_window_read(at->obj, at->attr, offset + done, width, true, &value, NULL)
+                    : -ENODEV;
         if (ret < 0) {
             width = align;
             value = 0;
@@ -355,8 +353,7 @@ static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint6
             return (ssize_t)n;
         }
         /* A read as wide as two narrower registers copies them, as a longer one does. */
-        bool narrower = n == align && vdf_window_read(at->obj, at->attr, offset, (unsigned)n / 2,
-                                                      true, &value, NULL) == 0;
+        bool narrower = n == align && vdf_window_width(at->obj, at->attr, offset) == n / 2;
         if ((n <= align && !narrower) || offset % align)
             return ret;
     }
@@ -386,16 +383,14 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
                         "multiples of %u bytes",
                         n, offset, align);
     while (done < n) {
-        /* The narrowest access that a register takes: where there is none, the next may be behind.
-         */
-        unsigned width = 0;
-        int ret;
-        do {
-            width = width ? width * 2 : 1;
-            value = 0;
-            memcpy(&value, bytes + done, width < n - done ? width : n - done);
-            ret = vdf_window_write(at->obj, at->attr, offset + done, width, le64toh(value), err);
-        } while (ret == -EOPNOTSUPP && width < 8 && width < n - done);
+        unsigned width = vdf_window_width(at->obj, at->attr, offset + done);
+        if (!width)
+            width = align;
+        if (width > n - done)
+            width = (unsigned)(n - done);
+        value = 0;
+        memcpy(&value, bytes + done, width);
+        int ret = vdf_window_write(at->obj, at->attr, offset + done, width, le64toh(value), err);
         if (ret < 0)
             return done ? (ssize_t)done : ret;
         done += width;

@@ -225,7 +225,6 @@ int vdf_obj_create(struct vdf_tree *tree, struct vdf_obj *parent, const struct v
     obj->last_child = &obj->children;
     obj->buckets = &obj->only_bucket;
     obj->n_buckets = 1;
-    clock_gettime(CLOCK_REALTIME, &obj->made);
     strcpy(obj->name, name);
     obj->device = own_lock ? new_device(tree) : parent->device;
     obj->table = vdf_table_find(tree->tables, cls);
@@ -386,39 +385,21 @@ struct vdf_obj *vdf_obj_next(const struct vdf_obj *obj, const char *dir, const s
     return next;
 }
 
-/* The object that the beginning of @path names in one of @parent's rows; @path moves behind it. */
-static struct vdf_obj *walk_one(const struct vdf_obj *parent, const char **path)
-{
-    for (size_t k = 0; k < parent->cls->n_attrs; k++) {
-        const struct vdf_attr *row = &parent->cls->attrs[k];
-        size_t n = strlen(row->path);
-        char name[VDF_NAME_MAX + 1];
-
-        if (row->type != VDF_OBJECTS || strncmp(*path, row->path, n) != 0 || (*path)[n] != '/')
-            continue;
-        const char *begin = *path + n + 1;
-        size_t len = strcspn(begin, "/");
-        if (len == 0 || len >= sizeof(name))
-            return NULL;
-        memcpy(name, begin, len);
-        name[len] = '\0';
-        struct vdf_obj *found = vdf_obj_find(parent, row, name);
-        if (found)
-            *path = begin + len + (begin[len] == '/');
-        return found;
-    }
-    return NULL;
-}
-
 struct vdf_obj *vdf_obj_walk(struct vdf_obj *from, const char *path, const char **rest)
 {
     struct vdf_obj *found = NULL;
+    const struct vdf_attr *row;
+    char name[VDF_NAME_MAX + 1];
 
     while (from->parent)
         from = from->parent;
-    while ((from = walk_one(from, &path)))
+    for (*rest = path; (row = vdf_class_split(from->cls, path, strlen(path), name, &path));) {
+        from = vdf_obj_find(from, row, name);
+        if (!from)
+            break;
         found = from;
-    *rest = path;
+        *rest = path;
+    }
     return found;
 }
 

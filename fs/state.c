@@ -559,29 +559,6 @@ static int load_line(struct reader *r, struct cursor *cursor, struct slice line)
     return ret < 0 ? at_line(r, ret, &said) : 0;
 }
 
-/* Splits "console/con0/ports/1" at an object: its row in @parent and its name. */
-static const struct vdf_attr *split_object(const struct vdf_class *cls, struct slice *path,
-                                           char name[VDF_NAME_MAX + 1])
-{
-    for (size_t k = 0; k < cls->n_attrs; k++) {
-        const struct vdf_attr *attr = &cls->attrs[k];
-        size_t n = strlen(attr->path);
-        if (attr->type != VDF_OBJECTS || path->len < n + 2 || path->text[n] != '/' ||
-            memcmp(path->text, attr->path, n) != 0)
-            continue;
-        const char *begin = path->text + n + 1, *all = path->text + path->len;
-        const char *end = memchr(begin, '/', (size_t)(all - begin));
-        size_t len = (size_t)((end ? end : all) - begin);
-        if (len == 0 || len > VDF_NAME_MAX)
-            return NULL;
-        memcpy(name, begin, len);
-        name[len] = '\0';
-        *path = (struct slice){ end ? end + 1 : all, end ? (size_t)(all - end - 1) : 0 };
-        return attr;
-    }
-    return NULL;
-}
-
 /* A state while it is loaded: the devices lie below a root of their own, which nobody sees. */
 struct load {
     struct vdf_obj *root;
@@ -630,9 +607,11 @@ static int load_section(struct reader *r, struct load *load, struct slice line,
     if (line.len < 3 || line.text[line.len - 1] != ']')
         return BAD_LINE(r, EINVAL, "\"%.*s\" is no \"[object]\"", shown(line), line.text);
     while (path.len) {
-        const struct vdf_attr *row = split_object(obj->cls, &path, name);
+        const char *rest;
+        const struct vdf_attr *row = vdf_class_split(obj->cls, path.text, path.len, name, &rest);
         if (!row)
             return BAD_LINE(r, EINVAL, "\"%.*s\" names no object", shown(line), line.text);
+        path = (struct slice){ rest, path.len - (size_t)(rest - path.text) };
         int ret = obj == load->root ? map_device_name(r, load, row, name) : 0;
         if (ret < 0)
             return ret;

@@ -154,6 +154,28 @@ const struct vdf_attr *vdf_class_row(const struct vdf_class *cls, const char *pa
     return NULL;
 }
 
+const struct vdf_attr *vdf_class_split(const struct vdf_class *cls, const char *path, size_t len,
+                                       char name[VDF_NAME_MAX + 1], const char **rest)
+{
+    for (size_t k = 0; k < cls->n_attrs; k++) {
+        const struct vdf_attr *attr = &cls->attrs[k];
+        size_t n = strlen(attr->path);
+        if (attr->type != VDF_OBJECTS || len < n + 2 || path[n] != '/' ||
+            memcmp(path, attr->path, n) != 0)
+            continue;
+        const char *begin = path + n + 1, *all = path + len;
+        const char *end = memchr(begin, '/', (size_t)(all - begin));
+        size_t name_len = (size_t)((end ? end : all) - begin);
+        if (name_len == 0 || name_len > VDF_NAME_MAX)
+            return NULL;
+        memcpy(name, begin, name_len);
+        name[name_len] = '\0';
+        *rest = end ? end + 1 : all;
+        return attr;
+    }
+    return NULL;
+}
+
 uint32_t vdf_range_count(const struct vdf_range *range, const void *priv)
 {
     return range->counted ? range->counted(priv) : range->count;

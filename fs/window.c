@@ -37,6 +37,14 @@ static const struct vdf_attr *row_at(const struct vdf_obj *obj, unsigned window,
     return NULL;
 }
 
+unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset)
+{
+    uint32_t number;
+    const struct vdf_attr *attr = row_at(obj, row->window, offset, &number);
+
+    return attr ? attr->width : 0;
+}
+
 /* The checks that reads and writes share. @at is filled in; its `attr` is NULL where nothing is and
  * the window answers 0. */
 static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset, unsigned width,
