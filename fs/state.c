@@ -405,7 +405,7 @@ static bool find_row(struct vdf_obj *obj, struct slice name, struct vdf_at *at)
 {
     for (size_t k = 0; k < obj->cls->n_attrs; k++) {
         *at = (struct vdf_at){ .obj = obj, .priv = obj->priv, .attr = &obj->cls->attrs[k] };
-        if (at->attr->flags & VDF_SAVE && match_path(at, name))
+        if (at->attr->flags & (VDF_SAVE | VDF_KEPT) && match_path(at, name))
             return true;
     }
     return false;
@@ -508,6 +508,18 @@ static int load_number(const struct vdf_at *at, struct slice value, struct vdf_e
     return at->attr->restore ? at->attr->restore(at, number, err) : vdf_row_set(at, number, err);
 }
 
+static int load_value(const struct vdf_at *at, struct slice value, struct vdf_err *err)
+{
+    uint64_t number;
+
+    if (!vdf_row_is_number(at->attr))
+        return at->attr->flags & VDF_KEPT ? 0 : load_text(at, value, err);
+    /* States had such choices in them once: they still have to be right. */
+    if (at->attr->flags & VDF_KEPT)
+        return vdf_row_parse_number(at->attr, value.text, value.len, &number, err);
+    return load_number(at, value, err);
+}
+
 static int load_line(struct reader *r, struct cursor *cursor, struct slice line)
 {
     struct vdf_err said = { 0 };
@@ -552,18 +564,16 @@ static int load_line(struct reader *r, struct cursor *cursor, struct slice line)
     int ret;
     if (mark)
         ret = load_memory(&at, offset, value, &said);
-    else if (vdf_row_is_number(at.attr))
-        ret = load_number(&at, value, &said);
     else
-        ret = load_text(&at, value, &said);
+        ret = load_value(&at, value, &said);
     return ret < 0 ? at_line(r, ret, &said) : 0;
 }
 
 /* A state while it is loaded: the devices lie below a root of their own, which nobody sees. */
 struct load {
+    struct vdf_tree *tree;
     struct vdf_obj *root;
-    const struct vdf_obj
-        *only; /* a state for this device, whatever its name in the file; or NULL */
+    struct vdf_obj *only; /* a state for this device, whatever its name in the file; or NULL */
     char only_name[VDF_NAME_MAX + 1]; /* its name in the file */
 };
 
@@ -594,6 +604,86 @@ static int map_device_name(struct reader *r, struct load *load, const struct vdf
                         load->only->cls->name);
     strcpy(name, load->only->name);
     return 0;
+}
+
+/* --- what a restore keeps --------------------------------------------------------------------- */
+
+static bool has_kept_rows(const struct vdf_class *cls)
+{
+    for (size_t k = 0; k < cls->n_attrs; k++)
+        if (cls->attrs[k].flags & VDF_KEPT)
+            return true;
+    return false;
+}
+
+/* The device in the tree that @now, an unlinked one, is to replace: referenced; NULL: there is
+ * none. */
+static struct vdf_obj *find_old_device(const struct load *load, const struct vdf_obj *now)
+{
+    struct vdf_obj *root = load->tree->root, *old;
+
+    if (load->only)
+        return vdf_obj_ref(load->only);
+    vdf_device_enter(root->device);
+    old = vdf_obj_find(root, now->row, now->name);
+    if (old)
+        vdf_obj_ref(old);
+    vdf_device_leave(root->device, false);
+    return old;
+}
+
+/* The object in @old's tree that stands where @now does below @device. */
+static struct vdf_obj *find_old(struct vdf_obj *old, const struct vdf_obj *device,
+                                const struct vdf_obj *now)
+{
+    if (now == device)
+        return old;
+    struct vdf_obj *parent = find_old(old, device, now->parent);
+    return parent ? vdf_obj_find(parent, now->row, now->name) : NULL;
+}
+
+static int keep_row(struct vdf_obj *old, struct vdf_obj *now, const struct vdf_attr *attr,
+                    struct vdf_err *err)
+{
+    struct vdf_at was = { .obj = old, .priv = old->priv, .attr = attr };
+    struct vdf_at is = { .obj = now, .priv = now->priv, .attr = attr };
+    struct vdf_buf text = VDF_BUF_INIT;
+    uint64_t value;
+    int ret;
+
+    if (vdf_row_is_number(attr)) {
+        ret = vdf_row_get(&was, &value);
+        return ret < 0 ? ret : vdf_row_set(&is, value, err);
+    }
+    attr->show(&was, &text);
+    vdf_buf_add(&text, "", 1);
+    ret = text.oom ? vdf_fail(err, ENOMEM, "no memory for %s", attr->path)
+                   : attr->store(&is, text.data, text.len - 1, err);
+    vdf_buf_free(&text);
+    return ret;
+}
+
+/* Gives @now, before its state is loaded, the choices of the object that it is to replace. */
+static int keep_choices(const struct load *load, struct vdf_obj *now, struct vdf_err *err)
+{
+    const struct vdf_obj *device = now;
+    int ret = 0;
+
+    if (!has_kept_rows(now->cls))
+        return 0;
+    while (device->parent != load->root)
+        device = device->parent;
+    struct vdf_obj *old_device = find_old_device(load, device);
+    if (!old_device)
+        return 0;
+    vdf_device_enter(old_device->device);
+    struct vdf_obj *old = old_device->dead ? NULL : find_old(old_device, device, now);
+    for (size_t k = 0; ret == 0 && old && k < now->cls->n_attrs; k++)
+        if (now->cls->attrs[k].flags & VDF_KEPT)
+            ret = keep_row(old, now, &now->cls->attrs[k], err);
+    vdf_device_leave(old_device->device, false);
+    vdf_obj_unref(old_device);
+    return ret;
 }
 
 static int load_section(struct reader *r, struct load *load, struct slice line,
@@ -632,7 +722,8 @@ static int load_section(struct reader *r, struct load *load, struct slice line,
         return BAD_LINE(r, EINVAL, "\"%.*s\" is here twice", shown(line), line.text);
     obj->named = true;
     *cursor = (struct cursor){ .obj = obj };
-    return 0;
+    int ret = keep_choices(load, obj, &said);
+    return ret < 0 ? at_line(r, ret, &said) : 0;
 }
 
 /* What a new object has of itself but the state does not name goes away. */
@@ -853,7 +944,7 @@ static int restore_root(struct vdf_tree *tree, struct load *load, struct vdf_wai
 int vdf_state_restore(struct vdf_obj *obj, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_tree *tree = obj->device->tree;
-    struct load load = { .only = obj->parent ? obj : NULL };
+    struct load load = { .tree = tree, .only = obj->parent ? obj : NULL };
     struct vdf_waiter *done = NULL;
     int ret = vdf_obj_create(tree, NULL, NULL, "", &load.root, err);
 

@@ -44,7 +44,7 @@ static const struct vdf_attr rows[] = {
     {
         .path = "backend",
         .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_SAVE,
+        .flags = VDF_RW | VDF_KEPT,
         .doc = "soft: the model in virtdevfs; kvm: the host's AIA device; before init",
         VDF_FIELD(struct vdf_aplic, backend),
         .choices = backends,

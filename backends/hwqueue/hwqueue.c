@@ -129,7 +129,7 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "backend",
         .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_SAVE,
+        .flags = VDF_RW | VDF_KEPT,
         .doc = "soft: emulated here; iommufd: hardware queues of the host; before the first queue",
         VDF_FIELD(DEV, backend),
         .choices = backends,

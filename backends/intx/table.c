@@ -191,7 +191,7 @@ static const struct vdf_raw_ops config_ops = {
 static const struct vdf_attr device_attrs[] = {
     { .path = "backend",
       .type = VDF_CHOICE,
-      .flags = VDF_RW | VDF_SAVE,
+      .flags = VDF_RW | VDF_KEPT,
       DEV(backend),
       .choices = backends,
       .check = check_backend,

@@ -82,6 +82,9 @@ enum vdf_type {
 #define VDF_ALONE 0x100u
 /* VDF_RAW with memory: not in a state, and a restore leaves it as it is. */
 #define VDF_BESIDE 0x200u
+/* A choice of this mount and not of the device's state, such as what stands behind the files: it is
+ * not in a state, and who is restored keeps it. It is set before the rows of the state are. */
+#define VDF_KEPT 0x400u
 
 /* The numbers that a '#' stands for. All zero: the row has no such '#'. */
 struct vdf_range {

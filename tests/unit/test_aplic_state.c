@@ -177,7 +177,6 @@ Test(aplic_state, what_no_device_can_have)
     put(at("domaincfg"), 0x100);
     char *state = save();
 
-    refuse_edited(state, "backend", "backend = kvm", "host's AIA device");
     refuse_edited(state, "harts", "harts = 2", "addr/imsic/2");
     refuse_edited(state, "harts", "harts = 16385", "16385: it is 0 to 16384");
     refuse_edited(state, "harts", "harts = 4", "addr/imsic/3 has to be set");

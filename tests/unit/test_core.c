@@ -16,13 +16,14 @@
 struct part {
     struct vdf_priv base;
     uint32_t level;
+    char from[16];
 };
 
 struct box {
     struct vdf_priv base;
     uint32_t reg;
     bool on;
-    uint8_t colour;
+    uint8_t colour, behind;
     uint16_t words[4];
     uint32_t wide_low, wide_high, side;
     uint64_t big;
@@ -73,6 +74,21 @@ static int store_name(const struct vdf_at *at, const char *text, size_t len, str
     if (len >= sizeof(box->name))
         return vdf_fail(err, EINVAL, "%zu bytes: names have up to 63", len);
     memcpy(box->name, text, len + 1);
+    return 0;
+}
+
+static void show_from(const struct vdf_at *at, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, "%s", ((struct part *)at->priv)->from);
+}
+
+static int store_from(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct part *part = at->priv;
+
+    if (len >= sizeof(part->from))
+        return vdf_fail(err, EINVAL, "%zu bytes: up to 15", len);
+    memcpy(part->from, text, len + 1);
     return 0;
 }
 
@@ -134,6 +150,11 @@ static const struct vdf_attr part_rows[] = {
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
       VDF_FIELD(struct part, level) },
+    { .path = "from",
+      .type = VDF_TEXT,
+      .flags = VDF_RW | VDF_KEPT,
+      .show = show_from,
+      .store = store_from },
 };
 
 static int allow_part(struct vdf_obj *parent, const char *name, struct vdf_err *err)
@@ -146,7 +167,7 @@ static const struct vdf_class part_class = {
     .name = "part",
     .title = "a part",
     .attrs = part_rows,
-    .n_attrs = 1,
+    .n_attrs = sizeof(part_rows) / sizeof(part_rows[0]),
     .priv_size = sizeof(struct part),
 };
 static const struct vdf_objects part_objects = { .cls = &part_class, .allow = allow_part };
@@ -159,6 +180,11 @@ static const struct vdf_attr box_rows[] = {
       .reset = 0x100,
       .window = 1,
       .offset = 0 },
+    { .path = "behind",
+      .type = VDF_CHOICE,
+      .flags = VDF_RW | VDF_KEPT,
+      VDF_FIELD(struct box, behind),
+      .choices = colours },
     { .path = "on", .type = VDF_BOOL, .flags = VDF_RW | VDF_SAVE, VDF_FIELD(struct box, on) },
     { .path = "colour",
       .type = VDF_CHOICE,
@@ -666,6 +692,38 @@ Test(core, restoring_makes_and_removes_objects)
     cr_assert_eq(lookup("box/new"), -ENOENT);
 }
 
+Test(core, what_a_restore_keeps)
+{
+    struct vdf_buf saved = VDF_BUF_INIT;
+    struct vdf_err err;
+
+    cr_assert_eq(write_value("box/box0/behind", colours[1], &err), 0);
+    cr_assert_eq(write_value("box/box0/parts/first/from", "here", &err), 0);
+    cr_assert_eq(vdf_state_snapshot(object(""), &saved), 0);
+    vdf_buf_add(&saved, "", 1);
+    cr_assert_null(strstr(saved.data, "behind"));
+    cr_assert_null(strstr(saved.data, "from"));
+
+    /* It is the object's, whatever the state says; one that the restore makes has the default. */
+    cr_assert_eq(restore("",
+                         "virtdevfs-state 1\n[box/box0]\nbehind = red\n[box/box0/parts/first]\n"
+                         "from = there\n[box/new]\nchecksum = none\n",
+                         &err),
+                 0, "%s", err.text);
+    cr_assert_eq(box0()->behind, 1);
+    cr_assert_str_eq(((struct part *)vdf_obj_priv(object("box/box0/parts/first")))->from, "here");
+    cr_assert_eq(((struct box *)vdf_obj_priv(object("box/new")))->behind, 0);
+    cr_assert_eq(
+        restore("box/new", "virtdevfs-state 1\n[box/box0]\nreg = 7\nchecksum = none\n", &err), 0,
+        "%s", err.text);
+    cr_assert_eq(((struct box *)vdf_obj_priv(object("box/new")))->behind, 0);
+    cr_assert_eq(
+        restore("box/box0", "virtdevfs-state 1\n[box/new]\nreg = 7\nchecksum = none\n", &err), 0,
+        "%s", err.text);
+    cr_assert_eq(box0()->behind, 1);
+    vdf_buf_free(&saved);
+}
+
 Test(core, states_that_are_refused)
 {
     static const char *const bad[] = {
@@ -707,6 +765,7 @@ Test(core, states_that_are_refused)
         "virtdevfs-state 1\n[box/box0]\nmemory@0 = 0\nchecksum = none\n",
         "virtdevfs-state 1\n[box/box0]\nmemory@0 = 0G\nchecksum = none\n",
         "virtdevfs-state 1\n[box/box0]\nreg@0 = 00\nchecksum = none\n",
+        "virtdevfs-state 1\n[box/box0]\nbehind = nothing\nchecksum = none\n",
     };
     struct vdf_err err;
     box0()->reg = 0x77;

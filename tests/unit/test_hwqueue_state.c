@@ -219,7 +219,6 @@ Test(hwqueue_state, hostile)
     cr_assert_eq(edited("queues/0]", "queues/1]"), -EIO);
     cr_assert_eq(edited("queues/0]", "queues/2]"), -EINVAL);
     cr_assert_neq(edited("type = tegra241-cmdqv", "type = amd"), 0);
-    cr_assert_eq(edited("backend = soft", "backend = iommufd"), -ENODEV);
 }
 
 Test(hwqueue_state, hostile_amd)
