@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VFIO's character devices: from a PCI address to a device whose DMA goes through an iommufd.
+ *
+ *     modprobe vfio-pci; cd /sys/bus/pci/devices/0000:00:03.0
+ *     echo vfio-pci > driver_override; echo 0000:00:03.0 > /sys/bus/pci/drivers_probe; ls vfio-dev
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <virtdevfs/iommufd.h>
+
+#include "uapi.h"
+
+#define SYSFS "/sys/bus/pci/devices"
+#define ADDRESS_LEN 12u /* "0000:00:03.0" */
+
+static bool is_address(const char *text)
+{
+    static const char form[] = "xxxx:xx:xx.o";
+
+    if (strlen(text) != ADDRESS_LEN)
+        return false;
+    for (unsigned k = 0; k < ADDRESS_LEN; k++) {
+        bool right = text[k] == form[k];
+        if (form[k] == 'x')
+            right = text[k] && strchr("0123456789abcdef", text[k]);
+        else if (form[k] == 'o')
+            right = text[k] >= '0' && text[k] <= '7';
+        if (!right)
+            return false;
+    }
+    return true;
+}
+
+/* "vfio0" in the device's directory; empty when there is none. */
+static void find_name(const char *address, char *name, size_t size)
+{
+    char path[64];
+    struct dirent *entry;
+
+    name[0] = '\0';
+    snprintf(path, sizeof(path), SYSFS "/%s/vfio-dev", address);
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)))
+        if (!strncmp(entry->d_name, "vfio", 4) && strlen(entry->d_name) < size)
+            strcpy(name, entry->d_name);
+    closedir(dir);
+}
+
+/* The name of the driver that the device is bound to. */
+static void find_driver(const char *address, char *name, size_t size)
+{
+    char path[64], target[256];
+
+    snprintf(path, sizeof(path), SYSFS "/%s/driver", address);
+    ssize_t n = readlink(path, target, sizeof(target) - 1);
+    target[n < 0 ? 0 : n] = '\0';
+    const char *last = strrchr(target, '/');
+    snprintf(name, size, "%s", last ? last + 1 : "no driver");
+}
+
+static int fail_missing(const char *address, struct vdf_err *err)
+{
+    char path[64], driver[64];
+
+    snprintf(path, sizeof(path), SYSFS "/%s", address);
+    if (access(path, F_OK))
+        return vdf_fail(err, ENODEV, "%s: this machine has no such PCI device", address);
+    find_driver(address, driver, sizeof(driver));
+    if (strcmp(driver, "vfio-pci"))
+        return vdf_fail(err, ENODEV, "%s: %s has it; bind it to vfio-pci", address, driver);
+    return vdf_fail(err, ENODEV,
+                    "%s: vfio-pci has no character device for it: a kernel with "
+                    "CONFIG_VFIO_DEVICE_CDEV and an IOMMU makes one",
+                    address);
+}
+
+int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err)
+{
+    char name[32], path[64];
+
+    if (!is_address(address))
+        return vdf_fail(err, EINVAL, "%.64s: a PCI address is written 0000:00:03.0", address);
+    find_name(address, name, sizeof(name));
+    if (!name[0])
+        return fail_missing(address, err);
+    snprintf(path, sizeof(path), "/dev/vfio/devices/%s", name);
+    *fd = open(path, O_RDWR | O_CLOEXEC);
+    if (*fd < 0)
+        return vdf_fail(err, errno, "%s: %s: %s", address, path, strerror(errno));
+    return 0;
+}
+
+static int command(int device, unsigned long request, void *arg, const char *name,
+                   struct vdf_err *err)
+{
+    int ret;
+
+    do {
+        ret = ioctl(device, request, arg);
+    } while (ret < 0 && errno == EINTR);
+    return ret < 0 ? vdf_fail(err, errno, "%s: %s", name, strerror(errno)) : 0;
+}
+
+int vdf_vfio_bind(int device, int iommu, uint32_t *dev_id, struct vdf_err *err)
+{
+    struct uapi_bind_iommufd arg = { .argsz = sizeof(arg), .iommufd = iommu };
+    int ret = command(device, UAPI_BIND_IOMMUFD, &arg, "VFIO_DEVICE_BIND_IOMMUFD", err);
+
+    if (ret == 0)
+        *dev_id = arg.out_devid;
+    return ret;
+}
+
+int vdf_vfio_attach(int device, uint32_t pt, struct vdf_err *err)
+{
+    struct uapi_attach_pt arg = { .argsz = sizeof(arg), .pt_id = pt };
+
+    return command(device, UAPI_ATTACH_IOMMUFD_PT, &arg, "VFIO_DEVICE_ATTACH_IOMMUFD_PT", err);
+}
+
+int vdf_vfio_detach(int device, struct vdf_err *err)
+{
+    struct uapi_detach_pt arg = { .argsz = sizeof(arg) };
+
+    return command(device, UAPI_DETACH_IOMMUFD_PT, &arg, "VFIO_DEVICE_DETACH_IOMMUFD_PT", err);
+}
