@@ -249,7 +249,8 @@ static int check_mountpoint(struct options *o)
         o->made_mountpoint = true;
     }
     if (stat(o->mountpoint, &st) < 0) {
-        if (errno == ENOTCONN)
+        /* The second one when it dies just now, with this very request under way. */
+        if (errno == ENOTCONN || errno == ECONNABORTED)
             return complain(
                 "%s: a file system whose daemon has died is mounted here; clear it with "
                 "'fusermount3 -u %s'",

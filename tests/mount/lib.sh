@@ -10,6 +10,7 @@
 #   VDF_BIN     the daemon; build/debug/virtdevfs unless told
 #   VDF_IO      vdfio (see vdfio.c), which the scripts call $IO; beside the daemon in tests/
 #   VDF_ENGINE  auto, io_uring or libaio, given to the daemon
+#   VDF_OPTIONS more mount options for it, such as io_uring
 #   VDF_WRAP    a program that starts the daemon (noring)
 #   VDF_SLOW    how many times slower than usual this build is
 #   VDF_LIMIT   seconds that a script may take, 80 unless told; longer ones set it before they read this
@@ -19,7 +20,7 @@
 # Paths given to the helpers are relative to $M.
 set -u
 
-vdf_root=$(cd "$(dirname "$0")/../.." && pwd)
+vdf_root=${vdf_root:-$(cd "$(dirname "$0")/../.." && pwd)}
 vdf_script=$(basename "$0")
 VDF_BIN=$(realpath -m "${VDF_BIN:-$vdf_root/build/debug/virtdevfs}")
 IO=$(realpath -m "${VDF_IO:-$(dirname "$VDF_BIN")/tests/vdfio}")
@@ -57,7 +58,7 @@ root_only() {
 
 [ -x "$VDF_BIN" ] || fail "$VDF_BIN is missing; build it or set VDF_BIN"
 [ -x "$IO" ] || fail "$IO is missing; build it or set VDF_IO"
-[ -e /dev/fuse ] || skip "this machine has no /dev/fuse"
+[ -n "${vdf_mounts_nothing:-}" ] || [ -e /dev/fuse ] || skip "this machine has no /dev/fuse"
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/vdf.XXXXXX") || exit 1
 M=$T/mnt
@@ -75,10 +76,10 @@ mounted() {
 
 # daemon_pids: the processes that serve $M.
 daemon_pids() {
-    for vdf_proc in /proc/[0-9]*; do
-        [ "$(readlink "$vdf_proc/exe" 2>/dev/null)" = "$VDF_BIN" ] &&
-            tr '\0' '\n' <"$vdf_proc/cmdline" 2>/dev/null | grep -qxF -- "$M" &&
-            echo "${vdf_proc#/proc/}"
+    # One process looks at all, as there can be many and an emulated machine takes its time to start one.
+    grep -lzxF -- "$M" /proc/[0-9]*/cmdline 2>/dev/null | while read -r vdf_proc; do
+        vdf_proc=${vdf_proc%/cmdline}
+        [ "$(readlink "$vdf_proc/exe" 2>/dev/null)" != "$VDF_BIN" ] || echo "${vdf_proc#/proc/}"
     done
     return 0
 }
@@ -146,7 +147,7 @@ trap 'say "took too long"; exit 143' TERM
 
 # daemon ARGUMENT...: run virtdevfs, under the wrapper if there is one.
 daemon() {
-    $VDF_WRAP "$VDF_BIN" "$@"
+    $VDF_WRAP "$VDF_BIN" ${VDF_OPTIONS:+-o "$VDF_OPTIONS"} "$@"
 }
 
 # mount_fs [OPTION...]: mount a tree on $M with the engine of this run; the daemon goes to the

@@ -23,6 +23,8 @@ fi
 C=console/con0
 hvc=$T/hvc
 kernel_log=$T/kernel
+# Where a failed script leaves what its guest has said.
+vm_kept=$(dirname "$VDF_BIN")/tests/logs/${vdf_script%.sh}
 guest_pid=
 reader_pid=
 command_number=0
@@ -40,6 +42,11 @@ vm_cleanup() {
             say "the end of the guest's $(basename "$vm_log"):"
             tail -n 15 "$vm_log" | tr -d '\r' | sed 's/^/    /' >&2
         done
+        # Where a guest can leave files, they are in $T/out.
+        rm -rf "$vm_kept"
+        mkdir -p "$vm_kept"
+        cp -r "$hvc" "$kernel_log" "$T/out" "$vm_kept/" 2>/dev/null
+        say "all that it has said is in $vm_kept"
     fi
     guest_kill
     guest_hangup
@@ -53,12 +60,18 @@ vm_cleanup() {
 
 # --- the machine --------------------------------------------------------------------------------------
 
-# get_guest uml|qemu: $G is the folder with its files, $initrd its root file system.
-get_guest() {
-    G=$("$vdf_root/tools/setup-guests" "$1" 2>"$T/setup-guests") || {
+# find_guest NAME: $found is the folder with its files.
+find_guest() {
+    found=$("$vdf_root/tools/setup-guests" "$1" 2>"$T/setup-guests") || {
         cat "$T/setup-guests" >&2
         skip "$1 cannot be had: $(tail -n 1 "$T/setup-guests")"
     }
+}
+
+# get_guest uml|qemu: $G is the folder with its files, $initrd its root file system.
+get_guest() {
+    find_guest "$1"
+    G=$found
     initrd=$T/initrd
     "$vdf_root/tools/guest/make-initrd" "$G" >"$initrd" || fail "the initrd cannot be made"
 }

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The machine has what its other scenarios count on: else those would be skipped, or blame the daemon.
+. "$(dirname "$0")/common"
+
+for device in fuse kvm iommu vfio/vfio; do
+    [ -c "/dev/$device" ] || fail "there is no /dev/$device"
+done
+for slot in 4 5; do
+    same "the device in slot $slot" "$(cat /sys/bus/pci/devices/0000:00:0$slot.0/device)" 0x11e8
+    [ -e "/sys/bus/pci/devices/0000:00:0$slot.0/iommu_group" ] || fail "slot $slot has no IOMMU"
+done
+[ -d /sys/bus/pci/drivers/vfio-pci ] || fail "there is no vfio-pci"
+[ -d /sys/kernel/debug/iommufd ] || [ -d /sys/bus/iommufd_mock ] || fail "there is no mock IOMMU"
+same "huge pages" "$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)" 200
+
+# A tree whose requests come through rings, and one through /dev/fuse.
+for VDF_OPTIONS in io_uring ''; do
+    mount_fs
+    put aplic/aplic0/domaincfg 0x100
+    eq aplic/aplic0/domaincfg 0x80000104
+    umount_fs
+done
