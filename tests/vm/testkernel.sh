@@ -41,89 +41,13 @@ VDF_LIMIT=1500
 VDF_SLOW=1
 vdf_mounts_nothing=1
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/machine.sh"
 
 case $(uname -m) in
 x86_64) ;;
 *) skip "the test kernel is for x86_64" ;;
 esac
-here=$vdf_root/tests/vm/testkernel
-out_folder=$T/out
-build=$(dirname "$VDF_BIN")
-
-# --- what to run ---------------------------------------------------------------------------------------
-
-# find_script NAME: its path.
-find_script() {
-    for candidate in "$1" "$here/$1" "$here/$1.sh"; do
-        if [ -f "$candidate" ] && [ -x "$candidate" ]; then
-            realpath "$candidate"
-            return
-        fi
-    done
-    return 1
-}
-
-# Each mount script once, every other one with the other engine and, as Linux takes requests through a ring
-# of its own or through /dev/fuse, with the other way to those.
-list_mount_scripts() {
-    odd=
-    for script in "$vdf_root"/tests/mount/*.sh; do
-        case $script in */lib.sh) continue ;; esac
-        case $script in */*-lib.sh) continue ;; esac
-        if [ -n "$odd" ]; then
-            printf '%s\n' VDF_ENGINE=io_uring "$script"
-            odd=
-        else
-            printf '%s\n' VDF_ENGINE=libaio "$script"
-            odd=1
-        fi
-    done
-}
-
-jobs=1
-case ${1:-} in
-'')
-    for script in "$here"/*.sh; do
-        echo "$script"
-    done
-    ;;
---mount)
-    jobs=2
-    list_mount_scripts
-    ;;
-*)
-    for script; do
-        find_script "$script" || fail "there is no scenario $script"
-    done
-    ;;
-esac >"$T/list"
-count=$(grep -cv '^[A-Z_]*=' "$T/list")
-
-# --- the machine ---------------------------------------------------------------------------------------
-
-# quoted WORD: for a shell.
-quoted() {
-    printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
-}
-
-make_initrd() {
-    mkdir -p "$T/initrd/bin" "$T/initrd/sbin" "$T/initrd/usr/bin" "$T/initrd/usr/sbin" "$out_folder" || return
-    cp "$Q/busybox" "$T/initrd/bin/" && cp "$here/init" "$T/initrd/" && chmod 755 "$T/initrd/init" || return
-    {
-        for variable in VDF_BIN="$VDF_BIN" VDF_IO="$IO" VDF_NORING="$build/tests/noring" \
-            VDF_GUESTS="$build/tests/guests" VDF_ENGINE=auto VDF_SLOW=4 HOME=/root LANG=C \
-            TMPDIR=/run/tmp; do
-            echo "export ${variable%%=*}=$(quoted "${variable#*=}")"
-        done
-        printf 'set -- %s %s' "$(quoted "$here/run")" $jobs
-        while read -r word; do
-            printf ' %s' "$(quoted "$word")"
-        done <"$T/list"
-        echo
-    } >"$T/initrd/job"
-    (cd "$T/initrd" && find . | sort | bin/busybox cpio -o -H newc -R 0:0 2>/dev/null | gzip -1) \
-        >"$T/initrd.gz"
-}
+machine_begin "$vdf_root/tests/vm/testkernel" "$@"
 
 find_guest qemu
 Q=$found
@@ -131,8 +55,11 @@ if [ -z "${VDF_KERNEL:-}" ]; then
     find_guest testkernel
     VDF_KERNEL=$found/linux
 fi
-make_initrd || fail "the initrd cannot be made"
-boots=$(date +%s)
+for folder in bin sbin usr/bin usr/sbin; do
+    mkdir -p "$T/initrd/$folder"
+done
+cp "$Q/busybox" "$T/initrd/bin/"
+machine_initrd "$Q/busybox" && gzip -1 "$T/cpio" || fail "the initrd cannot be made"
 # A ring for requests of FUSE is allowed by a parameter only; what comes through 9p is the host's.
 # shellcheck disable=SC2086
 guest_start "$Q/qemu" -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off -smp 2 -m 2048 \
@@ -141,47 +68,7 @@ guest_start "$Q/qemu" -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off -smp
     -device edu,addr=4 -device edu,addr=5 \
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -virtfs "local,path=$out_folder,mount_tag=out,security_model=none" \
-    -kernel "$VDF_KERNEL" -initrd "$T/initrd.gz" ${VDF_QEMU:-} \
+    -kernel "$VDF_KERNEL" -initrd "$T/cpio.gz" ${VDF_QEMU:-} \
     -append "console=ttyS0 quiet panic=-1 oops=panic fuse.enable_uring=1 hugepages=200 tsc=reliable vdf.testkernel"
 
-# --- what comes of it ----------------------------------------------------------------------------------
-
-number=0
-bad=0
-finished=
-
-# report VERDICT SECONDS NAME [REASON]
-report() {
-    number=$((number + 1))
-    case $1 in
-    passed) echo "ok $number - $3 ($2 s)" ;;
-    skipped) echo "ok $number - $3 ($2 s) # SKIP $4" ;;
-    *)
-        bad=$((bad + 1))
-        echo "not ok $number - $3 ($2 s) $4"
-        sed 's/^/# /' "$out_folder/$3.log"
-        ;;
-    esac
-}
-
-# Lines that have come since the last look.
-report_news() {
-    tail -n "+$((number + 1))" "$out_folder/results" 2>/dev/null >"$T/news"
-    while read -r verdict seconds name reason; do
-        if [ "$verdict" = "done" ]; then
-            finished="$seconds s"
-        else
-            report "$verdict" "$seconds" "$name" "$reason"
-        fi
-    done <"$T/news"
-}
-
-echo "1..$count"
-until guest_gone; do
-    report_news
-    sleep 0.3
-done
-report_news
-[ -n "$finished" ] || fail "the machine has ended after $number of $count scripts"
-echo "# $count scripts in $finished, $(($(date +%s) - boots)) s with the boot"
-[ $bad = 0 ] || fail "$bad of $count scripts have failed"
+machine_report

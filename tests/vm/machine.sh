@@ -1,0 +1,140 @@
+# shellcheck shell=sh disable=SC2154
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What testkernel.sh and riscv64.sh have in common: an emulated machine in which scripts run one after the
+# other and tell the host what became of them. Read in after lib.sh.
+#
+#   machine_begin FOLDER [--mount|NAME...]   what is to run: all scripts of the folder, those of
+#                                            tests/mount, or these
+#   machine_initrd BUSYBOX                   $T/cpio: $T/initrd with the first process, FOLDER/init, and
+#                                            the job for it
+#   machine_report                           wait for the machine to end, and print TAP
+#
+# The machine sees $out_folder as /run/out, tag `out` of a 9p device, and runs machine-run there.
+out_folder=$T/out
+
+# --- what to run ---------------------------------------------------------------------------------------
+
+# find_script NAME: its path.
+find_script() {
+    for candidate in "$1" "$here/$1" "$here/$1.sh"; do
+        if [ -f "$candidate" ] && [ -x "$candidate" ]; then
+            realpath "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# Each mount script once, every other one with the other engine and, as Linux takes requests through a ring
+# of its own or through /dev/fuse, with the other way to those.
+list_mount_scripts() {
+    odd=
+    for script in "$vdf_root"/tests/mount/*.sh; do
+        case $script in */lib.sh) continue ;; esac
+        case $script in */*-lib.sh) continue ;; esac
+        if [ -n "$odd" ]; then
+            printf '%s\n' VDF_ENGINE=io_uring "$script"
+            odd=
+        else
+            printf '%s\n' VDF_ENGINE=libaio "$script"
+            odd=1
+        fi
+    done
+}
+
+# The scripts, and before some of them variables, are lines of $T/list.
+machine_begin() {
+    here=$1
+    shift
+    jobs=1
+    case ${1:-} in
+    '')
+        for script in "$here"/*.sh; do
+            echo "$script"
+        done
+        ;;
+    --mount)
+        jobs=2
+        list_mount_scripts
+        ;;
+    *)
+        for script; do
+            find_script "$script" || fail "there is no scenario $script"
+        done
+        ;;
+    esac >"$T/list"
+    count=$(grep -cv '^[A-Z_]*=' "$T/list")
+    mkdir "$out_folder" || fail "$out_folder cannot be made"
+    boots=$(date +%s)
+}
+
+# --- the machine ---------------------------------------------------------------------------------------
+
+# quoted WORD: for a shell.
+quoted() {
+    printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
+}
+
+machine_initrd() {
+    [ -x "$VDF_BIN" ] || fail "$VDF_BIN is missing; build it or set VDF_BIN"
+    mkdir -p "$T/initrd" && cp "$here/init" "$T/initrd/" && chmod 755 "$T/initrd/init" || return
+    build=$(dirname "$VDF_BIN")
+    {
+        for variable in VDF_BIN="$VDF_BIN" VDF_IO="$IO" VDF_NORING="$build/tests/noring" \
+            VDF_GUESTS="$build/tests/guests" VDF_ENGINE=auto VDF_SLOW=4 HOME=/root LANG=C \
+            TMPDIR=/run/tmp; do
+            echo "export ${variable%%=*}=$(quoted "${variable#*=}")"
+        done
+        printf 'set -- %s %s' "$(quoted "$vdf_root/tests/vm/machine-run")" "$jobs"
+        while read -r word; do
+            printf ' %s' "$(quoted "$word")"
+        done <"$T/list"
+        echo
+    } >"$T/initrd/job"
+    (cd "$T/initrd" && find . | sort | "$1" cpio -o -H newc -R 0:0 2>/dev/null) >"$T/cpio"
+}
+
+# --- what comes of it ----------------------------------------------------------------------------------
+
+number=0
+bad=0
+finished=
+
+# report VERDICT SECONDS NAME [REASON]
+report() {
+    number=$((number + 1))
+    case $1 in
+    passed) echo "ok $number - $3 ($2 s)" ;;
+    skipped) echo "ok $number - $3 ($2 s) # SKIP $4" ;;
+    *)
+        bad=$((bad + 1))
+        echo "not ok $number - $3 ($2 s) $4"
+        sed 's/^/# /' "$out_folder/$3.log"
+        ;;
+    esac
+}
+
+# Lines that have come since the last look.
+report_news() {
+    tail -n "+$((number + 1))" "$out_folder/results" 2>/dev/null >"$T/news"
+    while read -r verdict seconds name reason; do
+        if [ "$verdict" = "done" ]; then
+            finished="$seconds s"
+        else
+            report "$verdict" "$seconds" "$name" "$reason"
+        fi
+    done <"$T/news"
+}
+
+machine_report() {
+    echo "1..$count"
+    until guest_gone; do
+        report_news
+        sleep 0.3
+    done
+    report_news
+    [ -n "$finished" ] || fail "the machine has ended after $number of $count scripts"
+    echo "# $count scripts in $finished, $(($(date +%s) - boots)) s with the boot"
+    [ $bad = 0 ] || fail "$bad of $count scripts have failed"
+}
