@@ -252,6 +252,11 @@ uint64_t vdf_row_load_field(const struct vdf_at *at);
 void vdf_row_store_field(const struct vdf_at *at, uint64_t value);
 int vdf_row_get(const struct vdf_at *at, uint64_t *value);
 int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_row_show(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_row_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+/** vdf_row_hooks() - the hooks that stand instead of the row's; all NULL when none do. */
+const struct vdf_hooks *vdf_row_hooks(const struct vdf_at *at);
 void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct vdf_buf *out);
 int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t len, uint64_t *value,
                          struct vdf_err *err);

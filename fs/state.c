@@ -143,7 +143,7 @@ static int save_value(const struct vdf_at *at, bool skip_reset, struct vdf_buf *
             return ret;
         vdf_row_render_number(attr, value, &text);
     } else {
-        attr->show(at, &text);
+        vdf_row_show(at, &text);
         while (text.len && text.data[text.len - 1] == '\n')
             text.len--;
     }
@@ -492,7 +492,7 @@ static int load_text(const struct vdf_at *at, struct slice value, struct vdf_err
         if (at->attr->restore_text)
             ret = at->attr->restore_text(at, text, len, err);
         else
-            ret = at->attr->store(at, text, len, err);
+            ret = vdf_row_store(at, text, len, err);
     }
     free(text);
     return ret;
@@ -505,7 +505,7 @@ static int load_number(const struct vdf_at *at, struct slice value, struct vdf_e
 
     if (ret < 0)
         return ret;
-    return at->attr->restore ? at->attr->restore(at, number, err) : vdf_row_set(at, number, err);
+    return vdf_row_restore(at, number, err);
 }
 
 static int load_value(const struct vdf_at *at, struct slice value, struct vdf_err *err)
@@ -655,10 +655,10 @@ static int keep_row(struct vdf_obj *old, struct vdf_obj *now, const struct vdf_a
         ret = vdf_row_get(&was, &value);
         return ret < 0 ? ret : vdf_row_set(&is, value, err);
     }
-    attr->show(&was, &text);
+    vdf_row_show(&was, &text);
     vdf_buf_add(&text, "", 1);
     ret = text.oom ? vdf_fail(err, ENOMEM, "no memory for %s", attr->path)
-                   : attr->store(&is, text.data, text.len - 1, err);
+                   : vdf_row_store(&is, text.data, text.len - 1, err);
     vdf_buf_free(&text);
     return ret;
 }

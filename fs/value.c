@@ -80,8 +80,21 @@ void vdf_row_store_field(const struct vdf_at *at, uint64_t value)
     }
 }
 
+const struct vdf_hooks *vdf_row_hooks(const struct vdf_at *at)
+{
+    static const struct vdf_hooks none;
+    const struct vdf_class *cls = at->obj->cls;
+    const struct vdf_hooks *hooks = cls->hooks ? cls->hooks(at) : NULL;
+
+    return hooks ? hooks : &none;
+}
+
 int vdf_row_get(const struct vdf_at *at, uint64_t *value)
 {
+    const struct vdf_hooks *hooks = vdf_row_hooks(at);
+
+    if (hooks->get)
+        return hooks->get(at, value);
     if (at->attr->get)
         return at->attr->get(at, value);
     *value = at->attr->has_field ? vdf_row_load_field(at) : 0;
@@ -91,8 +104,11 @@ int vdf_row_get(const struct vdf_at *at, uint64_t *value)
 int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_attr *attr = at->attr;
-    int ret = attr->check ? attr->check(at, value, err) : 0;
+    const struct vdf_hooks *hooks = vdf_row_hooks(at);
 
+    if (hooks->set)
+        return hooks->set(at, value, err);
+    int ret = attr->check ? attr->check(at, value, err) : 0;
     if (ret < 0)
         return ret;
     if (attr->set) {
@@ -105,6 +121,31 @@ int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
     if (attr->after)
         attr->after(at, value);
     return 0;
+}
+
+int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hooks *hooks = vdf_row_hooks(at);
+
+    if (hooks->restore)
+        return hooks->restore(at, value, err);
+    if (at->attr->restore && !hooks->set)
+        return at->attr->restore(at, value, err);
+    return vdf_row_set(at, value, err);
+}
+
+void vdf_row_show(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_hooks *hooks = vdf_row_hooks(at);
+
+    (hooks->show ? hooks->show : at->attr->show)(at, out);
+}
+
+int vdf_row_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    const struct vdf_hooks *hooks = vdf_row_hooks(at);
+
+    return (hooks->store ? hooks->store : at->attr->store)(at, text, len, err);
 }
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -178,7 +219,7 @@ int vdf_value_render(const struct vdf_place *place, struct vdf_buf *out)
         vdf_row_render_number(at.attr, value, out);
         vdf_buf_add(out, "\n", 1);
     } else {
-        at.attr->show(&at, out);
+        vdf_row_show(&at, out);
         /* An empty list is an empty file. */
         if (out->len && out->data[out->len - 1] != '\n')
             vdf_buf_add(out, "\n", 1);
@@ -218,7 +259,7 @@ int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
     }
     memcpy(copy, text, len);
     copy[len] = '\0';
-    int ret = at.attr->store(&at, copy, len, err);
+    int ret = vdf_row_store(&at, copy, len, err);
     if (copy != small)
         free(copy);
     return ret;

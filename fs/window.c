@@ -77,10 +77,13 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
 int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
                     unsigned width, bool peek, uint64_t *value, struct vdf_err *err)
 {
-    struct vdf_at at;
-    int ret = find(obj, row, offset, width, &at, err);
+    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
+    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
 
     *value = 0;
+    if (hooks->read && width == row->window_ops->align)
+        return hooks->read(&at, offset, value, err);
+    int ret = find(obj, row, offset, width, &at, err);
     if (ret < 0 || !at.attr)
         return ret;
     if (!peek && at.attr->read_side)
@@ -91,9 +94,12 @@ int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t of
 int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
                      unsigned width, uint64_t value, struct vdf_err *err)
 {
-    struct vdf_at at;
-    int ret = find(obj, row, offset, width, &at, err);
+    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
+    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
 
+    if (hooks->write && width == row->window_ops->align)
+        return hooks->write(&at, offset, value, err);
+    int ret = find(obj, row, offset, width, &at, err);
     if (ret < 0 || !at.attr)
         return ret;
     /* A read-only register ignores the store, as hardware does. */

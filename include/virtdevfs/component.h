@@ -206,6 +206,22 @@ struct vdf_attr {
     uint64_t stride; /* bytes between two numbers of the first '#' */
 };
 
+/*
+ * Hooks that stand instead of a row's field and of its own hooks while something else answers for
+ * the object, such as a kernel's device. Members as in struct vdf_attr; NULL: the row's own, but
+ * `set` also restores where there is no `restore`. `read` and `write` are for a VDF_WINDOW:
+ * accesses of as many bytes as it aligns to, at any offset.
+ */
+struct vdf_hooks {
+    int (*get)(const struct vdf_at *at, uint64_t *value);
+    int (*set)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+    int (*restore)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+    void (*show)(const struct vdf_at *at, struct vdf_buf *out);
+    int (*store)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+    int (*read)(const struct vdf_at *at, uint64_t offset, uint64_t *value, struct vdf_err *err);
+    int (*write)(const struct vdf_at *at, uint64_t offset, uint64_t value, struct vdf_err *err);
+};
+
 #define VDF_FIELD(type, member) \
     .has_field = true, .field = offsetof(type, member), .width = sizeof(((type *)0)->member)
 
@@ -218,6 +234,8 @@ struct vdf_class {
 
     /* Fill in a new, unlinked object: no vdf_async here. On failure nothing is left; no destroy. */
     int (*create)(struct vdf_obj *obj, struct vdf_err *err);
+    /* Who answers for this row of this object; NULL, or answers NULL: the row itself does. */
+    const struct vdf_hooks *(*hooks)(const struct vdf_at *at);
     /* Give back what create and the rows acquired. */
     void (*destroy)(struct vdf_obj *obj);
     /* All rows and all objects below have been loaded: rebuild what is derived and refuse what

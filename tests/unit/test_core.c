@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,6 +253,66 @@ static void box_adopt(struct vdf_obj *obj, void *old, void *now)
     ((struct box *)now)->adopted = ((struct box *)old)->adopted + 1;
 }
 
+/* Another one that answers for some rows of a box: its number in `elsewhere`, its name. */
+static bool is_elsewhere;
+static uint64_t elsewhere;
+
+static int get_elsewhere(const struct vdf_at *at, uint64_t *value)
+{
+    (void)at;
+    *value = elsewhere;
+    return 0;
+}
+
+static int set_elsewhere(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)at;
+    if (value == 13)
+        return vdf_fail(err, EPERM, "13 is no good elsewhere either");
+    elsewhere = value;
+    return 0;
+}
+
+static int restore_elsewhere(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return set_elsewhere(at, value + 0x1000, err);
+}
+
+static void show_elsewhere(const struct vdf_at *at, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, "%s elsewhere", ((struct box *)at->priv)->name);
+}
+
+static int read_elsewhere(const struct vdf_at *at, uint64_t offset, uint64_t *value,
+                          struct vdf_err *err)
+{
+    (void)at;
+    *value = elsewhere + offset;
+    return offset == 0x30 ? vdf_fail(err, EXDEV, "not there") : 0;
+}
+
+static int write_elsewhere(const struct vdf_at *at, uint64_t offset, uint64_t value,
+                           struct vdf_err *err)
+{
+    return set_elsewhere(at, offset + value, err);
+}
+
+static const struct vdf_hooks *box_hooks(const struct vdf_at *at)
+{
+    static const struct vdf_hooks number = { .get = get_elsewhere, .set = set_elsewhere };
+    static const struct vdf_hooks restored = { .get = get_elsewhere, .restore = restore_elsewhere };
+    static const struct vdf_hooks text = { .show = show_elsewhere };
+    static const struct vdf_hooks window = { .read = read_elsewhere, .write = write_elsewhere };
+
+    if (!is_elsewhere)
+        return NULL;
+    return strcmp(at->attr->path, "reg") == 0    ? &number
+           : strcmp(at->attr->path, "big") == 0  ? &restored
+           : strcmp(at->attr->path, "name") == 0 ? &text
+           : strcmp(at->attr->path, "regs") == 0 ? &window
+                                                 : NULL;
+}
+
 static const struct vdf_class box_class = {
     .name = "box",
     .title = "boxes",
@@ -259,6 +320,7 @@ static const struct vdf_class box_class = {
     .n_attrs = sizeof(box_rows) / sizeof(box_rows[0]),
     .priv_size = sizeof(struct box),
     .create = box_create,
+    .hooks = box_hooks,
     .destroy = box_destroy,
     .restored = box_restored,
     .adopt = box_adopt,
@@ -314,6 +376,18 @@ static int write_value(const char *path, const char *text, struct vdf_err *err)
     vdf_device_leave(place.obj->device, ret == 0);
     vdf_obj_unref(place.obj);
     return ret;
+}
+
+static void expect_value(const char *path, const char *text)
+{
+    struct vdf_buf out = VDF_BUF_INIT;
+    struct vdf_place place;
+    cr_assert_eq(vdf_place_resolve(tree, path, &place), 0, "%s", path);
+    cr_assert_eq(vdf_value_render(&place, &out), 0);
+    vdf_buf_add(&out, "", 1);
+    cr_assert_str_eq(out.data, text);
+    vdf_buf_free(&out);
+    vdf_obj_unref(place.obj);
 }
 
 static void open_file(struct vdf_file *file, const char *path, int flags, int expect)
@@ -536,6 +610,44 @@ Test(core, windows)
 }
 
 /* --- raw memory ------------------------------------------------------------------------------- */
+
+Test(core, hooks_that_stand_instead_of_a_rows)
+{
+    struct vdf_obj *box = object("box/box0");
+    struct vdf_err err = { 0 };
+    uint64_t value;
+
+    is_elsewhere = true;
+    elsewhere = 0x77;
+    expect_value("box/box0/reg", "0x00000077\n");
+    cr_assert_eq(write_value("box/box0/reg", "13", &err), -EPERM);
+    cr_assert_eq(write_value("box/box0/reg", "0x99", &err), 0);
+    cr_assert_eq(elsewhere, 0x99);
+    cr_assert_eq(box0()->reg, 0x100, "the field is not touched");
+    /* A row keeps the hooks that are not replaced, and others keep all. */
+    cr_assert_eq(write_value("box/box0/name", "it", &err), 0);
+    expect_value("box/box0/name", "it elsewhere\n");
+    expect_value("box/box0/colour", "red\n");
+    /* Windows: at any offset, but of the window's width only. */
+    const struct vdf_attr *regs = vdf_obj_row(box, "regs");
+    cr_assert_eq(vdf_window_read(box, regs, 0x32, 4, false, &value, &err), 0);
+    cr_assert_eq(value, 0x99 + 0x32);
+    cr_assert_eq(vdf_window_read(box, regs, 0x30, 4, false, &value, &err), -EXDEV);
+    cr_assert_eq(vdf_window_read(box, regs, 0x32, 2, false, &value, &err), -EOPNOTSUPP);
+    cr_assert_eq(vdf_window_write(box, regs, 0x32, 4, 1, &err), 0);
+    cr_assert_eq(elsewhere, 0x33);
+    /* A state has what they answer, and restores through them: `set` where there is no `restore`.
+     */
+    elsewhere = 0x5;
+    char *state = save("box/box0");
+    cr_assert_not_null(strstr(state, "reg = 0x00000005\n"));
+    cr_assert_not_null(strstr(state, "name = it elsewhere\n"));
+    cr_assert_eq(restore("box/box0", state, &err), 0, "%s", err.text);
+    cr_assert_eq(elsewhere, 0x1005, "%" PRIx64, elsewhere);
+    free(state);
+    is_elsewhere = false;
+    expect_value("box/box0/name", "it elsewhere\n");
+}
 
 Test(core, memory)
 {
