@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "aplic.h"
+#include "kvm.h"
 
 /* The device of a plain mount. QEMU's "virt" machine has these addresses. */
 #define DEFAULT_HARTS 2u
@@ -22,6 +22,7 @@ void vdf_aplic_destroy(struct vdf_obj *obj)
 {
     struct vdf_aplic *aplic = vdf_obj_priv(obj);
 
+    vdf_kvm_free(aplic->kvm);
     free(aplic->harts);
     free(aplic->by_index);
 }
@@ -30,6 +31,8 @@ int vdf_aplic_restored(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = vdf_obj_priv(obj);
 
+    if (aplic->kvm)
+        return vdf_aplic_kvm_restored(aplic, err);
     if (!vdf_aplic_direct(aplic))
         return 0;
     /* AIA 4.5.2; with MSI delivery an inactive source may well have them, as in KVM. */

@@ -10,6 +10,7 @@
  *   imsic.c    interrupt files of the harts, MSIs to them
  *   idc.c      direct delivery: priorities, claims, the signals to the harts
  *   guest.c    what a guest reaches of it, and the ways of its interrupts to the guest
+ *   kvm.h      the host's device behind the same files, instead of all this
  *
  * There are two machines in here. With MSI delivery the device is what Linux's KVM emulates, also
  * where that departs from the RISC-V Advanced Interrupt Architecture (AIA). With direct delivery,
@@ -33,6 +34,17 @@
 
 #define VDF_APLIC_SIZE 0x4000u /* bytes of the control region without IDC structures */
 #define VDF_APLIC_IDC_SIZE 32u /* bytes of one IDC structure (AIA 4.8.1) */
+
+/* Offsets of registers (AIA 4.5); those of a source are 4 times its number, of a word 4 times
+ * its. */
+#define VDF_APLIC_DOMAINCFG 0x0000u
+#define VDF_APLIC_SOURCECFG 0x0000u
+#define VDF_APLIC_SETIP 0x1c00u
+#define VDF_APLIC_SETIPNUM 0x1cdcu
+#define VDF_APLIC_IN_CLRIP 0x1d00u
+#define VDF_APLIC_SETIE 0x1e00u
+#define VDF_APLIC_GENMSI 0x3000u
+#define VDF_APLIC_TARGET 0x3000u
 
 #define VDF_IMSIC_PAGE_SHIFT 12
 #define VDF_IMSIC_PAGE_SIZE (UINT64_C(1) << VDF_IMSIC_PAGE_SHIFT)
@@ -92,7 +104,6 @@ struct vdf_aplic {
     struct vdf_priv priv;
 
     /* Before init. The types are those of KVM's attributes. */
-    uint8_t backend;
     uint8_t delivery;
     uint32_t n_harts;
     uint32_t mode;
@@ -102,6 +113,7 @@ struct vdf_aplic {
     uint64_t address;
 
     uint8_t initialised;
+    struct vdf_kvm *kvm; /* the host's device that answers instead of the fields below; or NULL */
 
     /* n_harts of them; NULL for none. `by_index` is sorted by hart_index, then hart. */
     struct vdf_aplic_hart *harts;
@@ -181,6 +193,10 @@ int vdf_aplic_set_harts(struct vdf_aplic *aplic, uint32_t n, struct vdf_err *err
  */
 uint32_t vdf_aplic_hart_index(const struct vdf_aplic *aplic, uint64_t address);
 
+/** vdf_aplic_check_init() - what init would answer: 0, -EBUSY or -EINVAL. */
+int vdf_aplic_check_init(const struct vdf_aplic *aplic, struct vdf_err *err);
+/** vdf_aplic_initialise() - init has succeeded: the registers are there. */
+void vdf_aplic_initialise(struct vdf_aplic *aplic);
 /** vdf_aplic_init() - KVM_DEV_RISCV_AIA_CTRL_INIT: 0, -EBUSY or -EINVAL with nothing changed. */
 int vdf_aplic_init(struct vdf_aplic *aplic, struct vdf_err *err);
 
@@ -215,6 +231,19 @@ void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t g
  */
 int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t data,
                          struct vdf_err *err);
+
+/** vdf_aplic_find_by_index() - the hart that MSIs with this index go to, or NULL. */
+struct vdf_aplic_hart *vdf_aplic_find_by_index(const struct vdf_aplic *aplic, uint32_t hart_index);
+/** vdf_aplic_find_by_page() - the hart whose IMSIC page (address / page size) this is, or NULL. */
+struct vdf_aplic_hart *vdf_aplic_find_by_page(const struct vdf_aplic *aplic, uint64_t page);
+
+/** vdf_aplic_parse_msi() - "ADDRESS DATA". 0, -EINVAL or -ERANGE. */
+int vdf_aplic_parse_msi(const char *text, uint64_t *address, uint32_t *data, struct vdf_err *err);
+/** vdf_aplic_parse_identities() - a list of interrupt identities as bits. 0, -EINVAL or -ERANGE. */
+int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,
+                               uint64_t words[VDF_APLIC_EIX], struct vdf_err *err);
+/** vdf_aplic_show_identities() - the numbers of the bits that are set, one a line. */
+void vdf_aplic_show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out);
 
 /* --- idc.c ------------------------------------------------------------------------------------ */
 
@@ -252,6 +281,11 @@ int vdf_aplic_imsic_write(struct vdf_obj *obj, uint32_t hart, uint64_t offset, u
 /** vdf_aplic_connect() - send interrupts to @irq as well; NULL: no longer. */
 void vdf_aplic_connect(struct vdf_obj *obj, const struct vdf_irq *irq);
 
+/* --- kvm_rows.c ------------------------------------------------------------------------------- */
+
+/* Hook of the class. */
+const struct vdf_hooks *vdf_aplic_hooks(const struct vdf_at *at);
+
 /* --- table.c, with the hooks in config.c, regs.c, imsic.c and idc.c --------------------------- */
 
 extern const struct vdf_class vdf_aplic_class;
@@ -268,8 +302,10 @@ uint32_t vdf_aplic_count_sources(const void *priv);
 uint32_t vdf_aplic_count_words(const void *priv);
 uint32_t vdf_aplic_count_eix(const void *priv);
 
-int vdf_aplic_check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_aplic_get_backend(const struct vdf_at *at, uint64_t *value);
+int vdf_aplic_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_check_open(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_aplic_check_harts(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_put_harts(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_get_harts(const struct vdf_at *at, uint64_t *value);
 int vdf_aplic_check_mode(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
@@ -286,6 +322,12 @@ int vdf_aplic_set_imsic_address(const struct vdf_at *at, uint64_t value, struct 
 int vdf_aplic_restore_imsic_address(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_put_init(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_restore_initialised(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+
+/* For restored registers: -EINVAL for other bits than a write can leave in it. */
+int vdf_aplic_check_bits(uint64_t value, uint64_t bits, struct vdf_err *err);
+/* For a restored wire: -EINVAL for one that is high and no source's. */
+int vdf_aplic_check_wire(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_aplic_show_sources(const uint32_t *words, uint32_t n_words, struct vdf_buf *out);
 
 /* What a register row does: get_, set_ (all at once what a hardware write does) and restore_. */
 int vdf_aplic_get_zero(const struct vdf_at *at, uint64_t *value);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aplic.h"
+#include "kvm.h"
 
 /* KVM's limits of the attributes (struct kvm_device_attr, type KVM_DEV_TYPE_RISCV_AIA). */
 #define MODE_AUTO 2u
@@ -125,15 +125,28 @@ static int check_range(const struct vdf_at *at, uint64_t value, uint64_t first, 
     return 0;
 }
 
-int vdf_aplic_check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+int vdf_aplic_get_backend(const struct vdf_at *at, uint64_t *value)
 {
+    const struct vdf_aplic *aplic = at->priv;
+
+    *value = aplic->kvm ? VDF_APLIC_KVM : VDF_APLIC_SOFT;
+    return 0;
+}
+
+int vdf_aplic_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_aplic *aplic = at->priv;
     int ret = vdf_aplic_check_open(at, value, err);
 
-    if (ret < 0)
+    if (ret < 0 || value == (aplic->kvm ? VDF_APLIC_KVM : VDF_APLIC_SOFT))
         return ret;
-    if (value == VDF_APLIC_KVM)
-        return vdf_fail(err, ENODEV, "kvm: the host's AIA device is not available; `soft` is");
-    return 0;
+    if (value == VDF_APLIC_SOFT)
+        return vdf_aplic_kvm_leave(aplic, err);
+    if (vdf_aplic_direct(aplic))
+        return vdf_fail(err, EOPNOTSUPP, "kvm: KVM's device has no direct delivery; `msi` it has");
+    if (aplic->ways)
+        return vdf_fail(err, EBUSY, "kvm: the model is attached to a VM; detach it first");
+    return vdf_aplic_kvm_rebuild(aplic, aplic->n_harts, err);
 }
 
 int vdf_aplic_get_harts(const struct vdf_at *at, uint64_t *value)
@@ -144,12 +157,13 @@ int vdf_aplic_get_harts(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
+int vdf_aplic_check_harts(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return check_range(at, value, 0, VDF_APLIC_HARTS + 1, err);
+}
+
 int vdf_aplic_put_harts(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    int ret = check_range(at, value, 0, VDF_APLIC_HARTS + 1, err);
-
-    if (ret < 0)
-        return ret;
     return vdf_aplic_set_harts(at->priv, (uint32_t)value, err);
 }
 
@@ -244,11 +258,10 @@ int vdf_aplic_get_imsic_address(const struct vdf_at *at, uint64_t *value)
 int vdf_aplic_set_imsic_address(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = at->priv;
-    int ret = vdf_aplic_check_address(at, value, err);
 
-    if (ret == 0)
-        aplic->harts[at->i].address = value;
-    return ret;
+    (void)err;
+    aplic->harts[at->i].address = value;
+    return 0;
 }
 
 int vdf_aplic_restore_imsic_address(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -327,19 +340,28 @@ static void index_harts(struct vdf_aplic *aplic)
         qsort(aplic->by_index, aplic->n_harts, sizeof(*aplic->by_index), compare_index);
 }
 
-int vdf_aplic_init(struct vdf_aplic *aplic, struct vdf_err *err)
+int vdf_aplic_check_init(const struct vdf_aplic *aplic, struct vdf_err *err)
 {
     if (aplic->initialised)
         return vdf_fail(err, EBUSY, "the device is initialised");
     /* KVM's conditions are about MSIs; direct delivery needs neither identities nor addresses. */
-    int ret = vdf_aplic_direct(aplic) ? 0 : check_msi_delivery(aplic, err);
-    if (ret < 0)
-        return ret;
+    return vdf_aplic_direct(aplic) ? 0 : check_msi_delivery(aplic, err);
+}
 
+void vdf_aplic_initialise(struct vdf_aplic *aplic)
+{
     if (!vdf_aplic_direct(aplic))
         index_harts(aplic);
     aplic->initialised = 1;
-    return 0;
+}
+
+int vdf_aplic_init(struct vdf_aplic *aplic, struct vdf_err *err)
+{
+    int ret = vdf_aplic_check_init(aplic, err);
+
+    if (ret == 0)
+        vdf_aplic_initialise(aplic);
+    return ret;
 }
 
 int vdf_aplic_put_init(const struct vdf_at *at, uint64_t value, struct vdf_err *err)

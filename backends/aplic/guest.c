@@ -104,6 +104,10 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
     struct vdf_aplic_way *way;
 
     (void)fresh;
+    if (aplic->kvm)
+        return vdf_fail(
+            err, EOPNOTSUPP,
+            "its backend is kvm: that device is in a VM of its own; `soft` can be attached");
     if (find_way(aplic, part))
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     if (aplic->ways && aplic->ways->guest.machine != guest->machine)

@@ -33,7 +33,7 @@ static void take_msi(struct vdf_aplic *aplic, struct vdf_aplic_hart *hart, uint3
 }
 
 /* Of harts with the same index KVM finds the first. */
-static struct vdf_aplic_hart *find_by_index(const struct vdf_aplic *aplic, uint32_t hart_index)
+struct vdf_aplic_hart *vdf_aplic_find_by_index(const struct vdf_aplic *aplic, uint32_t hart_index)
 {
     uint32_t low = 0, high = aplic->n_harts;
 
@@ -50,9 +50,17 @@ static struct vdf_aplic_hart *find_by_index(const struct vdf_aplic *aplic, uint3
     return &aplic->harts[aplic->by_index[low].hart];
 }
 
+struct vdf_aplic_hart *vdf_aplic_find_by_page(const struct vdf_aplic *aplic, uint64_t page)
+{
+    for (uint32_t h = 0; h < aplic->n_harts; h++)
+        if (aplic->harts[h].address >> VDF_IMSIC_PAGE_SHIFT == page)
+            return &aplic->harts[h];
+    return NULL;
+}
+
 void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest, uint32_t eiid)
 {
-    struct vdf_aplic_hart *hart = find_by_index(aplic, hart_index);
+    struct vdf_aplic_hart *hart = vdf_aplic_find_by_index(aplic, hart_index);
 
     if (hart && guest == 0 && eiid != 0 && eiid <= aplic->n_ids)
         take_msi(aplic, hart, eiid);
@@ -70,11 +78,7 @@ int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t dat
     uint64_t page = address >> VDF_IMSIC_PAGE_SHIFT;
     uint32_t guest = (uint32_t)(page & guest_mask);
     uint32_t offset = (uint32_t)(address % VDF_IMSIC_PAGE_SIZE);
-    struct vdf_aplic_hart *hart = NULL;
-
-    for (uint32_t h = 0; h < aplic->n_harts && !hart; h++)
-        if (aplic->harts[h].address >> VDF_IMSIC_PAGE_SHIFT == (page & ~guest_mask))
-            hart = &aplic->harts[h];
+    struct vdf_aplic_hart *hart = vdf_aplic_find_by_page(aplic, page & ~guest_mask);
     uint32_t eiid = offset == VDF_IMSIC_SETEIPNUM_BE ? bswap_32(data) : data;
     if (!hart) {
         log_msi(aplic, vdf_aplic_hart_index(aplic, address), guest, eiid, false);
@@ -101,25 +105,35 @@ int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t dat
     return 0;
 }
 
+int vdf_aplic_parse_msi(const char *text, uint64_t *address, uint32_t *data, struct vdf_err *err)
+{
+    uint64_t number;
+
+    if (!*text)
+        return vdf_fail(err, EINVAL, "the address is missing; it takes ADDRESS DATA");
+    int ret = vdf_number_word(&text, UINT64_MAX, "address", address, err);
+    if (ret < 0)
+        return ret;
+    if (!*text)
+        return vdf_fail(err, EINVAL, "the data is missing; it takes ADDRESS DATA");
+    ret = vdf_number_word(&text, UINT32_MAX, "data", &number, err);
+    if (ret < 0)
+        return ret;
+    if (*text)
+        return vdf_fail(err, EINVAL, "\"%.40s\" is too much; it takes ADDRESS DATA", text);
+    *data = (uint32_t)number;
+    return 0;
+}
+
 int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t len,
                                struct vdf_err *err)
 {
-    uint64_t address, data;
-    const char *rest = text;
+    uint64_t address;
+    uint32_t data;
+    int ret = vdf_aplic_parse_msi(text, &address, &data, err);
 
-    if (len == 0)
-        return vdf_fail(err, EINVAL, "the address is missing; it takes ADDRESS DATA");
-    int ret = vdf_number_word(&rest, UINT64_MAX, "address", &address, err);
-    if (ret < 0)
-        return ret;
-    if (!*rest)
-        return vdf_fail(err, EINVAL, "the data is missing; it takes ADDRESS DATA");
-    ret = vdf_number_word(&rest, UINT32_MAX, "data", &data, err);
-    if (ret < 0)
-        return ret;
-    if (*rest)
-        return vdf_fail(err, EINVAL, "\"%.40s\" is too much; it takes ADDRESS DATA", rest);
-    return vdf_aplic_signal_msi(at->priv, address, (uint32_t)data, err);
+    (void)len;
+    return ret < 0 ? ret : vdf_aplic_signal_msi(at->priv, address, data, err);
 }
 
 /* --- IMSIC pages ------------------------------------------------------------------------------ */
@@ -241,7 +255,7 @@ int vdf_aplic_set_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     return 0;
 }
 
-static void show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out)
+void vdf_aplic_show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out)
 {
     const char *separator = "";
 
@@ -254,21 +268,18 @@ static void show_identities(const uint64_t *words, uint32_t n_words, struct vdf_
 
 void vdf_aplic_show_eip(const struct vdf_at *at, struct vdf_buf *out)
 {
-    show_identities(hart_at(at)->eip, vdf_aplic_eix(at->priv), out);
+    vdf_aplic_show_identities(hart_at(at)->eip, vdf_aplic_eix(at->priv), out);
 }
 
 void vdf_aplic_show_eie(const struct vdf_at *at, struct vdf_buf *out)
 {
-    show_identities(hart_at(at)->eie, vdf_aplic_eix(at->priv), out);
+    vdf_aplic_show_identities(hart_at(at)->eie, vdf_aplic_eix(at->priv), out);
 }
 
-/* The identities of the list and no others. */
-static int store_identities(const struct vdf_at *at, uint64_t *words, const char *text,
-                            struct vdf_err *err)
+int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,
+                               uint64_t words[VDF_APLIC_EIX], struct vdf_err *err)
 {
-    const struct vdf_aplic *aplic = at->priv;
-    uint64_t listed[VDF_APLIC_EIX] = { 0 };
-
+    memset(words, 0, VDF_APLIC_EIX * sizeof(words[0]));
     while (*text) {
         uint64_t id;
         int ret = vdf_number_word(&text, UINT32_MAX, "identity", &id, err);
@@ -278,10 +289,21 @@ static int store_identities(const struct vdf_at *at, uint64_t *words, const char
         if (id == 0 || id > aplic->n_ids)
             return vdf_fail(err, EINVAL, "%" PRIu64 ": interrupt identities are 1 to %" PRIu32, id,
                             aplic->n_ids);
-        listed[id / 64] |= UINT64_C(1) << (id % 64);
+        words[id / 64] |= UINT64_C(1) << (id % 64);
     }
-    memcpy(words, listed, sizeof(listed));
     return 0;
+}
+
+/* The identities of the list and no others. */
+static int store_identities(const struct vdf_at *at, uint64_t *words, const char *text,
+                            struct vdf_err *err)
+{
+    uint64_t listed[VDF_APLIC_EIX];
+    int ret = vdf_aplic_parse_identities(at->priv, text, listed, err);
+
+    if (ret == 0)
+        memcpy(words, listed, sizeof(listed));
+    return ret;
 }
 
 int vdf_aplic_store_eip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)

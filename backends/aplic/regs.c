@@ -32,7 +32,7 @@ int vdf_aplic_set_nothing(const struct vdf_at *at, uint64_t value, struct vdf_er
 }
 
 /* A saved register has no bits but those that a write can leave in it. */
-static int check_bits(uint64_t value, uint64_t bits, struct vdf_err *err)
+int vdf_aplic_check_bits(uint64_t value, uint64_t bits, struct vdf_err *err)
 {
     if (value & ~bits)
         return vdf_fail(err, EINVAL, "0x%08" PRIx64 ": only the bits 0x%08" PRIx64 " can be set",
@@ -98,7 +98,7 @@ int vdf_aplic_set_sourcecfg(const struct vdf_at *at, uint64_t value, struct vdf_
 int vdf_aplic_restore_sourcecfg(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = at->priv;
-    int ret = check_bits(value, VDF_SOURCECFG_SM, err);
+    int ret = vdf_aplic_check_bits(value, VDF_SOURCECFG_SM, err);
 
     if (ret == 0)
         aplic->sourcecfg[at->i] = (uint8_t)value;
@@ -143,7 +143,8 @@ int vdf_aplic_restore_held_target(const struct vdf_at *at, uint64_t value, struc
 {
     struct vdf_aplic *aplic = at->priv;
     bool direct = vdf_aplic_direct(aplic);
-    int ret = check_bits(value, direct ? VDF_TARGET_DIRECT_BITS : VDF_TARGET_MSI_BITS, err);
+    int ret =
+        vdf_aplic_check_bits(value, direct ? VDF_TARGET_DIRECT_BITS : VDF_TARGET_MSI_BITS, err);
 
     if (ret < 0)
         return ret;
@@ -158,7 +159,7 @@ int vdf_aplic_restore_held_target(const struct vdf_at *at, uint64_t value, struc
 static int restore_word(const struct vdf_at *at, uint32_t *words, uint64_t value,
                         struct vdf_err *err)
 {
-    int ret = check_bits(value, vdf_aplic_word_mask(at->priv, at->i), err);
+    int ret = vdf_aplic_check_bits(value, vdf_aplic_word_mask(at->priv, at->i), err);
 
     if (ret == 0)
         words[at->i] = (uint32_t)value;
@@ -283,11 +284,11 @@ int vdf_aplic_set_clrienum(const struct vdf_at *at, uint64_t value, struct vdf_e
     return written(at->priv);
 }
 
-static void show_sources(const struct vdf_aplic *aplic, const uint32_t *words, struct vdf_buf *out)
+void vdf_aplic_show_sources(const uint32_t *words, uint32_t n_words, struct vdf_buf *out)
 {
     const char *separator = "";
 
-    for (uint32_t w = 0; w < vdf_aplic_words(aplic); w++)
+    for (uint32_t w = 0; w < n_words; w++)
         for (uint32_t bits = words[w]; bits != 0; bits &= bits - 1) {
             vdf_buf_printf(out, "%s%d", separator, 32 * (int)w + __builtin_ctz(bits));
             separator = "\n";
@@ -298,14 +299,14 @@ void vdf_aplic_show_pending(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_aplic *aplic = at->priv;
 
-    show_sources(aplic, aplic->pending, out);
+    vdf_aplic_show_sources(aplic->pending, vdf_aplic_words(aplic), out);
 }
 
 void vdf_aplic_show_enabled(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_aplic *aplic = at->priv;
 
-    show_sources(aplic, aplic->enabled, out);
+    vdf_aplic_show_sources(aplic->enabled, vdf_aplic_words(aplic), out);
 }
 
 /* --- genmsi ----------------------------------------------------------------------------------- */
@@ -335,7 +336,7 @@ int vdf_aplic_set_genmsi(const struct vdf_at *at, uint64_t value, struct vdf_err
 int vdf_aplic_restore_genmsi(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = at->priv;
-    int ret = check_bits(value, vdf_aplic_direct(aplic) ? 0 : VDF_GENMSI_BITS, err);
+    int ret = vdf_aplic_check_bits(value, vdf_aplic_direct(aplic) ? 0 : VDF_GENMSI_BITS, err);
 
     if (ret == 0)
         aplic->genmsi = (uint32_t)value;
@@ -357,17 +358,23 @@ int vdf_aplic_set_wire(const struct vdf_at *at, uint64_t value, struct vdf_err *
     return vdf_aplic_wire(at->priv, at->i, value != 0, err);
 }
 
+int vdf_aplic_check_wire(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_aplic *aplic = at->priv;
+
+    if (value == 0 || (aplic->initialised && vdf_aplic_is_source(aplic, at->i)))
+        return 0;
+    return vdf_fail(err, EINVAL, "%" PRIu32 " is no source of an initialised device", at->i);
+}
+
 int vdf_aplic_restore_wire(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = at->priv;
+    int ret = vdf_aplic_check_wire(at, value, err);
 
-    if (!aplic->initialised || !vdf_aplic_is_source(aplic, at->i)) {
-        if (value == 0)
-            return 0;
-        return vdf_fail(err, EINVAL, "%" PRIu32 " is no source of an initialised device", at->i);
-    }
-    vdf_aplic_put_bit(aplic->input, at->i, value != 0);
-    return 0;
+    if (ret == 0 && value)
+        vdf_aplic_put_bit(aplic->input, at->i, true);
+    return ret;
 }
 
 /* --- the window ------------------------------------------------------------------------------- */
