@@ -4,6 +4,7 @@
 #define VDF_FUSE_SESSION_H
 
 #include <stdbool.h>
+#include <virtdevfs/probe.h>
 
 #include "core.h"
 
@@ -35,6 +36,9 @@ void vdf_fuse_stop(struct vdf_fuse *fuse);
 /** vdf_fuse_unmount() - unmount, also with files open, and free everything but the tree, whose
  *  devices are removed first so that nobody waits any longer; its engine is stopped. */
 void vdf_fuse_unmount(struct vdf_fuse *fuse);
+
+/* What the host has of FUSE, for `--probe`. */
+extern const struct vdf_probe_part vdf_fuse_probe;
 
 /** vdf_fuse_version() - libfuse's version. */
 const char *vdf_fuse_version(void);

@@ -40,8 +40,11 @@ static const struct vdf_component *const components[] = {
     NULL,
 };
 
+enum probe_format { NO_PROBE, PROBE_TEXT, PROBE_JSON };
+
 struct options {
     bool foreground, debug, empty;
+    enum probe_format probe;
     const char *run;
     char *state;      /* absolute */
     char *mountpoint; /* absolute */
@@ -58,6 +61,7 @@ static void usage(FILE *to)
         to,
         "usage: virtdevfs [-df] [-o OPTION[,OPTION...]] MOUNTPOINT\n"
         "       virtdevfs [-d] [-o OPTION[,OPTION...]] --run 'COMMAND' [MOUNTPOINT]\n"
+        "       virtdevfs --probe[=json]\n"
         "       virtdevfs --help | --version\n"
         "\n"
         "Mounts a tree in which every part of an emulated virtual device is a file.\n"
@@ -66,6 +70,8 @@ static void usage(FILE *to)
         "  -d                   stay in the foreground and print every request\n"
         "  --run 'COMMAND'      mount, run COMMAND with the mount point in $VIRTDEVFS, unmount,\n"
         "                       exit with its status; without MOUNTPOINT on a temporary one\n"
+        "  --probe[=json]       print what this host offers and what would bring the rest, as a\n"
+        "                       table or as JSON; mounts nothing\n"
         "  -h, --help           print this\n"
         "  -V, --version        print the versions\n"
         "  -o allow_other       other users may use the tree\n"
@@ -153,6 +159,7 @@ static int parse_arguments(struct options *o, int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { "run", required_argument, NULL, 'r' },
+        { "probe", optional_argument, NULL, 'p' },
         { 0 },
     };
     int c;
@@ -179,6 +186,13 @@ static int parse_arguments(struct options *o, int argc, char **argv)
         case 'r':
             o->run = optarg;
             break;
+        case 'p':
+            if (optarg && strcmp(optarg, "json") != 0) {
+                complain("--probe=%s: formats are json and, without a word, a table", optarg);
+                return EXIT_USAGE;
+            }
+            o->probe = optarg ? PROBE_JSON : PROBE_TEXT;
+            break;
         default:
             complain("try virtdevfs --help");
             return EXIT_USAGE;
@@ -190,6 +204,12 @@ static int parse_arguments(struct options *o, int argc, char **argv)
         complain("%s: there is one MOUNTPOINT; try virtdevfs --help", argv[optind]);
         return EXIT_USAGE;
     }
+    if (o->probe && (o->mountpoint || o->run)) {
+        complain("--probe mounts nothing: it goes without a MOUNTPOINT and --run");
+        return EXIT_USAGE;
+    }
+    if (o->probe)
+        return -1;
     if (!o->mountpoint && !o->run) {
         complain("a MOUNTPOINT is missing; try virtdevfs --help");
         return EXIT_USAGE;
@@ -269,6 +289,17 @@ static int check_mountpoint(struct options *o)
     return 0;
 }
 
+/* Ten thousand devices with memory of their own need as many descriptors. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* --- the parts -------------------------------------------------------------------------------- */
 
 struct daemon {
@@ -309,17 +340,6 @@ static int load_state(struct daemon *d)
     return ret;
 }
 
-/* Ten thousand devices with memory of their own need as many descriptors. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static int build(struct daemon *d)
 {
     struct vdf_err err = { 0 };
@@ -336,6 +356,41 @@ static int build(struct daemon *d)
     if (ret < 0)
         return complain("%s: %s", vdf_errno_name(-ret), err.text);
     return d->options.state ? load_state(d) : 0;
+}
+
+/* --- --probe ---------------------------------------------------------------------------------- */
+
+static int print(const struct vdf_buf *text)
+{
+    if (text->oom)
+        return complain("no memory");
+    if (fwrite(text->data, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+        return complain("standard output: %s", strerror(errno));
+    return 0;
+}
+
+static int probe(enum probe_format format)
+{
+    struct vdf_probe probes[sizeof(components) / sizeof(components[0]) + 2] = {
+        { .part = &vdf_engine_probe },
+        { .part = &vdf_fuse_probe },
+    };
+    struct vdf_buf out = VDF_BUF_INIT;
+    unsigned n = 2;
+
+    for (unsigned k = 0; components[k]; k++)
+        if (components[k]->probe)
+            probes[n++].part = components[k]->probe;
+    raise_descriptor_limit();
+    vdf_probe_run(probes, n);
+    if (format == PROBE_JSON)
+        vdf_probe_json(probes, n, VDF_VERSION, &out);
+    else
+        vdf_probe_text(probes, n, &out);
+    int ret = print(&out);
+    vdf_buf_free(&out);
+    vdf_probe_free(probes, n);
+    return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* --- signals and --run ------------------------------------------------------------------------ */
@@ -480,7 +535,9 @@ int main(int argc, char **argv)
     struct daemon d = { .parent = -1, .status = -1 };
     int status = parse_arguments(&d.options, argc, argv);
 
-    if (status < 0) {
+    if (status < 0 && d.options.probe) {
+        status = probe(d.options.probe);
+    } else if (status < 0) {
         status = EXIT_FAILURE;
         /* Every thread inherits this; only the signal thread takes them. */
         sigemptyset(&d.signals);

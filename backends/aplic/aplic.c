@@ -75,5 +75,6 @@ static int prepare(struct vdf_obj *obj, struct vdf_err *err)
 const struct vdf_component vdf_aplic_component = {
     .cls = &vdf_aplic_class,
     .default_name = "aplic0",
+    .probe = &vdf_aplic_probe,
     .prepare = prepare,
 };

@@ -289,6 +289,7 @@ const struct vdf_hooks *vdf_aplic_hooks(const struct vdf_at *at);
 /* --- table.c, with the hooks in config.c, regs.c, imsic.c and idc.c --------------------------- */
 
 extern const struct vdf_class vdf_aplic_class;
+extern const struct vdf_probe_part vdf_aplic_probe;
 extern const struct vdf_guest_ops vdf_aplic_guest_ops;
 extern const struct vdf_attr *const vdf_aplic_regs; /* the row of the window */
 

@@ -8,6 +8,8 @@
  *     printf '\106\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' | dd of=queues/0/entries conv=notrunc
  *     echo 1 > queues/0/prod; cat queues/0/cons sync
  */
+#include <virtdevfs/iommufd.h>
+
 #include "hwqueue.h"
 
 #define WINDOW_REGS 1u
@@ -733,4 +735,5 @@ static const struct vdf_class hwqueue_class = {
 const struct vdf_component vdf_hwqueue_component = {
     .cls = &hwqueue_class,
     .default_name = "smmu0",
+    .probe = &vdf_iommufd_probe,
 };

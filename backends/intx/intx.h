@@ -105,6 +105,7 @@ struct vdf_intx_dev {
 };
 
 extern const struct vdf_class vdf_intx_device_class;
+extern const struct vdf_probe_part vdf_vfio_probe;
 extern const struct vdf_guest_ops vdf_intx_guest_ops;
 
 /* --- line.c ----------------------------------------------------------------------------------- */

@@ -678,4 +678,5 @@ static const struct vdf_class bus_class = {
 const struct vdf_component vdf_intx_component = {
     .cls = &bus_class,
     .default_name = "bus0",
+    .probe = &vdf_vfio_probe,
 };

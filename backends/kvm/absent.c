@@ -3,10 +3,17 @@
 #include <errno.h>
 #include <virtdevfs/component.h>
 
+#include "probe.h"
+
+int vdf_vm_try(struct vdf_err *err)
+{
+    return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": only machines of x86-64 processors can be made");
+}
+
 static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
     (void)obj;
-    return vdf_fail(err, ENODEV, "/dev/kvm: only machines of x86-64 processors can be made");
+    return vdf_vm_try(err);
 }
 
 static const struct vdf_class vm_class = {
@@ -16,4 +23,7 @@ static const struct vdf_class vm_class = {
     .no_state = true,
 };
 
-const struct vdf_component vdf_vm_component = { .cls = &vm_class };
+const struct vdf_component vdf_vm_component = {
+    .cls = &vm_class,
+    .probe = &vdf_kvm_probe,
+};

@@ -10,32 +10,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "probe.h"
 #include "vm.h"
-
-#define KVM_DEVICE "/dev/kvm"
 
 int vdf_vm_open_kvm(void)
 {
-    int fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+    int fd = open(VDF_KVM_DEVICE, O_RDWR | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
 /* --- making ----------------------------------------------------------------------------------- */
-
-static const struct {
-    long number;
-    const char *name;
-} needed[] = {
-    { KVM_CAP_IRQCHIP, "IRQCHIP" },
-    { KVM_CAP_USER_MEMORY, "USER_MEMORY" },
-    { KVM_CAP_READONLY_MEM, "READONLY_MEM" },
-    { KVM_CAP_IRQFD, "IRQFD" },
-    { KVM_CAP_IRQFD_RESAMPLE, "IRQFD_RESAMPLE" },
-    { KVM_CAP_IOEVENTFD, "IOEVENTFD" },
-    { KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING" },
-    { KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI" },
-    { KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT" },
-};
 
 #define TSS_ADDRESS 0xfffbd000ul /* three pages that some processors need, out of the way */
 
@@ -56,37 +40,55 @@ static int mask_pics(struct vdf_vm *vm)
 static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
 {
     if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-        return vdf_fail(err, ENODEV, KVM_DEVICE ": not version %d of KVM's interface",
+        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": not version %d of KVM's interface",
                         KVM_API_VERSION);
-    for (size_t k = 0; k < sizeof(needed) / sizeof(needed[0]); k++)
-        if (ioctl(kvm, KVM_CHECK_EXTENSION, needed[k].number) <= 0)
-            return vdf_fail(err, ENODEV, KVM_DEVICE ": this KVM has no KVM_CAP_%s", needed[k].name);
+    const char *missing = vdf_kvm_missing(kvm);
+    if (missing)
+        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": this KVM has no KVM_CAP_%s", missing);
     vm->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm->fd < 0)
-        return vdf_fail(err, ENODEV, KVM_DEVICE ": KVM_CREATE_VM answers %s",
+        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": KVM_CREATE_VM answers %s",
                         vdf_errno_name(errno));
     if (ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 ||
         ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0)
-        return vdf_fail(err, ENODEV, KVM_DEVICE ": KVM_CREATE_IRQCHIP answers %s",
+        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": KVM_CREATE_IRQCHIP answers %s",
                         vdf_errno_name(errno));
     return 0;
+}
+
+/* What KVM has to give for a machine; nothing is left of a failure. */
+static int open_machine(struct vdf_vm *vm, struct vdf_err *err)
+{
+    int kvm = vdf_vm_open_kvm();
+
+    vm->fd = -1;
+    if (kvm < 0)
+        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE " cannot be used: %s", vdf_errno_name(-kvm));
+    int ret = make_machine(vm, kvm, err);
+    close(kvm);
+    if (ret < 0 && vm->fd >= 0)
+        close(vm->fd);
+    return ret;
+}
+
+int vdf_vm_try(struct vdf_err *err)
+{
+    struct vdf_vm vm = { 0 };
+    int ret = open_machine(&vm, err);
+
+    if (ret == 0)
+        close(vm.fd);
+    return ret;
 }
 
 int vdf_vm_create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_vm *vm = vdf_obj_priv(obj);
-    int kvm = vdf_vm_open_kvm();
 
-    vm->fd = -1;
     for (unsigned k = 0; k < VDF_VM_CPUS; k++)
         vm->vcpus[k] = (struct vdf_vcpu){ .vm = vm, .index = k, .fd = -1, .stats_fd = -1 };
-    if (kvm < 0)
-        return vdf_fail(err, ENODEV, KVM_DEVICE " cannot be used: %s", vdf_errno_name(-kvm));
-    int ret = make_machine(vm, kvm, err);
-    close(kvm);
-    if (ret < 0 && vm->fd >= 0)
-        close(vm->fd);
+    int ret = open_machine(vm, err);
     if (ret == 0)
         vdf_memory_init(&vm->memory, "vm-memory", vm->memory_size);
     return ret;
@@ -320,4 +322,5 @@ void vdf_vm_report(struct vdf_vm *vm, int code, const char *fmt, ...)
 
 const struct vdf_component vdf_vm_component = {
     .cls = &vdf_vm_class,
+    .probe = &vdf_kvm_probe,
 };

@@ -40,6 +40,7 @@ struct vdf_obj;
 struct vdf_attr;
 struct vdf_class;
 struct vdf_guest_ops;
+struct vdf_probe_part;
 
 /* Every private structure begins with this; the tree keeps it right. */
 struct vdf_priv {
@@ -398,6 +399,8 @@ struct vdf_component {
     const char *default_name;    /* the object of a plain mount: "con0"; NULL: it has none */
     /* Make the default object ready to use, after create and before start; NULL: as mkdir. */
     int (*prepare)(struct vdf_obj *obj, struct vdf_err *err);
+    /* What it could use of the host (probe.h); NULL: nothing. */
+    const struct vdf_probe_part *probe;
 };
 
 extern const struct vdf_component vdf_console_component;

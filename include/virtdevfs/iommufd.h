@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <virtdevfs/error.h>
+#include <virtdevfs/probe.h>
 
 /* Numbers of iommufd's interface. Each kind of object counts for itself. */
 #define VDF_IOMMU_VIOMMU_ARM_SMMUV3 1u
@@ -95,6 +96,9 @@ struct vdf_iommu_vevent_header {
     uint32_t sequence;
 };
 #define VDF_IOMMU_VEVENT_LOST_EVENTS 1u
+
+/* What the host has of it, and which types of vIOMMU, for `--probe`. */
+extern const struct vdf_probe_part vdf_iommufd_probe;
 
 /* --- /dev/iommu ------------------------------------------------------------------------------- */
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What KVM has of what virtual machines need. */
+#ifndef VDF_KVM_PROBE_H
+#define VDF_KVM_PROBE_H
+
+#include <virtdevfs/error.h>
+#include <virtdevfs/probe.h>
+
+#define VDF_KVM_DEVICE "/dev/kvm"
+
+/** vdf_kvm_missing() - the first capability that a machine needs and @kvm, a descriptor of
+ *  /dev/kvm, lacks: "IRQFD"; NULL: it has them all. */
+const char *vdf_kvm_missing(int kvm);
+
+/** vdf_vm_try() - make a machine as mkdir does, and end it. 0 or -ENODEV with a sentence. */
+int vdf_vm_try(struct vdf_err *err);
+
+extern const struct vdf_probe_part vdf_kvm_probe;
+
+#endif
