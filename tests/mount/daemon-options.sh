@@ -6,7 +6,7 @@
 
 daemon --help >"$T/help" || fail "--help ends with $?"
 for word in -f -d -o allow_other default_permissions ro empty state= engine= auto io_uring libaio \
-    --run --help --version MOUNTPOINT; do
+    --run --probe --help --version MOUNTPOINT; do
     grep -qF -e "$word" "$T/help" || fail "--help says nothing of $word"
 done
 

@@ -9,9 +9,11 @@
  *     vdfio write FILE TEXT               one write(2) with O_NONBLOCK: ok, or the number of bytes
  *     vdfio poll FILE in|out|pri MS [COMMAND [ARGUMENT...]]
  *                                         the events of poll(2), or timeout; the command is run
- * when the file is open and, for pri, has been read vdfio mmap-load FILE OFFSET LENGTH  the bytes
- * of a shared mapping as hex vdfio mmap-store FILE OFFSET HEX    ok vdfio has io_uring|aio ok, or
- * why the kernel refuses it
+ *                                         when the file is open and, for pri, has been read
+ *     vdfio mmap-load FILE OFFSET LENGTH  the bytes of a shared mapping as hex
+ *     vdfio mmap-store FILE OFFSET HEX    ok
+ *     vdfio has io_uring|aio              ok, or why the kernel refuses it
+ *     vdfio json FILE                     what it holds, a line `PATH TEXT` each; 1 when it is none
  *
  * A FILE that does not begin with '/' lies below the directory that the variable M names. Numbers
  * are decimal or 0x hex. Stores of 1, 2, 4 and 8 aligned bytes are one store each.
@@ -31,6 +33,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "json.h"
 
 #define MAX_BYTES (1u << 20)
 
@@ -272,6 +276,23 @@ static void do_has(char **arg)
     puts("ok");
 }
 
+static void do_json(char **arg)
+{
+    int fd = open(arg[0], O_RDONLY);
+
+    if (fd < 0)
+        refused();
+    size_t len = 0;
+    ssize_t n;
+    while ((n = read(fd, bytes + len, MAX_BYTES - 1 - len)) > 0)
+        len += (size_t)n;
+    long wrong = json_flatten((char *)bytes, len);
+    if (wrong >= 0) {
+        printf("no JSON at byte %ld\n", wrong);
+        exit(1);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -283,6 +304,7 @@ int main(int argc, char **argv)
         { "read", 1, 2, do_read },        { "write", 2, 2, do_write },
         { "poll", 3, 1000, do_poll },     { "mmap-load", 3, 3, do_load },
         { "mmap-store", 3, 3, do_store }, { "has", 1, 1, do_has },
+        { "json", 1, 1, do_json },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
