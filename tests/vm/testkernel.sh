@@ -35,6 +35,8 @@
 #   VDF_BIN      the daemon; build/release/virtdevfs unless told; without sanitizers, which are too slow here
 #   VDF_KERNEL   another kernel to boot
 #   VDF_QEMU     more options for QEMU
+#   VDF_SCENARIO_LIMIT   seconds that one script may take at most, 600 unless told
+#   VDF_VM_FULL  is handed on to the scripts
 vdf_root=$(cd "$(dirname "$0")/../.." && pwd)
 VDF_BIN=${VDF_BIN:-$vdf_root/build/release/virtdevfs}
 VDF_LIMIT=1500
