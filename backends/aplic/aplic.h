@@ -11,6 +11,7 @@
  *   idc.c      direct delivery: priorities, claims, the signals to the harts
  *   guest.c    what a guest reaches of it, and the ways of its interrupts to the guest
  *   kvm.h      the host's device behind the same files, instead of all this
+ *   probe.c    whether this host has such a device
  *
  * There are two machines in here. With MSI delivery the device is what Linux's KVM emulates, also
  * where that departs from the RISC-V Advanced Interrupt Architecture (AIA). With direct delivery,

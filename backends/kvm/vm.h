@@ -10,6 +10,7 @@
  *     state.c    processors and interrupt controllers in a state
  *     slot.c     a device at an address: the windows, doorbells, mapped pages
  *     irq.c      interrupts of a slot: irqfds, end of interrupt, MSIs, the routing of GSIs
+ *     probe.c    what this host's KVM has of what a machine needs
  *
  * Threads and locks. A processor has a thread while the machine runs. It runs the guest without any
  * lock and enters one device at a time for an exit (vdf_obj_enter): the one that a window belongs
