@@ -7,6 +7,7 @@
 #   tests/vm/riscv64.sh              all scenarios, riscv64/*.sh, one after the other in one machine
 #   tests/vm/riscv64.sh NAME...      these, by name or path; any script will do, tests/mount/aplic-msi.sh too
 #   tests/vm/riscv64.sh --mount      all scripts of tests/mount
+#   tests/vm/riscv64-noaia.sh        the same with a processor that has H but no AIA, and riscv64-noaia/*.sh
 #
 # To add a scenario put an executable script into riscv64/. It begins with
 #
@@ -39,14 +40,21 @@ done
     fail "it does not build for riscv64"
 }
 
-machine_begin "$vdf_root/tests/vm/riscv64" "$@"
+# Page tables of three levels: each access that QEMU emulates walks them.
+processor=rv64,h=true,sv48=false,sv57=false
+case $vdf_script in
+*-noaia.sh) machine=virt ;;
+*)
+    machine=virt,aia=aplic-imsic,aia-guests=1
+    processor=$processor,smaia=true,ssaia=true
+    ;;
+esac
+machine_begin "$vdf_root/tests/vm/${vdf_script%.sh}" "$@"
 jobs=1
 machine_initrd "$found/busybox" && cat "$found/base.cpio" "$T/cpio" >"$T/root.cpio" ||
     fail "the initrd cannot be made"
-# Page tables of three levels: each access that QEMU emulates walks them.
 # shellcheck disable=SC2086
-guest_start "$found/qemu" -accel tcg -M virt,aia=aplic-imsic,aia-guests=1 \
-    -cpu rv64,h=true,smaia=true,ssaia=true,sv48=false,sv57=false -smp 1 -m 512 -bios default \
+guest_start "$found/qemu" -accel tcg -M "$machine" -cpu "$processor" -smp 1 -m 512 -bios default \
     -nodefaults -no-user-config -display none -no-reboot -serial stdio \
     -virtfs "local,path=$vdf_root,mount_tag=checkout,security_model=none,readonly=on,multidevs=remap" \
     -virtfs "local,path=$out_folder,mount_tag=out,security_model=none" \
