@@ -192,7 +192,7 @@ static int try_backing(int device, const struct kernel *kernel, uint64_t unique)
 static int ask_kernel(struct kernel *kernel, int device)
 {
     const char *call;
-    uint64_t unique;
+    uint64_t unique = 0;
     int fs = make_filesystem(device, &call);
 
     if (fs < 0)
