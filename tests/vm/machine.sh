@@ -4,11 +4,11 @@
 # What testkernel.sh and riscv64.sh have in common: an emulated machine in which scripts run one after the
 # other and tell the host what became of them. Read in after lib.sh.
 #
-#   machine_begin FOLDER [--mount|NAME...]   what is to run: all scripts of the folder, those of
-#                                            tests/mount, or these
+#   machine_begin FOLDER [--mount|--shell|NAME...]   what is to run: all scripts of the folder, those of
+#                                            tests/mount, a shell for a person, or these
 #   machine_initrd BUSYBOX                   $T/cpio: $T/initrd with the first process, FOLDER/init, and
 #                                            the job for it
-#   machine_report                           wait for the machine to end, and print TAP
+#   machine_run COMMAND...                   run the machine to its end, and print TAP
 #
 # The machine sees $out_folder as /run/out, tag `out` of a 9p device, and runs machine-run there.
 out_folder=$T/out
@@ -48,6 +48,7 @@ machine_begin() {
     here=$1
     shift
     jobs=1
+    shell=
     case ${1:-} in
     '')
         for script in "$here"/*.sh; do
@@ -58,6 +59,7 @@ machine_begin() {
         jobs=2
         list_mount_scripts
         ;;
+    --shell) shell=1 ;;
     *)
         for script; do
             find_script "$script" || fail "there is no scenario $script"
@@ -87,7 +89,11 @@ machine_initrd() {
             TMPDIR=/run/tmp; do
             echo "export ${variable%%=*}=$(quoted "${variable#*=}")"
         done
-        printf 'set -- %s %s' "$(quoted "$vdf_root/tests/vm/machine-run")" "$jobs"
+        if [ -n "$shell" ]; then
+            printf 'set -- setsid %s' "$(quoted "$vdf_root/tests/vm/machine-shell")"
+        else
+            printf 'set -- %s %s' "$(quoted "$vdf_root/tests/vm/machine-run")" "$jobs"
+        fi
         while read -r word; do
             printf ' %s' "$(quoted "$word")"
         done <"$T/list"
@@ -128,7 +134,12 @@ report_news() {
     done <"$T/news"
 }
 
-machine_report() {
+machine_run() {
+    if [ -n "$shell" ]; then
+        "$@" || fail "the machine cannot be run"
+        return
+    fi
+    guest_start "$@"
     echo "1..$count"
     until guest_gone; do
         report_news

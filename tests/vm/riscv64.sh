@@ -7,6 +7,7 @@
 #   tests/vm/riscv64.sh              all scenarios, riscv64/*.sh, one after the other in one machine
 #   tests/vm/riscv64.sh NAME...      these, by name or path; any script will do, tests/mount/aplic-msi.sh too
 #   tests/vm/riscv64.sh --mount      all scripts of tests/mount
+#   tests/vm/riscv64.sh --shell      a shell for a person, in a mounted tree; `exit` ends the machine
 #   tests/vm/riscv64-noaia.sh        the same with a processor that has H but no AIA, and riscv64-noaia/*.sh
 #
 # To add a scenario put an executable script into riscv64/. It begins with
@@ -28,6 +29,8 @@ VDF_IO=$vdf_root/build/riscv64/tests/vdfio
 VDF_LIMIT=${VDF_LIMIT:-1500}
 VDF_SLOW=1
 vdf_mounts_nothing=1
+# A person may take longer.
+[ "${1:-}" != --shell ] || vdf_limited=1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/machine.sh"
 
@@ -54,10 +57,9 @@ jobs=1
 machine_initrd "$found/busybox" && cat "$found/base.cpio" "$T/cpio" >"$T/root.cpio" ||
     fail "the initrd cannot be made"
 # shellcheck disable=SC2086
-guest_start "$found/qemu" -accel tcg -M "$machine" -cpu "$processor" -smp 1 -m 512 -bios default \
-    -nodefaults -no-user-config -display none -no-reboot -serial stdio \
+machine_run "$found/qemu" -accel tcg -M "$machine" -cpu "$processor" -smp 1 -m 512 -bios default \
+    -nodefaults -no-user-config -display none -no-reboot -serial mon:stdio \
     -virtfs "local,path=$vdf_root,mount_tag=checkout,security_model=none,readonly=on,multidevs=remap" \
     -virtfs "local,path=$out_folder,mount_tag=out,security_model=none" \
     -kernel "$found/linux" -initrd "$T/root.cpio" ${VDF_QEMU:-} \
     -append "console=ttyS0 quiet panic=-1 oops=panic vdf.riscv64 vdf.checkout=$vdf_root"
-machine_report

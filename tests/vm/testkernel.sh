@@ -7,6 +7,7 @@
 #   tests/vm/testkernel.sh              all scenarios, testkernel/*.sh, one after the other in one machine
 #   tests/vm/testkernel.sh NAME...      these, by name or path; any script will do, tests/mount/rules-raw.sh too
 #   tests/vm/testkernel.sh --mount      all scripts of tests/mount, two at a time
+#   tests/vm/testkernel.sh --shell      a shell for a person, in a mounted tree; `exit` ends the machine
 #
 # To add a scenario put an executable script into testkernel/. It begins with
 #
@@ -42,6 +43,8 @@ VDF_BIN=${VDF_BIN:-$vdf_root/build/release/virtdevfs}
 VDF_LIMIT=1500
 VDF_SLOW=1
 vdf_mounts_nothing=1
+# A person may take longer.
+[ "${1:-}" != --shell ] || vdf_limited=1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/machine.sh"
 
@@ -64,13 +67,11 @@ cp "$Q/busybox" "$T/initrd/bin/"
 machine_initrd "$Q/busybox" && gzip -1 "$T/cpio" || fail "the initrd cannot be made"
 # A ring for requests of FUSE is allowed by a parameter only; what comes through 9p is the host's.
 # shellcheck disable=SC2086
-guest_start "$Q/qemu" -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off -smp 2 -m 2048 \
-    -machine q35 -nodefaults -no-user-config -display none -no-reboot -serial stdio \
+machine_run "$Q/qemu" -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off -smp 2 -m 2048 \
+    -machine q35 -nodefaults -no-user-config -display none -no-reboot -serial mon:stdio \
     -device intel-iommu,intremap=on \
     -device edu,addr=4 -device edu,addr=5 \
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -virtfs "local,path=$out_folder,mount_tag=out,security_model=none" \
     -kernel "$VDF_KERNEL" -initrd "$T/cpio.gz" ${VDF_QEMU:-} \
     -append "console=ttyS0 quiet panic=-1 oops=panic fuse.enable_uring=1 hugepages=200 tsc=reliable vdf.testkernel"
-
-machine_report
