@@ -233,7 +233,7 @@ static void die(struct vdf_probe *probe)
 static void flood(struct vdf_probe *probe)
 {
     for (;;)
-        vdf_probe_have(probe, "again", "and again");
+        vdf_probe_have(probe, "again", "%01000d", 7);
 }
 
 /* A descendant that keeps the pipe does not keep the parent. */
