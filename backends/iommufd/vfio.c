@@ -18,7 +18,7 @@
 #define SYSFS "/sys/bus/pci/devices"
 #define ADDRESS_LEN 12u /* "0000:00:03.0" */
 
-static bool is_address(const char *text)
+bool vdf_vfio_is_address(const char *text)
 {
     static const char form[] = "xxxx:xx:xx.o";
 
@@ -37,7 +37,7 @@ static bool is_address(const char *text)
 }
 
 /* "vfio0" in the device's directory; empty when there is none. */
-static void find_name(const char *address, char *name, size_t size)
+static int find_name(const char *address, char *name, size_t size, struct vdf_err *err)
 {
     char path[64];
     struct dirent *entry;
@@ -45,12 +45,15 @@ static void find_name(const char *address, char *name, size_t size)
     name[0] = '\0';
     snprintf(path, sizeof(path), SYSFS "/%s/vfio-dev", address);
     DIR *dir = opendir(path);
+    if (!dir && errno != ENOENT)
+        return vdf_fail(err, errno, "%s: %s", path, strerror(errno));
     if (!dir)
-        return;
+        return 0;
     while ((entry = readdir(dir)))
         if (!strncmp(entry->d_name, "vfio", 4) && strlen(entry->d_name) < size)
             strcpy(name, entry->d_name);
     closedir(dir);
+    return 0;
 }
 
 /* The name of the driver that the device is bound to. */
@@ -74,7 +77,10 @@ static int fail_missing(const char *address, struct vdf_err *err)
         return vdf_fail(err, ENODEV, "%s: this machine has no such PCI device", address);
     find_driver(address, driver, sizeof(driver));
     if (strcmp(driver, "vfio-pci"))
-        return vdf_fail(err, ENODEV, "%s: %s has it; bind it to vfio-pci", address, driver);
+        return vdf_fail(err, ENODEV,
+                        "%s: %s has it; cd " SYSFS "/%s; echo vfio-pci > driver_override; "
+                        "echo %s > driver/unbind; echo %s > /sys/bus/pci/drivers_probe",
+                        address, driver, address, address, address);
     return vdf_fail(err, ENODEV,
                     "%s: vfio-pci has no character device for it: a kernel with "
                     "CONFIG_VFIO_DEVICE_CDEV and an IOMMU makes one",
@@ -85,9 +91,11 @@ int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err)
 {
     char name[32], path[64];
 
-    if (!is_address(address))
+    if (!vdf_vfio_is_address(address))
         return vdf_fail(err, EINVAL, "%.64s: a PCI address is written 0000:00:03.0", address);
-    find_name(address, name, sizeof(name));
+    int ret = find_name(address, name, sizeof(name), err);
+    if (ret < 0)
+        return ret;
     if (!name[0])
         return fail_missing(address, err);
     snprintf(path, sizeof(path), "/dev/vfio/devices/%s", name);
@@ -113,6 +121,9 @@ int vdf_vfio_bind(int device, int iommu, uint32_t *dev_id, struct vdf_err *err)
     struct uapi_bind_iommufd arg = { .argsz = sizeof(arg), .iommufd = iommu };
     int ret = command(device, UAPI_BIND_IOMMUFD, &arg, "VFIO_DEVICE_BIND_IOMMUFD", err);
 
+    /* There is nothing else in these arguments that could be wrong. */
+    if (ret == -EINVAL)
+        return vdf_fail(err, EBUSY, "VFIO_DEVICE_BIND_IOMMUFD: somebody has the device open");
     if (ret == 0)
         *dev_id = arg.out_devid;
     return ret;

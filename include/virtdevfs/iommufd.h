@@ -230,17 +230,21 @@ int vdf_iommufd_mock_vevent(int iommu, uint32_t dev_id, struct vdf_err *err);
 
 /* --- VFIO devices ----------------------------------------------------------------------------- */
 
+/** vdf_vfio_is_address() - is it a PCI address as sysfs writes it, "0000:00:03.0"? */
+bool vdf_vfio_is_address(const char *text);
+
 /**
  * vdf_vfio_open() - open the character device of a PCI device that is bound to vfio-pci.
  * @address: "0000:00:03.0"
  * @fd:      result, close-on-exec
  *
  * Return: 0, EINVAL (no address), ENODEV (no such device, another driver has it, or the kernel has
- * no such character devices), EBUSY (somebody has it open), or -errno of open(2).
+ * no such character devices), or -errno of open(2).
  */
 int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err);
 
 /** vdf_vfio_bind() - VFIO_DEVICE_BIND_IOMMUFD: before anything else can be done with the device.
+ *  EBUSY: somebody has it open.
  * @dev_id: result: its number in the iommufd */
 int vdf_vfio_bind(int device, int iommu, uint32_t *dev_id, struct vdf_err *err);
 
