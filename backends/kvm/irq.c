@@ -181,12 +181,31 @@ static void resample(struct vdf_obj *obj, void *ctx)
         pulse(slot->line_fd);
 }
 
+/* An irqfd has one resamplefd, and the engine has that of the line. */
+static int connect_eoi(struct vdf_slot *slot, struct vdf_err *err)
+{
+    int fd = -1;
+    int ret = slot->ops->eoi_fd ? slot->ops->eoi_fd(slot->target, slot->part, &fd, err) : 0;
+
+    if (ret < 0 || fd < 0)
+        return ret;
+    ret = new_eventfd(&slot->eoi_fd);
+    if (ret == 0)
+        ret = set_irqfd(slot, slot->gsi, slot->eoi_fd, fd, 0);
+    if (ret < 0)
+        return vdf_fail(err, -ret, "KVM takes no irqfd for the ends of interrupts: %s",
+                        vdf_errno_name(-ret));
+    return 0;
+}
+
 int vdf_slot_irq_listen(struct vdf_slot *slot, struct vdf_err *err)
 {
     if (slot->resample_fd < 0)
         return 0;
     slot->resample = vdf_async_bell(slot->target, resample, slot, slot->resample_fd);
-    return slot->resample ? 0 : vdf_fail(err, ENOMEM, "no memory to hear the ends of interrupts");
+    if (!slot->resample)
+        return vdf_fail(err, ENOMEM, "no memory to hear the ends of interrupts");
+    return connect_eoi(slot, err);
 }
 
 static void close_irqfd(const struct vdf_slot *slot, uint32_t gsi, int *fd)
@@ -207,6 +226,7 @@ void vdf_slot_irq_disconnect(struct vdf_slot *slot)
     bool routed = own && slot->line_fd >= 0;
     close_irqfd(slot, own ? own_gsi(slot) : slot->gsi, &slot->line_fd);
     close_irqfd(slot, slot->gsi, &slot->pulse_fd);
+    close_irqfd(slot, slot->gsi, &slot->eoi_fd);
     if (slot->resample_fd >= 0)
         close(slot->resample_fd);
     slot->resample_fd = -1;
@@ -218,5 +238,5 @@ void vdf_slot_irq_disconnect(struct vdf_slot *slot)
 
 unsigned vdf_slot_irqfds(const struct vdf_slot *slot)
 {
-    return (slot->line_fd >= 0) + (slot->pulse_fd >= 0);
+    return (slot->line_fd >= 0) + (slot->pulse_fd >= 0) + (slot->eoi_fd >= 0);
 }

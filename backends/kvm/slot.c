@@ -574,7 +574,7 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "\"%.40s\": slots are 0 to %u", vdf_obj_name(obj),
                         VDF_VM_SLOTS - 1);
     slot->vm = vdf_obj_priv(vdf_obj_parent(obj));
-    slot->line_fd = slot->pulse_fd = slot->resample_fd = slot->end_fd = -1;
+    slot->line_fd = slot->pulse_fd = slot->resample_fd = slot->eoi_fd = slot->end_fd = -1;
     return 0;
 }
 

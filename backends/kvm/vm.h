@@ -242,7 +242,8 @@ struct vdf_slot {
         struct vdf_async *bell;
     } * doors;
     int line_fd, pulse_fd, resample_fd; /* -1: none */
-    bool level;                         /* of the device's line; under the device's lock */
+    int eoi_fd; /* never written: the irqfd with the device's own resamplefd; -1: none */
+    bool level; /* of the device's line; under the device's lock */
     struct vdf_async *resample;
     int end_fd; /* rung when the guest ends by itself; -1: the device need not know */
     struct vdf_async *end;

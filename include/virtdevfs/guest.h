@@ -77,6 +77,11 @@ struct vdf_guest_ops {
     /* The guest has ended the interrupt of its line; NULL: a line that is still high is raised
      * again, and there is no more to it. */
     void (*eoi)(struct vdf_obj *obj, uint32_t part);
+    /* After attach, for a line that goes to an interrupt controller's pin: an eventfd of the
+     * device's that the machine is to write at each of these ends too, at once and before eoi() is
+     * called, so that a device of the host is unmasked by the kernel itself. It stays the device's,
+     * which closes it in detach. NULL, or @fd left at -1: there is none. */
+    int (*eoi_fd)(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err);
 };
 
 #endif
