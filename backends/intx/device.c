@@ -32,7 +32,7 @@ static void driven(struct vdf_intx_dev *dev, bool before)
 
 /* --- the guest's line ------------------------------------------------------------------------- */
 
-static void set_guest_level(struct vdf_intx_dev *dev, bool level)
+void vdf_intx_set_guest_level(struct vdf_intx_dev *dev, bool level)
 {
     if (dev->guest_level == level)
         return;
@@ -40,14 +40,14 @@ static void set_guest_level(struct vdf_intx_dev *dev, bool level)
     vdf_irq_set(&dev->irq, level);
 }
 
-static void raise_guest(struct vdf_intx_dev *dev)
+void vdf_intx_raise_guest(struct vdf_intx_dev *dev)
 {
     if (dev->guest_type == VDF_INTX_MSI) {
         /* The guest's interrupt is routed to a message: the edge sends it. */
         vdf_irq_set(&dev->irq, true);
         vdf_irq_set(&dev->irq, false);
     } else if (!dev->guest_mask) {
-        set_guest_level(dev, true);
+        vdf_intx_set_guest_level(dev, true);
     } else if (dev->host_type == VDF_INTX_MSI) {
         /* Unlike a pin, a message is not there any more when the guest unmasks. */
         dev->pending = true;
@@ -85,7 +85,7 @@ bool vdf_intx_handle(struct vdf_intx_dev *dev)
     /* One that cannot be asked has the line to itself, so it must have been this one. */
     dev->host_irq_disabled = true;
     dev->interrupts++;
-    raise_guest(dev);
+    vdf_intx_raise_guest(dev);
     return true;
 }
 
@@ -93,7 +93,7 @@ void vdf_intx_eoi(struct vdf_intx_dev *dev)
 {
     bool asserted = dev->asserted;
 
-    set_guest_level(dev, false);
+    vdf_intx_set_guest_level(dev, false);
     /* The EOI may belong to another device of the guest's line, or the guest wants no more. */
     if (dev->guest_mask || !dev->host_irq_disabled)
         return;
@@ -101,7 +101,7 @@ void vdf_intx_eoi(struct vdf_intx_dev *dev)
         dev->host_irq_disabled = !check_and_set_mask(dev, false);
         if (dev->host_irq_disabled) {
             dev->reasserts++;
-            raise_guest(dev);
+            vdf_intx_raise_guest(dev);
         }
         return;
     }
@@ -144,7 +144,7 @@ void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
     dev->guest_mask = mask;
     if (dev->enabled && dev->guest_type == VDF_INTX_PIN) {
         if (mask) {
-            set_guest_level(dev, false);
+            vdf_intx_set_guest_level(dev, false);
         } else if (dev->host_irq_disabled) {
             dev->host_irq_disabled = false;
             /* The line was switched off for want of bit 10; the mask of others is bit 10 itself. */
@@ -155,7 +155,7 @@ void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
     vdf_intx_write_disable(dev, mask);
     if (!mask && dev->pending) {
         dev->pending = false;
-        raise_guest(dev);
+        vdf_intx_raise_guest(dev);
     }
 }
 
@@ -164,7 +164,7 @@ void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
 static void send_message(struct vdf_intx_dev *dev)
 {
     dev->interrupts++;
-    raise_guest(dev);
+    vdf_intx_raise_guest(dev);
 }
 
 void vdf_intx_assert(struct vdf_intx_dev *dev, bool asserted)
@@ -239,6 +239,88 @@ void vdf_intx_disable(struct vdf_intx_dev *dev)
     dev->masked = false;
     dev->host_irq_disabled = false;
     dev->pending = false;
-    set_guest_level(dev, false);
+    vdf_intx_set_guest_level(dev, false);
     driven(dev, before);
 }
+
+/* --- the model as a backend ------------------------------------------------------------------- */
+
+static int soft_set_asserted(struct vdf_intx_dev *dev, bool asserted, struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_assert(dev, asserted);
+    return 0;
+}
+
+static int soft_get_command(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
+{
+    (void)err;
+    *value = dev->command;
+    return 0;
+}
+
+static int soft_get_status(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
+{
+    (void)err;
+    *value = dev->asserted ? VDF_PCI_STATUS_INTERRUPT : 0;
+    return 0;
+}
+
+static int soft_write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_write_command(dev, value);
+    return 0;
+}
+
+static int soft_write_disable(struct vdf_intx_dev *dev, bool disable, struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_write_disable(dev, disable);
+    return 0;
+}
+
+static int soft_set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_set_guest_mask(dev, mask);
+    return 0;
+}
+
+static int soft_eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_eoi(dev);
+    return 0;
+}
+
+static int soft_config_read(struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t offset,
+                            struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_config_read(dev, bytes, n, offset);
+    return 0;
+}
+
+static int soft_config_write(struct vdf_intx_dev *dev, const void *bytes, size_t n, uint64_t offset,
+                             struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_config_write(dev, bytes, n, offset);
+    return 0;
+}
+
+const struct vdf_intx_ops vdf_intx_soft_ops = {
+    .enable = vdf_intx_enable,
+    .disable = vdf_intx_disable,
+    .set_asserted = soft_set_asserted,
+    .get_command = soft_get_command,
+    .get_status = soft_get_status,
+    .write_command = soft_write_command,
+    .write_disable = soft_write_disable,
+    .set_guest_mask = soft_set_guest_mask,
+    .eoi = soft_eoi,
+    .ended = vdf_intx_eoi,
+    .config_read = soft_config_read,
+    .config_write = soft_config_write,
+};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "intx.h"
+#include "vfio.h"
 
 static uint64_t config_size(struct vdf_obj *obj, uint32_t part)
 {
@@ -20,6 +21,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
     (void)fresh;
     (void)err;
     dev->irq = guest->irq;
+    dev->attached = true;
     vdf_irq_set(&dev->irq, dev->guest_level);
     return 0;
 }
@@ -30,6 +32,9 @@ static void detach(struct vdf_obj *obj, uint32_t part)
 
     (void)part;
     dev->irq = (struct vdf_irq){ 0 };
+    dev->attached = false;
+    if (dev->vfio)
+        vdf_intx_vfio_unmask_fd(dev->vfio, false, NULL);
 }
 
 /* Bytes are little-endian, in whatever width the guest takes them. */
@@ -37,23 +42,22 @@ static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsig
                       uint64_t *value, struct vdf_err *err)
 {
     uint64_t bytes = 0;
+    struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
     (void)part;
-    (void)err;
-    vdf_intx_config_read(vdf_obj_priv(obj), &bytes, width, offset);
+    int ret = dev->ops->config_read(dev, &bytes, width, offset, err);
     *value = le64toh(bytes);
-    return 0;
+    return ret;
 }
 
 static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                        uint64_t value, struct vdf_err *err)
 {
+    struct vdf_intx_dev *dev = vdf_obj_priv(obj);
     uint64_t bytes = htole64(value);
 
     (void)part;
-    (void)err;
-    vdf_intx_config_write(vdf_obj_priv(obj), &bytes, width, offset);
-    return 0;
+    return dev->ops->config_write(dev, &bytes, width, offset, err);
 }
 
 /* A device whose guest has MSI, or that is not enabled, has no interrupt that an EOI could end. */
@@ -63,7 +67,20 @@ static void eoi(struct vdf_obj *obj, uint32_t part)
 
     (void)part;
     if (dev->enabled && dev->guest_type == VDF_INTX_PIN)
-        vdf_intx_eoi(dev);
+        dev->ops->ended(dev);
+}
+
+/* The host's device unmasks itself at the guest's EOI, without this program in between. */
+static int eoi_fd(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err)
+{
+    const struct vdf_intx_dev *dev = vdf_obj_priv(obj);
+
+    (void)part;
+    if (!dev->vfio)
+        return 0;
+    int ret = vdf_intx_vfio_unmask_fd(dev->vfio, true, err);
+    *fd = dev->vfio->unmask;
+    return ret;
 }
 
 const struct vdf_guest_ops vdf_intx_guest_ops = {
@@ -74,4 +91,5 @@ const struct vdf_guest_ops vdf_intx_guest_ops = {
     .read = guest_read,
     .write = guest_write,
     .eoi = eoi,
+    .eoi_fd = eoi_fd,
 };

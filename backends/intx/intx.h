@@ -63,6 +63,13 @@
 #define VDF_PCI_STATUS_INTERRUPT 0x0008u
 #define VDF_PCI_CONFIG_SIZE 256u
 
+#define VDF_INTX_HOST 31u /* characters of a PCI address, with room for a wrong one */
+
+enum vdf_intx_backend {
+    VDF_INTX_SOFT,
+    VDF_INTX_VFIO,
+};
+
 enum vdf_intx_kind {
     VDF_INTX_PIN,
     VDF_INTX_MSI,
@@ -84,8 +91,16 @@ struct vdf_intx_dev {
     struct vdf_intx_bus *bus;
     struct vdf_intx_dev *next, **prev; /* on its line */
 
+    const struct vdf_intx_ops *ops;
+    uint8_t backend; /* enum vdf_intx_backend */
+    char host[VDF_INTX_HOST + 1];
+    struct vdf_intx_vfio *vfio; /* NULL: not that backend, or the host has lost the device */
+    bool linked;                /* it is in the tree and may wait for things */
+    bool attached;              /* it has a guest */
+    bool refires;   /* vfio: the kernel will tell of an interrupt that was never ended */
+    bool ends_late; /* vfio: it has told of one before KVM told of the end that caused it */
+
     uint32_t line;
-    uint8_t backend;
     uint8_t host_type, guest_type; /* enum vdf_intx_kind */
     bool pci_2_3;                  /* what the user asked for */
     bool intx_sticks;              /* command bit 10 can be set */
@@ -104,6 +119,33 @@ struct vdf_intx_dev {
     struct vdf_irq irq; /* the guest's line */
 };
 
+/*
+ * Who is behind the files of a device. `enabled`, `masked` and the like are fields of struct
+ * vdf_intx_dev with either; registers are the backend's. All but disable and ended return 0 or
+ * -errno and leave everything as it was then.
+ */
+struct vdf_intx_ops {
+    int (*enable)(struct vdf_intx_dev *dev, struct vdf_err *err);
+    void (*disable)(struct vdf_intx_dev *dev);
+    int (*set_asserted)(struct vdf_intx_dev *dev, bool asserted, struct vdf_err *err);
+    /* The registers as the device has them. */
+    int (*get_command)(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err);
+    int (*get_status)(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err);
+    int (*write_command)(struct vdf_intx_dev *dev, uint16_t value, struct vdf_err *err);
+    int (*write_disable)(struct vdf_intx_dev *dev, bool disable, struct vdf_err *err);
+    int (*set_guest_mask)(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err);
+    /* The guest's EOI, written to a file; and of a guest that is attached. */
+    int (*eoi)(struct vdf_intx_dev *dev, struct vdf_err *err);
+    void (*ended)(struct vdf_intx_dev *dev);
+    /* As the guest has it; the range lies within VDF_PCI_CONFIG_SIZE. */
+    int (*config_read)(struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t offset,
+                       struct vdf_err *err);
+    int (*config_write)(struct vdf_intx_dev *dev, const void *bytes, size_t n, uint64_t offset,
+                        struct vdf_err *err);
+};
+
+extern const struct vdf_intx_ops vdf_intx_soft_ops;
+extern const struct vdf_intx_ops vdf_intx_vfio_ops;
 extern const struct vdf_class vdf_intx_device_class;
 extern const struct vdf_probe_part vdf_vfio_probe;
 extern const struct vdf_guest_ops vdf_intx_guest_ops;
@@ -158,8 +200,28 @@ void vdf_intx_write_disable(struct vdf_intx_dev *dev, bool disable);
 void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask);
 /** vdf_intx_eoi() - the guest's EOI on its line. */
 void vdf_intx_eoi(struct vdf_intx_dev *dev);
+/** vdf_intx_set_guest_level() - drive the guest's line. */
+void vdf_intx_set_guest_level(struct vdf_intx_dev *dev, bool level);
+/** vdf_intx_raise_guest() - tell the guest of an interrupt, unless it masks. */
+void vdf_intx_raise_guest(struct vdf_intx_dev *dev);
 /** vdf_intx_set_sticks() - @sticks false: bit 10 becomes one that reads 0. */
 void vdf_intx_set_sticks(struct vdf_intx_dev *dev, bool sticks);
+
+/* --- vfio_device.c --------------------------------------------------------------------------- */
+
+/** vdf_intx_vfio_begin() - take the device `host` into use, with `guest_mask` as it is. */
+int vdf_intx_vfio_begin(struct vdf_intx_dev *dev, struct vdf_err *err);
+/** vdf_intx_vfio_end() - give it back. */
+void vdf_intx_vfio_end(struct vdf_intx_dev *dev);
+/** vdf_intx_vfio_listen() - wait for its interrupts; ENOMEM. */
+int vdf_intx_vfio_listen(struct vdf_intx_dev *dev, struct vdf_err *err);
+void vdf_intx_vfio_unlisten(struct vdf_intx_dev *dev);
+/** vdf_intx_vfio_apply() - after a restore: have the kernel's device as the fields say, and report
+ * what cannot be. */
+void vdf_intx_vfio_apply(struct vdf_intx_dev *dev);
+/** vdf_intx_vfio_has_bar() - are there files for this BAR? */
+bool vdf_intx_vfio_has_bar(const struct vdf_intx_dev *dev, uint32_t bar);
+extern const struct vdf_raw_ops vdf_intx_vfio_bar_ops;
 
 /* --- config.c --------------------------------------------------------------------------------- */
 

@@ -3,8 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <virtdevfs/iommufd.h>
 
 #include "intx.h"
+#include "vfio.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -27,11 +30,22 @@ static int check_disabled(const struct vdf_at *at, uint64_t value, struct vdf_er
     return 0;
 }
 
+/* What the host's own device is and how it is wired is not for us to choose. */
+static int check_model(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_intx_dev *dev = at->priv;
+
+    if (dev->backend == VDF_INTX_VFIO && dev->linked && value != field_of(at))
+        return vdf_fail(err, EOPNOTSUPP, "%" PRIu64 ": %s of a device of the host is as it is",
+                        value, at->attr->path);
+    return check_disabled(at, value, err);
+}
+
 static int check_line(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     if (value >= VDF_INTX_LINES)
         return vdf_fail(err, EINVAL, "%" PRIu64 ": lines are 0 to %u", value, VDF_INTX_LINES - 1);
-    return check_disabled(at, value, err);
+    return check_model(at, value, err);
 }
 
 static int set_line(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -59,15 +73,70 @@ static int restore_bool(const struct vdf_at *at, uint64_t value, struct vdf_err 
     return 0;
 }
 
-enum { BACKEND_SOFT, BACKEND_VFIO };
 static const char *const backends[] = { "soft", "vfio", NULL };
 static const char *const kinds[] = { "intx", "msi", NULL };
 
+static void choose(struct vdf_intx_dev *dev, enum vdf_intx_backend backend)
+{
+    dev->backend = (uint8_t)backend;
+    dev->ops = backend == VDF_INTX_VFIO ? &vdf_intx_vfio_ops : &vdf_intx_soft_ops;
+}
+
 static int check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    if (value == BACKEND_VFIO)
-        return vdf_fail(err, ENODEV, "vfio: there is no VFIO device to assign here; soft is");
+    const struct vdf_intx_dev *dev = at->priv;
+
+    if (value == VDF_INTX_VFIO && dev->linked && !dev->host[0])
+        return vdf_fail(err, ENODEV,
+                        "vfio: write the PCI address of a device that is bound to vfio-pci to host "
+                        "first");
+    if (value != dev->backend && dev->attached)
+        return vdf_fail(err, EBUSY, "the device is attached to a VM: detach it first");
     return check_disabled(at, value, err);
+}
+
+/* An unlinked device only notes what it is to be: it takes over what the one before it has open. */
+static int set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_intx_dev *dev = at->priv;
+
+    if (!dev->linked || (value == dev->backend && (value == VDF_INTX_SOFT || dev->vfio))) {
+        choose(dev, value);
+        return 0;
+    }
+    if (value == VDF_INTX_SOFT) {
+        vdf_intx_vfio_end(dev);
+        dev->asserted = false;
+        choose(dev, VDF_INTX_SOFT);
+        vdf_intx_join(dev, dev->line);
+        return 0;
+    }
+    int ret = vdf_intx_vfio_begin(dev, err);
+    if (ret < 0)
+        return ret;
+    if (dev->prev)
+        vdf_intx_leave(dev);
+    choose(dev, VDF_INTX_VFIO);
+    return 0;
+}
+
+static void show_host(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_intx_dev *dev = at->priv;
+
+    vdf_buf_printf(out, "%s", dev->host);
+}
+
+static int store_host(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_intx_dev *dev = at->priv;
+
+    if (len && !vdf_vfio_is_address(text))
+        return vdf_fail(err, EINVAL, "\"%.40s\": a PCI address is written 0000:00:03.0", text);
+    if (dev->backend == VDF_INTX_VFIO && strcmp(text, dev->host) != 0)
+        return vdf_fail(err, EBUSY, "%s is in use: write soft to backend first", dev->host);
+    memcpy(dev->host, text, len + 1);
+    return 0;
 }
 
 static int set_sticks(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -84,23 +153,44 @@ static int set_enabled(const struct vdf_at *at, uint64_t value, struct vdf_err *
     if (value == dev->enabled)
         return 0;
     if (value)
-        return vdf_intx_enable(dev, err);
-    vdf_intx_disable(dev);
+        return dev->ops->enable(dev, err);
+    dev->ops->disable(dev);
+    return 0;
+}
+
+/* A device that the host has lost is in a state as it was seen last. */
+static int get_asserted(const struct vdf_at *at, uint64_t *value)
+{
+    struct vdf_intx_dev *dev = at->priv;
+    uint16_t status;
+
+    if (dev->ops->get_status(dev, &status, NULL) == 0)
+        dev->asserted = status & VDF_PCI_STATUS_INTERRUPT;
+    *value = dev->asserted;
     return 0;
 }
 
 static int set_asserted(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
-    vdf_intx_assert(at->priv, value);
+    struct vdf_intx_dev *dev = at->priv;
+
+    return dev->ops->set_asserted(dev, value, err);
+}
+
+static int get_command(const struct vdf_at *at, uint64_t *value)
+{
+    struct vdf_intx_dev *dev = at->priv;
+    uint16_t command;
+
+    *value = dev->ops->get_command(dev, &command, NULL) == 0 ? command : dev->command;
     return 0;
 }
 
 static int set_command(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
-    vdf_intx_write_command(at->priv, (uint16_t)value);
-    return 0;
+    struct vdf_intx_dev *dev = at->priv;
+
+    return dev->ops->write_command(dev, (uint16_t)value, err);
 }
 
 static int restore_command(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -116,10 +206,12 @@ static int restore_command(const struct vdf_at *at, uint64_t value, struct vdf_e
 
 static int get_status(const struct vdf_at *at, uint64_t *value)
 {
-    const struct vdf_intx_dev *dev = at->priv;
+    struct vdf_intx_dev *dev = at->priv;
+    uint16_t status = 0;
+    int ret = dev->ops->get_status(dev, &status, NULL);
 
-    *value = dev->asserted ? VDF_PCI_STATUS_INTERRUPT : 0;
-    return 0;
+    *value = status;
+    return ret;
 }
 
 static int get_intx_disable(const struct vdf_at *at, uint64_t *value)
@@ -132,15 +224,27 @@ static int get_intx_disable(const struct vdf_at *at, uint64_t *value)
 
 static int set_intx_disable(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
-    vdf_intx_write_disable(at->priv, value);
-    return 0;
+    struct vdf_intx_dev *dev = at->priv;
+
+    return dev->ops->write_disable(dev, value, err);
 }
 
 static int set_guest_mask(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
-    vdf_intx_set_guest_mask(at->priv, value);
+    struct vdf_intx_dev *dev = at->priv;
+
+    return dev->ops->set_guest_mask(dev, value, err);
+}
+
+/* Bytes of the header that are the guest's own; a row's `offset` is the byte's. */
+static int get_header(const struct vdf_at *at, uint64_t *value)
+{
+    struct vdf_intx_dev *dev = at->priv;
+    uint8_t *field = (uint8_t *)at->priv + at->attr->field, byte;
+
+    if (dev->ops->config_read(dev, &byte, 1, at->attr->offset, NULL) == 0)
+        *field = byte;
+    *value = *field;
     return 0;
 }
 
@@ -154,8 +258,7 @@ static int write_ack(const struct vdf_at *at, uint64_t value, struct vdf_err *er
         return vdf_fail(err, EBUSY, "the device is not enabled: write 1 to enabled first");
     if (dev->guest_type == VDF_INTX_MSI)
         return vdf_fail(err, EINVAL, "guest_type is msi: only a line (intx) has an EOI");
-    vdf_intx_eoi(dev);
-    return 0;
+    return dev->ops->eoi(dev, err);
 }
 
 static uint64_t config_size(const struct vdf_at *at)
@@ -167,17 +270,17 @@ static uint64_t config_size(const struct vdf_at *at)
 static int config_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
                        struct vdf_err *err)
 {
-    (void)err;
-    vdf_intx_config_read(at->priv, bytes, n, offset);
-    return 0;
+    struct vdf_intx_dev *dev = at->priv;
+
+    return dev->ops->config_read(dev, bytes, n, offset, err);
 }
 
 static int config_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
                         struct vdf_err *err)
 {
-    (void)err;
-    vdf_intx_config_write(at->priv, bytes, n, offset);
-    return 0;
+    struct vdf_intx_dev *dev = at->priv;
+
+    return dev->ops->config_write(dev, bytes, n, offset, err);
 }
 
 static const struct vdf_raw_ops config_ops = {
@@ -186,16 +289,31 @@ static const struct vdf_raw_ops config_ops = {
     .write = config_write,
 };
 
+static bool has_bar(const void *priv, uint32_t number)
+{
+    return vdf_intx_vfio_has_bar(priv, number);
+}
+
 #define DEV(member) VDF_FIELD(struct vdf_intx_dev, member)
 
 static const struct vdf_attr device_attrs[] = {
+    { .path = "host",
+      .type = VDF_TEXT,
+      .flags = VDF_RW | VDF_KEPT,
+      .show = show_host,
+      .store = store_host,
+      .doc =
+          "PCI address of a device of this host, bound to vfio-pci, as 0000:00:03.0; for backend "
+          "vfio" },
     { .path = "backend",
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_KEPT,
       DEV(backend),
       .choices = backends,
       .check = check_backend,
-      .doc = "who is behind the files: soft (this program) or vfio; before enabled" },
+      .set = set_backend,
+      .doc = "who is behind the files: soft (this program), or vfio (the device that host names; "
+             "ENODEV, EBUSY: errors says why it cannot be had); before enabled" },
     { .path = "line",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
@@ -209,7 +327,7 @@ static const struct vdf_attr device_attrs[] = {
       .flags = VDF_RW | VDF_SAVE,
       DEV(pci_2_3),
       .reset = 1,
-      .check = check_disabled,
+      .check = check_model,
       .doc = "1: mask at the device (command bit 10), so that the line can be shared; 0: switch "
              "the line off, which then has to be the device's own; before enabled" },
     { .path = "intx_sticks",
@@ -217,7 +335,7 @@ static const struct vdf_attr device_attrs[] = {
       .flags = VDF_RW | VDF_SAVE,
       DEV(intx_sticks),
       .reset = 1,
-      .check = check_disabled,
+      .check = check_model,
       .set = set_sticks,
       .restore = restore_bool,
       .doc = "0: command bit 10 reads 0 whatever is written, the probe for it fails and pci_2_3 is "
@@ -242,13 +360,16 @@ static const struct vdf_attr device_attrs[] = {
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE,
       DEV(asserted),
+      .get = get_asserted,
       .set = set_asserted,
       .restore = restore_bool,
-      .doc = "the device's own interrupt condition" },
+      .doc = "the device's own interrupt condition; with vfio it is read from status, and made "
+             "through bar" },
     { .path = "command",
       .type = VDF_REG,
       .flags = VDF_RW | VDF_SAVE,
       DEV(command),
+      .get = get_command,
       .set = set_command,
       .restore = restore_command,
       .doc = "the device's PCI command register; a write does not announce bit 10 to the handler" },
@@ -312,6 +433,13 @@ static const struct vdf_attr device_attrs[] = {
       .raw = &config_ops,
       .doc = "configuration space as the guest has it, 256 bytes: command bit 10 is the guest's "
              "own, and changing it is a write of guest_mask" },
+    { .path = "bar/#",
+      .type = VDF_RAW,
+      .flags = VDF_RW,
+      .range = { { .count = 6, .has = has_bar, .text = "0..5" } },
+      .raw = &vdf_intx_vfio_bar_ops,
+      .doc = "vfio: a base address region of the device; a read or write of 1, 2, 4 or 8 bytes, "
+             "aligned, is one access of the device's registers, others are EOPNOTSUPP" },
     { .path = "pending",
       .type = VDF_BOOL,
       .flags = VDF_NO_FILE | VDF_SAVE,
@@ -321,16 +449,22 @@ static const struct vdf_attr device_attrs[] = {
       .type = VDF_REG,
       .flags = VDF_NO_FILE | VDF_SAVE,
       DEV(cache_line_size),
+      .get = get_header,
+      .offset = 0x0c,
       .doc = "configuration space byte 0x0c" },
     { .path = "latency_timer",
       .type = VDF_REG,
       .flags = VDF_NO_FILE | VDF_SAVE,
       DEV(latency_timer),
+      .get = get_header,
+      .offset = 0x0d,
       .doc = "configuration space byte 0x0d" },
     { .path = "interrupt_line",
       .type = VDF_REG,
       .flags = VDF_NO_FILE | VDF_SAVE,
       DEV(interrupt_line),
+      .get = get_header,
+      .offset = 0x3c,
       .doc = "configuration space byte 0x3c; the number of the line until the guest writes it" },
     { .path = "enabled",
       .type = VDF_BOOL,
@@ -349,6 +483,7 @@ static int device_create(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
     dev->bus = vdf_obj_priv(vdf_obj_parent(obj));
+    choose(dev, VDF_INTX_SOFT);
     return vdf_intx_make_lines(dev->bus, err);
 }
 
@@ -356,17 +491,32 @@ static int device_create(struct vdf_obj *obj, struct vdf_err *err)
 static int device_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
+    int ret = 0;
 
-    (void)err;
     if (fresh)
         vdf_intx_join(dev, dev->line);
-    return 0;
+    dev->linked = true;
+    if (dev->vfio)
+        ret = vdf_intx_vfio_listen(dev, err);
+    if (ret == 0 && dev->backend == VDF_INTX_VFIO)
+        vdf_intx_vfio_apply(dev);
+    return ret;
+}
+
+static void device_stop(struct vdf_obj *obj)
+{
+    struct vdf_intx_dev *dev = vdf_obj_priv(obj);
+
+    dev->linked = false;
+    if (dev->vfio)
+        vdf_intx_vfio_unlisten(dev);
 }
 
 static void device_destroy(struct vdf_obj *obj)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
+    vdf_intx_vfio_close(dev->vfio);
     if (dev->prev)
         vdf_intx_leave(dev);
 }
@@ -377,7 +527,7 @@ static int device_remove(struct vdf_obj *obj, struct vdf_err *err)
 
     (void)err;
     if (dev->enabled)
-        vdf_intx_disable(dev);
+        dev->ops->disable(dev);
     return 0;
 }
 
@@ -409,18 +559,36 @@ static int device_restored(struct vdf_obj *obj, struct vdf_err *err)
         return vdf_fail(err, EINVAL,
                         "pending is 1: that needs host_type msi, guest_type intx and "
                         "guest_mask 1");
-    vdf_intx_join(dev, dev->line);
+    if (dev->backend == VDF_INTX_SOFT)
+        vdf_intx_join(dev, dev->line);
     return 0;
+}
+
+/* The choice may have been changed since the state was begun to be read. */
+static void adopt_backend(struct vdf_intx_dev *from, struct vdf_intx_dev *to)
+{
+    to->vfio = from->vfio;
+    from->vfio = NULL;
+    memcpy(to->host, from->host, sizeof(to->host));
+    if (from->backend == to->backend)
+        return;
+    if (to->prev)
+        vdf_intx_leave(to);
+    else
+        vdf_intx_join(to, to->line);
+    choose(to, from->backend);
 }
 
 /* The guest stays connected, and its line goes to the level that was saved. */
 static void device_adopt(struct vdf_obj *obj, void *old, void *now)
 {
-    const struct vdf_intx_dev *from = old;
+    struct vdf_intx_dev *from = old;
     struct vdf_intx_dev *to = now;
 
     (void)obj;
+    adopt_backend(from, to);
     to->irq = from->irq;
+    to->attached = from->attached;
     if (to->guest_level != from->guest_level)
         vdf_irq_set(&to->irq, to->guest_level);
 }
@@ -433,6 +601,7 @@ const struct vdf_class vdf_intx_device_class = {
     .priv_size = sizeof(struct vdf_intx_dev),
     .create = device_create,
     .start = device_start,
+    .stop = device_stop,
     .destroy = device_destroy,
     .restored = device_restored,
     .remove = device_remove,

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A PCI device of this host that is bound to vfio-pci: the kernel's objects behind it. One function
+ * a command of the kernel; what a command means to the files is vfio_device.c's business.
+ *
+ *     device     VFIO's character device, bound to `iommu` and attached to an address space of it
+ * in which nothing is mapped: the device can interrupt and cannot reach memory trigger    eventfd
+ * that the kernel writes for an interrupt of the device unmask     eventfd that unmasks INTx when
+ * somebody, KVM, writes it; -1: none request    eventfd that the kernel writes when it wants the
+ * device back
+ *
+ * The kernel owns the registers and the mask. VFIO has no command that asks for the mask, so what
+ * it was told and what the trigger has said is kept here: `masked` is set by an interrupt and by
+ * VFIO_IRQ_SET_ACTION_MASK, and cleared by unmasking.
+ */
+#ifndef VDF_INTX_VFIO_H
+#define VDF_INTX_VFIO_H
+
+#include <virtdevfs/component.h>
+
+#define VDF_VFIO_BARS 6u
+
+enum vdf_vfio_irq { VDF_VFIO_NO_IRQ, VDF_VFIO_INTX, VDF_VFIO_MSI };
+
+struct vdf_intx_vfio {
+    int iommu, device, trigger, unmask, request;
+    uint64_t config_offset;
+    struct {
+        uint64_t offset, size; /* size 0: the device has no such BAR */
+    } bars[VDF_VFIO_BARS];
+    enum vdf_vfio_irq irq; /* what the trigger stands for now */
+    bool masked;           /* INTx is masked at the device, or at the controller if it must be */
+    bool bit10;            /* of the command register as VFIO shows it: the user's mask */
+    bool unmasks;          /* INTx is enabled with `unmask` */
+
+    struct vdf_async *on_trigger, *on_request;
+};
+
+/**
+ * vdf_intx_vfio_open() - get the device @host; nothing is left of a failure.
+ *
+ * Return: 0 or -errno of the step that failed: ENODEV, EBUSY, EMFILE, ...
+ */
+int vdf_intx_vfio_open(const char *host, struct vdf_intx_vfio **vfio, struct vdf_err *err);
+
+/** vdf_intx_vfio_close() - give the device back: interrupts off, and then the kernel restores its
+ * configuration and resets it if it can. NULL is allowed. */
+void vdf_intx_vfio_close(struct vdf_intx_vfio *vfio);
+
+/** vdf_intx_vfio_irq_on() - have interrupts of a kind. EOPNOTSUPP: the device has none of it. */
+int vdf_intx_vfio_irq_on(struct vdf_intx_vfio *vfio, enum vdf_vfio_irq irq, bool unmasks,
+                         struct vdf_err *err);
+
+/** vdf_intx_vfio_irq_off() - have none; a device that can be masked by itself stays so. */
+void vdf_intx_vfio_irq_off(struct vdf_intx_vfio *vfio);
+
+/** vdf_intx_vfio_mask(), vdf_intx_vfio_unmask() - INTx at the device. Unmasking one that still
+ * asserts masks it again and writes the trigger; while bit 10 is set it does nothing. */
+int vdf_intx_vfio_mask(struct vdf_intx_vfio *vfio, struct vdf_err *err);
+int vdf_intx_vfio_unmask(struct vdf_intx_vfio *vfio, struct vdf_err *err);
+
+/** vdf_intx_vfio_unmask_fd() - have an eventfd that unmasks, from the next irq_on() on and at once
+ *  where INTx is on; @on false: no longer. */
+int vdf_intx_vfio_unmask_fd(struct vdf_intx_vfio *vfio, bool on, struct vdf_err *err);
+
+/** vdf_intx_vfio_take() - how often the trigger was written since the last time. */
+uint64_t vdf_intx_vfio_take(struct vdf_intx_vfio *vfio);
+
+/** vdf_intx_vfio_config() - read or write configuration space; the range lies within 256 bytes. */
+int vdf_intx_vfio_config_read(const struct vdf_intx_vfio *vfio, void *bytes, size_t n,
+                              uint64_t offset, struct vdf_err *err);
+int vdf_intx_vfio_config_write(struct vdf_intx_vfio *vfio, const void *bytes, size_t n,
+                               uint64_t offset, struct vdf_err *err);
+
+/** vdf_intx_vfio_bar() - one access of 1, 2, 4 or 8 bytes, else EOPNOTSUPP. @write: from @bytes. */
+int vdf_intx_vfio_bar(const struct vdf_intx_vfio *vfio, uint32_t bar, bool write, void *bytes,
+                      size_t n, uint64_t offset, struct vdf_err *err);
+
+#endif

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device of the host behind the files: `backend` vfio.
+ *
+ *     device ---INTx---> vfio-pci, masks it ---trigger---> take_interrupts() ---> the guest's line
+ *        ^                                                                              |
+ *        +----- unmask <--- VFIO_IRQ_SET_ACTION_UNMASK <--- `ack` <---------------------+
+ *                     <--- the unmask eventfd <--- KVM, at the EOI of an attached guest -+
+ *
+ * An interrupt that the kernel finds at unmasking comes through the trigger as any other. It is one
+ * of `reasserts` when an EOI has unmasked. Where KVM's eventfd does it, the engine may hear of the
+ * interrupt before it hears of the EOI: an interrupt of a device that is masked can be nothing
+ * else.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "intx.h"
+#include "vfio.h"
+
+enum { COMMAND = 0x04, STATUS = 0x06, CACHE_LINE_SIZE = 0x0c, INTERRUPT_LINE = 0x3c };
+
+static int fail_gone(const struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    return vdf_fail(err, ENODEV,
+                    "%s was taken away from vfio-pci; write vfio to backend when it is back, or "
+                    "soft",
+                    dev->host);
+}
+
+/* --- registers -------------------------------------------------------------------------------- */
+
+static int read_word(const struct vdf_intx_dev *dev, uint64_t offset, uint16_t *value,
+                     struct vdf_err *err)
+{
+    uint8_t bytes[2];
+
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    int ret = vdf_intx_vfio_config_read(dev->vfio, bytes, sizeof(bytes), offset, err);
+    if (ret == 0)
+        *value = (uint16_t)(bytes[0] | bytes[1] << 8);
+    return ret;
+}
+
+static int get_status(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
+{
+    int ret = read_word(dev, STATUS, value, err);
+
+    if (ret == 0)
+        dev->asserted = *value & VDF_PCI_STATUS_INTERRUPT;
+    return ret;
+}
+
+static bool is_asserted(struct vdf_intx_dev *dev)
+{
+    uint16_t status;
+
+    return get_status(dev, &status, NULL) == 0 && dev->asserted;
+}
+
+static void set_disable(struct vdf_intx_dev *dev, bool disable)
+{
+    if (disable)
+        dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
+    else
+        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+}
+
+/* VFIO shows the guest's bit 10, which leaves out what the handler has set. */
+static int get_command(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
+{
+    uint16_t word;
+    int ret = read_word(dev, COMMAND, &word, err);
+
+    if (ret < 0)
+        return ret;
+    word &= VDF_PCI_COMMAND_WRITABLE & ~VDF_PCI_COMMAND_INTX_DISABLE;
+    dev->command = word | (dev->command & VDF_PCI_COMMAND_INTX_DISABLE);
+    *value = dev->command;
+    return 0;
+}
+
+static int write_command_word(struct vdf_intx_dev *dev, uint16_t value, bool bit10,
+                              struct vdf_err *err)
+{
+    value &= VDF_PCI_COMMAND_WRITABLE & ~VDF_PCI_COMMAND_INTX_DISABLE;
+    value |= bit10 ? VDF_PCI_COMMAND_INTX_DISABLE : 0;
+    uint8_t bytes[2] = { (uint8_t)value, (uint8_t)(value >> 8) };
+    return vdf_intx_vfio_config_write(dev->vfio, bytes, sizeof(bytes), COMMAND, err);
+}
+
+static int set_bit10(struct vdf_intx_dev *dev, bool bit10, struct vdf_err *err)
+{
+    uint16_t command;
+    int ret = read_word(dev, COMMAND, &command, err);
+
+    return ret < 0 ? ret : write_command_word(dev, command, bit10, err);
+}
+
+/* --- interrupts ------------------------------------------------------------------------------- */
+
+static void take_interrupt(struct vdf_intx_dev *dev, bool again)
+{
+    dev->vfio->masked = true;
+    dev->masked = vdf_intx_shares(dev);
+    dev->host_irq_disabled = true;
+    if (dev->masked)
+        set_disable(dev, true);
+    if (again)
+        dev->reasserts++;
+    else
+        dev->interrupts++;
+    /* An EOI of another device on the guest's line is not to unmask against the guest. */
+    if (dev->guest_mask && !dev->vfio->bit10)
+        set_bit10(dev, true, NULL);
+    vdf_intx_raise_guest(dev);
+}
+
+/* What the kernel has told since the last time. Return: whether there was anything. */
+static bool take_interrupts(struct vdf_intx_dev *dev)
+{
+    uint64_t n = vdf_intx_vfio_take(dev->vfio);
+
+    if (!n)
+        return false;
+    if (dev->vfio->irq == VDF_VFIO_MSI) {
+        dev->interrupts += n;
+        vdf_intx_raise_guest(dev);
+    } else if (dev->vfio->irq == VDF_VFIO_INTX) {
+        dev->ends_late = dev->host_irq_disabled && dev->vfio->unmask >= 0;
+        if (dev->ends_late)
+            vdf_intx_set_guest_level(dev, false);
+        take_interrupt(dev, dev->ends_late || dev->refires);
+        dev->refires = false;
+    }
+    return true;
+}
+
+static void forget_mask(struct vdf_intx_dev *dev)
+{
+    dev->masked = false;
+    dev->refires = false;
+    dev->ends_late = false;
+    set_disable(dev, dev->vfio && dev->vfio->masked);
+}
+
+static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    take_interrupts(dev);
+    if (!dev->guest_mask && dev->host_irq_disabled) {
+        int ret = vdf_intx_vfio_unmask(dev->vfio, err);
+        if (ret < 0)
+            return ret;
+        dev->host_irq_disabled = false;
+        forget_mask(dev);
+        /* The kernel tells of an interrupt that it finds here before the command returns. One that
+         * cannot be asked raises its line again by itself. */
+        dev->refires = true;
+    }
+    vdf_intx_set_guest_level(dev, false);
+    take_interrupts(dev);
+    dev->refires = !vdf_intx_shares(dev) && dev->refires && is_asserted(dev);
+    return 0;
+}
+
+/* KVM has lowered the line, and the unmask eventfd has done its work. */
+static void ended(struct vdf_intx_dev *dev)
+{
+    if (!dev->vfio)
+        return;
+    if (dev->ends_late) {
+        dev->ends_late = false;
+        return;
+    }
+    vdf_intx_set_guest_level(dev, false);
+    if (dev->guest_mask || !dev->host_irq_disabled)
+        return;
+    dev->host_irq_disabled = false;
+    dev->vfio->masked = false;
+    forget_mask(dev);
+    dev->refires = is_asserted(dev);
+    take_interrupts(dev);
+}
+
+/* Both in the order of the model: announced, and then the register (see intx.h). */
+static int set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err)
+{
+    struct vdf_intx_vfio *vfio = dev->vfio;
+    int ret = 0;
+
+    if (!vfio)
+        return fail_gone(dev, err);
+    take_interrupts(dev);
+    bool intx = vfio->irq == VDF_VFIO_INTX, was_masked = vfio->masked;
+    if (intx)
+        ret = mask ? vdf_intx_vfio_mask(vfio, err) : vdf_intx_vfio_unmask(vfio, err);
+    if (ret < 0)
+        return ret;
+    ret = set_bit10(dev, mask, err);
+    if (ret < 0) {
+        if (intx && mask && !was_masked)
+            vdf_intx_vfio_unmask(vfio, NULL);
+        return ret;
+    }
+    dev->guest_mask = mask;
+    if (mask) {
+        set_disable(dev, true);
+        if (dev->enabled && dev->guest_type == VDF_INTX_PIN)
+            vdf_intx_set_guest_level(dev, false);
+        return 0;
+    }
+    if (dev->enabled && dev->guest_type == VDF_INTX_PIN)
+        dev->host_irq_disabled = false;
+    forget_mask(dev);
+    take_interrupts(dev);
+    if (dev->pending) {
+        dev->pending = false;
+        vdf_intx_raise_guest(dev);
+    }
+    return 0;
+}
+
+static int write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_err *err)
+{
+    bool disable = value & VDF_PCI_COMMAND_INTX_DISABLE;
+
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    take_interrupts(dev);
+    bool was = dev->command & VDF_PCI_COMMAND_INTX_DISABLE;
+    if (was && !disable && dev->vfio->irq == VDF_VFIO_NO_IRQ)
+        return vdf_fail(err, EBUSY,
+                        "bit 10 stays set: the device is not enabled, and nobody would serve the "
+                        "host's line");
+    /* Where the handler has set it, VFIO's bit 10 is clear: it has to be set to be cleared. */
+    int ret = write_command_word(dev, value, was ? true : disable, err);
+    if (ret == 0 && was && !disable)
+        ret = write_command_word(dev, value, false, err);
+    if (ret < 0)
+        return ret;
+    if (disable)
+        set_disable(dev, true);
+    else
+        forget_mask(dev);
+    take_interrupts(dev);
+    return 0;
+}
+
+static int write_disable(struct vdf_intx_dev *dev, bool disable, struct vdf_err *err)
+{
+    uint16_t word;
+    int ret = read_word(dev, COMMAND, &word, err);
+
+    word &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+    word |= disable ? VDF_PCI_COMMAND_INTX_DISABLE : 0;
+    return ret < 0 ? ret : write_command(dev, word, err);
+}
+
+static int set_asserted(struct vdf_intx_dev *dev, bool asserted, struct vdf_err *err)
+{
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    if (asserted == is_asserted(dev))
+        return 0;
+    return vdf_fail(err, EOPNOTSUPP,
+                    "the condition is that of the device itself: use its registers, in bar/");
+}
+
+/* --- configuration space ---------------------------------------------------------------------- */
+
+/* Bit 10 is the guest's own also where VFIO's was cleared behind the guest's back. */
+static int config_read(struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t offset,
+                       struct vdf_err *err)
+{
+    uint8_t *byte = bytes;
+
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    int ret = vdf_intx_vfio_config_read(dev->vfio, bytes, n, offset, err);
+    if (ret == 0 && dev->guest_mask && offset <= COMMAND + 1 && offset + n > COMMAND + 1)
+        byte[COMMAND + 1 - offset] |= VDF_PCI_COMMAND_INTX_DISABLE >> 8;
+    return ret;
+}
+
+static int config_write(struct vdf_intx_dev *dev, const void *bytes, size_t n, uint64_t offset,
+                        struct vdf_err *err)
+{
+    const uint8_t bit10 = VDF_PCI_COMMAND_INTX_DISABLE >> 8;
+    uint8_t copy[VDF_PCI_CONFIG_SIZE];
+
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    memcpy(copy, bytes, n);
+    /* Bit 10 is a mask of its own, and changes when it is told to; the rest is written as it is. */
+    if (offset <= COMMAND + 1 && offset + n > COMMAND + 1) {
+        uint8_t *high = &copy[COMMAND + 1 - offset];
+        bool mask = *high & bit10;
+        int ret = mask != dev->guest_mask ? set_guest_mask(dev, mask, err) : 0;
+        if (ret < 0)
+            return ret;
+        *high = (uint8_t)((*high & ~bit10) | (dev->vfio->bit10 ? bit10 : 0));
+    }
+    return vdf_intx_vfio_config_write(dev->vfio, copy, n, offset, err);
+}
+
+/* --- assignment ------------------------------------------------------------------------------- */
+
+static int irq_on(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    int ret = 0;
+
+    /* Masking is on demand, when an interrupt arrives, also where the guest masks. */
+    if (dev->host_type == VDF_INTX_PIN && dev->vfio->bit10)
+        ret = set_bit10(dev, false, err);
+    if (ret == 0)
+        ret = vdf_intx_vfio_irq_on(dev->vfio,
+                                   dev->host_type == VDF_INTX_MSI ? VDF_VFIO_MSI : VDF_VFIO_INTX,
+                                   dev->guest_type == VDF_INTX_PIN, err);
+    if (ret == 0)
+        forget_mask(dev);
+    return ret;
+}
+
+/*
+ * A line that was high before it had a handler interrupts, but not with every emulated interrupt
+ * controller: QEMU's has forgotten it. The kernel finds the condition when it unmasks.
+ */
+static void take_early(struct vdf_intx_dev *dev)
+{
+    if (take_interrupts(dev) || dev->vfio->irq != VDF_VFIO_INTX || dev->vfio->masked ||
+        !is_asserted(dev) || vdf_intx_vfio_mask(dev->vfio, NULL) < 0)
+        return;
+    vdf_intx_vfio_unmask(dev->vfio, NULL);
+    take_interrupts(dev);
+}
+
+static int enable(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    int ret = irq_on(dev, err);
+    if (ret < 0)
+        return ret;
+    dev->enabled = true;
+    take_early(dev);
+    return 0;
+}
+
+static void disabled(struct vdf_intx_dev *dev)
+{
+    dev->enabled = false;
+    dev->host_irq_disabled = false;
+    dev->pending = false;
+    forget_mask(dev);
+    vdf_intx_set_guest_level(dev, false);
+}
+
+static void disable(struct vdf_intx_dev *dev)
+{
+    if (dev->vfio)
+        vdf_intx_vfio_irq_off(dev->vfio);
+    disabled(dev);
+}
+
+const struct vdf_intx_ops vdf_intx_vfio_ops = {
+    .enable = enable,
+    .disable = disable,
+    .set_asserted = set_asserted,
+    .get_command = get_command,
+    .get_status = get_status,
+    .write_command = write_command,
+    .write_disable = write_disable,
+    .set_guest_mask = set_guest_mask,
+    .eoi = eoi,
+    .ended = ended,
+    .config_read = config_read,
+    .config_write = config_write,
+};
+
+/* --- BARs ------------------------------------------------------------------------------------- */
+
+bool vdf_intx_vfio_has_bar(const struct vdf_intx_dev *dev, uint32_t bar)
+{
+    return dev->vfio && dev->vfio->bars[bar].size;
+}
+
+static uint64_t bar_size(const struct vdf_at *at)
+{
+    const struct vdf_intx_dev *dev = at->priv;
+
+    return dev->vfio ? dev->vfio->bars[at->i].size : 0;
+}
+
+static int bar_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                    struct vdf_err *err)
+{
+    const struct vdf_intx_dev *dev = at->priv;
+
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    return vdf_intx_vfio_bar(dev->vfio, at->i, false, bytes, n, offset, err);
+}
+
+static int bar_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
+                     struct vdf_err *err)
+{
+    struct vdf_intx_dev *dev = at->priv;
+
+    if (!dev->vfio)
+        return fail_gone(dev, err);
+    int ret = vdf_intx_vfio_bar(dev->vfio, at->i, true, (void *)bytes, n, offset, err);
+    /* Most often the interrupt that a write causes has been handled by now. */
+    if (ret == 0)
+        take_interrupts(dev);
+    return ret;
+}
+
+const struct vdf_raw_ops vdf_intx_vfio_bar_ops = {
+    .size = bar_size,
+    .read = bar_read,
+    .write = bar_write,
+};
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static bool on_trigger(struct vdf_obj *obj, uint64_t events)
+{
+    (void)events;
+    return take_interrupts(vdf_obj_priv(obj));
+}
+
+/* Somebody unplugs the device or unbinds its driver, and waits until it is given back. */
+static bool on_request(struct vdf_obj *obj, uint64_t count)
+{
+    struct vdf_intx_dev *dev = vdf_obj_priv(obj);
+
+    (void)count;
+    vdf_report(obj, ENODEV, "%s is taken away from vfio-pci: it is released", dev->host);
+    vdf_intx_vfio_end(dev);
+    disabled(dev);
+    return true;
+}
+
+int vdf_intx_vfio_listen(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    struct vdf_intx_vfio *vfio = dev->vfio;
+
+    vfio->on_trigger = vdf_async_fd(dev->priv.obj, on_trigger, vfio->trigger, POLLIN);
+    vfio->on_request = vdf_async_eventfd(dev->priv.obj, on_request, vfio->request);
+    if (vfio->on_trigger && vfio->on_request)
+        return 0;
+    vdf_intx_vfio_unlisten(dev);
+    return vdf_fail(err, ENOMEM, "no memory or descriptor to wait for the device with");
+}
+
+void vdf_intx_vfio_unlisten(struct vdf_intx_dev *dev)
+{
+    vdf_async_free(dev->vfio->on_trigger);
+    vdf_async_free(dev->vfio->on_request);
+    dev->vfio->on_trigger = NULL;
+    dev->vfio->on_request = NULL;
+}
+
+int vdf_intx_vfio_begin(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    int ret = vdf_intx_vfio_open(dev->host, &dev->vfio, err);
+
+    if (ret == 0)
+        ret = vdf_intx_vfio_listen(dev, err);
+    if (ret == 0 && dev->guest_mask)
+        ret = set_guest_mask(dev, true, err);
+    if (ret < 0) {
+        vdf_intx_vfio_end(dev);
+        return ret;
+    }
+    forget_mask(dev);
+    is_asserted(dev);
+    return 0;
+}
+
+void vdf_intx_vfio_end(struct vdf_intx_dev *dev)
+{
+    if (!dev->vfio)
+        return;
+    vdf_intx_vfio_unlisten(dev);
+    vdf_intx_vfio_close(dev->vfio);
+    dev->vfio = NULL;
+}
+
+/* --- after a restore -------------------------------------------------------------------------- */
+
+static int apply_config(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    const uint8_t header[2] = { dev->cache_line_size, dev->latency_timer };
+    /* Set by the handler, or by nobody's being there, it is not VFIO's. */
+    bool bit10 = dev->enabled && dev->command & VDF_PCI_COMMAND_INTX_DISABLE &&
+                 (dev->guest_mask || !dev->masked);
+    int ret = vdf_intx_vfio_config_write(dev->vfio, header, sizeof(header), CACHE_LINE_SIZE, err);
+
+    if (ret == 0)
+        ret = vdf_intx_vfio_config_write(dev->vfio, &dev->interrupt_line, 1, INTERRUPT_LINE, err);
+    if (ret == 0)
+        ret = write_command_word(dev, dev->command, bit10, err);
+    return ret;
+}
+
+static int apply_irq(struct vdf_intx_dev *dev, enum vdf_vfio_irq wanted, bool masked,
+                     struct vdf_err *err)
+{
+    struct vdf_intx_vfio *vfio = dev->vfio;
+    bool unmasks = dev->guest_type == VDF_INTX_PIN;
+
+    if (vfio->irq != wanted || (wanted == VDF_VFIO_INTX && vfio->unmasks != unmasks)) {
+        vdf_intx_vfio_irq_off(vfio);
+        int ret = wanted ? vdf_intx_vfio_irq_on(vfio, wanted, unmasks, err) : 0;
+        if (ret < 0)
+            return ret;
+    }
+    if (wanted != VDF_VFIO_INTX || masked == vfio->masked)
+        return 0;
+    return masked ? vdf_intx_vfio_mask(vfio, err) : vdf_intx_vfio_unmask(vfio, err);
+}
+
+void vdf_intx_vfio_apply(struct vdf_intx_dev *dev)
+{
+    bool asserted = dev->asserted;
+    bool masked =
+        vdf_intx_shares(dev) ? dev->command & VDF_PCI_COMMAND_INTX_DISABLE : dev->host_irq_disabled;
+    enum vdf_vfio_irq wanted = VDF_VFIO_NO_IRQ;
+    struct vdf_err err = { 0 };
+
+    if (dev->enabled)
+        wanted = dev->host_type == VDF_INTX_MSI ? VDF_VFIO_MSI : VDF_VFIO_INTX;
+    int ret = dev->vfio ? apply_config(dev, &err) : fail_gone(dev, &err);
+    if (ret == 0)
+        ret = apply_irq(dev, wanted, masked, &err);
+    if (ret < 0) {
+        vdf_report(dev->priv.obj, -ret, "not as the state has it: %.200s", err.text);
+        disable(dev);
+        return;
+    }
+    if (is_asserted(dev) != asserted)
+        vdf_report(dev->priv.obj, EOPNOTSUPP,
+                   "assert is %d in the state and %d in %s, whose condition is its own", asserted,
+                   !asserted, dev->host);
+    take_early(dev);
+}
