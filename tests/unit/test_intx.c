@@ -470,6 +470,51 @@ Test(intx, requested_settings_stay_while_enabled)
     is(D0 "backend", "soft");
 }
 
+Test(intx, host_names_a_device_of_this_machine)
+{
+    static const char *const wrong[] = {
+        "0",           "00:03.0", "0000:00:3.0", "0000:00:03.8", "0000:0g:03.0", "0000:00:03.00",
+        "0000-00:03.0"
+    };
+
+    two_on_a_line();
+    put(D0 "enabled", "0");
+    is(D0 "host", "");
+    for (size_t k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++)
+        refused(D0 "host", wrong[k], EINVAL, "0000:00:03.0");
+    is(D0 "host", "");
+    refused(D0 "backend", "vfio", ENODEV, "host");
+    /* No machine has this one; without iommufd that is what is missing. */
+    put(D0 "host", "ffff:ff:1f.7");
+    is(D0 "host", "ffff:ff:1f.7");
+    int ret = vdf_test_write(D0 "backend", "vfio");
+    cr_assert(ret == -ENODEV || ret == -EACCES || ret == -EPERM, "%d", ret);
+    is(D0 "backend", "soft");
+    is(L5 "sharers", "1");
+    cr_assert_not(vdf_test_exists(D0 "bar/0"));
+    put(D0 "enabled", "1");
+    refused(D0 "backend", "vfio", EBUSY, "enabled");
+    put(D0 "host", "\n");
+    is(D0 "host", "");
+}
+
+Test(intx, host_is_a_choice_of_the_mount)
+{
+    static char saved[65536];
+
+    two_on_a_line();
+    put(D0 "host", "0000:00:03.0");
+    snprintf(saved, sizeof(saved), "%s", vdf_test_read(BUS "state"));
+    cr_assert_not(strstr(saved, "0000:00:03.0"));
+    put(D0 "host", "0000:00:04.0");
+    put(BUS "state", saved);
+    is(D0 "host", "0000:00:04.0");
+    is(D1 "host", "");
+    cr_assert_eq(vdf_test_rmdir(BUS "devices/d0"), 0);
+    put(BUS "state", saved);
+    is(D0 "host", "");
+}
+
 Test(intx, message_to_the_host_is_a_line_for_the_guest)
 {
     vdf_test_tree(false);

@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The rules of an assigned device's INTx, with the model; intx-vfio.sh has the same with a real one.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/intx-rules"
+
+mount_fs
+d=intx/bus0/devices/d0
+mkdir "$M/$d" || fail "mkdir"
+
+raise() {
+    put $d/assert 1
+}
+
+lower() {
+    put $d/assert 0
+}
+
+intx_rules
