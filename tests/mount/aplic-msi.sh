@@ -6,8 +6,9 @@
 #
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/aplic-lib.sh"
 
-mount_fs
+mount_aplic
 D=aplic/aplic0
 
 # Registers: 96 sources take four words.

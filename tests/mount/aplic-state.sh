@@ -5,8 +5,9 @@
 #
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/aplic-lib.sh"
 
-mount_fs
+mount_aplic
 D=aplic/aplic0
 put $D/sourcecfg/9 6
 put $D/target/9 0x40009
@@ -37,7 +38,8 @@ go_on "$T/later.again"
 cmp "$T/later" "$T/later.again" || fail "the restored device goes on differently"
 
 # Into another mount; restoring sends no MSI.
-remount_fs
+umount_fs
+mount_aplic
 cp "$T/saved" "$M/$D/state" || fail "the state was refused: $(tail -n 1 "$M/errors")"
 cmp "$T/saved" "$M/$D/state" || fail "the state is another one in a new mount"
 [ "$("$IO" read $D/msi)" = EAGAIN ] || fail "restoring sent an MSI"

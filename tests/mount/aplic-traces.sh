@@ -9,14 +9,12 @@
 # registers, iw and ir those of the IMSICs'; irq is KVM_IRQ_LINE, msi KVM_SIGNAL_MSI, gl and gs are
 # loads and stores of the guest (vCPU, width, address, value).
 #
-# VDF_APLIC_BACKEND=kvm asks the host's own device, on a riscv64 host that has one.
-#
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/aplic-lib.sh"
 
 traces=$(cd "$(dirname "$0")" && pwd)/traces
 D=aplic/trace
-backend=${VDF_APLIC_BACKEND:-soft}
 replayed=0
 fileless=0
 

@@ -12,6 +12,7 @@
  *                                         when the file is open and, for pri, has been read
  *     vdfio mmap-load FILE OFFSET LENGTH  the bytes of a shared mapping as hex
  *     vdfio mmap-store FILE OFFSET HEX    ok
+ *     vdfio limit PID N                   so many descriptors may the process have from now on: ok
  *     vdfio has io_uring|aio              ok, or why the kernel refuses it
  *     vdfio json FILE                     what it holds, a line `PATH TEXT` each; 1 when it is none
  *
@@ -30,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -259,6 +261,18 @@ static void do_store(char **arg)
     puts("ok");
 }
 
+static void do_limit(char **arg)
+{
+    struct rlimit limit;
+
+    if (prlimit((pid_t)number(arg[0]), RLIMIT_NOFILE, NULL, &limit) < 0)
+        refused();
+    limit.rlim_cur = number(arg[1]);
+    if (prlimit((pid_t)number(arg[0]), RLIMIT_NOFILE, &limit, NULL) < 0)
+        refused();
+    puts("ok");
+}
+
 static void do_has(char **arg)
 {
     struct io_uring_params params = { 0 };
@@ -304,7 +318,7 @@ int main(int argc, char **argv)
         { "read", 1, 2, do_read },        { "write", 2, 2, do_write },
         { "poll", 3, 1000, do_poll },     { "mmap-load", 3, 3, do_load },
         { "mmap-store", 3, 3, do_store }, { "has", 1, 1, do_has },
-        { "json", 1, 1, do_json },
+        { "json", 1, 1, do_json },        { "limit", 2, 2, do_limit },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
