@@ -112,7 +112,10 @@ finished=
 report() {
     number=$((number + 1))
     case $1 in
-    passed) echo "ok $number - $3 ($2 s)" ;;
+    passed)
+        echo "ok $number - $3 ($2 s)"
+        grep '^# ' "$out_folder/$3.log"
+        ;;
     skipped) echo "ok $number - $3 ($2 s) # SKIP $4" ;;
     *)
         bad=$((bad + 1))

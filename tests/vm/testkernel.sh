@@ -15,8 +15,9 @@
 #
 # has the helpers of tests/mount/lib.sh then (mount_fs, put, eq, refuse, ...), runs as root, and passes when
 # it exits 0, is skipped with 77 (skip REASON) and fails otherwise. VDF_LIMIT, set before `common` is read,
-# is its limit in seconds, 80 by default, times VDF_SLOW. What it prints is shown when it fails. It has
-# to leave mock devices, bindings and mounts as it has found them: the next one runs in the same machine.
+# is its limit in seconds, 80 by default, times VDF_SLOW. What it prints is shown when it fails, and lines
+# that begin with "# " always. It has to leave mock devices, bindings and mounts as it has found them: the
+# next one runs in the same machine.
 #
 # What the machine offers:
 #   - the host's file system as its root, which can be written: that is kept in memory and gone at the end;

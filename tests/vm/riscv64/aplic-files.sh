@@ -1,0 +1,12 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The mount scripts about an APLIC with MSI delivery, and what KVM answered once, with the kernel's device
+# behind the files.
+VDF_LIMIT=${VDF_LIMIT:-300}
+. "$(dirname "$0")/common"
+
+export VDF_LIMIT VDF_APLIC_BACKEND=kvm
+for script in aplic-msi aplic-state aplic-traces; do
+    "$vdf_root/tests/mount/$script.sh" || fail "$script has ended with $?"
+done
