@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How processors begin. Real mode: as after a reset, at `entry`. Long mode: the first 4 GiB mapped
- * to themselves by pages of 2 MiB, ring 0, or ring 3 with IOPL 3. The tables lie above 4 GiB, in a
- * memory slot that the guest cannot write, and are mapped there for ring 0 alone:
+ * to themselves by pages of 2 MiB, ring 0, or ring 3 with IOPL 3. The tables lie above 4 GiB and
+ * are mapped there for ring 0 alone, read-only:
  *
  *     page 0     PML4
  *     page 1     page directory pointers: 4 directories, and one for the tables themselves
@@ -11,7 +11,9 @@
  *     page 8     GDT, TSS
  *
  * Accessed and dirty bits are set from the start, as are those of the descriptors, so that no
- * processor has anything to write.
+ * processor has anything to write. Their memory slot is one that can be written all the same: to
+ * AMD's nested paging every look at a guest's page table is a write (APM volume 2, nested paging),
+ * and with an exit for it KVM takes the table's address for that of the access.
  */
 #include <errno.h>
 #include <string.h>

@@ -186,7 +186,7 @@ static int map_page(struct vdf_slot *slot, struct vdf_err *err)
         return 0;
     if (ret == 0)
         ret = vdf_vm_memslot(slot->vm, VDF_VM_MEMSLOT_FIRST + slot->number, slot->addr, page->base,
-                             page->size, 0);
+                             page->size);
     if (ret < 0)
         return vdf_fail(err, -ret, "the page cannot be mapped into the guest: %s",
                         vdf_errno_name(-ret));
@@ -197,7 +197,7 @@ static int map_page(struct vdf_slot *slot, struct vdf_err *err)
 static void unmap_page(struct vdf_slot *slot)
 {
     if (slot->mapped)
-        vdf_vm_memslot(slot->vm, VDF_VM_MEMSLOT_FIRST + slot->number, slot->addr, NULL, 0, 0);
+        vdf_vm_memslot(slot->vm, VDF_VM_MEMSLOT_FIRST + slot->number, slot->addr, NULL, 0);
     slot->mapped = false;
 }
 

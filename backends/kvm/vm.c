@@ -109,12 +109,10 @@ void vdf_vm_destroy(struct vdf_obj *obj)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, uint64_t bytes,
-                   uint32_t flags)
+int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, uint64_t bytes)
 {
     struct kvm_userspace_memory_region region = {
         .slot = id,
-        .flags = flags,
         .guest_phys_addr = addr,
         .memory_size = bytes,
         .userspace_addr = (uintptr_t)host,
@@ -131,10 +129,10 @@ int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err)
     if (ret == 0)
         ret = vdf_vm_make_tables(vm);
     if (ret == 0)
-        ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, vm->memory.base, vm->memory.size, 0);
+        ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, vm->memory.base, vm->memory.size);
     if (ret == 0)
         ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_TABLES, VDF_VM_TABLES, vm->tables,
-                             vdf_vm_tables_size(), KVM_MEM_READONLY);
+                             vdf_vm_tables_size());
     if (ret < 0)
         return vdf_fail(err, -ret, "the guest cannot be given its memory: %s",
                         vdf_errno_name(-ret));

@@ -42,7 +42,7 @@
 #define VDF_VM_REPORTS 16u /* lines in /errors for a slot, or the machine, from one start on */
 #define VDF_VM_MEMORY_RESET (UINT64_C(2) << 20)
 
-/* The processors' tables, for both long modes: read-only to the guest, above what is mapped 1:1. */
+/* The processors' tables, for both long modes, above what is mapped 1:1. */
 #define VDF_VM_TABLES (UINT64_C(1) << 32)
 
 #define VDF_VM_PINS 24u /* GSIs of the interrupt controllers; those above are MSIs of slots */
@@ -140,8 +140,7 @@ void vdf_vm_saving(struct vdf_obj *obj, bool begin);
 /** vdf_vm_open_kvm() - a descriptor of /dev/kvm, or -errno. */
 int vdf_vm_open_kvm(void);
 /** vdf_vm_memslot() - have @bytes of @host at guest address @addr; 0 bytes: no longer. */
-int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, uint64_t bytes,
-                   uint32_t flags);
+int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, uint64_t bytes);
 /** vdf_vm_map() - give the guest its memory and tables, if it does not have them. */
 int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err);
 /** vdf_vm_started() - has anything of the guest been run, so that its shape cannot change? */
