@@ -8,11 +8,6 @@
 
 #include "probe.h"
 
-/* Headers of some processors leave it out. */
-#ifndef KVM_CAP_READONLY_MEM
-#define KVM_CAP_READONLY_MEM 81
-#endif
-
 static const struct {
     long number;
     const char *name;
@@ -21,7 +16,6 @@ static const struct {
 } capabilities[] = {
     { KVM_CAP_IRQCHIP, "IRQCHIP", true, "2.6.21" },
     { KVM_CAP_USER_MEMORY, "USER_MEMORY", true, "2.6.24" },
-    { KVM_CAP_READONLY_MEM, "READONLY_MEM", true, "3.7" },
     { KVM_CAP_IRQFD, "IRQFD", true, "2.6.32" },
     { KVM_CAP_IRQFD_RESAMPLE, "IRQFD_RESAMPLE", true, "3.7" },
     { KVM_CAP_IOEVENTFD, "IOEVENTFD", true, "2.6.32" },

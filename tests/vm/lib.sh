@@ -12,6 +12,7 @@
 #   guest_fails COMMAND      has to fail
 #   guest_stop               poweroff from inside
 #
+#   VDF_REASONS  a folder with a file for each guest that cannot be had, which says why
 #   VDF_VM_FULL  not empty: 1 GiB each way and a reader that stops for a minute; else 64 MiB and 5 s
 VDF_LIMIT=${VDF_LIMIT:-300}
 if [ -n "${VDF_VM_FULL:-}" ]; then
@@ -60,8 +61,9 @@ vm_cleanup() {
 
 # --- the machine --------------------------------------------------------------------------------------
 
-# find_guest NAME: $found is the folder with its files.
+# find_guest NAME: $found is the folder with its files. tests/run has tried already.
 find_guest() {
+    [ ! -s "${VDF_REASONS:-}/$1" ] || skip "$1 cannot be had: $(tail -n 1 "$VDF_REASONS/$1")"
     found=$("$vdf_root/tools/setup-guests" "$1" 2>"$T/setup-guests") || {
         cat "$T/setup-guests" >&2
         skip "$1 cannot be had: $(tail -n 1 "$T/setup-guests")"

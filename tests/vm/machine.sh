@@ -8,6 +8,7 @@
 #                                            tests/mount, a shell for a person, or these
 #   machine_initrd BUSYBOX                   $T/cpio: $T/initrd with the first process, FOLDER/init, and
 #                                            the job for it
+#   rings=io_uring                           before that: the kernel has FUSE over io_uring
 #   machine_run COMMAND...                   run the machine to its end, and print TAP
 #
 # The machine sees $out_folder as /run/out, tag `out` of a 9p device, and runs machine-run there.
@@ -26,20 +27,20 @@ find_script() {
     return 1
 }
 
-# Each mount script once, every other one with the other engine and, as Linux takes requests through a ring
-# of its own or through /dev/fuse, with the other way to those.
+# Each mount script once: every other one with the other engine, and where $rings is set half of those of
+# the devices with requests that come through rings. The others send requests one by one, which takes a ring
+# longer here, or wait in streams for a signal, which libfuse does not hand on from a ring.
 list_mount_scripts() {
-    odd=
+    n=0
     for script in "$vdf_root"/tests/mount/*.sh; do
-        case $script in */lib.sh) continue ;; esac
-        case $script in */*-lib.sh) continue ;; esac
-        if [ -n "$odd" ]; then
-            printf '%s\n' VDF_ENGINE=io_uring "$script"
-            odd=
-        else
-            printf '%s\n' VDF_ENGINE=libaio "$script"
-            odd=1
-        fi
+        case $script in
+        */lib.sh | */*-lib.sh) continue ;;
+        */daemon-* | */rules-*) options= ;;
+        *) options=$([ $((n % 4)) -lt 2 ] || echo "${rings:-}") ;;
+        esac
+        engine=$([ $((n % 2)) = 0 ] && echo io_uring || echo libaio)
+        printf '%s\n' "VDF_ENGINE=$engine" "VDF_OPTIONS=$options" "$script"
+        n=$((n + 1))
     done
 }
 

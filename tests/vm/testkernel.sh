@@ -53,6 +53,7 @@ case $(uname -m) in
 x86_64) ;;
 *) skip "the test kernel is for x86_64" ;;
 esac
+rings=io_uring
 machine_begin "$vdf_root/tests/vm/testkernel" "$@"
 
 find_guest qemu
@@ -75,4 +76,5 @@ machine_run "$Q/qemu" -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off -smp
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -virtfs "local,path=$out_folder,mount_tag=out,security_model=none" \
     -kernel "$VDF_KERNEL" -initrd "$T/cpio.gz" ${VDF_QEMU:-} \
-    -append "console=ttyS0 quiet panic=-1 oops=panic fuse.enable_uring=1 hugepages=200 tsc=reliable vdf.testkernel"
+    -append "console=ttyS0 quiet panic=-1 oops=panic fuse.enable_uring=1 hugepages=200 tsc=reliable \
+vdf.testkernel"
