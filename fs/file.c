@@ -239,23 +239,6 @@ uint64_t vdf_row_raw_size(const struct vdf_at *at)
     return vdf_row_memory(at)->size;
 }
 
-/* Through the descriptor, not the mapping: holes then stay holes. */
-static int memory_read(struct vdf_memory *mem, void *bytes, size_t n, uint64_t offset)
-{
-    memset(bytes, 0, n);
-    if (!mem->base)
-        return 0;
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pread(mem->fd, (char *)bytes + done, n - done, (off_t)(offset + done));
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        done += (size_t)got;
-    }
-    return 0;
-}
-
 static ssize_t raw_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
                         struct vdf_err *err)
 {
@@ -270,7 +253,7 @@ static ssize_t raw_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t
     if (ops && ops->read)
         ret = ops->read(at, bytes, n, offset, err);
     else
-        ret = memory_read(vdf_row_memory(at), bytes, n, offset);
+        ret = vdf_memory_read(vdf_row_memory(at), offset, bytes, n);
     return ret < 0 ? ret : (ssize_t)n;
 }
 

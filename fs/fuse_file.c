@@ -128,7 +128,7 @@ static void put_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle
 }
 #endif
 
-/* The memfd of a file that may be mapped, or -1. Lock held. */
+/* The memfd of a file that may be mapped, or -1: then the daemon serves it. Lock held. */
 static int mappable_fd(const struct vdf_handle *handle)
 {
     const struct vdf_place *place = &handle->file.place;
@@ -138,7 +138,7 @@ static int mappable_fd(const struct vdf_handle *handle)
         return -1;
     struct vdf_at at = vdf_place_at(place);
     struct vdf_memory *mem = vdf_row_memory(&at);
-    return mem && vdf_memory_touch(mem) == 0 ? mem->fd : -1;
+    return mem && vdf_memory_touch(mem) == 0 && !mem->huge ? mem->fd : -1;
 }
 
 /* A file without memory of its own is mapped through the kernel's page cache, which the others

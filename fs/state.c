@@ -100,11 +100,11 @@ static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, ui
 
     for (uint64_t offset = from - from % MEMORY_LINE; offset < to; offset += sizeof(bytes)) {
         size_t want = mem->size - offset < sizeof(bytes) ? mem->size - offset : sizeof(bytes);
-        ssize_t got = pread(mem->fd, bytes, want, (off_t)offset);
-        if (got < 0)
-            return -errno;
-        for (size_t k = 0; k < (size_t)got; k += MEMORY_LINE) {
-            size_t n = (size_t)got - k < MEMORY_LINE ? (size_t)got - k : MEMORY_LINE;
+        int ret = vdf_memory_read(mem, offset, bytes, want);
+        if (ret < 0)
+            return ret;
+        for (size_t k = 0; k < want; k += MEMORY_LINE) {
+            size_t n = want - k < MEMORY_LINE ? want - k : MEMORY_LINE;
             if (memcmp(bytes + k, zeros, n) == 0)
                 continue;
             vdf_buf_printf(out, "%s@0x%08" PRIx64 " = ", at->attr->path, offset + k);

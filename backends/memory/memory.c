@@ -10,6 +10,7 @@
 #include <linux/falloc.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <virtdevfs/memory.h>
@@ -26,14 +27,52 @@ void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size)
     };
 }
 
+void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint64_t size)
+{
+    *mem = (struct vdf_memory){ .label = label, .size = size, .fd = -1, .base = base };
+}
+
+/* A mapping of huge pages is a whole number of them. */
+static uint64_t mapped_size(const struct vdf_memory *mem)
+{
+    return mem->huge ? (mem->size + mem->huge - 1) & ~(mem->huge - 1) : mem->size;
+}
+
 void vdf_memory_free(struct vdf_memory *mem)
 {
-    if (mem->base) {
-        munmap(mem->base, mem->size);
+    if (mem->base && mem->fd >= 0) {
+        munmap(mem->base, mapped_size(mem));
         close(mem->fd);
     }
     mem->base = NULL;
     mem->fd = -1;
+    mem->huge = 0;
+}
+
+static int make(struct vdf_memory *mem, unsigned flags)
+{
+    int fd = memfd_create(mem->label, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+    struct stat st;
+
+    if (fd < 0)
+        return -errno;
+    void *base = MAP_FAILED;
+    mem->huge = 0;
+    if (flags & MFD_HUGETLB && !fstat(fd, &st))
+        mem->huge = (uint64_t)st.st_blksize;
+    /* Mapping huge pages reserves them, so that a page that is missing is missing here. */
+    if (!ftruncate(fd, (off_t)mapped_size(mem)) &&
+        !fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+        base = mmap(NULL, mapped_size(mem), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED) {
+        int rc = -errno;
+        mem->huge = 0;
+        close(fd);
+        return rc;
+    }
+    mem->fd = fd;
+    mem->base = base;
+    return 0;
 }
 
 int vdf_memory_touch(struct vdf_memory *mem)
@@ -43,20 +82,28 @@ int vdf_memory_touch(struct vdf_memory *mem)
     if (!mem->size || mem->size > VDF_MEMORY_MAX)
         return -ENOMEM;
 
-    int fd = memfd_create(mem->label, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -errno;
-    void *base = MAP_FAILED;
-    if (!ftruncate(fd, (off_t)mem->size) &&
-        !fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
-        base = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED) {
-        int rc = -errno;
-        close(fd);
-        return rc;
+    if (mem->prefer_huge && make(mem, MFD_HUGETLB) == 0)
+        return 0;
+    return make(mem, 0);
+}
+
+int vdf_memory_read(const struct vdf_memory *mem, uint64_t offset, void *to, size_t n)
+{
+    size_t done = 0;
+
+    if (mem->base && mem->fd < 0) {
+        memcpy(to, mem->base + offset, n);
+        return 0;
     }
-    mem->fd = fd;
-    mem->base = base;
+    while (mem->base && done < n) {
+        ssize_t got = pread(mem->fd, (char *)to + done, n - done, (off_t)(offset + done));
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    memset((char *)to + done, 0, n - done);
     return 0;
 }
 
@@ -76,7 +123,7 @@ uint64_t vdf_memory_data(const struct vdf_memory *mem, uint64_t offset, uint64_t
     if (data < 0) /* ENXIO: nothing but holes from here on; else this file does not tell */
         return errno == ENXIO ? mem->size : offset;
     off_t hole = lseek(mem->fd, data, SEEK_HOLE);
-    if (hole > data)
+    if (hole > data && (uint64_t)hole < mem->size) /* huge pages may go beyond the size */
         *end = (uint64_t)hole;
     return (uint64_t)data;
 }
@@ -107,9 +154,11 @@ int vdf_memory_swap_in(struct vdf_memory *mem, struct vdf_memory *other)
         mem->size = other->size;
         mem->fd = other->fd;
         mem->base = other->base;
+        mem->huge = other->huge;
         other->size = was.size;
         other->fd = was.fd;
         other->base = was.base;
+        other->huge = was.huge;
         return 0;
     }
 

@@ -26,15 +26,21 @@
 struct vdf_memory {
     const char *label; /* memfd name, seen in /proc/PID/maps */
     uint64_t size;     /* bytes, a multiple of VDF_PAGE_SIZE */
-    int fd;            /* valid while `base` is set */
+    int fd;            /* valid while `base` is set; -1: a view of what somebody else has mapped */
     uint8_t *base;     /* NULL until first touched */
+    bool prefer_huge;  /* set before it is touched: of huge pages, where the machine has them free.
+                        * Their memfd can neither be written nor given to others to map. */
+    uint64_t huge;     /* bytes of such a page; 0: it is of ordinary ones */
 };
 
 /** vdf_memory_init() - describe memory of @size bytes (rounded up to a page); touches nothing. */
 void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size);
 
-/** vdf_memory_free() - unmap and close; the structure may be initialised again. */
+/** vdf_memory_free() - unmap and close, or forget a view; the structure may be initialised again. */
 void vdf_memory_free(struct vdf_memory *mem);
+
+/** vdf_memory_view() - describe @size bytes at @base, which stay somebody else's. */
+void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint64_t size);
 
 /**
  * vdf_memory_touch() - make the memfd and map it, if that has not been done.
@@ -47,6 +53,13 @@ int vdf_memory_touch(struct vdf_memory *mem);
  * Return: NULL when any byte lies outside, or when the memory cannot be made.
  */
 void *vdf_memory_at(struct vdf_memory *mem, uint64_t offset, uint64_t len);
+
+/**
+ * vdf_memory_read() - copy @n bytes at @offset, all within the size, to @to. Pages that have never
+ * been touched are read as zeros and not made.
+ * Return: 0 or -errno of pread(2).
+ */
+int vdf_memory_read(const struct vdf_memory *mem, uint64_t offset, void *to, size_t n);
 
 /**
  * vdf_memory_data() - find the next part that has been written to, without touching any; what lies
