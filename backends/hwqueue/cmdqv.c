@@ -279,7 +279,7 @@ int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
     if (dev->global_config & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK ||
         dev->vintf_config & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
         return vdf_fail(err, EINVAL, "a CONFIG register has bits that are none");
-    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
         if (dev->vcmdqs[k] && vdf_hwqueue_is_amd(dev))
             return vdf_fail(err, EINVAL, "queue %u: a device of type amd has no VCMDQs", k);
     return 0;

@@ -39,8 +39,19 @@ static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, s
             return vdf_fail(
                 err, EINVAL, "0x%llx is mapped beyond the VM's memory of 0x%llx bytes; unmap it",
                 (unsigned long long)ioas->maps[k].iova, (unsigned long long)guest->memory->size);
-    dev->guest_memory = guest->memory;
-    dev->vm_memory = guest->memory->size;
+    if (dev->attached == 0) {
+        uint64_t before = dev->vm_memory;
+        dev->guest_memory = guest->memory;
+        dev->vm_memory = guest->memory->size;
+        int ret = dev->backend == VDF_HWQUEUE_IOMMUFD ? vdf_kernel_reopen(dev, err) : 0;
+        if (ret < 0) {
+            dev->guest_memory = NULL;
+            dev->vm_memory = before;
+            if (!vdf_hwqueue_memory_absent(dev))
+                vdf_kernel_reopen(dev, NULL);
+            return ret;
+        }
+    }
     dev->attached++;
     return 0;
 }
@@ -53,6 +64,8 @@ static void leave_memory(struct vdf_hwqueue *dev)
         return;
     dev->guest_memory = NULL;
     dev->vm_memory = 0;
+    if (dev->backend == VDF_HWQUEUE_IOMMUFD)
+        vdf_kernel_reopen(dev, NULL);
 }
 
 /* --- the device ------------------------------------------------------------------------------- */
@@ -118,9 +131,10 @@ const struct vdf_guest_ops vdf_hwqueue_guest_ops = {
 
 static uint64_t page_size(struct vdf_obj *obj, uint32_t part)
 {
-    (void)obj;
+    const struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
     (void)part;
-    return VDF_PAGE_SIZE;
+    return queue->page.size;
 }
 
 /* While a guest that runs has the page the engine looks at it in every round. */
@@ -200,6 +214,9 @@ static struct vdf_memory *queue_page(struct vdf_obj *obj, uint32_t part)
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
     (void)part;
+    /* Registers that lie in the middle of a page of the hardware's trap. */
+    if ((uintptr_t)queue->page.base % VDF_PAGE_SIZE != 0)
+        return NULL;
     return queue->page_mapped ? &queue->page : NULL;
 }
 
@@ -208,7 +225,7 @@ void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value)
     struct vdf_hwqueue *dev = at->priv;
 
     (void)value;
-    for (unsigned k = 0; k < VDF_VCMDQS; k++) {
+    for (unsigned k = 0; k < VDF_QUEUES; k++) {
         struct vdf_vcmdq *queue = dev->vcmdqs[k];
         if (!queue || !queue->guest.machine)
             continue;

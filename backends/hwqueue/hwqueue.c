@@ -16,7 +16,7 @@
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-static const char *const types[] = { "tegra241-cmdqv", "amd", NULL };
+static const char *const types[] = { "tegra241-cmdqv", "amd", "selftest", NULL };
 static const char *const backends[] = { "soft", "iommufd", NULL };
 static const char *const doorbells[] = { "mapped", "trapped", NULL };
 
@@ -27,12 +27,13 @@ static const struct vdf_objects vdevices = {
 static const struct vdf_objects vcmdqs = {
     .cls = &vdf_vcmdq_class,
     .allow = vdf_vcmdq_allow,
-    .text = "0..1",
+    .text = "0..1; selftest: 0..3",
 };
 
 #define DEV struct vdf_hwqueue
 #define TEGRA .when = vdf_hwqueue_is_tegra
 #define AMD .when = vdf_hwqueue_is_amd
+#define SELFTEST .when = vdf_hwqueue_is_selftest
 #define AT(where) .window = WINDOW_REGS, .offset = (where)
 #define REPEAT(n, bytes) .range[0] = { .count = (n) }, .stride = (bytes)
 
@@ -121,7 +122,8 @@ static const struct vdf_attr attrs[] = {
         .path = "type",
         .type = VDF_CHOICE,
         .flags = VDF_RW | VDF_SAVE,
-        .doc = "kind of IOMMU; chosen before the first queue",
+        .doc = "kind of IOMMU; chosen before the first queue; selftest: the mock of the kernel's "
+               "selftests, or its model",
         VDF_FIELD(DEV, type),
         .choices = types,
         .check = vdf_hwqueue_check_type,
@@ -129,13 +131,44 @@ static const struct vdf_attr attrs[] = {
         .restore = vdf_hwqueue_restore_field,
     },
     {
+        .path = "host",
+        .type = VDF_TEXT,
+        .flags = VDF_RW | VDF_KEPT,
+        .doc = "iommufd: PCI address of a device bound to vfio-pci, whose IOMMU is used, or mock; "
+               "chosen while backend is soft",
+        .show = vdf_hwqueue_show_host,
+        .store = vdf_hwqueue_store_host,
+    },
+    {
         .path = "backend",
         .type = VDF_CHOICE,
         .flags = VDF_RW | VDF_KEPT,
-        .doc = "soft: emulated here; iommufd: hardware queues of the host; before the first queue",
+        .doc = "soft: emulated here; iommufd: objects of the host's kernel; before the first queue",
         VDF_FIELD(DEV, backend),
         .choices = backends,
         .check = vdf_hwqueue_check_backend,
+        .set = vdf_hwqueue_set_backend,
+    },
+    {
+        .path = "viommu_data",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "selftest: word that VIOMMU_ALLOC puts into the first page; before the first queue; "
+               "another one empties the pages",
+        SELFTEST,
+        VDF_FIELD(DEV, viommu_data),
+        .reset = 0xbeef1234,
+        .set = vdf_hwqueue_set_viommu_data,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "region",
+        .type = VDF_RAW,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "selftest: the pages of the mock",
+        SELFTEST,
+        .has_field = true,
+        .field = offsetof(DEV, region),
     },
     {
         .path = "hw_info",
@@ -451,8 +484,8 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "queues",
         .type = VDF_OBJECTS,
-        .doc = "tegra: VCMDQs; made in order, removed in reverse",
-        TEGRA,
+        .doc = "tegra: VCMDQs; made in order, removed in reverse; selftest: queues of the mock",
+        .when = vdf_hwqueue_has_queues,
         .objects = &vcmdqs,
     },
 
@@ -606,7 +639,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "events that may wait in veventq, 1 to 524288",
         VDF_FIELD(DEV, veventq.depth),
         .reset = 64,
-        .check = vdf_veventq_check_depth,
+        .set = vdf_veventq_set_depth,
         .restore = vdf_hwqueue_restore_field,
     },
     {
@@ -615,8 +648,17 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R | VDF_BINARY,
         .doc =
             "vEVENTQ records: u32 flags (1: events were lost), u32 sequence, and LVCMDQ_ERR_MAP as "
-            "two u64; nothing of an amd",
+            "two u64; selftest: the device's number as u32; nothing of an amd",
         .stream = &vdf_veventq_stream,
+    },
+    {
+        .path = "trigger",
+        .type = VDF_UINT,
+        .flags = VDF_W,
+        .width = 2,
+        .doc = "selftest: the device raises so many events; ENOENT without a virtual device",
+        SELFTEST,
+        .set = vdf_veventq_trigger,
     },
     {
         .path = "veventq_sequence",
@@ -624,6 +666,8 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .doc = "sequence of the next event",
         VDF_FIELD(DEV, veventq.sequence),
+        .get = vdf_veventq_get_sequence,
+        .restore = vdf_hwqueue_restore_field,
     },
     {
         .path = "veventq_lost",
@@ -656,6 +700,7 @@ static const struct vdf_attr attrs[] = {
         .path = "regs",
         .type = VDF_WINDOW,
         .flags = VDF_RW,
+        .when = vdf_hwqueue_has_registers,
         .doc = "register window as the hardware lays it out",
         .window_ops = &vdf_hwqueue_regs_ops,
         .window = WINDOW_REGS,
@@ -670,6 +715,7 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
 
     (void)err;
     vdf_memory_init(&dev->memory, "hwqueue-memory", dev->memory_size);
+    vdf_memory_init(&dev->region, "hwqueue-region", VDF_REGION_SIZE);
     return 0;
 }
 
@@ -677,10 +723,23 @@ static void destroy(struct vdf_obj *obj)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
+    vdf_kernel_close(dev);
     vdf_memory_free(&dev->memory);
+    vdf_memory_free(&dev->region);
     vdf_ioas_free(&dev->ioas);
     vdf_iotlb_free(&dev->iotlb);
     vdf_veventq_free(&dev->veventq);
+}
+
+/* What the models take, the kernel may refuse, and then the state is refused. In the tree the
+ * objects are made anew, for the memory that the device keeps. */
+static int try_kernel(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    if (dev->backend != VDF_HWQUEUE_IOMMUFD || vdf_hwqueue_memory_absent(dev))
+        return 0;
+    int ret = vdf_kernel_open(dev, err);
+    vdf_kernel_close(dev);
+    return ret;
 }
 
 /* The queues have been looked at by their own class. */
@@ -693,6 +752,8 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
         ret = vdf_amdvi_restored(dev, err);
     if (ret == 0)
         ret = vdf_veventq_restored(&dev->veventq, err);
+    if (ret == 0)
+        ret = try_kernel(dev, err);
     return ret;
 }
 
@@ -712,10 +773,22 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
     (void)err;
-    if (!fresh)
+    dev->linked = true;
+    if (!fresh) {
+        if (dev->backend == VDF_HWQUEUE_IOMMUFD && !vdf_hwqueue_memory_absent(dev))
+            vdf_kernel_reopen(dev, NULL);
         vdf_amdvi_start(dev);
+    }
     vdf_hwqueue_update_irq(dev);
     return 0;
+}
+
+static void stop(struct vdf_obj *obj)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    vdf_kernel_close(dev);
+    dev->linked = false;
 }
 
 static const struct vdf_class hwqueue_class = {
@@ -729,6 +802,7 @@ static const struct vdf_class hwqueue_class = {
     .restored = restored,
     .adopt = adopt,
     .start = start,
+    .stop = stop,
     .guest = &vdf_hwqueue_guest_ops,
 };
 

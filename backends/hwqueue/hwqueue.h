@@ -14,6 +14,12 @@
  *   vdevice.c   virtual devices: stream ids of the guest and of the machine
  *   veventq.c   records in iommufd's format
  *   guest.c     what a guest reaches of it: registers, and pages of queues mapped or trapped
+ *   selftest.c  the model of the mock IOMMU in the kernel's selftests
+ *   iommufd.c   the kernel's objects behind the same files; host.c: the device of the host that
+ *               they need
+ *
+ * What is the same for all, the files and what they keep, is in the files above; what a model does
+ * and what the kernel does is behind struct vdf_hwqueue_ops.
  *
  * Everything runs under the device's lock. Memory may be mapped by others: words of it are loaded
  * once.
@@ -72,7 +78,26 @@ struct vdf_ioas {
     unsigned n, cap;
 };
 
+/* What the IOMMUs of an address space can map. */
+struct vdf_ioas_limits {
+    uint64_t first, last; /* I/O virtual addresses */
+    uint64_t align;       /* of addresses, lengths and offsets */
+};
+
 void vdf_ioas_free(struct vdf_ioas *ioas);
+/** vdf_ioas_check_map() - refuse as IOMMU_IOAS_MAP does: EOVERFLOW, EINVAL, EEXIST, EFAULT. */
+int vdf_ioas_check_map(const struct vdf_hwqueue *dev, const struct vdf_ioas_map *map,
+                       const struct vdf_ioas_limits *limits, struct vdf_err *err);
+/** vdf_ioas_check_unmap() - refuse as IOMMU_IOAS_UNMAP does: EOVERFLOW, EINVAL, ENOENT, EBUSY. */
+int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err);
+/**
+ * vdf_ioas_covered() - the mappings that a range touches.
+ * @first: result: index of the first
+ *
+ * Return: how many there are.
+ */
+unsigned vdf_ioas_covered(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len,
+                          unsigned *first);
 /**
  * vdf_ioas_pin() - what HW_QUEUE_ALLOC asks of a queue's memory.
  * @write:  the device writes there
@@ -134,7 +159,7 @@ int vdf_iotlb_restore(const struct vdf_at *at, const char *text, size_t len, str
 
 struct vdf_vevent {
     uint32_t sequence;
-    uint64_t map[2]; /* LVCMDQ_ERR_MAP */
+    uint64_t map[2]; /* LVCMDQ_ERR_MAP; selftest: the virtual device's number, u32, and nothing */
 };
 
 struct vdf_veventq {
@@ -146,18 +171,37 @@ struct vdf_veventq {
     bool lost;              /* a LOST_EVENTS header ends the queue */
 };
 
+/* What the records take. */
+#define VDF_VEVENT_HEADER 8u
+#define VDF_VEVENT_LOST_EVENTS 1u
+#define VDF_VEVENT_SEQUENCE_MASK 0x7fffffffu
+
 extern const struct vdf_stream_ops vdf_veventq_stream;
 void vdf_veventq_free(struct vdf_veventq *queue);
+/** vdf_veventq_payload() - bytes of a record behind its header. */
+unsigned vdf_veventq_payload(const struct vdf_hwqueue *dev);
+/** vdf_veventq_append() - an event goes to the end, if there is room. */
+bool vdf_veventq_append(struct vdf_veventq *queue, const struct vdf_vevent *event);
+/** vdf_veventq_read() - whole records of those that wait here. 0: there are none; EINVAL: not one
+ *  fits. */
+ssize_t vdf_veventq_read(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err);
+/** vdf_veventq_waits() - is there anything to be read? */
+bool vdf_veventq_waits(struct vdf_hwqueue *dev);
+/** vdf_veventq_store_depth() - another depth of the queue that is here. */
+int vdf_veventq_store_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err);
+int vdf_veventq_set_depth(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_veventq_get_sequence(const struct vdf_at *at, uint64_t *value);
+int vdf_veventq_trigger(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_veventq_add(struct vdf_veventq *queue, const uint64_t map[2]);
-int vdf_veventq_check_depth(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_veventq_save(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_veventq_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 int vdf_veventq_restored(const struct vdf_veventq *queue, struct vdf_err *err);
 
 /* --- virtual devices -------------------------------------------------------------------------- */
 
-#define VDF_VDEVICES 16u     /* 1 << PARAM.NUM_SID_PER_VM_LOG2 */
-#define VDF_SID_MAX 0xfffffu /* SID_MATCH and SID_REPLACE have 20 bits */
+#define VDF_VDEVICES 16u           /* 1 << PARAM.NUM_SID_PER_VM_LOG2 */
+#define VDF_VIRT_ID_MAX UINT32_MAX /* a selftest's */
+#define VDF_SID_MAX 0xfffffu       /* SID_MATCH and SID_REPLACE have 20 bits */
 
 struct vdf_vdevice {
     struct vdf_priv priv;
@@ -173,8 +217,9 @@ extern const struct vdf_class vdf_vdevice_class;
 /** vdf_vdevice_find() - by the guest's stream id; NULL: none. */
 struct vdf_vdevice *vdf_vdevice_find(struct vdf_hwqueue *dev, uint32_t vsid);
 
-/* --- Tegra241 CMDQV --------------------------------------------------------------------------- */
+/* --- queues: of a Tegra241 CMDQV, or of the selftest's mock ----------------------------------- */
 
+#define VDF_QUEUES 4u          /* that a device can have; the mock refuses the third */
 #define VDF_VCMDQS 2u          /* 1 << PARAM.NUM_VCMDQ_LOG2 */
 #define VDF_VCMDQ_LOG2_MIN 1u  /* 32 bytes: BASE.ADDR has no bits below */
 #define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR is 19 bits and the wrap bit */
@@ -194,7 +239,9 @@ struct vdf_vcmdq {
     unsigned index;
     uint64_t base; /* IOVA of the ring */
     uint64_t cons_base;
-    uint64_t ring; /* where it lies in the device's memory, while `enabled` */
+    uint64_t ring;       /* where it lies in the device's memory, while `enabled` */
+    uint64_t length;     /* selftest: bytes of it */
+    uint32_t queue_type; /* selftest: IOMMU_HW_QUEUE_ALLOC's type */
     uint8_t log2size;
     uint8_t enabled;     /* HW_QUEUE_ALLOC has been done */
     uint8_t mapped;      /* CMDQ_ALLOC.ALLOC */
@@ -206,6 +253,7 @@ struct vdf_vcmdq {
     uint32_t cons, prod, config, status, gerror, gerrorn;
     struct vdf_memory page;
     bool published; /* the registers are in `page`, which now holds the driver's words */
+    bool hardware;  /* `page` is the hardware's: all of its words are, and nothing is done here */
     bool page_open;
     bool page_mapped;    /* into a guest */
     bool page_stored_to; /* by that guest, which runs */
@@ -222,6 +270,8 @@ extern const struct vdf_class vdf_vcmdq_class;
 extern const struct vdf_guest_ops vdf_vcmdq_guest_ops;
 extern const struct vdf_guest_ops vdf_hwqueue_guest_ops;
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err);
+/** vdf_vcmdq_length() - bytes of the queue's memory. */
+uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
 void vdf_vcmdq_round(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_error() - does an error of the queue wait for its acknowledgement? */
@@ -325,11 +375,100 @@ void vdf_amdvi_start(struct vdf_hwqueue *dev);
 #define VDF_AMDVI_LENGTH_RESET 9u
 #define VDF_AMDVI_CONTROL_IOMMU_EN VDF_BIT(0)
 
+/* --- what differs from model to model, and the kernel ----------------------------------------- */
+
+/* Each is called with arguments that are within their files' grammar, and no more: what a range, an
+ * index or an order may be is answered here. */
+struct vdf_hwqueue_ops {
+    /* IOAS_MAP and IOAS_UNMAP. The list of the mappings is the caller's. */
+    int (*map)(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct vdf_err *err);
+    int (*unmap)(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err);
+    /* HW_QUEUE_ALLOC with the queue's values, and its end. */
+    int (*alloc)(struct vdf_vcmdq *queue, struct vdf_err *err);
+    int (*release)(struct vdf_vcmdq *queue, struct vdf_err *err);
+    /* VDEVICE_ALLOC, and its end; NULL: nothing belongs to it. */
+    int (*add_vdevice)(struct vdf_vdevice *vdevice, struct vdf_err *err);
+    void (*drop_vdevice)(struct vdf_vdevice *vdevice);
+    /* GET_HW_INFO, a "name = value" a line. */
+    void (*show_hw_info)(struct vdf_hwqueue *dev, struct vdf_buf *out);
+    /* The vEVENTQ. read: 0 is no event. settle: what waits elsewhere is to be here, as far as it
+     * can be; NULL: it is. */
+    ssize_t (*read_events)(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err);
+    bool (*has_events)(struct vdf_hwqueue *dev);
+    void (*settle_events)(struct vdf_hwqueue *dev);
+    int (*set_depth)(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err);
+    /* selftest: a device has an event; NULL: others have none to be raised. */
+    int (*trigger)(struct vdf_hwqueue *dev, struct vdf_err *err);
+    /* `page` comes into being, or changes its place. */
+    int (*make_page)(struct vdf_vcmdq *queue);
+};
+
+extern const struct vdf_hwqueue_ops vdf_hwqueue_soft_ops; /* device.c: Tegra241 and AMD */
+int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err);
+int vdf_vcmdq_soft_release(struct vdf_vcmdq *queue, struct vdf_err *err);
+int vdf_vcmdq_soft_page(struct vdf_vcmdq *queue);
+extern const struct vdf_hwqueue_ops vdf_hwqueue_selftest_ops; /* selftest.c */
+extern const struct vdf_hwqueue_ops vdf_hwqueue_kernel_ops;   /* iommufd.c */
+
+/** vdf_hwqueue_ops() - the ones of this device. */
+const struct vdf_hwqueue_ops *vdf_hwqueue_ops(const struct vdf_hwqueue *dev);
+
+/* --- the mock IOMMU --------------------------------------------------------------------------- */
+
+#define VDF_REGION_PAGES 2u /* that the mock lets be mapped: a page for each of its queues */
+#define VDF_REGION_SIZE (VDF_REGION_PAGES * VDF_PAGE_SIZE)
+
+/** vdf_selftest_reset() - the pages are as VIOMMU_ALLOC leaves them. 0 or -ENOMEM. */
+int vdf_selftest_reset(struct vdf_hwqueue *dev, struct vdf_err *err);
+/** vdf_selftest_page() - `page` of a queue is its page of the region, or nothing. */
+int vdf_selftest_page(struct vdf_vcmdq *queue);
+
+/* --- the kernel's objects --------------------------------------------------------------------- */
+
+/* Those behind a device: from /dev/iommu on. */
+struct vdf_kernel;
+
+/** vdf_kernel_open() - make them all, for the mappings, virtual devices and queues that there are.
+ *  On failure there is none. */
+int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err);
+/** vdf_kernel_close() - destroy them all; nothing when there are none. */
+void vdf_kernel_close(struct vdf_hwqueue *dev);
+/** vdf_kernel_reopen() - the same in one: something that they were made from has changed. On
+ *  failure there are none, and the model goes on. */
+int vdf_kernel_reopen(struct vdf_hwqueue *dev, struct vdf_err *err);
+
+/* The device of the host whose IOMMU is used. */
+struct vdf_host {
+    struct vdf_host *next;
+    char address[16]; /* "mock", or of PCI */
+    unsigned refs;
+    bool taken;      /* it is attached, for a device in the tree */
+    int iommu;       /* /dev/iommu */
+    int device;      /* VFIO's; -1: the mock's, which is made in an address space */
+    uint32_t dev_id; /* in the iommufd */
+};
+
+/** vdf_host_open() - open and bind it, or share what is open. ENODEV where it is not there. */
+int vdf_host_open(const char *address, struct vdf_host **host, struct vdf_err *err);
+/** vdf_host_take() - be the one who attaches it: EBUSY while another device of the tree is. */
+int vdf_host_take(struct vdf_host *host, struct vdf_err *err);
+/** vdf_host_leave() - another may. */
+void vdf_host_leave(struct vdf_host *host);
+/** vdf_host_close() - the last one unbinds it. */
+void vdf_host_close(struct vdf_host *host);
+
 /* --- the device ------------------------------------------------------------------------------- */
 
 enum vdf_hwqueue_type {
     VDF_HWQUEUE_TEGRA241,
     VDF_HWQUEUE_AMD,
+    VDF_HWQUEUE_SELFTEST,
+};
+
+/* `backend` */
+enum {
+    VDF_HWQUEUE_SOFT,
+    VDF_HWQUEUE_IOMMUFD,
 };
 
 /* `doorbell` */
@@ -343,6 +482,11 @@ struct vdf_hwqueue {
     uint8_t type;
     uint8_t backend;
     uint8_t doorbell;
+    char host[16];             /* `host`: a PCI address, "mock", or empty */
+    bool linked;               /* in the tree, not a state that is loaded */
+    struct vdf_kernel *kernel; /* while `backend` is iommufd and the device is linked */
+    struct vdf_memory region;  /* selftest: what the mock lets be mapped */
+    uint32_t viommu_data;      /* selftest: the word that it puts there */
     uint64_t memory_size;
     struct vdf_memory memory;
     bool memory_open; /* `memory` has open files */
@@ -358,7 +502,7 @@ struct vdf_hwqueue {
     uint64_t commands, tlbi, atc_inv, sync, illegal;
 
     struct vdf_vdevice *vdevices[VDF_VDEVICES]; /* by slot; NULL: free */
-    struct vdf_vcmdq *vcmdqs[VDF_VCMDQS];       /* NULL: not made */
+    struct vdf_vcmdq *vcmdqs[VDF_QUEUES];       /* NULL: not made */
     uint32_t global_config, vintf_config;
     uint32_t vintf_int_mask;
 
@@ -377,6 +521,9 @@ uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev);
 void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value);
 bool vdf_hwqueue_is_amd(const void *priv);
 bool vdf_hwqueue_is_tegra(const void *priv);
+bool vdf_hwqueue_is_selftest(const void *priv);
+bool vdf_hwqueue_has_queues(const void *priv);    /* objects in queues/ */
+bool vdf_hwqueue_has_registers(const void *priv); /* in `regs` */
 /** vdf_hwqueue_update_irq() - drive the interrupt output as the registers now say. */
 void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev);
 bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev);
@@ -390,6 +537,14 @@ int vdf_hwqueue_get_interrupt(const struct vdf_at *at, uint64_t *value);
 int vdf_hwqueue_check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_hwqueue_set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_hwqueue_check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_hwqueue_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_hwqueue_show_host(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_hwqueue_store_host(const struct vdf_at *at, const char *text, size_t len,
+                           struct vdf_err *err);
+int vdf_hwqueue_set_viommu_data(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+/** vdf_hwqueue_move_memory() - `memory` is of huge pages if it can be, or of ordinary ones. Memory
+ *  that is open or a guest's stays as it is. 0 or -ENOMEM. */
+int vdf_hwqueue_move_memory(struct vdf_hwqueue *dev, bool huge);
 void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_hwqueue_set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

@@ -55,42 +55,59 @@ static int grow(struct vdf_ioas *ioas, struct vdf_err *err)
     return 0;
 }
 
-static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *new, struct vdf_err *err)
+int vdf_ioas_check_map(const struct vdf_hwqueue *dev, const struct vdf_ioas_map *new,
+                       const struct vdf_ioas_limits *limits, struct vdf_err *err)
 {
-    struct vdf_ioas *ioas = &dev->ioas;
+    const struct vdf_ioas *ioas = &dev->ioas;
     uint64_t last, end;
 
     if (new->iova == UINT64_MAX || new->len == UINT64_MAX)
         return vdf_fail(err, EOVERFLOW, "an IOVA and a length end below 2^64 - 1");
     if (new->len == 0)
-        return vdf_fail(err, EINVAL, "0: a mapping has at least %u bytes", VDF_PAGE_SIZE);
+        return vdf_fail(err, EINVAL, "0: a mapping has at least %llu bytes",
+                        (unsigned long long)limits->align);
     if (__builtin_add_overflow(new->offset, new->len, &end))
         return vdf_fail(err, EOVERFLOW, "0x%llx: offset and length exceed 64 bits",
                         (unsigned long long)new->offset);
-    if ((new->iova | new->len | new->offset) & PAGE_MASK)
-        return vdf_fail(err, EINVAL,
-                        "0x%llx 0x%llx 0x%llx: IOVA, length and offset are multiples of 0x%x",
+    if ((new->iova | new->len) & (limits->align - 1))
+        return vdf_fail(err, EINVAL, "0x%llx 0x%llx: IOVA and length are multiples of 0x%llx",
                         (unsigned long long)new->iova, (unsigned long long)new->len,
-                        (unsigned long long)new->offset, VDF_PAGE_SIZE);
+                        (unsigned long long)limits->align);
     if (__builtin_add_overflow(new->iova, new->len - 1, &last))
         return vdf_fail(err, EOVERFLOW, "0x%llx: IOVA and length exceed 64 bits",
                         (unsigned long long)new->iova);
+    if (new->iova < limits->first || last > limits->last)
+        return vdf_fail(err, EINVAL, "0x%llx: the device's addresses are 0x%llx to 0x%llx",
+                        (unsigned long long)new->iova, (unsigned long long)limits->first,
+                        (unsigned long long)limits->last);
 
     unsigned k = first_from(ioas, new->iova);
     if (k < ioas->n && ioas->maps[k].iova <= last)
         return vdf_fail(err, EEXIST, "0x%llx: 0x%llx to 0x%llx is mapped; unmap it first",
                         (unsigned long long)new->iova, (unsigned long long)ioas->maps[k].iova,
                         (unsigned long long)map_last(&ioas->maps[k]));
+    if (new->offset &(limits->align - 1))
+        return vdf_fail(err, EINVAL, "0x%llx: offsets are multiples of 0x%llx",
+                        (unsigned long long)new->offset, (unsigned long long)limits->align);
     if (end > vdf_hwqueue_memory_end(dev))
         return vdf_fail(err, EFAULT,
                         "0x%llx: offset and length end within memory_size, or an "
                         "attached guest's memory, 0x%llx",
                         (unsigned long long)new->offset,
                         (unsigned long long)vdf_hwqueue_memory_end(dev));
+    return 0;
+}
 
+static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *new, struct vdf_err *err)
+{
+    struct vdf_ioas *ioas = &dev->ioas;
     int ret = grow(ioas, err);
+
+    if (ret == 0)
+        ret = vdf_hwqueue_ops(dev)->map(dev, new, err);
     if (ret < 0)
         return ret;
+    unsigned k = first_from(ioas, new->iova);
     memmove(&ioas->maps[k + 1], &ioas->maps[k], (ioas->n - k) * sizeof(*ioas->maps));
     ioas->maps[k] = *new;
     ioas->n++;
@@ -124,20 +141,20 @@ int vdf_ioas_store_map(const struct vdf_at *at, const char *text, size_t len, st
 
 static bool pinned(const struct vdf_hwqueue *dev, const struct vdf_ioas_map *map)
 {
-    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
         if (dev->vcmdqs[k] && vdf_vcmdq_pins(dev->vcmdqs[k], map->iova, map_last(map)))
             return true;
     return vdf_amdvi_pins(dev, map->iova, map_last(map));
 }
 
 /* IOMMU_IOAS_UNMAP removes whole mappings only, each of those that the range covers. */
-static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
+int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
 {
-    struct vdf_ioas *ioas = &dev->ioas;
+    const struct vdf_ioas *ioas = &dev->ioas;
     bool all = iova == 0 && len == UINT64_MAX;
     uint64_t last;
 
-    if (len == 0)
+    if (len == 0 && iova != UINT64_MAX)
         return vdf_fail(err, EINVAL, "0: the length is that of a mapping");
     if (!all &&
         (iova == UINT64_MAX || len == UINT64_MAX || __builtin_add_overflow(iova, len - 1, &last)))
@@ -160,9 +177,37 @@ static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vd
     }
     if (k == first && !all)
         return vdf_fail(err, ENOENT, "0x%llx: nothing is mapped there", (unsigned long long)iova);
-    if (k > first)
-        memmove(&ioas->maps[first], &ioas->maps[k], (ioas->n - k) * sizeof(*ioas->maps));
-    ioas->n -= k - first;
+    return 0;
+}
+
+unsigned vdf_ioas_covered(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, unsigned *first)
+{
+    uint64_t last;
+
+    *first = first_from(ioas, iova);
+    if (len == 0)
+        return 0;
+    if (__builtin_add_overflow(iova, len - 1, &last))
+        last = UINT64_MAX;
+    unsigned end = *first;
+    while (end < ioas->n && ioas->maps[end].iova <= last)
+        end++;
+    return end - *first;
+}
+
+static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
+{
+    struct vdf_ioas *ioas = &dev->ioas;
+    unsigned first;
+    int ret = vdf_hwqueue_ops(dev)->unmap(dev, iova, len, err);
+
+    if (ret < 0)
+        return ret;
+    unsigned n = vdf_ioas_covered(ioas, iova, len, &first);
+    if (n > 0)
+        memmove(&ioas->maps[first], &ioas->maps[first + n],
+                (ioas->n - first - n) * sizeof(*ioas->maps));
+    ioas->n -= n;
     return 0;
 }
 

@@ -33,7 +33,7 @@ static void publish_word(uint8_t *page, unsigned offset, uint32_t value)
 
 void vdf_vcmdq_publish(struct vdf_vcmdq *queue)
 {
-    if (!queue->published)
+    if (!queue->published || queue->hardware)
         return;
     uint8_t *page = queue->page.base;
     publish_word(page, REG_STATUS, queue->status);
@@ -41,8 +41,13 @@ void vdf_vcmdq_publish(struct vdf_vcmdq *queue)
     publish_word(page, REG_CONS, queue->cons);
 }
 
-/* The page comes into being, with all words in it. */
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue)
+{
+    return vdf_hwqueue_ops(queue->dev)->make_page(queue);
+}
+
+/* The page comes into being, with all words in it. */
+int vdf_vcmdq_soft_page(struct vdf_vcmdq *queue)
 {
     int ret = queue->published ? 0 : vdf_memory_touch(&queue->page);
 
@@ -85,7 +90,7 @@ uint32_t vdf_vcmdq_load_gerrorn(const struct vdf_vcmdq *queue)
 
 uint32_t vdf_vcmdq_load_cons(const struct vdf_vcmdq *queue)
 {
-    if (queue->status & STATUS_EN_OK)
+    if (queue->status & STATUS_EN_OK && !queue->hardware)
         return queue->cons;
     return driver_word(queue, REG_CONS, CONS_MASK, queue->cons);
 }
@@ -202,9 +207,25 @@ static void run_commands(struct vdf_vcmdq *queue)
 
 /* --- allocation ------------------------------------------------------------------------------- */
 
+uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue)
+{
+    if (vdf_hwqueue_is_selftest(queue->dev))
+        return queue->length;
+    return (uint64_t)COMMAND_BYTES << queue->log2size;
+}
+
+int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    int ret = vdf_hwqueue_ops(queue->dev)->alloc(queue, err);
+
+    if (ret == 0)
+        queue->enabled = 1;
+    return ret;
+}
+
 /* IOMMU_HW_QUEUE_ALLOC: the core pins the pages, then the driver looks at order, length and base.
  */
-int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
+int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = queue->dev;
     uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
@@ -226,15 +247,17 @@ int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "base 0x%llx: an address of 48 bits",
                         (unsigned long long)queue->base);
     queue->ring = ring;
-    queue->enabled = 1;
     return 0;
 }
 
-static bool next_is_enabled(const struct vdf_vcmdq *queue)
+int vdf_vcmdq_soft_release(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
     const struct vdf_hwqueue *dev = queue->dev;
-    return queue->index + 1 < VDF_VCMDQS && dev->vcmdqs[queue->index + 1] &&
-           dev->vcmdqs[queue->index + 1]->enabled;
+    unsigned next = queue->index + 1;
+
+    if (next < VDF_VCMDQS && dev->vcmdqs[next] && dev->vcmdqs[next]->enabled)
+        return vdf_fail(err, EBUSY, "queue %u is enabled; disable it first", next);
+    return 0;
 }
 
 /* The queue of a destroyed HW queue object is as after a reset. */
@@ -242,6 +265,10 @@ void vdf_vcmdq_release(struct vdf_vcmdq *queue)
 {
     queue->enabled = 0;
     queue->atc_timeout = 0;
+    if (queue->hardware)
+        vdf_vcmdq_load_hardware(queue);
+    if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
+        return;
     queue->prod = queue->cons = queue->config = queue->status = 0;
     queue->gerrorn = queue->gerror;
     queue->bad_prod = false;
@@ -255,7 +282,7 @@ bool vdf_vcmdq_pins(const struct vdf_vcmdq *queue, uint64_t first, uint64_t last
 {
     if (!queue->enabled)
         return false;
-    uint64_t end = queue->base + (((uint64_t)COMMAND_BYTES << queue->log2size) - 1);
+    uint64_t end = queue->base + (vdf_vcmdq_length(queue) - 1);
     return (queue->base & ~((uint64_t)VDF_PAGE_SIZE - 1)) <= last &&
            (end | ((uint64_t)VDF_PAGE_SIZE - 1)) >= first;
 }
@@ -286,6 +313,10 @@ static void allocate_for_driver(struct vdf_vcmdq *queue)
 /* The driver's words are now these. */
 void vdf_vcmdq_advance(struct vdf_vcmdq *queue, uint32_t prod, uint32_t config, uint32_t gerrorn)
 {
+    if (queue->hardware) {
+        vdf_vcmdq_load_hardware(queue);
+        return;
+    }
     bool starts = config & ~queue->config & CONFIG_EN;
     uint32_t stopped = vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR;
 
@@ -304,16 +335,32 @@ void vdf_vcmdq_advance(struct vdf_vcmdq *queue, uint32_t prod, uint32_t config, 
     vdf_hwqueue_update_irq(queue->dev);
 }
 
+void vdf_vcmdq_load_hardware(struct vdf_vcmdq *queue)
+{
+    const uint8_t *page = queue->page.base;
+
+    queue->cons = vdf_load_le32(page + REG_CONS);
+    queue->prod = vdf_load_le32(page + REG_PROD);
+    queue->config = vdf_load_le32(page + REG_CONFIG);
+    queue->status = vdf_load_le32(page + REG_STATUS);
+    queue->gerror = vdf_load_le32(page + REG_GERROR);
+    queue->gerrorn = vdf_load_le32(page + REG_GERRORN);
+}
+
 void vdf_vcmdq_round(struct vdf_vcmdq *queue)
 {
+    if (vdf_hwqueue_is_selftest(queue->dev))
+        return;
     vdf_vcmdq_advance(queue, vdf_vcmdq_load_prod(queue), vdf_vcmdq_load_config(queue),
                       vdf_vcmdq_load_gerrorn(queue));
 }
 
 int vdf_vcmdq_disable(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
-    if (next_is_enabled(queue))
-        return vdf_fail(err, EBUSY, "queue %u is enabled; disable it first", queue->index + 1);
+    int ret = vdf_hwqueue_ops(queue->dev)->release(queue, err);
+
+    if (ret < 0)
+        return ret;
     vdf_vcmdq_release(queue);
     vdf_vcmdq_round(queue);
     return 0;

@@ -36,6 +36,8 @@ extern const char *const vdf_cerror_words[];
 extern const struct vdf_raw_ops vdf_vcmdq_page_ops;
 #define CERRORS (VDF_CERROR_ILL_ACCESS + 1u)
 
+/** vdf_vcmdq_load_hardware() - take the registers over from the hardware's page. */
+void vdf_vcmdq_load_hardware(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_make_page() - the page comes into being, with all words in it. 0 or -errno. */
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_watch() - let the engine look at the page while somebody may store to it. */

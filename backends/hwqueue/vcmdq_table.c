@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <virtdevfs/iommufd.h>
 #include <virtdevfs/text.h>
 
 #include "vcmdq.h"
@@ -38,6 +39,8 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
 
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
 {
+    if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
+        return;
     if (queue->page_open || queue->page_stored_to) {
         /* Without memory the reads and writes of the page will say so. */
         if (vdf_vcmdq_make_page(queue) == 0 && !queue->poller)
@@ -59,8 +62,22 @@ static void page_opened(const struct vdf_at *at, bool open)
 
 static uint64_t page_size(const struct vdf_at *at)
 {
-    (void)at;
-    return VDF_PAGE_SIZE;
+    const struct vdf_vcmdq *queue = at->priv;
+    return queue->page.size;
+}
+
+/* Whole words: hardware takes no other loads. */
+static void load_words(const uint8_t *page, uint8_t *to, size_t n, uint64_t offset)
+{
+    uint64_t end = offset + n;
+
+    for (uint64_t at = offset & ~UINT64_C(3); at < end; at += 4) {
+        uint8_t word[4];
+        vdf_store_le32(word, vdf_load_le32(page + at));
+        for (unsigned k = 0; k < 4; k++)
+            if (at + k >= offset && at + k < end)
+                to[at + k - offset] = word[k];
+    }
 }
 
 static int page_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
@@ -71,7 +88,7 @@ static int page_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t of
 
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the queue's page");
-    memcpy(bytes, queue->page.base + offset, n);
+    load_words(queue->page.base, bytes, n, offset);
     return 0;
 }
 
@@ -84,6 +101,10 @@ static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint
 
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the queue's page");
+    if (vdf_hwqueue_is_selftest(queue->dev)) {
+        memcpy(queue->page.base + offset, bytes, n);
+        return 0;
+    }
     for (unsigned reg = 0; reg < REGS_SIZE; reg += 4) {
         bool driver = reg == REG_PROD || reg == REG_CONFIG || reg == REG_GERRORN ||
                       (reg == REG_CONS && !(queue->status & STATUS_EN_OK));
@@ -217,7 +238,7 @@ static int set_cons(const struct vdf_at *at, uint64_t value, struct vdf_err *err
         return 0;
     }
     queue->cons = (uint32_t)value;
-    vdf_vcmdq_publish(queue);
+    vdf_vcmdq_publish_driver_word(queue, REG_CONS, queue->cons);
     return 0;
 }
 
@@ -257,6 +278,9 @@ static int set_gerror(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (ret < 0)
         return ret;
     vdf_vcmdq_round(queue);
+    if (queue->hardware && value != queue->gerror)
+        return vdf_fail(err, EOPNOTSUPP, "0x%llx: GERROR, 0x%08x, is the hardware's",
+                        (unsigned long long)value, queue->gerror);
     uint32_t before = vdf_vcmdq_active_errors(queue);
     queue->gerror = (uint32_t)value;
     if (vdf_vcmdq_active_errors(queue) & ~before)
@@ -264,6 +288,16 @@ static int set_gerror(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (before & ~vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR)
         queue->cons &= CONS_RD_MASK;
     vdf_vcmdq_round(queue);
+    return 0;
+}
+
+static int get_gerror(const struct vdf_at *at, uint64_t *value)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    if (queue->hardware)
+        vdf_vcmdq_load_hardware(queue);
+    *value = queue->gerror;
     return 0;
 }
 
@@ -304,6 +338,26 @@ static int check_base(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     return 0;
 }
 
+static int check_length(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_vcmdq *queue = at->priv;
+
+    if (queue->enabled && value != queue->length)
+        return vdf_fail(err, EBUSY, "%llu: the queue of %llu bytes is enabled",
+                        (unsigned long long)value, (unsigned long long)queue->length);
+    return 0;
+}
+
+static int check_queue_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_vcmdq *queue = at->priv;
+
+    if (queue->enabled && value != queue->queue_type)
+        return vdf_fail(err, EBUSY, "0x%llx: the queue of type 0x%x is enabled",
+                        (unsigned long long)value, queue->queue_type);
+    return 0;
+}
+
 static int check_log2size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_vcmdq *queue = at->priv;
@@ -331,7 +385,7 @@ static int set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (!value)
         return vdf_vcmdq_disable(queue, err);
     int ret = vdf_vcmdq_allocate(queue, err);
-    if (ret < 0)
+    if (ret < 0 || vdf_hwqueue_is_selftest(queue->dev))
         return ret;
     vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, CONFIG_EN);
     vdf_vcmdq_advance(queue, vdf_vcmdq_load_prod(queue), CONFIG_EN, vdf_vcmdq_load_gerrorn(queue));
@@ -374,6 +428,16 @@ static int set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err 
     return 0;
 }
 
+static int get_status(const struct vdf_at *at, uint64_t *value)
+{
+    struct vdf_vcmdq *queue = at->priv;
+
+    if (queue->hardware)
+        vdf_vcmdq_load_hardware(queue);
+    *value = queue->status;
+    return 0;
+}
+
 static int set_status(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_vcmdq *queue = at->priv;
@@ -397,6 +461,21 @@ static const struct vdf_window_ops window_ops = {
 };
 
 /* --- the table -------------------------------------------------------------------------------- */
+
+static bool is_tegra(const void *priv)
+{
+    const struct vdf_vcmdq *queue = priv;
+    return vdf_hwqueue_is_tegra(queue->dev);
+}
+
+static bool is_selftest(const void *priv)
+{
+    const struct vdf_vcmdq *queue = priv;
+    return vdf_hwqueue_is_selftest(queue->dev);
+}
+
+#define TEGRA .when = is_tegra
+#define SELFTEST .when = is_selftest
 
 enum {
     ROW_PAGE0,
@@ -430,10 +509,33 @@ static const struct vdf_attr attrs[] = {
         .restore = vdf_hwqueue_restore_field,
     },
     {
+        .path = "length",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "selftest: bytes of the queue, any; fixed while it is enabled",
+        SELFTEST,
+        VDF_FIELD(struct vdf_vcmdq, length),
+        .reset = VDF_PAGE_SIZE,
+        .check = check_length,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
+        .path = "queue_type",
+        .type = VDF_REG,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "selftest: type that HW_QUEUE_ALLOC is asked for; the mock has 0xdeadbeef",
+        SELFTEST,
+        VDF_FIELD(struct vdf_vcmdq, queue_type),
+        .reset = VDF_IOMMU_HW_QUEUE_SELFTEST,
+        .check = check_queue_type,
+        .restore = vdf_hwqueue_restore_field,
+    },
+    {
         .path = "log2size",
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
-        .doc = "log2 of the ring's entries of 16 bytes, 1 to 19",
+        TEGRA,
+        .doc = "tegra: log2 of the ring's entries of 16 bytes, 1 to 19",
         VDF_FIELD(struct vdf_vcmdq, log2size),
         .reset = 8,
         .check = check_log2size,
@@ -443,7 +545,8 @@ static const struct vdf_attr attrs[] = {
         .path = "enable",
         .type = VDF_BOOL,
         .flags = VDF_RW | VDF_SAVE,
-        .doc = "1: HW_QUEUE_ALLOC with base and log2size, then CONFIG.EN; 0: the queue is given back",
+        .doc = "1: HW_QUEUE_ALLOC with base and log2size (selftest: length, queue_type), then "
+               "CONFIG.EN; 0: the queue is given back",
         VDF_FIELD(struct vdf_vcmdq, enabled),
         .set = set_enable,
         .restore = vdf_hwqueue_restore_field,
@@ -452,6 +555,7 @@ static const struct vdf_attr attrs[] = {
         .path = "config",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
+        TEGRA,
         .doc = "CONFIG: EN in bit 0, the driver's switch",
         VDF_FIELD(struct vdf_vcmdq, config),
         .get = get_config,
@@ -464,16 +568,20 @@ static const struct vdf_attr attrs[] = {
         .path = "status",
         .type = VDF_REG,
         .flags = VDF_RW,
+        TEGRA,
         .doc = "STATUS: EN_OK in bit 0, the queue runs",
         VDF_FIELD(struct vdf_vcmdq, status),
+        .get = get_status,
         .set = set_status,
     },
     {
         .path = "page0/status",
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
+        TEGRA,
         .doc = "STATUS as the driver sees it",
         VDF_FIELD(struct vdf_vcmdq, status),
+        .get = get_status,
         .window = WINDOW_PAGE0,
         .offset = REG_STATUS,
     },
@@ -481,6 +589,7 @@ static const struct vdf_attr attrs[] = {
         .path = "cons",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
+        TEGRA,
         .doc = "CONS: RD in bits 19:0, ERR in 30:24; written only while STATUS.EN_OK is 0",
         VDF_FIELD(struct vdf_vcmdq, cons),
         .get = get_cons,
@@ -493,6 +602,7 @@ static const struct vdf_attr attrs[] = {
         .path = "prod",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
+        TEGRA,
         .doc = "PROD: WR in bits 19:0, index and wrap bit; commands up to it run before the write returns",
         VDF_FIELD(struct vdf_vcmdq, prod),
         .get = get_prod,
@@ -505,9 +615,11 @@ static const struct vdf_attr attrs[] = {
         .path = "gerror",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
+        TEGRA,
         .doc = "GERROR: CMDQ_ERR 0, CONS_DRAM_WR_ABT 1, CMDQ_INIT_ERR 2; a bit that differs from "
                "gerrorn is an error; a write makes errors",
         VDF_FIELD(struct vdf_vcmdq, gerror),
+        .get = get_gerror,
         .set = set_gerror,
         .restore = vdf_hwqueue_restore_field,
     },
@@ -515,8 +627,10 @@ static const struct vdf_attr attrs[] = {
         .path = "page0/gerror",
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
+        TEGRA,
         .doc = "GERROR as the driver sees it",
         VDF_FIELD(struct vdf_vcmdq, gerror),
+        .get = get_gerror,
         .window = WINDOW_PAGE0,
         .offset = REG_GERROR,
     },
@@ -524,6 +638,7 @@ static const struct vdf_attr attrs[] = {
         .path = "gerrorn",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
+        TEGRA,
         .doc = "GERRORN: the driver writes gerror's value here to acknowledge, and the queue goes on",
         VDF_FIELD(struct vdf_vcmdq, gerrorn),
         .get = get_gerrorn,
@@ -536,6 +651,7 @@ static const struct vdf_attr attrs[] = {
         .path = "error",
         .type = VDF_CHOICE,
         .flags = VDF_R,
+        TEGRA,
         .width = 1,
         .doc = "CONS.ERR as a word",
         .choices = vdf_cerror_words,
@@ -545,6 +661,7 @@ static const struct vdf_attr attrs[] = {
         .path = "cons_base",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
+        TEGRA,
         .doc = "CONS_INDX_BASE: where CONS is stored in memory while global/config has CONS_DRAM_EN; "
                "0: nowhere",
         VDF_FIELD(struct vdf_vcmdq, cons_base),
@@ -555,6 +672,7 @@ static const struct vdf_attr attrs[] = {
         .path = "page1/base",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_NO_FILE,
+        TEGRA,
         .width = 8,
         .doc = "BASE: ADDR in bits 47:5, LOG2SIZE in 4:0",
         .get = get_base_reg,
@@ -567,7 +685,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_RAW,
         .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
         .doc = "page 0 of this queue alone: CONS at 0, PROD 0x4, CONFIG 0x8, STATUS 0xc, GERROR 0x10, "
-               "GERRORN 0x14",
+               "GERRORN 0x14; selftest: the mock's page of this number, its first word viommu_data",
         .has_field = true,
         .field = offsetof(struct vdf_vcmdq, page),
         .raw = &vdf_vcmdq_page_ops,
@@ -576,6 +694,7 @@ static const struct vdf_attr attrs[] = {
         .path = "entries",
         .type = VDF_RAW,
         .flags = VDF_RW | VDF_MAP,
+        TEGRA,
         .doc = "the ring; empty while base is not mapped. What is stored through a mapping of it is there "
                "when PROD is stored through a mapping of page, and after msync(2) and munmap(2)",
         .raw = &ring_ops,
@@ -584,6 +703,7 @@ static const struct vdf_attr attrs[] = {
         .path = "fetch_abort",
         .type = VDF_BOOL,
         .flags = VDF_RW | VDF_SAVE,
+        TEGRA,
         .doc = "1: fetches of commands abort, and the next command ends in CERROR_ABT",
         VDF_FIELD(struct vdf_vcmdq, fetch_abort),
         .after = after_fetch_abort,
@@ -593,6 +713,7 @@ static const struct vdf_attr attrs[] = {
         .path = "mapped",
         .type = VDF_BOOL,
         .flags = VDF_NO_FILE | VDF_SAVE,
+        TEGRA,
         .doc = "CMDQ_ALLOC.ALLOC",
         VDF_FIELD(struct vdf_vcmdq, mapped),
         .reset = 1,
@@ -601,6 +722,7 @@ static const struct vdf_attr attrs[] = {
         .path = "atc_timeout",
         .type = VDF_BOOL,
         .flags = VDF_NO_FILE | VDF_SAVE,
+        TEGRA,
         .doc = "an ATC invalidation before the next CMD_SYNC was not answered",
         VDF_FIELD(struct vdf_vcmdq, atc_timeout),
     },
@@ -626,10 +748,13 @@ int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offs
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
 {
     const struct vdf_hwqueue *dev = vdf_obj_priv(parent);
-    uint32_t index;
+    bool selftest = vdf_hwqueue_is_selftest(dev);
+    uint32_t index, last = (selftest ? VDF_QUEUES : VDF_VCMDQS) - 1;
 
-    if (vdf_number_name(name, VDF_VCMDQS - 1, &index) < 0)
-        return vdf_fail(err, EINVAL, "%s: queues are 0 to %u", name, VDF_VCMDQS - 1);
+    if (vdf_number_name(name, last, &index) < 0)
+        return vdf_fail(err, EINVAL, "%s: queues are 0 to %u", name, last);
+    if (selftest)
+        return 0; /* the order is that of `enable` */
     if (index > 0 && !dev->vcmdqs[index - 1])
         return vdf_fail(err, EIO, "%s: queue %u is made before it", name, index - 1);
     return 0;
@@ -644,12 +769,18 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     int ret = vdf_vcmdq_allow(vdf_obj_parent(obj), vdf_obj_name(obj), err);
     if (ret < 0)
         return ret;
-    vdf_number_name(vdf_obj_name(obj), VDF_VCMDQS - 1, &index);
+    vdf_number_name(vdf_obj_name(obj), VDF_QUEUES - 1, &index);
     if (dev->vcmdqs[index])
         return vdf_fail(err, EEXIST, "queue %u is there", index);
     queue->dev = dev;
     queue->index = index;
     vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
+    /* These are views of what is there; of registers of its own the page is made when needed. */
+    if (vdf_hwqueue_is_selftest(dev) || dev->kernel) {
+        ret = vdf_vcmdq_make_page(queue);
+        if (ret < 0)
+            return vdf_fail(err, -ret, "no memory for the queue's page");
+    }
     dev->vcmdqs[index] = queue;
     return 0;
 }
@@ -668,8 +799,12 @@ static int removed(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
     const struct vdf_hwqueue *dev = queue->dev;
 
-    if (queue->index + 1 < VDF_VCMDQS && dev->vcmdqs[queue->index + 1])
+    if (vdf_hwqueue_is_tegra(dev) && queue->index + 1 < VDF_VCMDQS &&
+        dev->vcmdqs[queue->index + 1])
         return vdf_fail(err, EBUSY, "queue %u is removed before it", queue->index + 1);
+    int ret = queue->enabled ? vdf_hwqueue_ops(dev)->release(queue, err) : 0;
+    if (ret < 0)
+        return ret;
     vdf_vcmdq_release(queue);
     vdf_hwqueue_update_irq(queue->dev);
     return 0;
@@ -689,7 +824,7 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
         if (ret < 0)
             return ret;
     }
-    queue->status = vdf_vcmdq_ready(queue);
+    queue->status = vdf_hwqueue_is_tegra(queue->dev) ? vdf_vcmdq_ready(queue) : 0;
     return 0;
 }
 
@@ -708,7 +843,9 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    if (queue->page_open) {
+    if (vdf_hwqueue_is_selftest(queue->dev))
+        vdf_vcmdq_make_page(queue);
+    else if (queue->page_open) {
         int ret = vdf_vcmdq_make_page(queue);
         if (ret < 0)
             return vdf_fail(err, -ret, "no memory for the queue's page");
@@ -730,7 +867,7 @@ static void stop(struct vdf_obj *obj)
 
 const struct vdf_class vdf_vcmdq_class = {
     .name = "queue",
-    .title = "Tegra241 VCMDQ",
+    .title = "Tegra241 VCMDQ, or queue of the selftest's mock",
     .attrs = attrs,
     .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
     .priv_size = sizeof(struct vdf_vcmdq),

@@ -24,11 +24,13 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     const char *rest = name;
     uint64_t vsid;
 
-    int ret = vdf_hwqueue_number(&rest, "the stream id", VDF_SID_MAX, &vsid, err);
+    bool selftest = vdf_hwqueue_is_selftest(dev);
+    int ret = vdf_hwqueue_number(&rest, selftest ? "the number" : "the stream id",
+                                 selftest ? VDF_VIRT_ID_MAX : VDF_SID_MAX, &vsid, err);
     if (ret < 0)
         return ret;
     if (vdf_vdevice_find(dev, (uint32_t)vsid))
-        return vdf_fail(err, EEXIST, "%s: stream %u has a virtual device", name, (unsigned)vsid);
+        return vdf_fail(err, EEXIST, "%s: %u has a virtual device", name, (unsigned)vsid);
 
     unsigned slot = 0;
     while (slot < VDF_VDEVICES && dev->vdevices[slot])
@@ -40,6 +42,10 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     vdevice->vsid = (uint32_t)vsid;
     vdevice->psid = (uint32_t)vsid;
     vdevice->slot = (uint8_t)slot;
+    const struct vdf_hwqueue_ops *ops = vdf_hwqueue_ops(dev);
+    ret = ops->add_vdevice ? ops->add_vdevice(vdevice, err) : 0;
+    if (ret < 0)
+        return ret;
     dev->vdevices[slot] = vdevice;
     return 0;
 }
@@ -48,6 +54,9 @@ static void destroy(struct vdf_obj *obj)
 {
     struct vdf_vdevice *vdevice = vdf_obj_priv(obj);
 
+    const struct vdf_hwqueue_ops *ops = vdf_hwqueue_ops(vdevice->dev);
+    if (ops->drop_vdevice)
+        ops->drop_vdevice(vdevice);
     if (vdevice->dev->vdevices[vdevice->slot] == vdevice)
         vdevice->dev->vdevices[vdevice->slot] = NULL;
 }

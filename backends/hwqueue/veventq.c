@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The vEVENTQ: records in iommufd's format, each a header {u32 flags, u32 sequence} and a payload
- * of two little-endian u64, the VINTF's LVCMDQ_ERR_MAP. At most `depth` events wait; what comes
- * then is lost, and a header alone with flag LOST_EVENTS ends the queue until the next event is
- * queued behind it (which takes the header's place: the gap in the sequence tells the same).
+ * The vEVENTQ: records in iommufd's format, each a header {u32 flags, u32 sequence} and a payload:
+ * two little-endian u64, the VINTF's LVCMDQ_ERR_MAP, or for a selftest the u32 number of a virtual
+ * device. At most `depth` events wait; what comes then is lost, and a header alone with flag
+ * LOST_EVENTS ends the queue until the next event is queued behind it (which takes the header's
+ * place: the gap in the sequence tells the same).
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,10 +13,8 @@
 
 #include "hwqueue.h"
 
-#define FLAG_LOST_EVENTS 1u
-#define HEADER 8u
-#define RECORD (HEADER + 16u)
-#define SEQUENCE_MASK 0x7fffffffu
+#define HEADER VDF_VEVENT_HEADER
+#define SEQUENCE_MASK VDF_VEVENT_SEQUENCE_MASK
 
 void vdf_veventq_free(struct vdf_veventq *queue)
 {
@@ -40,7 +39,7 @@ static bool grow(struct vdf_veventq *queue)
     return true;
 }
 
-static bool append(struct vdf_veventq *queue, const struct vdf_vevent *event)
+bool vdf_veventq_append(struct vdf_veventq *queue, const struct vdf_vevent *event)
 {
     if (queue->n >= queue->depth || (queue->n == queue->cap && !grow(queue)))
         return false;
@@ -53,45 +52,79 @@ void vdf_veventq_add(struct vdf_veventq *queue, const uint64_t map[2])
     struct vdf_vevent event = { .sequence = queue->sequence, .map = { map[0], map[1] } };
 
     queue->sequence = (queue->sequence + 1) & SEQUENCE_MASK;
-    queue->lost = !append(queue, &event);
+    queue->lost = !vdf_veventq_append(queue, &event);
     if (queue->lost)
         queue->lost_sequence = event.sequence;
 }
 
-static ssize_t stream_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
+unsigned vdf_veventq_payload(const struct vdf_hwqueue *dev)
 {
-    struct vdf_hwqueue *dev = at->priv;
+    return vdf_hwqueue_is_selftest(dev) ? 4 : 16;
+}
+
+ssize_t vdf_veventq_read(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err)
+{
     struct vdf_veventq *queue = &dev->veventq;
+    size_t record = HEADER + vdf_veventq_payload(dev), done = 0;
     uint8_t *to = bytes;
-    size_t done = 0;
 
     if (queue->n == 0 && !queue->lost)
-        return -EAGAIN;
-    while (queue->n > 0 && n - done >= RECORD) {
+        return 0;
+    while (queue->n > 0 && n - done >= record) {
         const struct vdf_vevent *event = &queue->events[queue->first];
         const uint32_t header[2] = { htole32(0), htole32(event->sequence) };
         const uint64_t payload[2] = { htole64(event->map[0]), htole64(event->map[1]) };
         memcpy(to + done, header, HEADER);
-        memcpy(to + done + HEADER, payload, RECORD - HEADER);
-        done += RECORD;
+        memcpy(to + done + HEADER, payload, record - HEADER);
+        done += record;
         queue->first = (queue->first + 1) % queue->cap;
         queue->n--;
     }
     if (queue->n == 0 && queue->lost && n - done >= HEADER) {
-        const uint32_t header[2] = { htole32(FLAG_LOST_EVENTS), htole32(queue->lost_sequence) };
+        const uint32_t header[2] = { htole32(VDF_VEVENT_LOST_EVENTS),
+                                     htole32(queue->lost_sequence) };
         memcpy(to + done, header, HEADER);
         done += HEADER;
         queue->lost = false;
     }
     if (done == 0)
-        return vdf_fail(err, EINVAL, "%zu bytes: a read takes whole events of %u bytes", n, RECORD);
+        return vdf_fail(err, EINVAL, "%zu bytes: a read takes whole events of %zu bytes", n,
+                        record);
     return (ssize_t)done;
+}
+
+bool vdf_veventq_waits(struct vdf_hwqueue *dev)
+{
+    return dev->veventq.n > 0 || dev->veventq.lost;
+}
+
+int vdf_veventq_store_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err)
+{
+    if (depth < 1 || depth > VDF_VEVENTQ_DEPTH_MAX)
+        return vdf_fail(err, EINVAL, "%u: a depth is 1 to %u", depth, VDF_VEVENTQ_DEPTH_MAX);
+    if (depth < dev->veventq.n)
+        return vdf_fail(err, EBUSY, "%u: %u events wait to be read", depth, dev->veventq.n);
+    dev->veventq.depth = depth;
+    return 0;
+}
+
+/* --- the files -------------------------------------------------------------------------------- */
+
+static ssize_t stream_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    if (n < HEADER)
+        return vdf_fail(err, EINVAL, "%zu bytes: a read takes at least a header of %u bytes", n,
+                        HEADER);
+    ssize_t got = vdf_hwqueue_ops(dev)->read_events(dev, bytes, n, err);
+    return got ? got : -EAGAIN;
 }
 
 static unsigned stream_poll(const struct vdf_at *at)
 {
-    const struct vdf_hwqueue *dev = at->priv;
-    return dev->veventq.n > 0 || dev->veventq.lost ? POLLIN : 0;
+    struct vdf_hwqueue *dev = at->priv;
+    return vdf_hwqueue_ops(dev)->has_events(dev) ? POLLIN : 0;
 }
 
 const struct vdf_stream_ops vdf_veventq_stream = {
@@ -99,16 +132,38 @@ const struct vdf_stream_ops vdf_veventq_stream = {
     .poll = stream_poll,
 };
 
-int vdf_veventq_check_depth(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+int vdf_veventq_set_depth(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    const struct vdf_hwqueue *dev = at->priv;
+    struct vdf_hwqueue *dev = at->priv;
 
-    if (value < 1 || value > VDF_VEVENTQ_DEPTH_MAX)
-        return vdf_fail(err, EINVAL, "%llu: a depth is 1 to %u", (unsigned long long)value,
-                        VDF_VEVENTQ_DEPTH_MAX);
-    if (value < dev->veventq.n)
-        return vdf_fail(err, EBUSY, "%llu: %u events wait to be read", (unsigned long long)value,
-                        dev->veventq.n);
+    if (value == dev->veventq.depth)
+        return 0;
+    if (value > UINT32_MAX)
+        return vdf_fail(err, ERANGE, "%llu: a depth has 32 bits", (unsigned long long)value);
+    return vdf_hwqueue_ops(dev)->set_depth(dev, (uint32_t)value, err);
+}
+
+int vdf_veventq_trigger(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    int ret = 0;
+
+    for (; ret == 0 && value > 0; value--)
+        ret = vdf_hwqueue_ops(dev)->trigger(dev, err);
+    return ret;
+}
+
+/* --- in a state ------------------------------------------------------------------------------- */
+
+/* The first of the queue's rows there. */
+int vdf_veventq_get_sequence(const struct vdf_at *at, uint64_t *value)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_hwqueue_ops *ops = vdf_hwqueue_ops(dev);
+
+    if (ops->settle_events)
+        ops->settle_events(dev);
+    *value = dev->veventq.sequence;
     return 0;
 }
 
@@ -139,7 +194,7 @@ static int parse_event(struct vdf_hwqueue *dev, const char *text, struct vdf_err
     if (ret < 0)
         return ret;
     event.sequence = (uint32_t)sequence;
-    if (!append(&dev->veventq, &event))
+    if (!vdf_veventq_append(&dev->veventq, &event))
         return vdf_fail(err, EINVAL, "%u: at most veventq_depth events wait", event.sequence);
     return 0;
 }

@@ -26,7 +26,7 @@ Test(hwqueue, defaults)
     cr_assert(!vdf_test_exists(DEV "queues/cmd"));
     cr_assert(!vdf_test_exists(DEV "queues/0"));
     cr_assert(!vdf_test_exists(DEV "control"));
-    refused(DEV "backend", "iommufd", ENODEV, "soft");
+    refused(DEV "backend", "iommufd", ENODEV, "host is empty");
     refused(DEV "global/param", "0", EINVAL, "0x4011");
     put(DEV "global/param", "0x4011");
 }

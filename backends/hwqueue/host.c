@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device of the host that a vIOMMU needs: one that is bound to vfio-pci, or the mock's. A bound
+ * device belongs to one iommufd until it is closed, so that a state which is tried before it
+ * replaces the device in the tree works in the same iommufd, beside the objects that are there.
+ * What there is only one of, the device's attachment and its vDEVICE, is for who has taken it.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <virtdevfs/iommufd.h>
+
+#include "hwqueue.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vdf_host *hosts; /* those that can be shared */
+
+static int open_both(struct vdf_host *host, struct vdf_err *err)
+{
+    int ret = vdf_iommufd_open(&host->iommu, err);
+
+    host->device = -1;
+    if (ret < 0 || strcmp(host->address, "mock") == 0)
+        return ret;
+    ret = vdf_vfio_open(host->address, &host->device, err);
+    if (ret == 0)
+        ret = vdf_vfio_bind(host->device, host->iommu, &host->dev_id, err);
+    if (ret < 0) {
+        if (host->device >= 0)
+            close(host->device);
+        close(host->iommu);
+    }
+    return ret;
+}
+
+static int make(const char *address, struct vdf_host **result, struct vdf_err *err)
+{
+    struct vdf_host *host = calloc(1, sizeof(*host));
+
+    if (!host)
+        return vdf_fail(err, ENOMEM, "no memory for the host's device");
+    strcpy(host->address, address);
+    host->refs = 1;
+    int ret = open_both(host, err);
+    if (ret < 0) {
+        free(host);
+        return ret;
+    }
+    if (host->device >= 0) {
+        host->next = hosts;
+        hosts = host;
+    }
+    *result = host;
+    return 0;
+}
+
+int vdf_host_open(const char *address, struct vdf_host **result, struct vdf_err *err)
+{
+    int ret = 0;
+
+    pthread_mutex_lock(&lock);
+    struct vdf_host *host = hosts;
+    while (host && strcmp(host->address, address) != 0)
+        host = host->next;
+    if (host) {
+        host->refs++;
+        *result = host;
+    } else {
+        ret = make(address, result, err);
+    }
+    pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+int vdf_host_take(struct vdf_host *host, struct vdf_err *err)
+{
+    pthread_mutex_lock(&lock);
+    bool was = host->taken;
+    host->taken = true;
+    pthread_mutex_unlock(&lock);
+    return was ? vdf_fail(err, EBUSY, "%s: another device of the tree has it", host->address) : 0;
+}
+
+void vdf_host_leave(struct vdf_host *host)
+{
+    pthread_mutex_lock(&lock);
+    host->taken = false;
+    pthread_mutex_unlock(&lock);
+}
+
+void vdf_host_close(struct vdf_host *host)
+{
+    pthread_mutex_lock(&lock);
+    bool last = --host->refs == 0;
+    if (last) {
+        for (struct vdf_host **at = &hosts; *at; at = &(*at)->next) {
+            if (*at != host)
+                continue;
+            *at = host->next;
+            break;
+        }
+        if (host->device >= 0)
+            close(host->device);
+        close(host->iommu);
+        free(host);
+    }
+    pthread_mutex_unlock(&lock);
+}

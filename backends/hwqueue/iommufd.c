@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel's objects behind the files of a vIOMMU. They are made with `backend`, one from the
+ * other, and go in reverse order:
+ *
+ *     /dev/iommu, the host's device (host.c)
+ *       IOAS                       ioas/map, ioas/unmap: pages of `memory`, or of a guest
+ *         nesting parent
+ *           vIOMMU                 a region that is mapped here: `page` of the queues
+ *             nested page table    the device is attached to it while it has a vDEVICE
+ *             vEVENTQ              `veventq`
+ *             vDEVICE              vdevices/N
+ *             HW_QUEUE             queues/N/enable
+ *
+ * What the kernel can tell is asked of it and not kept: events stay in its queue until they are
+ * read. The list of mappings, which it does not tell, is ours, and so are the values that its
+ * objects were made with.
+ *
+ * The engine watches the vEVENTQ through an epoll instance, so that events which nobody reads wake
+ * it once each, and so that closing the queue here closes it at once: while the engine keeps a
+ * duplicate of a descriptor, the object behind it cannot be destroyed.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <virtdevfs/iommufd.h>
+
+#include "vcmdq.h"
+
+#define VCMDQ_STRIDE 0x80u       /* from one queue's registers to the next in the VINTF's page 0 */
+#define STE_BYPASS UINT64_C(0x9) /* valid, stage 1 and stage 2 bypassed by this guest's table */
+#define EVENTS_AT_ONCE 64u
+
+struct vdf_kernel {
+    struct vdf_host *host;
+    bool taken; /* by us */
+    /* Numbers of objects; 0: not made. */
+    uint32_t ioas, stdev, dev_id, parent, viommu, nested, veventq;
+    bool attached; /* VFIO: to the parent or to what is nested */
+    uint32_t queues[VDF_QUEUES];
+    uint32_t vdevices[VDF_VDEVICES];
+    uint8_t *map; /* the vIOMMU's region; NULL: it has none */
+    size_t map_len;
+    int event_fd, epoll; /* -1: none */
+    struct vdf_async *watch;
+    uint32_t sequence; /* what the kernel counts from 0 is counted from here in this device */
+};
+
+struct numbers {
+    uint32_t viommu, hw_queue, veventq, hw_info;
+};
+
+static const struct numbers *numbers(const struct vdf_hwqueue *dev)
+{
+    static const struct numbers tegra = {
+        .viommu = VDF_IOMMU_VIOMMU_TEGRA241,
+        .hw_queue = VDF_IOMMU_HW_QUEUE_TEGRA241,
+        .veventq = VDF_IOMMU_VEVENTQ_TEGRA241,
+        .hw_info = VDF_IOMMU_HW_INFO_TEGRA241,
+    };
+    static const struct numbers selftest = {
+        .viommu = VDF_IOMMU_VIOMMU_SELFTEST,
+        .hw_queue = VDF_IOMMU_HW_QUEUE_SELFTEST,
+        .veventq = VDF_IOMMU_VEVENTQ_SELFTEST,
+        .hw_info = VDF_IOMMU_HW_INFO_SELFTEST,
+    };
+    return vdf_hwqueue_is_selftest(dev) ? &selftest : &tegra;
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static bool event_came(struct vdf_obj *obj, uint64_t value)
+{
+    const struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+    struct epoll_event event;
+
+    (void)value;
+    return dev->kernel && epoll_wait(dev->kernel->epoll, &event, 1, 0) == 1;
+}
+
+static int watch(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+    if (k->epoll < 0)
+        k->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (k->epoll < 0 || epoll_ctl(k->epoll, EPOLL_CTL_ADD, k->event_fd, &event) < 0)
+        return vdf_fail(err, errno, "the vEVENTQ cannot be watched: %s", strerror(errno));
+    if (!k->watch)
+        k->watch = vdf_async_fd(dev->priv.obj, event_came, k->epoll, EPOLLIN);
+    return k->watch ? 0 : vdf_fail(err, ENOMEM, "no memory to watch the vEVENTQ");
+}
+
+static void drop_veventq(struct vdf_kernel *k)
+{
+    if (k->event_fd >= 0)
+        close(k->event_fd);
+    k->event_fd = -1;
+    if (k->veventq)
+        vdf_iommufd_destroy(k->host->iommu, k->veventq, NULL);
+    k->veventq = 0;
+}
+
+static int make_veventq(struct vdf_hwqueue *dev, struct vdf_kernel *k, uint32_t depth,
+                        struct vdf_err *err)
+{
+    int ret = vdf_iommufd_veventq_alloc(k->host->iommu, k->viommu, numbers(dev)->veventq, depth,
+                                        &k->veventq, &k->event_fd, err);
+    if (ret < 0)
+        return ret;
+    k->sequence = dev->veventq.sequence;
+    if (dev->linked)
+        ret = watch(dev, k, err);
+    if (ret < 0)
+        drop_veventq(k);
+    return ret;
+}
+
+/* Whole records from the kernel, with the numbers that they have in this device. */
+static ssize_t fetch(struct vdf_hwqueue *dev, uint8_t *bytes, size_t n)
+{
+    struct vdf_kernel *k = dev->kernel;
+    size_t record = VDF_VEVENT_HEADER + vdf_veventq_payload(dev);
+    ssize_t got = read(k->event_fd, bytes, n);
+
+    if (got < 0)
+        return -errno;
+    for (ssize_t at = 0; at + (ssize_t)VDF_VEVENT_HEADER <= got;) {
+        struct vdf_iommu_vevent_header header;
+        memcpy(&header, bytes + at, sizeof(header));
+        header.sequence = (header.sequence + k->sequence) & VDF_VEVENT_SEQUENCE_MASK;
+        dev->veventq.sequence = (header.sequence + 1) & VDF_VEVENT_SEQUENCE_MASK;
+        memcpy(bytes + at, &header, sizeof(header));
+        at += (ssize_t)(header.flags & VDF_IOMMU_VEVENT_LOST_EVENTS ? VDF_VEVENT_HEADER : record);
+    }
+    return got;
+}
+
+static bool kernel_waits(const struct vdf_kernel *k)
+{
+    struct pollfd fd = { .fd = k->event_fd, .events = POLLIN };
+    return poll(&fd, 1, 0) == 1;
+}
+
+static bool has_events(struct vdf_hwqueue *dev)
+{
+    return vdf_veventq_waits(dev) || kernel_waits(dev->kernel);
+}
+
+static ssize_t read_events(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err)
+{
+    /* Those that a save has fetched come first. An event takes the place of a header alone. */
+    if (dev->veventq.lost && kernel_waits(dev->kernel))
+        dev->veventq.lost = false;
+    ssize_t got = vdf_veventq_read(dev, bytes, n, err);
+    if (got)
+        return got;
+    got = fetch(dev, bytes, n);
+    if (got < 0)
+        return vdf_fail(err, (int)-got, "%zu bytes from the vEVENTQ: %s", n, strerror((int)-got));
+    return got;
+}
+
+static void keep_record(struct vdf_hwqueue *dev, const struct vdf_iommu_vevent_header *header,
+                        const uint8_t *payload)
+{
+    struct vdf_veventq *queue = &dev->veventq;
+    struct vdf_vevent event = { .sequence = header->sequence };
+    uint64_t words[2] = { 0 };
+
+    if (header->flags & VDF_IOMMU_VEVENT_LOST_EVENTS) {
+        queue->lost = true;
+    } else {
+        memcpy(words, payload, vdf_veventq_payload(dev));
+        event.map[0] = le64toh(words[0]);
+        event.map[1] = le64toh(words[1]);
+        queue->lost = !vdf_veventq_append(queue, &event);
+    }
+    if (queue->lost)
+        queue->lost_sequence = header->sequence;
+}
+
+/*
+ * A state has the events that wait, and the kernel shows them to none but who takes them: they are
+ * kept here from then on. There are never more here than the queue's depth; what still waits in the
+ * kernel then is lost in the state.
+ */
+static void settle_events(struct vdf_hwqueue *dev)
+{
+    struct vdf_veventq *queue = &dev->veventq;
+    size_t record = VDF_VEVENT_HEADER + vdf_veventq_payload(dev);
+    uint8_t bytes[EVENTS_AT_ONCE * (VDF_VEVENT_HEADER + 16u) + VDF_VEVENT_HEADER];
+
+    while (kernel_waits(dev->kernel)) {
+        uint32_t room = queue->depth > queue->n ? queue->depth - queue->n : 0;
+        if (room > EVENTS_AT_ONCE)
+            room = EVENTS_AT_ONCE;
+        queue->lost = false;
+        ssize_t got = fetch(dev, bytes, room * record + VDF_VEVENT_HEADER);
+        if (got <= 0) {
+            queue->lost = true;
+            queue->lost_sequence = queue->sequence;
+            return;
+        }
+        for (ssize_t at = 0; at < got;) {
+            struct vdf_iommu_vevent_header header;
+            memcpy(&header, bytes + at, sizeof(header));
+            keep_record(dev, &header, bytes + at + sizeof(header));
+            at +=
+                (ssize_t)(header.flags & VDF_IOMMU_VEVENT_LOST_EVENTS ? VDF_VEVENT_HEADER : record);
+        }
+    }
+}
+
+/* The kernel looks at the depth first, and then finds that there is a queue. */
+static int set_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err)
+{
+    struct vdf_kernel *k = dev->kernel;
+    uint32_t other;
+    int fd;
+    int ret = vdf_iommufd_veventq_alloc(k->host->iommu, k->viommu, numbers(dev)->veventq, depth,
+                                        &other, &fd, err);
+
+    if (ret == 0) {
+        close(fd);
+        vdf_iommufd_destroy(k->host->iommu, other, NULL);
+    } else if (ret != -EEXIST) {
+        return ret;
+    }
+    settle_events(dev);
+    uint32_t before = dev->veventq.depth;
+    ret = vdf_veventq_store_depth(dev, depth, err);
+    if (ret < 0)
+        return ret;
+    drop_veventq(k);
+    ret = make_veventq(dev, k, depth, err);
+    if (ret < 0) {
+        dev->veventq.depth = before;
+        make_veventq(dev, k, before, NULL);
+    }
+    return ret;
+}
+
+static int trigger(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    return vdf_iommufd_mock_vevent(dev->kernel->host->iommu, dev->kernel->dev_id, err);
+}
+
+/* --- mappings --------------------------------------------------------------------------------- */
+
+static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct vdf_err *err)
+{
+    struct vdf_memory *mem = vdf_hwqueue_memory(dev);
+    uint64_t end;
+    /* Nothing is mapped in the first page of a process: beyond the memory the kernel answers as it
+     * does where there is none. */
+    void *from = (void *)(uintptr_t)(map->offset % VDF_PAGE_SIZE);
+    int ret = vdf_memory_touch(mem);
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory to be mapped");
+    if (__builtin_add_overflow(map->offset, map->len, &end))
+        return vdf_fail(err, EOVERFLOW, "0x%llx: offset and length exceed 64 bits",
+                        (unsigned long long)map->offset);
+    if (end <= mem->size)
+        from = mem->base + map->offset;
+    return vdf_iommufd_map(dev->kernel->host->iommu, dev->kernel->ioas, from, map->iova, map->len,
+                           !map->read_only, err);
+}
+
+/* Those that went before another was refused come back, so that all are there or none. */
+static void map_again(struct vdf_hwqueue *dev, unsigned first, unsigned end)
+{
+    struct vdf_err err = { 0 };
+
+    while (end-- > first) {
+        if (map(dev, &dev->ioas.maps[end], &err) == 0)
+            continue;
+        vdf_report(dev->priv.obj, err.code, "0x%llx is no longer mapped: %s",
+                   (unsigned long long)dev->ioas.maps[end].iova, err.text);
+        memmove(&dev->ioas.maps[end], &dev->ioas.maps[end + 1],
+                (dev->ioas.n - end - 1) * sizeof(*dev->ioas.maps));
+        dev->ioas.n--;
+    }
+}
+
+/* The kernel stops at the first mapping that it refuses, and does not say how far it came: it is
+ * asked for one after the other. */
+static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
+{
+    const struct vdf_kernel *k = dev->kernel;
+    bool all = iova == 0 && len == UINT64_MAX;
+    uint64_t last = UINT64_MAX;
+    unsigned first, n = vdf_ioas_covered(&dev->ioas, iova, len, &first);
+
+    if (!all && (iova == UINT64_MAX || len == UINT64_MAX || len == 0 ||
+                 __builtin_add_overflow(iova, len - 1, &last)))
+        n = 0;
+    if (n == 0)
+        return vdf_iommufd_unmap(k->host->iommu, k->ioas, iova, len, NULL, err);
+    for (unsigned at = first; at < first + n; at++) {
+        const struct vdf_ioas_map *map = &dev->ioas.maps[at];
+        bool whole = map->iova >= iova && map->iova + (map->len - 1) <= last;
+        int ret = vdf_iommufd_unmap(k->host->iommu, k->ioas, whole ? map->iova : iova,
+                                    whole ? map->len : len, NULL, err);
+        if (ret < 0) {
+            map_again(dev, first, at);
+            return ret;
+        }
+    }
+    return 0;
+}
+
+/* --- queues ----------------------------------------------------------------------------------- */
+
+static int alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = queue->dev;
+    struct vdf_kernel *k = dev->kernel;
+    uint32_t type = vdf_hwqueue_is_selftest(dev) ? queue->queue_type : numbers(dev)->hw_queue;
+
+    return vdf_iommufd_hw_queue_alloc(k->host->iommu, k->viommu, type, queue->index, queue->base,
+                                      vdf_vcmdq_length(queue), &k->queues[queue->index], err);
+}
+
+static int release(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    struct vdf_kernel *k = queue->dev->kernel;
+    int ret = vdf_iommufd_destroy(k->host->iommu, k->queues[queue->index], err);
+
+    if (ret == 0)
+        k->queues[queue->index] = 0;
+    return ret;
+}
+
+static int make_page(struct vdf_vcmdq *queue)
+{
+    struct vdf_kernel *k = queue->dev->kernel;
+
+    if (vdf_hwqueue_is_selftest(queue->dev))
+        return vdf_selftest_page(queue);
+    if (queue->hardware)
+        return 0;
+    vdf_memory_free(&queue->page);
+    vdf_memory_view(&queue->page, "vcmdq-page", k->map + queue->index * VCMDQ_STRIDE,
+                    VDF_PAGE_SIZE);
+    queue->hardware = queue->published = true;
+    return 0;
+}
+
+/* What the driver had stored is stored again. */
+static void store_registers(struct vdf_vcmdq *queue)
+{
+    uint8_t *page = queue->page.base;
+
+    vdf_store_le32(page + REG_CONS, queue->cons);
+    vdf_store_le32(page + REG_PROD, queue->prod);
+    vdf_store_le32(page + REG_GERRORN, queue->gerrorn);
+    vdf_store_le32(page + REG_CONFIG, queue->config);
+}
+
+/* The registers are the model's again, with the values that the hardware had last. */
+static void leave_page(struct vdf_vcmdq *queue)
+{
+    if (queue->hardware)
+        vdf_vcmdq_load_hardware(queue);
+    queue->hardware = queue->published = false;
+    vdf_memory_free(&queue->page);
+    vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
+}
+
+/* --- devices ---------------------------------------------------------------------------------- */
+
+static int attach(struct vdf_kernel *k, bool nested, struct vdf_err *err)
+{
+    if (k->stdev)
+        return vdf_iommufd_mock_replace(k->host->iommu, k->stdev, nested ? k->nested : k->ioas,
+                                        err);
+    return vdf_vfio_attach(k->host->device, nested ? k->nested : k->parent, err);
+}
+
+static void drop_vdevice(struct vdf_vdevice *vdevice)
+{
+    struct vdf_kernel *k = vdevice->dev->kernel;
+    uint32_t *id = &k->vdevices[vdevice->slot];
+
+    if (!*id)
+        return;
+    attach(k, false, NULL);
+    vdf_iommufd_destroy(k->host->iommu, *id, NULL);
+    *id = 0;
+}
+
+/* The nested page table finds the device by its number, which is there first. */
+static int add_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
+{
+    struct vdf_kernel *k = vdevice->dev->kernel;
+    uint32_t *id = &k->vdevices[vdevice->slot];
+    int ret =
+        vdf_iommufd_vdevice_alloc(k->host->iommu, k->viommu, k->dev_id, vdevice->vsid, id, err);
+    if (ret < 0)
+        return ret;
+    ret = attach(k, true, err);
+    if (ret < 0)
+        drop_vdevice(vdevice);
+    return ret;
+}
+
+static void show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
+{
+    const struct vdf_kernel *k = dev->kernel;
+    union {
+        struct vdf_iommu_hw_info_tegra241 tegra;
+        struct vdf_iommu_hw_info_selftest selftest;
+    } data = { 0 };
+    uint32_t type = numbers(dev)->hw_info;
+
+    if (vdf_iommufd_hw_info(k->host->iommu, k->dev_id, &type, &data, sizeof(data), NULL, NULL) < 0)
+        vdf_buf_printf(out, "type = 0");
+    else if (vdf_hwqueue_is_selftest(dev))
+        vdf_buf_printf(out, "type = 0x%08x\nflags = 0x%08x\ntest_reg = 0x%08x", type,
+                       data.selftest.flags, data.selftest.test_reg);
+    else
+        vdf_buf_printf(
+            out, "type = %u\nflags = 0x%08x\nversion = %u\nlog2vcmdqs = %u\nlog2vsids = %u", type,
+            data.tegra.flags, data.tegra.version, data.tegra.log2vcmdqs, data.tegra.log2vsids);
+}
+
+/* --- making them all -------------------------------------------------------------------------- */
+
+/* A device: of the mock in the address space, or the host's, attached by who has taken it. */
+static int make_parent(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
+{
+    int iommu = k->host->iommu;
+    int ret = vdf_iommufd_ioas_alloc(iommu, &k->ioas, err);
+
+    if (ret < 0)
+        return ret;
+    k->dev_id = k->host->dev_id;
+    if (k->host->device < 0)
+        ret = vdf_iommufd_mock_device(iommu, k->ioas, &k->stdev, &k->dev_id, err);
+    if (ret == 0)
+        ret = vdf_iommufd_hwpt_parent(iommu, k->dev_id, k->ioas, &k->parent, err);
+    if (ret < 0 || k->stdev || !dev->linked)
+        return ret;
+    ret = vdf_host_take(k->host, err);
+    if (ret < 0)
+        return ret;
+    k->taken = true;
+    ret = attach(k, false, err);
+    k->attached = ret == 0;
+    return ret;
+}
+
+static int map_region(struct vdf_kernel *k, uint64_t offset, uint64_t length, struct vdf_err *err)
+{
+    void *map =
+        mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, k->host->iommu, (off_t)offset);
+    if (map == MAP_FAILED)
+        return vdf_fail(err, errno, "mmap of 0x%llx bytes at 0x%llx of the vIOMMU: %s",
+                        (unsigned long long)length, (unsigned long long)offset, strerror(errno));
+    k->map = map;
+    k->map_len = length;
+    return 0;
+}
+
+static int make_selftest(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
+{
+    struct vdf_iommu_viommu_selftest data = { .in_data = dev->viommu_data };
+    struct vdf_iommu_hwpt_selftest table = { 0 };
+    int ret = vdf_iommufd_viommu_alloc(k->host->iommu, numbers(dev)->viommu, k->dev_id, k->parent,
+                                       &data, sizeof(data), &k->viommu, err);
+    if (ret == 0 && data.mmap_length < VDF_REGION_SIZE)
+        ret = vdf_fail(err, EINVAL, "0x%llx: the mock's region has at least 0x%x bytes",
+                       (unsigned long long)data.mmap_length, VDF_REGION_SIZE);
+    if (ret == 0)
+        ret = map_region(k, data.mmap_offset, data.mmap_length, err);
+    if (ret == 0)
+        ret = vdf_iommufd_hwpt_nested(k->host->iommu, k->dev_id, k->viommu, VDF_IOMMU_HWPT_SELFTEST,
+                                      &table, sizeof(table), &k->nested, err);
+    return ret;
+}
+
+static int make_tegra(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
+{
+    struct vdf_iommu_viommu_tegra241 data = { 0 };
+    struct vdf_iommu_hwpt_arm_smmuv3 table = { .ste = { htole64(STE_BYPASS) } };
+    int ret = vdf_iommufd_viommu_alloc(k->host->iommu, numbers(dev)->viommu, k->dev_id, k->parent,
+                                       &data, sizeof(data), &k->viommu, err);
+    if (ret == 0 && data.mmap_length < VDF_PAGE_SIZE + VDF_VCMDQS * VCMDQ_STRIDE)
+        ret = vdf_fail(err, EINVAL, "0x%llx: a VINTF's page 0 is longer than a page",
+                       (unsigned long long)data.mmap_length);
+    if (ret == 0)
+        ret = map_region(k, data.mmap_offset, data.mmap_length, err);
+    if (ret == 0)
+        ret =
+            vdf_iommufd_hwpt_nested(k->host->iommu, k->dev_id, k->viommu, VDF_IOMMU_HWPT_ARM_SMMUV3,
+                                    &table, sizeof(table), &k->nested, err);
+    return ret;
+}
+
+/* The region of the mock takes the place of the model's pages, with what was stored there. */
+static void move_region(struct vdf_hwqueue *dev)
+{
+    struct vdf_kernel *k = dev->kernel;
+    struct vdf_memory *region = &dev->region;
+
+    for (size_t at = 0; region->base && at < VDF_REGION_SIZE; at += 4) {
+        uint32_t word = vdf_load_le32(region->base + at);
+        if (vdf_load_le32(k->map + at) != word)
+            vdf_store_le32(k->map + at, word);
+    }
+    vdf_memory_free(region);
+    vdf_memory_view(region, "hwqueue-region", k->map, VDF_REGION_SIZE);
+}
+
+/* And back: without memory the pages are empty. */
+static void leave_region(struct vdf_hwqueue *dev)
+{
+    const struct vdf_kernel *k = dev->kernel;
+    struct vdf_memory *region = &dev->region;
+
+    if (!k->map || region->base != k->map)
+        return;
+    vdf_memory_init(region, "hwqueue-region", VDF_REGION_SIZE);
+    if (vdf_memory_touch(region) == 0)
+        memcpy(region->base, k->map, VDF_REGION_SIZE);
+}
+
+/* Mappings, devices and queues that there are already. */
+static int make_contents(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    int ret = 0;
+
+    for (unsigned k = 0; ret == 0 && k < dev->ioas.n; k++)
+        ret = map(dev, &dev->ioas.maps[k], err);
+    for (unsigned k = 0; ret == 0 && k < VDF_VDEVICES; k++)
+        if (dev->vdevices[k] && (dev->kernel->stdev || dev->kernel->taken))
+            ret = add_vdevice(dev->vdevices[k], err);
+    for (unsigned k = 0; ret == 0 && k < VDF_QUEUES; k++) {
+        struct vdf_vcmdq *queue = dev->vcmdqs[k];
+        if (!queue)
+            continue;
+        if (queue->enabled)
+            ret = alloc(queue, err);
+        if (ret == 0)
+            ret = make_page(queue);
+        if (ret == 0 && queue->enabled && queue->hardware)
+            store_registers(queue);
+    }
+    return ret;
+}
+
+static int make_objects(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    struct vdf_kernel *k = dev->kernel;
+    int ret = vdf_host_open(dev->host, &k->host, err);
+
+    if (ret == 0)
+        ret = make_parent(dev, k, err);
+    if (ret == 0)
+        ret = vdf_hwqueue_is_selftest(dev) ? make_selftest(dev, k, err) : make_tegra(dev, k, err);
+    if (ret == 0)
+        ret = make_veventq(dev, k, dev->veventq.depth, err);
+    if (ret < 0)
+        return ret;
+    if (vdf_hwqueue_is_selftest(dev))
+        move_region(dev);
+    return make_contents(dev, err);
+}
+
+/* An older kernel does not know the commands, or was built without the mock. */
+static int as_absent(int ret, struct vdf_err *err)
+{
+    if (ret == -ENOTTY && err)
+        err->code = ENODEV;
+    return ret == -ENOTTY ? -ENODEV : ret;
+}
+
+int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    if (vdf_hwqueue_is_amd(dev))
+        return vdf_fail(err, EOPNOTSUPP, "amd: no kernel has hardware queues of an AMD IOMMU");
+    if (!dev->host[0])
+        return vdf_fail(err, ENODEV,
+                        "host is empty: write the PCI address of a device that is bound to "
+                        "vfio-pci there, or mock");
+    struct vdf_kernel *k = calloc(1, sizeof(*k));
+    if (!k)
+        return vdf_fail(err, ENOMEM, "no memory for the kernel's objects");
+    k->event_fd = k->epoll = -1;
+    dev->kernel = k;
+    int ret = vdf_hwqueue_move_memory(dev, true);
+    ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory") : make_objects(dev, err);
+    if (ret < 0)
+        vdf_kernel_close(dev);
+    return as_absent(ret, err);
+}
+
+static void destroy(const struct vdf_kernel *k, uint32_t id)
+{
+    if (id)
+        vdf_iommufd_destroy(k->host->iommu, id, NULL);
+}
+
+static void leave_contents(struct vdf_hwqueue *dev)
+{
+    struct vdf_kernel *k = dev->kernel;
+
+    for (unsigned n = VDF_QUEUES; n-- > 0;) {
+        struct vdf_vcmdq *queue = dev->vcmdqs[n];
+        if (queue && !vdf_hwqueue_is_selftest(dev))
+            leave_page(queue);
+        destroy(k, k->queues[n]);
+    }
+    for (unsigned n = VDF_VDEVICES; n-- > 0;)
+        if (dev->vdevices[n])
+            drop_vdevice(dev->vdevices[n]);
+}
+
+void vdf_kernel_close(struct vdf_hwqueue *dev)
+{
+    struct vdf_kernel *k = dev->kernel;
+
+    if (!k)
+        return;
+    if (k->host) {
+        if (k->event_fd >= 0)
+            settle_events(dev);
+        vdf_async_free(k->watch);
+        if (k->epoll >= 0)
+            close(k->epoll);
+        leave_contents(dev);
+        leave_region(dev);
+        drop_veventq(k);
+        destroy(k, k->nested);
+        if (k->map)
+            munmap(k->map, k->map_len);
+        destroy(k, k->viommu);
+        if (k->attached)
+            vdf_vfio_detach(k->host->device, NULL);
+        if (k->taken)
+            vdf_host_leave(k->host);
+        destroy(k, k->parent);
+        destroy(k, k->stdev);
+        destroy(k, k->ioas);
+        vdf_host_close(k->host);
+    }
+    free(k);
+    dev->kernel = NULL;
+    for (unsigned n = 0; vdf_hwqueue_is_selftest(dev) && n < VDF_QUEUES; n++)
+        if (dev->vcmdqs[n])
+            vdf_selftest_page(dev->vcmdqs[n]);
+}
+
+int vdf_kernel_reopen(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    struct vdf_err said = { 0 };
+
+    vdf_kernel_close(dev);
+    int ret = vdf_kernel_open(dev, err ? err : &said);
+    if (ret == 0 || err)
+        return ret;
+    vdf_report(dev->priv.obj, said.code, "the kernel's objects are gone, backend is soft: %s",
+               said.text);
+    dev->backend = VDF_HWQUEUE_SOFT;
+    return ret;
+}
+
+const struct vdf_hwqueue_ops vdf_hwqueue_kernel_ops = {
+    .map = map,
+    .unmap = unmap,
+    .alloc = alloc,
+    .release = release,
+    .add_vdevice = add_vdevice,
+    .drop_vdevice = drop_vdevice,
+    .show_hw_info = show_hw_info,
+    .read_events = read_events,
+    .has_events = has_events,
+    .settle_events = settle_events,
+    .set_depth = set_depth,
+    .trigger = trigger,
+    .make_page = make_page,
+};

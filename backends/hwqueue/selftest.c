@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model of the mock IOMMU that a kernel built with IOMMUFD_TEST has for its own selftests, with
+ * what iommufd's core does around it: addresses, errnos and their order, the page that can be
+ * mapped, events. What is found out with the one holds for the other.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <virtdevfs/iommufd.h>
+
+#include "vcmdq.h"
+
+#define MOCK_FIRST UINT64_C(0x1000000) /* of its addresses */
+#define MOCK_LAST UINT64_C(0x7fffffff)
+#define MOCK_ALIGN 2048u
+#define MOCK_QUEUES 2u
+#define MOCK_REG 0xdeadbeefu /* of its hw_info */
+#define POINTER_BYTES 8u
+
+static bool has_enabled(const struct vdf_hwqueue *dev)
+{
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k] && dev->vcmdqs[k]->enabled)
+            return true;
+    return false;
+}
+
+/* --- mappings --------------------------------------------------------------------------------- */
+
+/* A queue is pinned in pages of the processor, which are larger than the mock's. */
+static int mock_map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct vdf_err *err)
+{
+    const struct vdf_ioas_limits limits = {
+        .first = MOCK_FIRST,
+        .last = MOCK_LAST,
+        .align = has_enabled(dev) ? VDF_PAGE_SIZE : MOCK_ALIGN,
+    };
+
+    return vdf_ioas_check_map(dev, map, &limits, err);
+}
+
+static bool has_unaligned(const struct vdf_ioas *ioas)
+{
+    for (unsigned k = 0; k < ioas->n; k++) {
+        const struct vdf_ioas_map *map = &ioas->maps[k];
+        if ((map->iova | map->len | map->offset) & (VDF_PAGE_SIZE - 1))
+            return true;
+    }
+    return false;
+}
+
+/* --- queues ----------------------------------------------------------------------------------- */
+
+/* The core looks for the pages, all of them, before it asks the mock. */
+static int pin(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    uint64_t page_offset = queue->base & (VDF_PAGE_SIZE - 1), bytes, rounded;
+
+    if (__builtin_add_overflow(page_offset, queue->length, &bytes) ||
+        __builtin_add_overflow(bytes, VDF_PAGE_SIZE - 1, &rounded))
+        return vdf_fail(err, ERANGE, "0x%llx: whole pages of it exceed 64 bits",
+                        (unsigned long long)queue->length);
+    if (rounded / VDF_PAGE_SIZE > INT_MAX / POINTER_BYTES)
+        return vdf_fail(err, ENOMEM, "0x%llx: the kernel has no table for so many pages",
+                        (unsigned long long)queue->length);
+    if (has_unaligned(&queue->dev->ioas))
+        return vdf_fail(err, EADDRINUSE,
+                        "a mapping is not of whole pages of 0x%x bytes, as they have to be while "
+                        "there is a queue",
+                        VDF_PAGE_SIZE);
+    return vdf_ioas_pin(&queue->dev->ioas, queue->base, queue->length, false, &queue->ring, err);
+}
+
+static int mock_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = queue->dev;
+    uint64_t last;
+
+    if (queue->queue_type == 0)
+        return vdf_fail(err, EOPNOTSUPP, "0: there is no default type of queues");
+    if (queue->length == 0)
+        return vdf_fail(err, EINVAL, "0: a queue has a length");
+    if (__builtin_add_overflow(queue->base, queue->length - 1, &last))
+        return vdf_fail(err, EOVERFLOW, "0x%llx: the queue's 0x%llx bytes exceed 64 bits",
+                        (unsigned long long)queue->base, (unsigned long long)queue->length);
+    if (queue->queue_type != VDF_IOMMU_HW_QUEUE_SELFTEST)
+        return vdf_fail(err, EOPNOTSUPP, "0x%x: the mock's type of queues is 0x%x",
+                        queue->queue_type, VDF_IOMMU_HW_QUEUE_SELFTEST);
+    int ret = pin(queue, err);
+    if (ret < 0)
+        return ret;
+    if (queue->index >= MOCK_QUEUES)
+        return vdf_fail(err, EINVAL, "%u: the mock's queues are 0 to %u", queue->index,
+                        MOCK_QUEUES - 1);
+    if (queue->index > 0 &&
+        !(dev->vcmdqs[queue->index - 1] && dev->vcmdqs[queue->index - 1]->enabled))
+        return vdf_fail(err, EIO, "queue %u is enabled before queue %u", queue->index - 1,
+                        queue->index);
+    return 0;
+}
+
+static int mock_release(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = queue->dev;
+    unsigned next = queue->index + 1;
+
+    if (next < VDF_QUEUES && dev->vcmdqs[next] && dev->vcmdqs[next]->enabled)
+        return vdf_fail(err, EBUSY, "queue %u is enabled; disable it first", next);
+    return 0;
+}
+
+/* --- devices and events ----------------------------------------------------------------------- */
+
+static int mock_add_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = vdevice->dev;
+
+    for (unsigned k = 0; k < VDF_VDEVICES; k++)
+        if (dev->vdevices[k] && dev->vdevices[k] != vdevice)
+            return vdf_fail(err, EEXIST, "0x%x: there is one device, and it is virtual device 0x%x",
+                            vdevice->vsid, dev->vdevices[k]->vsid);
+    return 0;
+}
+
+static void mock_show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
+{
+    (void)dev;
+    vdf_buf_printf(out, "type = 0x%08x\nflags = 0x00000000\ntest_reg = 0x%08x",
+                   VDF_IOMMU_HW_INFO_SELFTEST, MOCK_REG);
+}
+
+/* The mock takes number 0 for no virtual device. */
+static int mock_trigger(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    const struct vdf_vdevice *vdevice = NULL;
+
+    for (unsigned k = 0; k < VDF_VDEVICES && !vdevice; k++)
+        vdevice = dev->vdevices[k];
+    if (!vdevice || vdevice->vsid == 0)
+        return vdf_fail(err, ENOENT, "the device has no virtual device but 0: see vdevices");
+    const uint64_t payload[2] = { vdevice->vsid, 0 };
+    vdf_veventq_add(&dev->veventq, payload);
+    return 0;
+}
+
+/* --- the page --------------------------------------------------------------------------------- */
+
+int vdf_selftest_reset(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    vdf_memory_free(&dev->region);
+    vdf_memory_init(&dev->region, "hwqueue-region", VDF_REGION_SIZE);
+    int ret = vdf_memory_touch(&dev->region);
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the pages of the mock");
+    vdf_store_le32(dev->region.base, dev->viommu_data);
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k])
+            vdf_selftest_page(dev->vcmdqs[k]);
+    return 0;
+}
+
+int vdf_selftest_page(struct vdf_vcmdq *queue)
+{
+    struct vdf_memory *region = &queue->dev->region;
+
+    if (queue->index >= VDF_REGION_PAGES) {
+        vdf_memory_view(&queue->page, "vcmdq-page", NULL, 0);
+        return 0;
+    }
+    int ret = vdf_memory_touch(region);
+    if (ret < 0)
+        return ret;
+    vdf_memory_free(&queue->page);
+    vdf_memory_view(&queue->page, "vcmdq-page", region->base + (size_t)queue->index * VDF_PAGE_SIZE,
+                    VDF_PAGE_SIZE);
+    return 0;
+}
+
+const struct vdf_hwqueue_ops vdf_hwqueue_selftest_ops = {
+    .map = mock_map,
+    .unmap = vdf_ioas_check_unmap,
+    .alloc = mock_alloc,
+    .release = mock_release,
+    .add_vdevice = mock_add_vdevice,
+    .show_hw_info = mock_show_hw_info,
+    .read_events = vdf_veventq_read,
+    .has_events = vdf_veventq_waits,
+    .set_depth = vdf_veventq_store_depth,
+    .trigger = mock_trigger,
+    .make_page = vdf_selftest_page,
+};
