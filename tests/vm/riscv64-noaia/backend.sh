@@ -16,6 +16,7 @@ mount_fs
 mkdir "$M/aplic/a" || fail "mkdir aplic/a"
 put aplic/a/aia/srcs 5
 refuse ENODEV aplic/a/backend kvm
+tail -n 1 "$M/errors" | grep -q 'has no RISC-V AIA' || fail "the reason is $(tail -n 1 "$M/errors")"
 eq aplic/a/backend soft
 eq aplic/a/aia/srcs 5
 put aplic/a/addr/aplic 0xd000000
