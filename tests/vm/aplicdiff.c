@@ -68,6 +68,8 @@ static unsigned differences;
 static unsigned harts, sources, ids, guest_bits;
 static bool plain; /* each hart has a page of its own, the first of its guests' */
 static uint64_t pages[16];
+static uint32_t indexes[16]; /* that MSIs of the APLIC find the harts by */
+static uint32_t busy[6];     /* sources that most is done to */
 
 static _Noreturn void trouble(const char *fmt, ...)
 {
@@ -127,13 +129,15 @@ static uint32_t random_word(void)
 
 static uint32_t some_source(void)
 {
-    return one_in(20) ? below(1100) : below(sources + 2);
+    if (!one_in(4))
+        return busy[below(6)];
+    return one_in(10) ? below(1100) : below(sources + 2);
 }
 
 /* A target's register, mostly one that a hart takes. */
 static uint32_t some_target(void)
 {
-    uint32_t hart = one_in(10) ? below(16384) : below(harts + 1);
+    uint32_t hart = one_in(10) || harts == 0 ? below(16384) : indexes[below(harts)];
     uint32_t guest = one_in(12) ? below(64) : 0;
     uint32_t eiid = one_in(8) ? below(2048) : 1 + below(ids);
 
@@ -435,20 +439,29 @@ static void compare_folder(const char *path)
 
 /* --- what is done ----------------------------------------------------------------------------- */
 
-static const char *const configs[] = {
-    "aia/ids",       "aia/srcs",       "aia/group_bits", "aia/group_shift",
-    "aia/hart_bits", "aia/guest_bits", "aia/mode",
+#define N_CONFIGS 7u
+#define N_EDGES 6u
+static const struct {
+    const char *file;
+    uint64_t edges[N_EDGES]; /* of what it takes */
+} configs[N_CONFIGS] = {
+    { "aia/ids", { 63, 64, 255, 191, 319, 62 } },
+    { "aia/srcs", { 0, 255, 256, 1023, 1024, 0x100000000 } },
+    { "aia/group_bits", { 0, 7, 8, 1, 2, 0xffffffff } },
+    { "aia/group_shift", { 23, 24, 55, 56, 57, 0 } },
+    { "aia/hart_bits", { 0, 15, 16, 17, 8, 0xffffffff } },
+    { "aia/guest_bits", { 0, 7, 8, 1, 2, 0x100000000 } },
+    { "aia/mode", { 0, 1, 2, 3, 4, 0xffffffff } },
 };
 
 static void any_config(void)
 {
-    uint64_t value = one_in(3) ? random_word()
-                               : ONE_OF(0, 1, 2, 3, 7, 8, 15, 16, 23, 24, 55, 56, 63, 64, 96, 127,
-                                        191, 255, 256, 1023, 1024, 0xffffffff, 0x100000000);
     unsigned which = below(10);
 
-    if (which < 7)
-        write_number(value, "%s", configs[which]);
+    if (which < N_CONFIGS && one_in(3))
+        write_number(one_in(2) ? random_word() : below(80), "%s", configs[which].file);
+    else if (which < N_CONFIGS)
+        write_number(configs[which].edges[below(N_EDGES)], "%s", configs[which].file);
     else if (which == 7)
         write_number(one_in(2) ? random64() : random64() << 12, "addr/aplic");
     else
@@ -722,6 +735,8 @@ static void configure(void)
         sources = ids;
     guest_bits = (unsigned)ONE_OF(0, 0, 0, 1, 2);
     plain = !one_in(4);
+    for (unsigned k = 0; k < 6; k++)
+        busy[k] = 1 + below(sources ? sources : 1);
     write_number(harts, "harts");
     write_number(ids, "aia/ids");
     write_number(sources, "aia/srcs");
@@ -735,6 +750,7 @@ static void configure(void)
         uint64_t number = plain ? (h * 5 + 3) % 16 : below(4);
         uint64_t group = group_bits && plain ? h & 1 : 0;
 
+        indexes[h] = (uint32_t)(group << hart_bits | number);
         pages[h] = IMSIC_ADDRESS + (number << guest_bits) * PAGE + (group << 30);
         if (!plain && one_in(3))
             pages[h] += below(1u << guest_bits) * PAGE;

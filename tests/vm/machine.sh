@@ -87,7 +87,7 @@ machine_initrd() {
         for variable in VDF_BIN="$VDF_BIN" VDF_IO="$IO" VDF_NORING="$build/tests/noring" \
             VDF_GUESTS="$build/tests/guests" VDF_ENGINE=auto VDF_SLOW=4 HOME=/root LANG=C \
             VDF_SCENARIO_LIMIT="${VDF_SCENARIO_LIMIT:-600}" VDF_VM_FULL="${VDF_VM_FULL:-}" \
-            TMPDIR=/run/tmp; do
+            VDF_OPERATIONS="${VDF_OPERATIONS:-}" VDF_SEED="${VDF_SEED:-}" TMPDIR=/run/tmp; do
             echo "export ${variable%%=*}=$(quoted "${variable#*=}")"
         done
         if [ -n "$shell" ]; then
