@@ -632,14 +632,24 @@ int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len, 
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static bool pins(const struct vdf_amdvi_queue *queue, uint64_t first, uint64_t last)
+{
+    return queue->enabled && queue->base <= last && queue->base + (ring_bytes(queue) - 1) >= first;
+}
+
 bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last)
 {
-    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
-        const struct vdf_amdvi_queue *queue = &dev->amd[k];
-        if (queue->enabled && queue->base <= last && queue->base + (ring_bytes(queue) - 1) >= first)
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
+        if (pins(&dev->amd[k], first, last))
             return true;
-    }
     return false;
+}
+
+void vdf_amdvi_release(struct vdf_hwqueue *dev, uint64_t first, uint64_t last)
+{
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
+        if (pins(&dev->amd[k], first, last))
+            dev->amd[k].enabled = dev->amd[k].run = 0;
 }
 
 int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err)

@@ -56,14 +56,15 @@ static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, s
     return 0;
 }
 
-/* What is mapped is the device's own memory again. Mappings that it is too small for lead nowhere.
- */
+/* What is mapped is the device's own memory again, and where that is too small for a mapping the
+ * mapping goes, as a queue does that was in the guest's memory there. */
 static void leave_memory(struct vdf_hwqueue *dev)
 {
     if (--dev->attached > 0)
         return;
     dev->guest_memory = NULL;
     dev->vm_memory = 0;
+    vdf_ioas_cut(dev);
     if (dev->backend == VDF_HWQUEUE_IOMMUFD)
         vdf_kernel_reopen(dev, NULL);
 }

@@ -98,6 +98,9 @@ int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, s
  */
 unsigned vdf_ioas_covered(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len,
                           unsigned *first);
+/** vdf_ioas_cut() - give up the mappings that go beyond the memory, and the queues that use them.
+ */
+void vdf_ioas_cut(struct vdf_hwqueue *dev);
 /**
  * vdf_ioas_pin() - what HW_QUEUE_ALLOC asks of a queue's memory.
  * @write:  the device writes there
@@ -274,6 +277,8 @@ int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *er
 uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
 void vdf_vcmdq_round(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_release() - leave it as after a reset. */
+void vdf_vcmdq_release(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_error() - does an error of the queue wait for its acknowledgement? */
 bool vdf_vcmdq_error(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_pins() - does the queue use memory at these addresses? */
@@ -363,6 +368,8 @@ int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len
 int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len,
                          struct vdf_err *err);
 bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last);
+/** vdf_amdvi_release() - give back the queues that use memory at these addresses. */
+void vdf_amdvi_release(struct vdf_hwqueue *dev, uint64_t first, uint64_t last);
 bool vdf_amdvi_interrupt(const struct vdf_hwqueue *dev);
 int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err);
 /** vdf_amdvi_reset() - all registers as in a new device. */

@@ -147,6 +147,36 @@ static bool pinned(const struct vdf_hwqueue *dev, const struct vdf_ioas_map *map
     return vdf_amdvi_pins(dev, map->iova, map_last(map));
 }
 
+/* A queue goes with those that were made after it. */
+static void release(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map)
+{
+    for (unsigned k = 0; k < VDF_QUEUES; k++) {
+        if (!dev->vcmdqs[k] || !vdf_vcmdq_pins(dev->vcmdqs[k], map->iova, map_last(map)))
+            continue;
+        for (unsigned n = VDF_QUEUES; n-- > k;)
+            if (dev->vcmdqs[n] && dev->vcmdqs[n]->enabled)
+                vdf_vcmdq_release(dev->vcmdqs[n]);
+    }
+    vdf_amdvi_release(dev, map->iova, map_last(map));
+}
+
+void vdf_ioas_cut(struct vdf_hwqueue *dev)
+{
+    struct vdf_ioas *ioas = &dev->ioas;
+    uint64_t end = vdf_hwqueue_memory_end(dev);
+    unsigned kept = 0;
+
+    for (unsigned k = 0; k < ioas->n; k++) {
+        const struct vdf_ioas_map *map = &ioas->maps[k];
+        if (map->offset + map->len <= end)
+            ioas->maps[kept++] = *map;
+        else
+            release(dev, map);
+    }
+    ioas->n = kept;
+    vdf_hwqueue_update_irq(dev);
+}
+
 /* IOMMU_IOAS_UNMAP removes whole mappings only, each of those that the range covers. */
 int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
 {

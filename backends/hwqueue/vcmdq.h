@@ -61,8 +61,6 @@ uint32_t vdf_vcmdq_outstanding(const struct vdf_vcmdq *queue, uint32_t prod, uin
 int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err);
 /** vdf_vcmdq_disable() - give the queue back; EBUSY while the next one is enabled. */
 int vdf_vcmdq_disable(struct vdf_vcmdq *queue, struct vdf_err *err);
-/** vdf_vcmdq_release() - leave it as after a reset. */
-void vdf_vcmdq_release(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_ready() - STATUS as the other registers make it. */
 uint32_t vdf_vcmdq_ready(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_advance() - the driver's words are now these: run what is to run, publish. */

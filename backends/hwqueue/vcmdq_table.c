@@ -799,8 +799,7 @@ static int removed(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
     const struct vdf_hwqueue *dev = queue->dev;
 
-    if (vdf_hwqueue_is_tegra(dev) && queue->index + 1 < VDF_VCMDQS &&
-        dev->vcmdqs[queue->index + 1])
+    if (vdf_hwqueue_is_tegra(dev) && queue->index + 1 < VDF_VCMDQS && dev->vcmdqs[queue->index + 1])
         return vdf_fail(err, EBUSY, "queue %u is removed before it", queue->index + 1);
     int ret = queue->enabled ? vdf_hwqueue_ops(dev)->release(queue, err) : 0;
     if (ret < 0)

@@ -36,7 +36,8 @@ struct vdf_memory {
 /** vdf_memory_init() - describe memory of @size bytes (rounded up to a page); touches nothing. */
 void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size);
 
-/** vdf_memory_free() - unmap and close, or forget a view; the structure may be initialised again. */
+/** vdf_memory_free() - unmap and close, or forget a view; the structure may be initialised again.
+ */
 void vdf_memory_free(struct vdf_memory *mem);
 
 /** vdf_memory_view() - describe @size bytes at @base, which stay somebody else's. */

@@ -272,6 +272,36 @@ Test(guest, hwqueue_takes_commands_from_the_guests_memory)
     vdf_memory_free(&page);
 }
 
+/* A mapping of the guest's memory that the device has not enough of goes with the guest, and with
+ * it the queue there: what is left can be restored. */
+Test(guest, hwqueue_leaves_what_only_the_guest_has)
+{
+    vdf_test_mkdir("hwqueue/smmu0/queues/0");
+    vdf_test_mkdir("hwqueue/smmu0/queues/1");
+    struct vdf_obj *dev = vdf_test_obj("hwqueue/smmu0");
+    struct vdf_memory large;
+    struct vdf_guest g = guest();
+
+    vdf_memory_init(&large, "large", 4u << 20);
+    g.memory = &large;
+    cr_assert_eq(ops_of(dev)->attach(dev, 0, &g, true, NULL), 0);
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/ioas/map", "0x100000 0x1000 0x1000"), 0);
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/ioas/map", "0x200000 0x1000 0x300000"), 0);
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/0/base", "0x200000"), 0);
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/0/enable", "1"), 0);
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/1/base", "0x100000"), 0);
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/1/enable", "1"), 0);
+    ops_of(dev)->detach(dev, 0);
+    vdf_memory_free(&large);
+    cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/ioas/mappings"), "0x100000 0x1000 0x1000");
+    cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/queues/0/enable"), "0");
+    cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/queues/1/enable"), "0");
+    char *state = strdup(vdf_test_read("hwqueue/smmu0/state"));
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/state", state), 0, "%s", vdf_test_last_error());
+    cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/state"), state);
+    free(state);
+}
+
 static unsigned remaps;
 
 static void remap(void *ctx)

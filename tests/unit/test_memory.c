@@ -51,6 +51,73 @@ Test(memory, touch_makes_it_once_and_free_ends_it)
     vdf_memory_free(&mem);
 }
 
+Test(memory, a_view_stays_somebody_elses)
+{
+    uint8_t bytes[PAGE] = { [7] = 0x5a }, read[4];
+    struct vdf_memory mem;
+    uint64_t end;
+
+    vdf_memory_view(&mem, "test", bytes, sizeof(bytes));
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    cr_assert_eq(mem.base, bytes);
+    cr_assert_eq(vdf_memory_read(&mem, 5, read, 4), 0);
+    cr_assert_arr_eq(read, ((uint8_t[]){ 0, 0, 0x5a, 0 }), 4);
+    cr_assert_eq(vdf_memory_data(&mem, 0, &end), 0);
+    cr_assert_eq(end, PAGE);
+
+    struct vdf_memory other;
+    vdf_memory_init(&other, "test", PAGE);
+    cr_assert_eq(vdf_memory_touch(&other), 0);
+    other.base[1] = 1;
+    cr_assert_eq(vdf_memory_swap_in(&mem, &other), 0);
+    cr_assert_eq(bytes[1], 1);
+    cr_assert_eq(bytes[7], 0);
+    vdf_memory_free(&other);
+    vdf_memory_free(&mem);
+    cr_assert_null(mem.base);
+    cr_assert_eq(bytes[1], 1);
+}
+
+Test(memory, read_makes_nothing)
+{
+    struct vdf_memory mem;
+    uint8_t bytes[16];
+
+    vdf_memory_init(&mem, "test", 2 * PAGE);
+    memset(bytes, 0xff, sizeof(bytes));
+    cr_assert_eq(vdf_memory_read(&mem, PAGE, bytes, sizeof(bytes)), 0);
+    cr_assert_null(mem.base);
+    cr_assert_eq(bytes[0] | bytes[15], 0);
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    mem.base[PAGE] = 3;
+    cr_assert_eq(vdf_memory_read(&mem, PAGE, bytes, sizeof(bytes)), 0);
+    cr_assert_eq(bytes[0], 3);
+    cr_assert_eq(vdf_memory_read(&mem, 0, bytes, sizeof(bytes)), 0);
+    cr_assert_eq(used(&mem), PAGE);
+    vdf_memory_free(&mem);
+}
+
+/* Where there are no huge pages it is of ordinary ones, and otherwise all is the same. */
+Test(memory, huge_pages_are_a_preference)
+{
+    struct vdf_memory mem;
+    uint8_t byte;
+    uint64_t end;
+
+    vdf_memory_init(&mem, "test", 3 * PAGE);
+    mem.prefer_huge = true;
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    cr_assert(mem.huge == 0 || (mem.huge >= 2 * PAGE && (uintptr_t)mem.base % mem.huge == 0));
+    mem.base[3 * PAGE - 1] = 9;
+    cr_assert_eq(vdf_memory_read(&mem, 3 * PAGE - 1, &byte, 1), 0);
+    cr_assert_eq(byte, 9);
+    cr_assert_lt(vdf_memory_data(&mem, 0, &end), 3 * PAGE);
+    cr_assert_leq(end, 3 * PAGE);
+    cr_assert_null(vdf_memory_at(&mem, 3 * PAGE, 1));
+    vdf_memory_free(&mem);
+    cr_assert_eq(mem.huge, 0);
+}
+
 Test(memory, its_size_is_sealed)
 {
     struct vdf_memory mem;
