@@ -140,12 +140,15 @@ static bool take_interrupts(struct vdf_intx_dev *dev)
     return true;
 }
 
+/* Nothing waits for an EOI any more: bit 10 is what VFIO was told, or the guest. */
 static void forget_mask(struct vdf_intx_dev *dev)
 {
+    const struct vdf_intx_vfio *vfio = dev->vfio;
+
     dev->masked = false;
     dev->refires = false;
     dev->ends_late = false;
-    set_disable(dev, dev->vfio && dev->vfio->masked);
+    set_disable(dev, vfio && (vdf_intx_shares(dev) ? vfio->masked : vfio->bit10));
 }
 
 static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)

@@ -161,6 +161,41 @@ lower
 put $d/enabled 0
 put $d/host_type intx
 
+# --- one that cannot be masked by itself, as vfio-pci takes it when it is told to: its line is switched off
+put $d/backend soft
+put $d/pci_2_3 0
+echo Y >/sys/module/vfio_pci/parameters/nointxmask
+put $d/backend vfio
+echo N >/sys/module/vfio_pci/parameters/nointxmask
+put $d/enabled 1
+n=$(cat "$M/$d/interrupts")
+raise
+wait_eq $d/interrupts $((n + 1))
+eq $d/host_irq_disabled 1
+eq $d/masked 0
+eq $d/intx_disable 0
+eq $d/guest_level 1
+was=$(cat "$M/$d/reasserts")
+put $d/ack 1
+wait_eq $d/reasserts $((was + 1))
+eq $d/interrupts $((n + 1))
+wait_eq $d/guest_level 1
+put $d/guest_mask 1
+eq $d/guest_level 0
+put $d/ack 1
+eq $d/guest_level 0
+put $d/guest_mask 0
+wait_eq $d/interrupts $((n + 2))
+wait_eq $d/guest_level 1
+lower
+put $d/ack 1
+quiet
+put $d/enabled 0
+eq $d/intx_disable 0
+put $d/backend soft
+put $d/pci_2_3 1
+put $d/backend vfio
+
 # --- given back clean by rmdir, and by a daemon that is killed
 for how in rmdir kill; do
     put $d/enabled 1
