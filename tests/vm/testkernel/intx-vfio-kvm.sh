@@ -82,6 +82,30 @@ put vm/pci/run 1
 says pci ready
 same "rmdir of an attached device" "$(rmdir "$M/$d" 2>&1 | sed 's/.*: //')" "Device or resource busy"
 
+# A restore of everything keeps the device, and the guest gets its interrupts as before.
+cp "$M/state" "$T/root.state" || fail "cp state"
+cp "$T/root.state" "$M/state" || fail "the state is refused: $(tail -n 1 "$M/errors")"
+eq $d/backend vfio
+eq vm/pci/slots/0/attached 1
+cmp "$T/root.state" "$M/state" || fail "saved, restored and saved again differs"
+lower
+before=$(cat "$M/$d/interrupts")
+put vm/pci/run 1
+eq vm/pci/irqfds 2
+raise
+wait_for 20 has_ended pci || fail "the guest does not end"
+eq vm/pci/exit_code 0
+[ "$(cat "$M/$d/interrupts")" -gt "$before" ] || fail "no interrupt after the restore"
+rmdir "$M/vm/pci"
+same "memory on" "$("$IO" pwrite $d/config 4 0600)" ok
+lower
+put $d/ack 1
+quiet
+machine pci long intx
+slot pci 0 $d 0x10000000 9
+put vm/pci/run 1
+says pci ready
+
 # Unplugged while the guest has it: what it reads there is nothing, and it goes on.
 timeout 20 sh -c "echo 1 >$sys/remove" || fail "the device cannot be removed"
 wait_eq $d/enabled 0

@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Each command that the kernel is given for a device of the host fails once: all that was made before is
+# taken back, and the next try gets everything.
+VDF_LIMIT=150
+. "$(dirname "$0")/common"
+. "$vdf_root/tests/mount/intx-rules"
+command -v strace >/dev/null || skip "strace, which makes commands fail, is not installed"
+
+host=0000:00:04.0
+sys=/sys/bus/pci/devices/$host
+d=intx/bus0/devices/d0
+echo vfio-pci >"$sys/driver_override"
+echo "$host" >/sys/bus/pci/drivers_probe
+mount_fs
+mkdir "$M/$d" || fail "mkdir"
+put $d/host "$host"
+pid=$(daemon_pids)
+
+descriptors() {
+    ls -l "/proc/$pid/fd" | sed 's/.*-> //' | sort
+}
+
+strace_is_ready() {
+    grep -q attached "$T/strace"
+}
+
+# failing CALL K FILE TEXT: its answer to writing TEXT to FILE when the K-th CALL for it fails.
+failing() {
+    : >"$T/strace"
+    strace -f -p "$pid" -e "trace=$1" -e "inject=$1:error=ENOMEM:when=$2" 2>>"$T/strace" &
+    tracer=$!
+    wait_for 10 strace_is_ready || fail "strace: $(cat "$T/strace")"
+    "$IO" write "$3" "$4"
+    kill -INT $tracer
+    wait $tracer
+}
+
+# each CALL FILE TEXT LEAST: let each fail until there is no such many; at least LEAST have to.
+each() {
+    before=$(descriptors)
+    was=$(cat "$M/$2")
+    k=1
+    while [ "$(failing "$1" $k "$2" "$3" | head -n 1)" != ok ]; do
+        tail -n 1 "$M/errors" | grep -q ENOMEM || fail "$1 $k: $(tail -n 1 "$M/errors")"
+        same "descriptors after $1 $k" "$(descriptors)" "$before"
+        same "$2 after $1 $k" "$(cat "$M/$2")" "$was"
+        k=$((k + 1))
+    done
+    [ $k -gt "$4" ] || fail "only $((k - 1)) of at least $4 times $1 was called for $2"
+    eq "$2" "$3"
+}
+
+each ioctl $d/backend vfio 12
+put $d/backend soft
+each eventfd2 $d/backend vfio 2
+put $d/backend soft
+each openat $d/backend vfio 3
+each ioctl $d/enabled 1 2
+grep -q "vfio-intx.$host" /proc/interrupts || fail "there is no handler"
+each ioctl $d/guest_mask 1 1
+eq $d/intx_disable 1
+put $d/guest_mask 0
+
+# One that fails leaves the mask as it is, for the next.
+same "raising" "$("$IO" pwrite $d/bar/0 0x60 01000000)" ok
+wait_eq $d/guest_level 1
+[ "$(failing ioctl 1 $d/ack 1 | head -n 1)" = ENOMEM ] || fail "the EOI did not fail"
+eq $d/masked 1
+eq $d/guest_level 1
+same "lowering" "$("$IO" pwrite $d/bar/0 0x64 ffffffff)" ok
+put $d/ack 1
+quiet
+rmdir "$M/$d" || fail "rmdir"
+grep -q "vfio-intx.$host" /proc/interrupts && fail "the handler is still there"
+echo >"$sys/driver_override"
+echo "$host" >"$sys/driver/unbind"
