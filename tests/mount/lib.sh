@@ -112,7 +112,7 @@ vdf_unmount() {
 vdf_cleanup() {
     vdf_status=$1
     trap - EXIT
-    trap '' HUP INT TERM
+    trap '' HUP INT PIPE TERM
     if [ "$vdf_status" != 0 ] && [ "$vdf_status" != 77 ] && [ -s "$M/errors" ]; then
         say "the last lines of errors:"
         tail -n 5 "$M/errors" >&2
@@ -145,6 +145,8 @@ vdf_cleanup() {
 trap 'vdf_cleanup $?' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
+# Nobody listens any more: those who started this were killed. What it has started must not stay.
+trap 'exit 141' PIPE
 trap 'say "took too long"; exit 143' TERM
 
 # daemon ARGUMENT...: run virtdevfs, under the wrapper if there is one.

@@ -36,7 +36,7 @@ trap 'vm_cleanup $?' EXIT
 vm_cleanup() {
     vm_status=$1
     trap - EXIT
-    trap '' HUP INT TERM
+    trap '' HUP INT PIPE TERM
     if [ "$vm_status" != 0 ] && [ "$vm_status" != 77 ]; then
         for vm_log in "$hvc" "$kernel_log"; do
             [ -s "$vm_log" ] || continue
