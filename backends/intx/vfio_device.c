@@ -103,6 +103,12 @@ static int set_bit10(struct vdf_intx_dev *dev, bool bit10, struct vdf_err *err)
 
 /* --- interrupts ------------------------------------------------------------------------------- */
 
+/* Does KVM unmask at the guest's EOI? */
+static bool is_unmasked_by_kvm(const struct vdf_intx_dev *dev)
+{
+    return dev->vfio->unmasks && dev->vfio->unmask >= 0;
+}
+
 static void take_interrupt(struct vdf_intx_dev *dev, bool again)
 {
     dev->vfio->masked = true;
@@ -131,7 +137,7 @@ static bool take_interrupts(struct vdf_intx_dev *dev)
         dev->interrupts += n;
         vdf_intx_raise_guest(dev);
     } else if (dev->vfio->irq == VDF_VFIO_INTX) {
-        dev->ends_late = dev->host_irq_disabled && dev->vfio->unmask >= 0;
+        dev->ends_late = dev->host_irq_disabled && is_unmasked_by_kvm(dev);
         if (dev->ends_late)
             vdf_intx_set_guest_level(dev, false);
         take_interrupt(dev, dev->ends_late || dev->refires);
@@ -157,7 +163,8 @@ static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
         return fail_gone(dev, err);
     take_interrupts(dev);
     if (!dev->guest_mask && dev->host_irq_disabled) {
-        int ret = vdf_intx_vfio_unmask(dev->vfio, err);
+        int ret =
+            dev->vfio->bit10 ? set_bit10(dev, false, err) : vdf_intx_vfio_unmask(dev->vfio, err);
         if (ret < 0)
             return ret;
         dev->host_irq_disabled = false;
@@ -177,6 +184,11 @@ static void ended(struct vdf_intx_dev *dev)
 {
     if (!dev->vfio)
         return;
+    /* It has been opened again while the guest had it, or KVM's eventfd has nothing to unmask. */
+    if (!is_unmasked_by_kvm(dev)) {
+        eoi(dev, NULL);
+        return;
+    }
     if (dev->ends_late) {
         dev->ends_late = false;
         return;
@@ -186,6 +198,8 @@ static void ended(struct vdf_intx_dev *dev)
         return;
     dev->host_irq_disabled = false;
     dev->vfio->masked = false;
+    if (dev->vfio->bit10)
+        set_bit10(dev, false, NULL);
     forget_mask(dev);
     dev->refires = is_asserted(dev);
     take_interrupts(dev);
@@ -241,9 +255,11 @@ static int write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_er
         return vdf_fail(err, EBUSY,
                         "bit 10 stays set: the device is not enabled, and nobody would serve the "
                         "host's line");
+    if (disable == was)
+        return write_command_word(dev, value, dev->vfio->bit10, err);
     /* Where the handler has set it, VFIO's bit 10 is clear: it has to be set to be cleared. */
-    int ret = write_command_word(dev, value, was ? true : disable, err);
-    if (ret == 0 && was && !disable)
+    int ret = write_command_word(dev, value, true, err);
+    if (ret == 0 && !disable)
         ret = write_command_word(dev, value, false, err);
     if (ret < 0)
         return ret;
@@ -257,7 +273,7 @@ static int write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_er
 
 static int write_disable(struct vdf_intx_dev *dev, bool disable, struct vdf_err *err)
 {
-    uint16_t word;
+    uint16_t word = 0;
     int ret = read_word(dev, COMMAND, &word, err);
 
     word &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;

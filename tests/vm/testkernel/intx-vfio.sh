@@ -263,6 +263,12 @@ put $d/backend vfio
 put $d/enabled 1
 raise
 wait_eq $d/guest_level 1
-rmdir "$M/$d"
+# And taken away by its driver's unbinding.
+timeout 20 sh -c "echo $host >$sys/driver/unbind" || fail "the device cannot be unbound"
+eq $d/enabled 0
+refuse ENODEV $d/enabled 1
 echo >"$sys/driver_override"
-echo "$host" >"$sys/driver/unbind"
+put $d/backend soft
+put $d/enabled 1
+put $d/assert 1
+eq $d/guest_level 1
