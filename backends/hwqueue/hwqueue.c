@@ -675,6 +675,8 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .doc = "a LOST_EVENTS header ends the queue",
         VDF_FIELD(DEV, veventq.lost),
+        .get = vdf_veventq_get_lost,
+        .restore = vdf_hwqueue_restore_field,
     },
     {
         .path = "veventq_lost_sequence",
@@ -682,6 +684,8 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .doc = "its sequence",
         VDF_FIELD(DEV, veventq.lost_sequence),
+        .get = vdf_veventq_get_lost_sequence,
+        .restore = vdf_hwqueue_restore_field,
     },
     {
         .path = "veventq_list",

@@ -183,8 +183,8 @@ extern const struct vdf_stream_ops vdf_veventq_stream;
 void vdf_veventq_free(struct vdf_veventq *queue);
 /** vdf_veventq_payload() - bytes of a record behind its header. */
 unsigned vdf_veventq_payload(const struct vdf_hwqueue *dev);
-/** vdf_veventq_append() - an event goes to the end, if there is room. */
-bool vdf_veventq_append(struct vdf_veventq *queue, const struct vdf_vevent *event);
+/** vdf_veventq_append() - an event goes to the end, if no more than @max are there then. */
+bool vdf_veventq_append(struct vdf_veventq *queue, const struct vdf_vevent *event, uint32_t max);
 /** vdf_veventq_read() - whole records of those that wait here. 0: there are none; EINVAL: not one
  *  fits. */
 ssize_t vdf_veventq_read(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err);
@@ -194,6 +194,8 @@ bool vdf_veventq_waits(struct vdf_hwqueue *dev);
 int vdf_veventq_store_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err);
 int vdf_veventq_set_depth(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_veventq_get_sequence(const struct vdf_at *at, uint64_t *value);
+int vdf_veventq_get_lost(const struct vdf_at *at, uint64_t *value);
+int vdf_veventq_get_lost_sequence(const struct vdf_at *at, uint64_t *value);
 int vdf_veventq_trigger(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_veventq_add(struct vdf_veventq *queue, const uint64_t map[2]);
 void vdf_veventq_save(const struct vdf_at *at, struct vdf_buf *out);

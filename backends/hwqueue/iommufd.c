@@ -154,8 +154,10 @@ static bool has_events(struct vdf_hwqueue *dev)
 static ssize_t read_events(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err)
 {
     /* Those that a save has fetched come first. An event takes the place of a header alone. */
-    if (dev->veventq.lost && kernel_waits(dev->kernel))
+    if (dev->veventq.lost && kernel_waits(dev->kernel)) {
         dev->veventq.lost = false;
+        dev->veventq.lost_sequence = 0;
+    }
     ssize_t got = vdf_veventq_read(dev, bytes, n, err);
     if (got)
         return got;
@@ -172,40 +174,28 @@ static void keep_record(struct vdf_hwqueue *dev, const struct vdf_iommu_vevent_h
     struct vdf_vevent event = { .sequence = header->sequence };
     uint64_t words[2] = { 0 };
 
-    if (header->flags & VDF_IOMMU_VEVENT_LOST_EVENTS) {
-        queue->lost = true;
-    } else {
+    queue->lost = header->flags & VDF_IOMMU_VEVENT_LOST_EVENTS;
+    if (!queue->lost) {
         memcpy(words, payload, vdf_veventq_payload(dev));
         event.map[0] = le64toh(words[0]);
         event.map[1] = le64toh(words[1]);
-        queue->lost = !vdf_veventq_append(queue, &event);
+        queue->lost = !vdf_veventq_append(queue, &event, 2 * queue->depth);
     }
-    if (queue->lost)
-        queue->lost_sequence = header->sequence;
+    queue->lost_sequence = queue->lost ? header->sequence : 0;
 }
 
 /*
  * A state has the events that wait, and the kernel shows them to none but who takes them: they are
- * kept here from then on. There are never more here than the queue's depth; what still waits in the
- * kernel then is lost in the state.
+ * kept here from then on. Those that are here and those that are in the kernel then can be two
+ * times the queue's depth; what comes to more than that is lost.
  */
 static void settle_events(struct vdf_hwqueue *dev)
 {
-    struct vdf_veventq *queue = &dev->veventq;
     size_t record = VDF_VEVENT_HEADER + vdf_veventq_payload(dev);
-    uint8_t bytes[EVENTS_AT_ONCE * (VDF_VEVENT_HEADER + 16u) + VDF_VEVENT_HEADER];
+    uint8_t bytes[EVENTS_AT_ONCE * (VDF_VEVENT_HEADER + 16u)];
+    ssize_t got;
 
-    while (kernel_waits(dev->kernel)) {
-        uint32_t room = queue->depth > queue->n ? queue->depth - queue->n : 0;
-        if (room > EVENTS_AT_ONCE)
-            room = EVENTS_AT_ONCE;
-        queue->lost = false;
-        ssize_t got = fetch(dev, bytes, room * record + VDF_VEVENT_HEADER);
-        if (got <= 0) {
-            queue->lost = true;
-            queue->lost_sequence = queue->sequence;
-            return;
-        }
+    while ((got = fetch(dev, bytes, EVENTS_AT_ONCE * record)) > 0) {
         for (ssize_t at = 0; at < got;) {
             struct vdf_iommu_vevent_header header;
             memcpy(&header, bytes + at, sizeof(header));

@@ -39,9 +39,9 @@ static bool grow(struct vdf_veventq *queue)
     return true;
 }
 
-bool vdf_veventq_append(struct vdf_veventq *queue, const struct vdf_vevent *event)
+bool vdf_veventq_append(struct vdf_veventq *queue, const struct vdf_vevent *event, uint32_t max)
 {
-    if (queue->n >= queue->depth || (queue->n == queue->cap && !grow(queue)))
+    if (queue->n >= max || (queue->n == queue->cap && !grow(queue)))
         return false;
     queue->events[(queue->first + queue->n++) % queue->cap] = *event;
     return true;
@@ -52,9 +52,8 @@ void vdf_veventq_add(struct vdf_veventq *queue, const uint64_t map[2])
     struct vdf_vevent event = { .sequence = queue->sequence, .map = { map[0], map[1] } };
 
     queue->sequence = (queue->sequence + 1) & SEQUENCE_MASK;
-    queue->lost = !vdf_veventq_append(queue, &event);
-    if (queue->lost)
-        queue->lost_sequence = event.sequence;
+    queue->lost = !vdf_veventq_append(queue, &event, queue->depth);
+    queue->lost_sequence = queue->lost ? event.sequence : 0;
 }
 
 unsigned vdf_veventq_payload(const struct vdf_hwqueue *dev)
@@ -86,6 +85,7 @@ ssize_t vdf_veventq_read(struct vdf_hwqueue *dev, void *bytes, size_t n, struct 
         memcpy(to + done, header, HEADER);
         done += HEADER;
         queue->lost = false;
+        queue->lost_sequence = 0;
     }
     if (done == 0)
         return vdf_fail(err, EINVAL, "%zu bytes: a read takes whole events of %zu bytes", n,
@@ -167,12 +167,32 @@ int vdf_veventq_get_sequence(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
+/* Of events that the kernel had beside those that were here, a state has what its queue has room
+ * for. */
+int vdf_veventq_get_lost(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->veventq.lost || dev->veventq.n > dev->veventq.depth;
+    return 0;
+}
+
+int vdf_veventq_get_lost_sequence(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_veventq *queue = &dev->veventq;
+
+    *value = queue->lost_sequence;
+    if (!queue->lost && queue->n > queue->depth)
+        *value = queue->events[(queue->first + queue->n - 1) % queue->cap].sequence;
+    return 0;
+}
+
 void vdf_veventq_save(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_hwqueue *dev = at->priv;
     const struct vdf_veventq *queue = &dev->veventq;
 
-    for (uint32_t k = 0; k < queue->n; k++) {
+    for (uint32_t k = 0; k < queue->n && k < queue->depth; k++) {
         const struct vdf_vevent *event = &queue->events[(queue->first + k) % queue->cap];
         vdf_buf_printf(out, "%s%u 0x%llx 0x%llx", k ? ", " : "", event->sequence,
                        (unsigned long long)event->map[0], (unsigned long long)event->map[1]);
@@ -194,7 +214,7 @@ static int parse_event(struct vdf_hwqueue *dev, const char *text, struct vdf_err
     if (ret < 0)
         return ret;
     event.sequence = (uint32_t)sequence;
-    if (!vdf_veventq_append(&dev->veventq, &event))
+    if (!vdf_veventq_append(&dev->veventq, &event, dev->veventq.depth))
         return vdf_fail(err, EINVAL, "%u: at most veventq_depth events wait", event.sequence);
     return 0;
 }
