@@ -38,6 +38,7 @@ static int read_word(const struct vdf_intx_dev *dev, uint64_t offset, uint16_t *
 {
     uint8_t bytes[2];
 
+    *value = 0; /* a compiler does not see that nobody looks at it after an error */
     if (!dev->vfio)
         return fail_gone(dev, err);
     int ret = vdf_intx_vfio_config_read(dev->vfio, bytes, sizeof(bytes), offset, err);
