@@ -176,7 +176,6 @@ struct vdf_veventq {
 
 /* What the records take. */
 #define VDF_VEVENT_HEADER 8u
-#define VDF_VEVENT_LOST_EVENTS 1u
 #define VDF_VEVENT_SEQUENCE_MASK 0x7fffffffu
 
 extern const struct vdf_stream_ops vdf_veventq_stream;

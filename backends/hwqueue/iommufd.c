@@ -73,13 +73,20 @@ static const struct numbers *numbers(const struct vdf_hwqueue *dev)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* The hardware's events are errors of queues, for which the interrupt output is raised. */
 static bool event_came(struct vdf_obj *obj, uint64_t value)
 {
-    const struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
     struct epoll_event event;
 
     (void)value;
-    return dev->kernel && epoll_wait(dev->kernel->epoll, &event, 1, 0) == 1;
+    if (!dev->kernel || epoll_wait(dev->kernel->epoll, &event, 1, 0) != 1)
+        return false;
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k] && dev->vcmdqs[k]->hardware)
+            vdf_vcmdq_load_hardware(dev->vcmdqs[k]);
+    vdf_hwqueue_update_irq(dev);
+    return true;
 }
 
 static int watch(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
@@ -647,6 +654,16 @@ void vdf_kernel_close(struct vdf_hwqueue *dev)
             vdf_selftest_page(dev->vcmdqs[n]);
 }
 
+/* Queues that the kernel had go on in the model. */
+static void go_on_without(struct vdf_hwqueue *dev)
+{
+    dev->backend = VDF_HWQUEUE_SOFT;
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k] && dev->vcmdqs[k]->enabled &&
+            vdf_hwqueue_ops(dev)->alloc(dev->vcmdqs[k], NULL) < 0)
+            vdf_vcmdq_release(dev->vcmdqs[k]);
+}
+
 int vdf_kernel_reopen(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     struct vdf_err said = { 0 };
@@ -657,7 +674,7 @@ int vdf_kernel_reopen(struct vdf_hwqueue *dev, struct vdf_err *err)
         return ret;
     vdf_report(dev->priv.obj, said.code, "the kernel's objects are gone, backend is soft: %s",
                said.text);
-    dev->backend = VDF_HWQUEUE_SOFT;
+    go_on_without(dev);
     return ret;
 }
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtdevfs/iommufd.h>
 
 #include "hwqueue.h"
 
@@ -80,7 +81,7 @@ ssize_t vdf_veventq_read(struct vdf_hwqueue *dev, void *bytes, size_t n, struct 
         queue->n--;
     }
     if (queue->n == 0 && queue->lost && n - done >= HEADER) {
-        const uint32_t header[2] = { htole32(VDF_VEVENT_LOST_EVENTS),
+        const uint32_t header[2] = { htole32(VDF_IOMMU_VEVENT_LOST_EVENTS),
                                      htole32(queue->lost_sequence) };
         memcpy(to + done, header, HEADER);
         done += HEADER;

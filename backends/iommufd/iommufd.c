@@ -83,23 +83,6 @@ int vdf_iommufd_map(int iommu, uint32_t ioas, void *from, uint64_t iova, uint64_
     return fail_map(command(iommu, UAPI_IOAS_MAP, &arg), "IOMMU_IOAS_MAP", iova, length, err);
 }
 
-int vdf_iommufd_map_file(int iommu, uint32_t ioas, int memfd, uint64_t offset, uint64_t iova,
-                         uint64_t length, bool writable, struct vdf_err *err)
-{
-    struct uapi_ioas_map_file arg = {
-        .size = sizeof(arg),
-        .flags = map_flags(writable),
-        .ioas_id = ioas,
-        .fd = memfd,
-        .start = offset,
-        .length = length,
-        .iova = iova,
-    };
-
-    return fail_map(command(iommu, UAPI_IOAS_MAP_FILE, &arg), "IOMMU_IOAS_MAP_FILE", iova, length,
-                    err);
-}
-
 int vdf_iommufd_unmap(int iommu, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t *unmapped,
                       struct vdf_err *err)
 {

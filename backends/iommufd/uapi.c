@@ -40,15 +40,6 @@ SAME_FIELD(uapi_ioas_unmap, iova, iommu_ioas_unmap, iova);
 SAME_FIELD(uapi_ioas_unmap, length, iommu_ioas_unmap, length);
 #endif
 
-#ifdef IOMMU_IOAS_MAP_FILE
-SAME_NUMBER(UAPI_IOAS_MAP_FILE, IOMMU_IOAS_MAP_FILE);
-SAME_SIZE(uapi_ioas_map_file, iommu_ioas_map_file);
-SAME_FIELD(uapi_ioas_map_file, fd, iommu_ioas_map_file, fd);
-SAME_FIELD(uapi_ioas_map_file, start, iommu_ioas_map_file, start);
-SAME_FIELD(uapi_ioas_map_file, length, iommu_ioas_map_file, length);
-SAME_FIELD(uapi_ioas_map_file, iova, iommu_ioas_map_file, iova);
-#endif
-
 #ifdef IOMMU_VIOMMU_ALLOC
 SAME_NUMBER(UAPI_HWPT_ALLOC, IOMMU_HWPT_ALLOC);
 SAME_NUMBER(UAPI_HWPT_NEST_PARENT, IOMMU_HWPT_ALLOC_NEST_PARENT);

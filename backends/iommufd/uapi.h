@@ -20,7 +20,6 @@
 #define UAPI_IOAS_UNMAP UAPI_IOMMU(0x06)
 #define UAPI_HWPT_ALLOC UAPI_IOMMU(0x09)
 #define UAPI_GET_HW_INFO UAPI_IOMMU(0x0a)
-#define UAPI_IOAS_MAP_FILE UAPI_IOMMU(0x0f)
 #define UAPI_VIOMMU_ALLOC UAPI_IOMMU(0x10)
 #define UAPI_VDEVICE_ALLOC UAPI_IOMMU(0x11)
 #define UAPI_VEVENTQ_ALLOC UAPI_IOMMU(0x13)
@@ -55,16 +54,6 @@ struct uapi_ioas_map {
     uint32_t ioas_id;
     uint32_t reserved;
     uint64_t user_va;
-    uint64_t length;
-    uint64_t iova;
-};
-
-struct uapi_ioas_map_file {
-    uint32_t size;
-    uint32_t flags;
-    uint32_t ioas_id;
-    int32_t fd;
-    uint64_t start;
     uint64_t length;
     uint64_t iova;
 };

@@ -129,11 +129,6 @@ int vdf_iommufd_ioas_alloc(int iommu, uint32_t *ioas, struct vdf_err *err);
 int vdf_iommufd_map(int iommu, uint32_t ioas, void *from, uint64_t iova, uint64_t length,
                     bool writable, struct vdf_err *err);
 
-/** vdf_iommufd_map_file() - IOMMU_IOAS_MAP_FILE: as vdf_iommufd_map(), of a memfd from @offset.
- *  ENOTTY before Linux 6.14. */
-int vdf_iommufd_map_file(int iommu, uint32_t ioas, int memfd, uint64_t offset, uint64_t iova,
-                         uint64_t length, bool writable, struct vdf_err *err);
-
 /**
  * vdf_iommufd_unmap() - IOMMU_IOAS_UNMAP. 0 with UINT64_MAX unmaps everything.
  * @unmapped: result: bytes; NULL: not asked for
