@@ -116,6 +116,7 @@ struct vdf_tree {
     void (*write_back)(void *arg, const struct vdf_obj *obj, const struct vdf_attr *attr);
     void *write_back_arg;
     struct vdf_engine *engine; /* NULL: nothing asynchronous happens (tests without one) */
+    _Atomic(const char *) transport; /* of requests, for `engine/transport` */
     const struct vdf_component *const *components; /* NULL-terminated */
     struct vdf_class root_class;
     struct vdf_attr *root_attrs;

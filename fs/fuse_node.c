@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fuse_node.h"
+#include "fuse_ring.h"
 
 #define FIRST_BUCKETS 256u
 #define BLOCK 4096
@@ -402,6 +403,26 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 
 /* --- the session ------------------------------------------------------------------------------ */
 
+/* Rings where libfuse, the kernel and io_uring have them. */
+static void offer_rings(struct vdf_fuse *fuse, struct fuse_conn_info *conn)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+    if (!fuse->rings)
+        return;
+    if (!fuse_get_feature_flag(conn, FUSE_CAP_OVER_IO_URING)) {
+        vdf_fail(&fuse->ring_err, EOPNOTSUPP,
+                 "the kernel does not offer FUSE over io_uring: it is in Linux 6.14 and newer, with "
+                 "Y in /sys/module/fuse/parameters/enable_uring");
+    } else if (vdf_rings_offer(fuse->rings, &fuse->ring_err) == 0) {
+        conn->max_write = VDF_RING_MAX_WRITE;
+        atomic_store(&fuse->tree->transport, "io_uring");
+    }
+#else
+    (void)fuse;
+    (void)conn;
+#endif
+}
+
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
     struct vdf_fuse *fuse = userdata;
@@ -415,6 +436,11 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 #else
     conn->want &= ~FUSE_CAP_READDIRPLUS;
 #endif
+    offer_rings(fuse, conn);
+    if (fuse->need_rings && fuse->ring_err.code) {
+        fuse_session_exit(fuse->session);
+        return;
+    }
     if (fuse->ready)
         fuse->ready(fuse->ready_arg);
 }

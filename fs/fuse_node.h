@@ -27,6 +27,7 @@ struct vdf_node {
 };
 
 struct vdf_pending;
+struct vdf_rings;
 
 struct vdf_handle {
     struct vdf_file file;
@@ -47,6 +48,9 @@ struct vdf_fuse {
     struct vdf_node root;
     struct vdf_handle *handles; /* open files, to be freed if the kernel does not close them */
     bool can_passthrough;
+    struct vdf_rings *rings; /* NULL: requests come through /dev/fuse */
+    bool need_rings;         /* without them the mount fails */
+    struct vdf_err ring_err; /* why there are none; code 0: there are */
     void (*ready)(void *arg); /* called once, when the kernel has begun to talk to us */
     void *ready_arg;
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fuse_node.h"
+#include "fuse_ring.h"
 #include "fuse_session.h"
 
 #define NUDGE_US 10000u /* between two signals to a loop that has to end */
@@ -71,6 +72,10 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
     if (ret == 0 && fuse_session_mount(fuse->session, mountpoint) < 0)
         ret = vdf_fail(err, EIO, "%s cannot be mounted on", mountpoint);
     fuse_opt_free_args(&args);
+    /* Without rings /dev/fuse serves as well, unless they were asked for: then FUSE_INIT fails. */
+    fuse->need_rings = options->transport == VDF_TRANSPORT_IO_URING;
+    if (ret == 0 && options->transport != VDF_TRANSPORT_DEV)
+        (void)vdf_rings_attach(fuse->session, &fuse->rings, &fuse->ring_err);
     if (ret < 0) {
         if (fuse->session)
             fuse_session_destroy(fuse->session);
@@ -84,7 +89,7 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
     return 0;
 }
 
-int vdf_fuse_loop(struct vdf_fuse *fuse)
+int vdf_fuse_loop(struct vdf_fuse *fuse, struct vdf_err *err)
 {
     struct vdf_session *session = session_of(fuse);
     struct sigaction action = { .sa_handler = nothing };
@@ -95,7 +100,11 @@ int vdf_fuse_loop(struct vdf_fuse *fuse)
     atomic_store(&session->looping, true);
     int ret = fuse_session_loop(fuse->session);
     atomic_store(&session->looping, false);
-    return ret < 0 ? ret : 0;
+    if (fuse->need_rings && fuse->ring_err.code) {
+        *err = fuse->ring_err;
+        return -err->code;
+    }
+    return ret < 0 ? vdf_fail(err, -ret, "FUSE: %s", strerror(-ret)) : 0;
 }
 
 void vdf_fuse_stop(struct vdf_fuse *fuse)
@@ -114,9 +123,11 @@ void vdf_fuse_unmount(struct vdf_fuse *fuse)
 {
     struct vdf_tree *tree = fuse->tree;
 
+    /* Nobody waits any longer, so that the rings can end; then nobody uses the handles. */
     vdf_tree_remove_all(tree);
-    vdf_handles_free(fuse);
     fuse_session_unmount(fuse->session);
+    vdf_rings_free(fuse->rings);
+    vdf_handles_free(fuse);
     /* Its thread may be in vdf_fuse_write_back(), which the unmounting has ended. */
     if (tree->engine)
         vdf_engine_stop(tree->engine);

@@ -10,7 +10,15 @@
 
 struct vdf_fuse;
 
+/* How requests come from the kernel. */
+enum vdf_transport {
+    VDF_TRANSPORT_AUTO,     /* rings where they can be had */
+    VDF_TRANSPORT_IO_URING, /* rings, or no mount */
+    VDF_TRANSPORT_DEV,      /* /dev/fuse */
+};
+
 struct vdf_fuse_options {
+    enum vdf_transport transport;
     const char *options;      /* of -o, for libfuse: "allow_other,ro"; NULL: none */
     bool debug;               /* print requests on standard error */
     void (*ready)(void *arg); /* called in the FUSE thread when the mount can be used */
@@ -27,8 +35,9 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
                    const struct vdf_fuse_options *options, struct vdf_fuse **fuse,
                    struct vdf_err *err);
 
-/** vdf_fuse_loop() - serve until unmounted or stopped. 0 or -errno. */
-int vdf_fuse_loop(struct vdf_fuse *fuse);
+/** vdf_fuse_loop() - serve until unmounted or stopped.
+ *  Return: 0 or -errno; EOPNOTSUPP, with a sentence, where the transport asked for is not there. */
+int vdf_fuse_loop(struct vdf_fuse *fuse, struct vdf_err *err);
 
 /** vdf_fuse_stop() - make vdf_fuse_loop() return, from another thread; waits until it does. */
 void vdf_fuse_stop(struct vdf_fuse *fuse);

@@ -40,6 +40,11 @@ static void show_engine(const struct vdf_at *at, struct vdf_buf *out)
     vdf_buf_printf(out, "%s", engine ? vdf_engine_name(engine) : "none");
 }
 
+static void show_transport(const struct vdf_at *at, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, "%s", atomic_load(&tree_of(at)->transport));
+}
+
 /* `offset` of these rows, which lie in no window, is that of the counter in the engine's
  * statistics. */
 static int get_counter(const struct vdf_at *at, uint64_t *value)
@@ -77,6 +82,12 @@ static const struct vdf_attr root_rows[] = {
       .flags = VDF_R,
       .show = show_engine,
       .doc = "io_uring or libaio" },
+    { .path = "engine/transport",
+      .type = VDF_TEXT,
+      .flags = VDF_R,
+      .show = show_transport,
+      .doc = "how requests come from the kernel: io_uring, a queue for each processor, or dev, one "
+             "after the other through /dev/fuse" },
     COUNTER(wakeups, "times that the engine's thread woke from its wait"),
     COUNTER(submissions, "requests that the engine handed to the kernel"),
     COUNTER(completions, "requests that came back"),
@@ -143,6 +154,7 @@ int vdf_tree_create(const struct vdf_component *const *components, struct vdf_en
     pthread_mutex_init(&tree->errors_lock, NULL);
     tree->components = components;
     tree->engine = engine;
+    atomic_init(&tree->transport, "dev");
     int ret = make_root_class(tree);
     if (ret == 0)
         ret = vdf_obj_create(tree, NULL, NULL, "", &tree->root, err);

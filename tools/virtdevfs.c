@@ -50,6 +50,7 @@ struct options {
     char *mountpoint; /* absolute */
     bool made_mountpoint;
     enum vdf_engine_kind engine;
+    enum vdf_transport transport;
     char *fuse; /* what is left of -o, for libfuse */
 };
 
@@ -82,6 +83,8 @@ static void usage(FILE *to)
         "  -o state=FILE        begin with the devices saved in FILE\n"
         "  -o engine=auto|io_uring|libaio\n"
         "                       what the daemon waits with (auto)\n"
+        "  -o transport=auto|io_uring|dev\n"
+        "                       how requests come from the kernel (auto)\n"
         "\n"
         "virtdevfs(8) says more, virtdevfs-tree(5) describes the files.\n");
 }
@@ -124,6 +127,19 @@ static int parse_engine(struct options *o, const char *word)
     return 0;
 }
 
+static int parse_transport(struct options *o, const char *word)
+{
+    if (strcmp(word, "auto") == 0)
+        o->transport = VDF_TRANSPORT_AUTO;
+    else if (strcmp(word, "io_uring") == 0)
+        o->transport = VDF_TRANSPORT_IO_URING;
+    else if (strcmp(word, "dev") == 0)
+        o->transport = VDF_TRANSPORT_DEV;
+    else
+        return complain("-o transport=%s: transports are auto, io_uring and dev", word);
+    return 0;
+}
+
 /* Takes our own mount options and leaves the others to libfuse. */
 static int parse_mount_options(struct options *o, const char *list)
 {
@@ -138,6 +154,8 @@ static int parse_mount_options(struct options *o, const char *list)
             o->state = absolute(word + 6);
         } else if (strncmp(word, "engine=", 7) == 0) {
             ret = parse_engine(o, word + 7);
+        } else if (strncmp(word, "transport=", 10) == 0) {
+            ret = parse_transport(o, word + 10);
         } else if (*word) {
             char *more;
             if (asprintf(&more, "%s%s%s", o->fuse ? o->fuse : "", o->fuse ? "," : "", word) < 0)
@@ -468,6 +486,7 @@ static int serve(struct daemon *d)
     struct vdf_fuse_options options = {
         .options = d->options.fuse,
         .debug = d->options.debug,
+        .transport = d->options.transport,
         .ready = mount_is_ready,
         .ready_arg = d,
     };
@@ -486,7 +505,9 @@ static int serve(struct daemon *d)
     else if (pthread_create(&d->signal_thread, NULL, wait_for_signals, d) != 0)
         ret = complain("no thread for signals");
     if (ret == 0) {
-        ret = vdf_fuse_loop(d->fuse);
+        ret = vdf_fuse_loop(d->fuse, &err);
+        if (ret < 0)
+            complain("%s", err.text);
         pthread_kill(d->signal_thread, SIGUSR2);
         pthread_join(d->signal_thread, NULL);
     }

@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * FUSE over io_uring.
+ *
+ *     server    a thread bound to a processor, with an io_uring that nobody else submits to
+ *       queue   the kernel's queue of one processor: the server's own, and those of processors that
+ *               are not online, which server 0 looks after
+ *         entry one request, its reply, and the memory for both
+ *
+ * A request is handled by the server's thread. A reply that is written there goes back to the kernel
+ * with the next submission; one that another thread writes (the engine, another server) is left in the
+ * server's list, and an eventfd wakes the server for it.
+ *
+ * Locks: a stripe of `pending`, by the request's number, finds the entry of a reply; `replies` of a
+ * server protects its list. Both are leaves.
+ */
+#include "fuse_node.h"
+
+#include "fuse_ring.h"
+
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <linux/fuse.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* --- the kernel's side (linux/fuse.h, protocol 7.42), which older headers do not have ---------- */
+
+#define RING_FLAG2 (1u << (41 - 32)) /* FUSE_OVER_IO_URING, in flags2 of FUSE_INIT */
+#define HEADER_AREA 128u
+
+enum { CMD_REGISTER = 1, CMD_COMMIT_AND_FETCH = 2 };
+
+struct ring_header {
+    uint8_t in_out[HEADER_AREA]; /* struct fuse_in_header; struct fuse_out_header */
+    uint8_t op_in[HEADER_AREA];  /* the first argument of the request */
+    uint64_t flags;
+    uint64_t commit_id; /* names the entry when it is given back */
+    uint32_t payload_len;
+    uint32_t padding;
+    uint64_t reserved;
+};
+
+struct ring_command {
+    uint64_t flags;
+    uint64_t commit_id;
+    uint16_t queue;
+    uint8_t padding[6];
+};
+
+/* --- ours --------------------------------------------------------------------------------------- */
+
+#define PENDING_STRIPES 64u
+#define SERVER_STACK (256u << 10)
+#define RING_DEPTH 64u /* submissions at a time */
+/* libfuse wants a request in one piece: the headers are put right before the payload. */
+#define HEADROOM 512u
+
+struct queue;
+
+struct entry {
+    struct queue *queue;
+    struct ring_header *header;
+    uint8_t *payload; /* HEADROOM bytes before it are the entry's too */
+    struct iovec iov[2];
+    uint64_t unique; /* of the request in it */
+    uint64_t commit_id;
+    struct entry *pending_next; /* in a stripe, until the request is replied to */
+    struct entry *reply_next;   /* in the server's list */
+    struct entry *next;         /* of the queue */
+};
+
+struct queue {
+    uint16_t number; /* of the processor */
+    struct server *server;
+    struct entry *entries;
+    unsigned live;  /* entries that the kernel knows */
+    unsigned taken; /* of them, those with a request */
+};
+
+struct server {
+    struct vdf_rings *rings;
+    unsigned cpu;
+    pthread_t thread;
+    struct io_uring ring;
+    int wake; /* eventfd */
+    uint64_t woken;
+    struct queue *queues;
+    unsigned n_queues;
+    unsigned live;
+    pthread_mutex_t replies_lock;
+    struct entry *replies;
+    atomic_bool stop;
+    int result;
+};
+
+struct stripe {
+    pthread_mutex_t lock;
+    struct entry *first;
+};
+
+enum phase { PHASE_OFF, PHASE_OFFERED, PHASE_ON };
+
+struct vdf_rings {
+    struct fuse_session *session;
+    atomic_int phase; /* enum phase */
+    struct server *servers;
+    unsigned n_servers;
+    pthread_mutex_t start_lock;
+    pthread_cond_t start;
+    unsigned ready;
+    enum { HOLD, GO, QUIT } order;
+    struct stripe pending[PENDING_STRIPES];
+};
+
+static _Thread_local struct server *this_server;
+
+/* --- which request a reply belongs to ----------------------------------------------------------- */
+
+static struct stripe *stripe_of(struct vdf_rings *rings, uint64_t unique)
+{
+    /* The lowest bit tells interrupts from the requests that they are for. */
+    return &rings->pending[(unique >> 1) % PENDING_STRIPES];
+}
+
+static void add_pending(struct vdf_rings *rings, struct entry *entry)
+{
+    struct stripe *stripe = stripe_of(rings, entry->unique);
+
+    pthread_mutex_lock(&stripe->lock);
+    entry->pending_next = stripe->first;
+    stripe->first = entry;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+static struct entry *take_pending(struct vdf_rings *rings, uint64_t unique)
+{
+    struct stripe *stripe = stripe_of(rings, unique);
+
+    pthread_mutex_lock(&stripe->lock);
+    struct entry **link = &stripe->first, *entry;
+    while (*link && (*link)->unique != unique)
+        link = &(*link)->pending_next;
+    entry = *link;
+    if (entry)
+        *link = entry->pending_next;
+    pthread_mutex_unlock(&stripe->lock);
+    return entry;
+}
+
+/* --- entries; the server's thread only ---------------------------------------------------------- */
+
+static size_t entry_bytes(void)
+{
+    return sizeof(struct ring_header) + HEADROOM + VDF_RING_MAX_WRITE;
+}
+
+static struct io_uring_sqe *next_sqe(struct server *server)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&server->ring);
+
+    if (sqe)
+        return sqe;
+    io_uring_submit(&server->ring);
+    return io_uring_get_sqe(&server->ring);
+}
+
+static void submit_command(struct entry *entry, uint32_t op, uint64_t commit_id)
+{
+    struct io_uring_sqe *sqe = next_sqe(entry->queue->server);
+    struct ring_command command = { .commit_id = commit_id, .queue = entry->queue->number };
+
+    assert(sqe);
+    /* These are twice as long, and the ring leaves in them what was there. */
+    memset(sqe, 0, 2 * sizeof(*sqe));
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->flags = IOSQE_FIXED_FILE;
+    sqe->fd = 0;
+    sqe->cmd_op = op;
+    if (op == CMD_REGISTER) {
+        sqe->addr = (uintptr_t)entry->iov;
+        sqe->len = 2;
+    }
+    memcpy(sqe->cmd, &command, sizeof(command));
+    io_uring_sqe_set_data(sqe, entry);
+}
+
+static void commit(struct entry *entry)
+{
+    entry->queue->taken--;
+    submit_command(entry, CMD_COMMIT_AND_FETCH, entry->commit_id);
+}
+
+static int add_entry(struct queue *queue)
+{
+    struct entry *entry = calloc(1, sizeof(*entry));
+    if (!entry)
+        return -ENOMEM;
+    /* A mapping of its own: pages come into being as they are used. */
+    uint8_t *memory = mmap(NULL, entry_bytes(), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        free(entry);
+        return -ENOMEM;
+    }
+    entry->queue = queue;
+    entry->header = (struct ring_header *)memory;
+    entry->payload = memory + sizeof(struct ring_header) + HEADROOM;
+    entry->iov[0] = (struct iovec){ entry->header, sizeof(struct ring_header) };
+    entry->iov[1] = (struct iovec){ entry->payload, VDF_RING_MAX_WRITE };
+    entry->next = queue->entries;
+    queue->entries = entry;
+    queue->live++;
+    queue->server->live++;
+    submit_command(entry, CMD_REGISTER, 0);
+    return 0;
+}
+
+static void free_entries(struct queue *queue)
+{
+    while (queue->entries) {
+        struct entry *entry = queue->entries;
+        queue->entries = entry->next;
+        munmap(entry->header, entry_bytes());
+        free(entry);
+    }
+}
+
+/* --- requests ----------------------------------------------------------------------------------- */
+
+/* Hands the request of an entry to libfuse. What has not been replied to afterwards waits. */
+static void handle(struct server *server, struct entry *entry)
+{
+    const struct ring_header *header = entry->header;
+    struct fuse_in_header in;
+    struct queue *queue = entry->queue;
+    size_t op_len;
+
+    memcpy(&in, header->in_out, sizeof(in));
+    entry->commit_id = header->commit_id;
+    entry->unique = in.unique;
+    op_len = in.len - sizeof(in) - header->payload_len;
+    assert(op_len <= HEADER_AREA);
+    uint8_t *begin = entry->payload - op_len - sizeof(in);
+    memcpy(begin, &in, sizeof(in));
+    memcpy(begin + sizeof(in), header->op_in, op_len);
+    queue->taken++;
+    add_pending(server->rings, entry);
+    struct fuse_buf buf = { .mem = begin, .size = in.len };
+    fuse_session_process_buf(server->rings->session, &buf);
+    /* Without memory for more the queue goes on with what it has. */
+    if (queue->live - queue->taken < VDF_RING_FREE)
+        (void)add_entry(queue);
+}
+
+static void send_replies(struct server *server)
+{
+    pthread_mutex_lock(&server->replies_lock);
+    struct entry *entry = server->replies;
+    server->replies = NULL;
+    pthread_mutex_unlock(&server->replies_lock);
+    for (struct entry *next; entry; entry = next) {
+        next = entry->reply_next;
+        commit(entry);
+    }
+}
+
+static void watch_wake(struct server *server)
+{
+    struct io_uring_sqe *sqe = next_sqe(server);
+
+    assert(sqe);
+    memset(sqe, 0, 2 * sizeof(*sqe));
+    io_uring_prep_read(sqe, server->wake, &server->woken, sizeof(server->woken), 0);
+    io_uring_sqe_set_data(sqe, NULL);
+}
+
+/* One completion: a request, the eventfd, or an entry that the kernel has given up. */
+static void complete(struct server *server, struct entry *entry, int result)
+{
+    if (!entry) {
+        watch_wake(server);
+        send_replies(server);
+    } else if (result == 0) {
+        handle(server, entry);
+    } else {
+        /* The file system is unmounted (-ENOTCONN), or the kernel does not want this entry. */
+        entry->queue->live--;
+        server->live--;
+    }
+}
+
+static void serve(struct server *server)
+{
+    struct io_uring_cqe *cqe;
+
+    watch_wake(server);
+    for (unsigned q = 0; q < server->n_queues; q++)
+        for (unsigned k = 0; k < VDF_RING_FREE; k++)
+            (void)add_entry(&server->queues[q]);
+    while (!atomic_load(&server->stop)) {
+        int ret = io_uring_submit_and_wait(&server->ring, 1);
+        if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)
+            break;
+        while (io_uring_peek_cqe(&server->ring, &cqe) == 0) {
+            struct entry *entry = io_uring_cqe_get_data(cqe);
+            int result = cqe->res;
+            /* Handling a request may take a while: the place is given back before. */
+            io_uring_cqe_seen(&server->ring, cqe);
+            complete(server, entry, result);
+        }
+    }
+}
+
+/* --- threads ------------------------------------------------------------------------------------ */
+
+static int make_ring(struct server *server)
+{
+    struct io_uring_params params = { .flags = IORING_SETUP_SQE128 | IORING_SETUP_SUBMIT_ALL |
+                                               IORING_SETUP_CQSIZE,
+                                      .cq_entries = 2 * RING_DEPTH };
+    int fd = fuse_session_fd(server->rings->session);
+    int ret = io_uring_queue_init_params(RING_DEPTH, &server->ring, &params);
+
+    if (ret < 0)
+        return ret;
+    ret = io_uring_register_files(&server->ring, &fd, 1);
+    if (ret < 0)
+        io_uring_queue_exit(&server->ring);
+    return ret;
+}
+
+static void bind_to(unsigned cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    /* One that is not ours to run on is served all the same, from another. */
+    (void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void *server_thread(void *arg)
+{
+    struct server *server = arg;
+    struct vdf_rings *rings = server->rings;
+
+    this_server = server;
+    bind_to(server->cpu);
+    server->result = make_ring(server);
+    pthread_mutex_lock(&rings->start_lock);
+    rings->ready++;
+    pthread_cond_broadcast(&rings->start);
+    while (rings->order == HOLD)
+        pthread_cond_wait(&rings->start, &rings->start_lock);
+    bool go = rings->order == GO;
+    pthread_mutex_unlock(&rings->start_lock);
+    if (server->result < 0)
+        return NULL;
+    if (go)
+        serve(server);
+    /* Gives up the entries that the kernel holds. */
+    io_uring_queue_exit(&server->ring);
+    return NULL;
+}
+
+/* Tells the servers what to do and, when that is to end, waits until they have. */
+static void give_order(struct vdf_rings *rings, int order)
+{
+    pthread_mutex_lock(&rings->start_lock);
+    rings->order = order;
+    pthread_cond_broadcast(&rings->start);
+    pthread_mutex_unlock(&rings->start_lock);
+}
+
+static void free_server(struct server *server)
+{
+    for (unsigned q = 0; q < server->n_queues; q++)
+        free_entries(&server->queues[q]);
+    free(server->queues);
+    close(server->wake);
+    pthread_mutex_destroy(&server->replies_lock);
+}
+
+static void free_servers(struct vdf_rings *rings)
+{
+    for (unsigned s = rings->n_servers; s-- > 0;) {
+        pthread_join(rings->servers[s].thread, NULL);
+        free_server(&rings->servers[s]);
+    }
+    free(rings->servers);
+    rings->servers = NULL;
+    rings->n_servers = 0;
+}
+
+/* The kernel counts processors that might be plugged in later; each needs a queue. */
+static unsigned count_possible(void)
+{
+    unsigned last = 0;
+    FILE *list = fopen("/sys/devices/system/cpu/possible", "re");
+
+    if (list) {
+        unsigned first;
+        char separator;
+        while (fscanf(list, "%u%c", &first, &separator) >= 1)
+            last = first;
+        fclose(list);
+    }
+    long configured = sysconf(_SC_NPROCESSORS_CONF);
+    return configured > (long)last + 1 ? (unsigned)configured : last + 1;
+}
+
+static int init_server(struct vdf_rings *rings, struct server *server, unsigned cpu,
+                       unsigned n_queues)
+{
+    *server = (struct server){ .rings = rings, .cpu = cpu, .n_queues = n_queues };
+    server->queues = calloc(n_queues, sizeof(struct queue));
+    if (!server->queues)
+        return -ENOMEM;
+    server->wake = eventfd(0, EFD_CLOEXEC);
+    if (server->wake < 0) {
+        int ret = -errno;
+        free(server->queues);
+        return ret;
+    }
+    pthread_mutex_init(&server->replies_lock, NULL);
+    return 0;
+}
+
+static int start_server(struct vdf_rings *rings, unsigned cpu, const uint16_t *queues, unsigned n)
+{
+    struct server *server = &rings->servers[rings->n_servers];
+    pthread_attr_t attr;
+    int ret = init_server(rings, server, cpu, n);
+
+    if (ret < 0)
+        return ret;
+    for (unsigned q = 0; q < n; q++)
+        server->queues[q] = (struct queue){ .number = queues[q], .server = server };
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, SERVER_STACK);
+    ret = -pthread_create(&server->thread, &attr, server_thread, server);
+    pthread_attr_destroy(&attr);
+    if (ret < 0)
+        free_server(server);
+    else
+        rings->n_servers++;
+    return ret;
+}
+
+/* A server for each processor that is online; the first one has the queues of the others too. */
+static int start_servers(struct vdf_rings *rings)
+{
+    unsigned possible = count_possible(), online = 0, offline = 0;
+    uint16_t *off = calloc(possible, sizeof(*off)), *on = calloc(possible, sizeof(*on));
+    cpu_set_t set;
+    int ret = off && on && possible <= UINT16_MAX ? 0 : -ENOMEM;
+
+    if (ret == 0 && sched_getaffinity(0, sizeof(set), &set) < 0)
+        ret = -errno;
+    for (unsigned cpu = 0; ret == 0 && cpu < possible; cpu++) {
+        if (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &set))
+            on[online++] = (uint16_t)cpu;
+        else
+            off[offline++] = (uint16_t)cpu;
+    }
+    if (ret == 0) {
+        rings->servers = calloc(online, sizeof(struct server));
+        off[offline++] = on[0];
+        ret = rings->servers ? start_server(rings, on[0], off, offline) : -ENOMEM;
+    }
+    for (unsigned k = 1; ret == 0 && k < online; k++)
+        ret = start_server(rings, on[k], &on[k], 1);
+    free(on);
+    free(off);
+    return ret;
+}
+
+static int wait_for_servers(struct vdf_rings *rings)
+{
+    int ret = 0;
+
+    pthread_mutex_lock(&rings->start_lock);
+    while (rings->ready < rings->n_servers)
+        pthread_cond_wait(&rings->start, &rings->start_lock);
+    pthread_mutex_unlock(&rings->start_lock);
+    for (unsigned s = 0; ret == 0 && s < rings->n_servers; s++)
+        ret = rings->servers[s].result;
+    return ret;
+}
+
+int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err)
+{
+    rings->order = HOLD;
+    rings->ready = 0;
+    int ret = start_servers(rings);
+    if (ret == 0)
+        ret = wait_for_servers(rings);
+    if (ret < 0) {
+        give_order(rings, QUIT);
+        free_servers(rings);
+        return vdf_fail(err, -ret, "no rings for FUSE: %s", strerror(-ret));
+    }
+    atomic_store(&rings->phase, PHASE_OFFERED);
+    return 0;
+}
+
+/* --- between libfuse and the kernel ------------------------------------------------------------- */
+
+static ssize_t read_request(int fd, void *bytes, size_t n, void *userdata)
+{
+    (void)userdata;
+    return read(fd, bytes, n);
+}
+
+/* The answer to FUSE_INIT, the first that is written after the offer. */
+static ssize_t answer_init(struct vdf_rings *rings, int fd, const struct iovec *iov, int count)
+{
+    struct fuse_out_header header;
+    struct fuse_init_out out = { 0 };
+    struct iovec copy[2] = { { &header, sizeof(header) }, { &out, sizeof(out) } };
+    ssize_t ret;
+
+    bool whole = count == 2 && iov[0].iov_len == sizeof(header) && iov[1].iov_len <= sizeof(out);
+    if (!whole) {
+        atomic_store(&rings->phase, PHASE_OFF);
+        return writev(fd, iov, count);
+    }
+    memcpy(&header, iov[0].iov_base, sizeof(header));
+    memcpy(&out, iov[1].iov_base, iov[1].iov_len);
+    out.flags |= FUSE_INIT_EXT;
+    out.flags2 |= RING_FLAG2;
+    header.len = sizeof(header) + sizeof(out);
+    ret = writev(fd, copy, 2);
+    atomic_store(&rings->phase, ret < 0 ? PHASE_OFF : PHASE_ON);
+    /* Only now the kernel takes entries. */
+    give_order(rings, ret < 0 ? QUIT : GO);
+    return ret;
+}
+
+static size_t fill_reply(struct entry *entry, const struct iovec *iov, int count)
+{
+    struct fuse_out_header out;
+    size_t len = 0;
+
+    memcpy(&out, iov[0].iov_base, sizeof(out));
+    for (int k = 1; k < count; k++) {
+        if (iov[k].iov_len > VDF_RING_MAX_WRITE - len) {
+            out.error = -EIO;
+            len = 0;
+            break;
+        }
+        memcpy(entry->payload + len, iov[k].iov_base, iov[k].iov_len);
+        len += iov[k].iov_len;
+    }
+    memcpy(entry->header->in_out, &out, sizeof(out));
+    entry->header->payload_len = (uint32_t)len;
+    return sizeof(out) + len;
+}
+
+static void leave_reply(struct server *server, struct entry *entry)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&server->replies_lock);
+    bool first = !server->replies;
+    entry->reply_next = server->replies;
+    server->replies = entry;
+    pthread_mutex_unlock(&server->replies_lock);
+    if (first && write(server->wake, &one, sizeof(one)) < 0)
+        assert(errno == EAGAIN);
+}
+
+static ssize_t write_reply(int fd, struct iovec *iov, int count, void *userdata)
+{
+    struct vdf_rings *rings = ((struct vdf_fuse *)userdata)->rings;
+    const struct fuse_out_header *out = iov[0].iov_base;
+    int phase = rings ? atomic_load(&rings->phase) : PHASE_OFF;
+
+    if (phase == PHASE_OFFERED)
+        return answer_init(rings, fd, iov, count);
+    /* Notifications have no number; some requests have come through /dev/fuse. */
+    struct entry *entry =
+        phase == PHASE_ON && out->unique ? take_pending(rings, out->unique) : NULL;
+    if (!entry)
+        return writev(fd, iov, count);
+    size_t len = fill_reply(entry, iov, count);
+    if (this_server == entry->queue->server)
+        commit(entry);
+    else
+        leave_reply(entry->queue->server, entry);
+    return (ssize_t)len;
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **result, struct vdf_err *err)
+{
+    static const struct fuse_custom_io io = { .writev = write_reply, .read = read_request };
+    struct vdf_rings *rings = calloc(1, sizeof(*rings));
+
+    if (!rings)
+        return vdf_fail(err, ENOMEM, "no memory for rings");
+    int ret = fuse_session_custom_io(session, &io, fuse_session_fd(session));
+    if (ret < 0) {
+        free(rings);
+        return vdf_fail(err, EOPNOTSUPP,
+                        "this libfuse was built without enable-custom-io: tools/setup-libfuse builds "
+                        "one with it");
+    }
+    rings->session = session;
+    pthread_mutex_init(&rings->start_lock, NULL);
+    pthread_cond_init(&rings->start, NULL);
+    for (unsigned k = 0; k < PENDING_STRIPES; k++)
+        pthread_mutex_init(&rings->pending[k].lock, NULL);
+    *result = rings;
+    return 0;
+}
+
+void vdf_rings_free(struct vdf_rings *rings)
+{
+    uint64_t one = 1;
+
+    if (!rings)
+        return;
+    for (unsigned s = 0; s < rings->n_servers; s++) {
+        struct server *server = &rings->servers[s];
+        atomic_store(&server->stop, true);
+        if (write(server->wake, &one, sizeof(one)) < 0)
+            assert(errno == EAGAIN);
+    }
+    give_order(rings, QUIT);
+    free_servers(rings);
+    for (unsigned k = PENDING_STRIPES; k-- > 0;)
+        pthread_mutex_destroy(&rings->pending[k].lock);
+    pthread_cond_destroy(&rings->start);
+    pthread_mutex_destroy(&rings->start_lock);
+    free(rings);
+}
+
+#else
+
+int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **rings, struct vdf_err *err)
+{
+    (void)session;
+    (void)rings;
+    return vdf_fail(err, EOPNOTSUPP, "libfuse %s has no FUSE over io_uring, 3.18 has",
+                    fuse_pkgversion());
+}
+
+int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err)
+{
+    (void)rings;
+    return vdf_fail(err, EOPNOTSUPP, "libfuse is too old");
+}
+
+void vdf_rings_free(struct vdf_rings *rings)
+{
+    (void)rings;
+}
+
+#endif
