@@ -69,6 +69,9 @@ struct vdf_waiter {
     void (*finish)(struct vdf_waiter *waiter);
 };
 
+struct vdf_node;
+struct vdf_cached_name;
+
 struct vdf_device {
     pthread_mutex_t lock;
     struct vdf_tree *tree;
@@ -77,6 +80,10 @@ struct vdf_device {
     struct vdf_waiter *waiters, **last_waiter;
     struct vdf_obj *sync_obj; /* of vdf_sync_mapped(), until the lock is released; referenced */
     const struct vdf_attr *sync_attr;
+    /* What the kernel keeps of it, for the FUSE edge. */
+    struct vdf_node *cached_values;
+    unsigned n_cached_values;
+    struct vdf_cached_name *cached_names;
     atomic_uint entering; /* threads on their way in: pollers let them go first */
     bool touched;         /* by somebody who is alone in the tree */
 };
@@ -91,6 +98,7 @@ struct vdf_obj {
     void *priv;  /* freed when the object dies */
     atomic_uint refs;
     bool dead;                    /* removed: every operation answers ENODEV */
+    atomic_bool live;             /* vdf_obj_set_live() */
     bool started;                 /* linked into the tree, start() was called */
     bool named;                   /* while a state is loaded: it has a section there */
     unsigned holds;               /* open files that keep it from being removed */
@@ -115,7 +123,13 @@ struct vdf_tree {
     /* Makes the kernel write back what is dirty in mappings of a row; blocks. NULL: no mappings. */
     void (*write_back)(void *arg, const struct vdf_obj *obj, const struct vdf_attr *attr);
     void *write_back_arg;
-    struct vdf_engine *engine; /* NULL: nothing asynchronous happens (tests without one) */
+    /* A device has changed whose values or names the kernel keeps; its lock is held. */
+    void (*cache_changed)(void *arg, struct vdf_device *device);
+    /* Returns when the kernel has dropped what had changed before, or when @stop is set. No lock
+     * held. */
+    void (*cache_settle)(void *arg, const atomic_bool *stop);
+    void *cache_arg;
+    struct vdf_engine *engine;       /* NULL: nothing asynchronous happens (tests without one) */
     _Atomic(const char *) transport; /* of requests, for `engine/transport` */
     const struct vdf_component *const *components; /* NULL-terminated */
     struct vdf_class root_class;
@@ -228,6 +242,15 @@ int vdf_place_list(const struct vdf_place *dir, vdf_emit_fn emit, void *arg);
 bool vdf_name_valid(const char *name);
 int vdf_place_mkdir(const struct vdf_place *dir, const char *name, struct vdf_place *made);
 int vdf_place_rmdir(const struct vdf_place *dir, const char *name);
+/** vdf_place_is_fixed() - is it there for as long as its object is? */
+bool vdf_place_is_fixed(const struct vdf_place *place);
+/* What the existence of an entry's names depends on; all zero: there are none. */
+struct vdf_shape {
+    uint32_t visible;
+    uint32_t counts[2]; /* of the '#' on the way */
+};
+/** vdf_place_shape() - lock held; false when it depends on more than that. */
+bool vdf_place_shape(const struct vdf_place *place, struct vdf_shape *shape);
 /** vdf_place_exists() - lock held: does its `when` hold and its number exist? */
 bool vdf_place_exists(const struct vdf_place *place);
 

@@ -30,6 +30,8 @@ void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **don
             progress = true;
         }
     } while (progress);
+    if (device->cached_values || device->cached_names)
+        device->tree->cache_changed(device->tree->cache_arg, device);
 }
 
 void vdf_waiters_finish(struct vdf_waiter *done)
@@ -131,9 +133,13 @@ bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
     return entered;
 }
 
-void vdf_obj_leave(struct vdf_obj *obj, bool changed)
+void vdf_obj_leave(struct vdf_obj *obj, bool changed, const atomic_bool *stop)
 {
+    struct vdf_tree *tree = obj->device->tree;
+
     vdf_device_leave(obj->device, changed);
+    if (tree->cache_settle)
+        tree->cache_settle(tree->cache_arg, stop);
 }
 
 void vdf_waiter_add(struct vdf_device *device, struct vdf_waiter *waiter)

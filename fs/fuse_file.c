@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fuse_cache.h"
 #include "fuse_node.h"
 
 enum kind { OPEN, READ, WRITE, POLL };
@@ -143,7 +144,7 @@ static int mappable_fd(const struct vdf_handle *handle)
 
 /* A file without memory of its own is mapped through the kernel's page cache, which the others
  * bypass. */
-static bool is_cached(const struct vdf_fuse *fuse, const struct vdf_handle *handle)
+static bool is_mapped_by_pages(const struct vdf_fuse *fuse, const struct vdf_handle *handle)
 {
     const struct vdf_entry *entry = handle->file.place.entry;
 
@@ -180,13 +181,20 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
         struct fuse_file_info fi = { .fh = (uintptr_t)handle, .direct_io = 1 };
         fi.backing_id = backing_id;
         fi.parallel_direct_writes = 1;
+        fi.noflush = 1;
         return fuse_reply_open(req, &fi);
     }
 #else
     (void)backing_id;
 #endif
-    if (!is_cached(vdf_fuse_of(req), handle))
+    if (handle->cached)
+        out.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH;
+    else if (!is_mapped_by_pages(vdf_fuse_of(req), handle))
         out.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
+    /* What a close means is known to `state` only; pages that were mapped are written back by it.
+     */
+    if (out.open_flags && handle->file.place.entry->special != VDF_STATE)
+        out.open_flags |= FOPEN_NOFLUSH;
     if (vdf_file_is_stream(&handle->file) && (handle->file.flags & O_ACCMODE) == O_RDWR)
         out.open_flags |= FOPEN_STREAM;
     return fuse_reply_buf(req, (const char *)&out, sizeof(out));
@@ -257,7 +265,7 @@ static void answer(struct vdf_pending *p)
     } else if (p->kind == READ) {
         fuse_reply_buf(p->req, p->bytes, (size_t)p->result);
     } else {
-        fuse_reply_write(p->req, (size_t)p->result);
+        vdf_reply_write(p->fuse, p->req, (size_t)p->result);
     }
     free(p->bytes);
     free(p);
@@ -340,9 +348,11 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         return;
     }
     handle->opener = fuse_req_ctx(req)->pid;
+    handle->cached = (fi->flags & O_ACCMODE) == O_RDONLY && vdf_cache_wants(fuse, handle->node);
     vdf_file_enter(&handle->file);
     int ret = vdf_file_open(&handle->file, &err);
-    vdf_file_leave(&handle->file, ret == 0 && handle->file.counted);
+    /* Opening a stream may have changed something even if it was refused. */
+    vdf_file_leave(&handle->file, handle->file.counted || vdf_file_is_stream(&handle->file));
     if (ret == -EAGAIN && !(fi->flags & O_NONBLOCK)) {
         struct vdf_pending *p = new_pending(req, OPEN, handle);
         if (p) {
@@ -379,8 +389,11 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
             return;
         }
     }
+    bool let_go = handle->cached && !vdf_cache_note(vdf_fuse_of(req), handle->node, VDF_CACHE_PAGE);
     vdf_file_enter(&handle->file);
     ssize_t ret = vdf_file_read(&handle->file, bytes, size, (uint64_t)offset, &changed, &err);
+    if (!handle->cached && offset == 0 && ret > 0 && (size_t)ret == handle->file.value.len)
+        vdf_cache_seen(vdf_fuse_of(req), handle->node);
     vdf_file_leave(&handle->file, changed);
     if (ret == -EAGAIN && !(fi->flags & O_NONBLOCK)) {
         struct vdf_pending *p = new_pending(req, READ, handle);
@@ -397,6 +410,9 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
         ret = -ENOMEM;
     }
     if (ret >= 0) {
+        /* The drop waits for the page, and so for the reply. */
+        if (let_go)
+            vdf_cache_let_go(vdf_fuse_of(req), handle->node);
         fuse_reply_buf(req, bytes, (size_t)ret);
     } else {
         if (ret != -EAGAIN)
@@ -439,7 +455,7 @@ void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t si
             ret = -ENOMEM;
     }
     if (ret >= 0) {
-        fuse_reply_write(req, (size_t)ret);
+        vdf_reply_write(vdf_fuse_of(req), req, (size_t)ret);
         return;
     }
     if (ret != -EAGAIN)
@@ -524,6 +540,9 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
         p->waiter.finish = finish_poll;
     }
     vdf_device_enter(device_of(handle));
+    /* What it has seen is known only if its reads come here. */
+    if (handle->cached)
+        vdf_cache_never(vdf_fuse_of(req), handle->node);
     unsigned ready = vdf_file_poll(&handle->file);
     old = take_poller(handle);
     if (p && !(ready & wanted)) {

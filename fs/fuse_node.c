@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* FUSE operations on names: lookup, attributes, directories. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuse_cache.h"
 #include "fuse_node.h"
 #include "fuse_ring.h"
 
 #define FIRST_BUCKETS 256u
 #define BLOCK 4096
 #define WINDOW_BLOCK (1 << 20)
+#define EPOCH_MINOR 44       /* of the protocol that can drop all names at once */
+#define KEEP_SECONDS 86400.0 /* until the kernel is told to drop it */
 
 /* --- the table of nodes ----------------------------------------------------------------------- */
 
@@ -82,6 +86,7 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
             size_t k = bucket_of(fuse, place);
             node->place = *place;
             node->ino = fuse->next_ino++;
+            node->refs = 1;
             node->hash_next = fuse->buckets[k];
             fuse->buckets[k] = node;
             fuse->n_nodes++;
@@ -95,26 +100,39 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
     return node;
 }
 
+void vdf_node_unref(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    pthread_mutex_lock(&fuse->nodes);
+    bool last = --node->refs == 0;
+    pthread_mutex_unlock(&fuse->nodes);
+    if (!last)
+        return;
+    vdf_obj_unref(node->place.obj);
+    free(node);
+}
+
 static void forget_node(struct vdf_fuse *fuse, fuse_ino_t ino, uint64_t lookups)
 {
     struct vdf_node *node = vdf_node_of(fuse, ino);
-    struct vdf_obj *obj = NULL;
+    bool gone;
 
     if (ino == FUSE_ROOT_ID)
         return;
     pthread_mutex_lock(&fuse->nodes);
     node->lookups -= lookups < node->lookups ? lookups : node->lookups;
-    if (node->lookups == 0) {
+    gone = node->lookups == 0;
+    if (gone) {
         struct vdf_node **link = &fuse->buckets[bucket_of(fuse, &node->place)];
         while (*link != node)
             link = &(*link)->hash_next;
         *link = node->hash_next;
         fuse->n_nodes--;
-        obj = node->place.obj;
-        free(node);
     }
     pthread_mutex_unlock(&fuse->nodes);
-    vdf_obj_unref(obj);
+    if (gone) {
+        vdf_cache_forget(node);
+        vdf_node_unref(fuse, node);
+    }
 }
 
 void vdf_nodes_free(struct vdf_fuse *fuse)
@@ -170,22 +188,34 @@ static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *
     return 0;
 }
 
-/* Names come, go and change their size without the kernel being told: nothing is kept by it. */
+/* Fills in what the kernel is told of a name, with one more lookup of its node. Takes over the
+ * place's reference. Attributes are not kept from here: a drop would not find an inode that the
+ * kernel is yet to make. */
+static int fill_entry(struct vdf_fuse *fuse, const struct vdf_place *place,
+                      struct fuse_entry_param *entry)
+{
+    bool keep = vdf_cache_note_name(fuse, place);
+    struct vdf_node *node = get_node(fuse, place);
+
+    *entry = (struct fuse_entry_param){ .entry_timeout = keep ? KEEP_SECONDS : 0 };
+    if (!node)
+        return -ENOMEM;
+    entry->ino = (uintptr_t)node;
+    int ret = fill_stat(fuse, node, &entry->attr);
+    if (ret < 0)
+        forget_node(fuse, entry->ino, 1);
+    return ret == -ENODEV ? -ENOENT : ret;
+}
+
 static void reply_entry(fuse_req_t req, const struct vdf_place *place)
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
-    struct fuse_entry_param entry = { 0 };
-    struct vdf_node *node = get_node(fuse, place);
+    struct fuse_entry_param entry;
+    int ret = fill_entry(fuse, place, &entry);
 
-    if (!node) {
-        fuse_reply_err(req, ENOMEM);
-        return;
-    }
-    int ret = fill_stat(fuse, node, &entry.attr);
-    entry.ino = (uintptr_t)node;
     if (ret < 0)
-        fuse_reply_err(req, ret == -ENODEV ? ENOENT : -ret);
-    if (ret < 0 || fuse_reply_entry(req, &entry) < 0)
+        fuse_reply_err(req, -ret);
+    else if (fuse_reply_entry(req, &entry) < 0)
         forget_node(fuse, entry.ino, 1);
 }
 
@@ -215,13 +245,15 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 
 static void reply_attr(fuse_req_t req, struct vdf_node *node)
 {
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    bool keep = vdf_cache_note(fuse, node, VDF_CACHE_ATTR);
     struct stat st;
-    int ret = fill_stat(vdf_fuse_of(req), node, &st);
+    int ret = fill_stat(fuse, node, &st);
 
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        fuse_reply_attr(req, &st, 0);
+        fuse_reply_attr(req, &st, keep ? KEEP_SECONDS : 0);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -278,8 +310,10 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-    int ret = vdf_place_rmdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name);
-    fuse_reply_err(req, -ret);
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    int ret = vdf_place_rmdir(&vdf_node_of(fuse, parent)->place, name);
+
+    vdf_reply_err(fuse, req, -ret);
 }
 
 static void refuse_change(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -371,24 +405,72 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     }
 }
 
+/* An entry is a header of 24 bytes with the name's length, the name, padding to 8. */
+static const char *entry_name(const char *entry, size_t *len)
+{
+    uint32_t name_len;
+
+    memcpy(&name_len, entry + 16, sizeof(name_len));
+    *len = name_len;
+    return entry + 24;
+}
+
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                        struct fuse_file_info *fi)
 {
     struct listing *list = (struct listing *)(uintptr_t)fi->fh;
     size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
-    size_t to = from;
+    size_t to = from, name_len;
 
     (void)ino;
-    /* Whole entries only: a header of 24 bytes with the name's length, the name, padding to 8. */
+    /* Whole entries only. */
     while (to < list->entries.len) {
-        uint32_t name_len;
-        memcpy(&name_len, list->entries.data + to + 16, sizeof(name_len));
+        entry_name(list->entries.data + to, &name_len);
         size_t len = (24 + name_len + 7) & ~(size_t)7;
         if (to + len - from > size)
             break;
         to += len;
     }
     fuse_reply_buf(req, list->entries.data + from, to - from);
+}
+
+/* The same, each name with what a lookup of it tells. */
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                           struct fuse_file_info *fi)
+{
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    const struct vdf_place *dir = &vdf_node_of(fuse, ino)->place;
+    const struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+    size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
+    struct vdf_buf out = VDF_BUF_INIT;
+    char plus[512], name[VDF_NAME_MAX + 1];
+
+    while (from < list->entries.len && !out.oom) {
+        size_t name_len;
+        const char *text = entry_name(list->entries.data + from, &name_len);
+        struct fuse_entry_param entry = { .attr.st_ino = 0xffffffff, .attr.st_mode = S_IFDIR };
+        struct vdf_place child;
+        size_t next = from + ((24 + name_len + 7) & ~(size_t)7);
+
+        assert(name_len < sizeof(name));
+        memcpy(name, text, name_len);
+        name[name_len] = '\0';
+        if (out.len + fuse_add_direntry_plus(req, NULL, 0, name, NULL, 0) > size)
+            break;
+        bool dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+        /* One that is gone by now is left out. */
+        if (dots ||
+            (vdf_place_lookup(dir, name, &child) == 0 && fill_entry(fuse, &child, &entry) == 0)) {
+            size_t len = fuse_add_direntry_plus(req, plus, sizeof(plus), name, &entry, (off_t)next);
+            vdf_buf_add(&out, plus, len);
+        }
+        from = next;
+    }
+    if (out.oom)
+        fuse_reply_err(req, ENOMEM);
+    else
+        fuse_reply_buf(req, out.data, out.len);
+    vdf_buf_free(&out);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -410,9 +492,10 @@ static void offer_rings(struct vdf_fuse *fuse, struct fuse_conn_info *conn)
     if (!fuse->rings)
         return;
     if (!fuse_get_feature_flag(conn, FUSE_CAP_OVER_IO_URING)) {
-        vdf_fail(&fuse->ring_err, EOPNOTSUPP,
-                 "the kernel does not offer FUSE over io_uring: it is in Linux 6.14 and newer, with "
-                 "Y in /sys/module/fuse/parameters/enable_uring");
+        vdf_fail(
+            &fuse->ring_err, EOPNOTSUPP,
+            "the kernel does not offer FUSE over io_uring: it is in Linux 6.14 and newer, with "
+            "Y in /sys/module/fuse/parameters/enable_uring");
     } else if (vdf_rings_offer(fuse->rings, &fuse->ring_err) == 0) {
         conn->max_write = VDF_RING_MAX_WRITE;
         atomic_store(&fuse->tree->transport, "io_uring");
@@ -432,9 +515,13 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     fuse->can_passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
     if (fuse->can_passthrough)
         conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
-    fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS);
+    /* Pages are dropped when the daemon says so, not by looks at times and sizes. */
+    fuse_unset_feature_flag(conn, FUSE_CAP_AUTO_INVAL_DATA);
 #else
-    conn->want &= ~FUSE_CAP_READDIRPLUS;
+    conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;
+#endif
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+    fuse->names_kept = fuse->cache_runs && conn->proto_minor >= EPOCH_MINOR;
 #endif
     offer_rings(fuse, conn);
     if (fuse->need_rings && fuse->ring_err.code) {
@@ -463,6 +550,7 @@ const struct fuse_lowlevel_ops vdf_fuse_ops = {
     .create = op_create,
     .opendir = op_opendir,
     .readdir = op_readdir,
+    .readdirplus = op_readdirplus,
     .releasedir = op_releasedir,
     .open = vdf_fuse_open,
     .read = vdf_fuse_read,

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "core.h"
+#include "fuse_session.h"
 
 struct vdf_node {
     struct vdf_place place; /* holds a reference to the object */
@@ -24,8 +25,21 @@ struct vdf_node {
     int backing_id; /* of FUSE passthrough, while `backing_opens` is not 0 */
     unsigned backing_opens;
     uint64_t backing_ino; /* of the memfd behind it */
+    unsigned refs;        /* 1 for the kernel, 1 while it is among the drops */
+
+    /* What the kernel keeps of it (fuse_cache.h), under the lock of the device. */
+    struct vdf_node *note_next, **note_prev;
+    uint64_t value;          /* that was noted, or seen by the last read */
+    atomic_uint quiet_reads; /* up to now in which it was the same */
+    unsigned cached;         /* enum vdf_cache_part */
+    bool never_cached;       /* it is polled: each read has to come here */
+    /* What it is to drop, under the lock of the nodes. */
+    struct vdf_node *drop_next;
+    unsigned drop;
+    bool drop_queued;
 };
 
+struct vdf_late;
 struct vdf_pending;
 struct vdf_rings;
 
@@ -33,6 +47,7 @@ struct vdf_handle {
     struct vdf_file file;
     struct vdf_node *node;
     bool passthrough; /* counted in node->backing_opens */
+    bool cached;      /* read through the kernel's page cache */
     pid_t opener;
     struct vdf_pending *poller; /* of poll(2), while somebody sleeps on this file */
     struct vdf_handle *next, **prev;
@@ -51,6 +66,20 @@ struct vdf_fuse {
     struct vdf_rings *rings; /* NULL: requests come through /dev/fuse */
     bool need_rings;         /* without them the mount fails */
     struct vdf_err ring_err; /* why there are none; code 0: there are */
+
+    /* The thread that has the kernel drop what it keeps; under the lock of the nodes. */
+    pthread_t cache_thread;
+    pthread_cond_t cache_work, cache_done;
+    struct vdf_node *drops;
+    struct vdf_late *lates, **last_late;
+    uint64_t rounds_begun, rounds_done;
+    bool epoch_asked; /* all names are to be dropped */
+    bool cache_stops;
+    atomic_bool drops_pending; /* something is asked for and not done yet */
+    enum vdf_cache cache;
+    bool cache_runs;
+    bool names_kept; /* the kernel has epochs */
+
     void (*ready)(void *arg); /* called once, when the kernel has begun to talk to us */
     void *ready_arg;
 };
@@ -72,6 +101,8 @@ void vdf_handles_free(struct vdf_fuse *fuse);
 
 int vdf_nodes_init(struct vdf_fuse *fuse);
 void vdf_nodes_free(struct vdf_fuse *fuse);
+/** vdf_node_unref() - let go of a node that is not in the table any more, or stays there. */
+void vdf_node_unref(struct vdf_fuse *fuse, struct vdf_node *node);
 struct vdf_node *vdf_node_of(struct vdf_fuse *fuse, fuse_ino_t ino);
 static inline struct vdf_fuse *vdf_fuse_of(fuse_req_t req)
 {

@@ -7,9 +7,9 @@
  *               are not online, which server 0 looks after
  *         entry one request, its reply, and the memory for both
  *
- * A request is handled by the server's thread. A reply that is written there goes back to the kernel
- * with the next submission; one that another thread writes (the engine, another server) is left in the
- * server's list, and an eventfd wakes the server for it.
+ * A request is handled by the server's thread. A reply that is written there goes back to the
+ * kernel with the next submission; one that another thread writes (the engine, another server) is
+ * left in the server's list, and an eventfd wakes the server for it.
  *
  * Locks: a stripe of `pending`, by the request's number, finds the entry of a reply; `replies` of a
  * server protects its list. Both are leaves.
@@ -33,7 +33,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* --- the kernel's side (linux/fuse.h, protocol 7.42), which older headers do not have ---------- */
+/* --- the kernel's side (linux/fuse.h, protocol 7.42), which older headers do not have ----------
+ */
 
 #define RING_FLAG2 (1u << (41 - 32)) /* FUSE_OVER_IO_URING, in flags2 of FUSE_INIT */
 #define HEADER_AREA 128u
@@ -57,7 +58,8 @@ struct ring_command {
     uint8_t padding[6];
 };
 
-/* --- ours --------------------------------------------------------------------------------------- */
+/* --- ours ---------------------------------------------------------------------------------------
+ */
 
 #define PENDING_STRIPES 64u
 #define SERVER_STACK (256u << 10)
@@ -124,7 +126,8 @@ struct vdf_rings {
 
 static _Thread_local struct server *this_server;
 
-/* --- which request a reply belongs to ----------------------------------------------------------- */
+/* --- which request a reply belongs to -----------------------------------------------------------
+ */
 
 static struct stripe *stripe_of(struct vdf_rings *rings, uint64_t unique)
 {
@@ -157,7 +160,8 @@ static struct entry *take_pending(struct vdf_rings *rings, uint64_t unique)
     return entry;
 }
 
-/* --- entries; the server's thread only ---------------------------------------------------------- */
+/* --- entries; the server's thread only ----------------------------------------------------------
+ */
 
 static size_t entry_bytes(void)
 {
@@ -235,7 +239,8 @@ static void free_entries(struct queue *queue)
     }
 }
 
-/* --- requests ----------------------------------------------------------------------------------- */
+/* --- requests -----------------------------------------------------------------------------------
+ */
 
 /* Hands the request of an entry to libfuse. What has not been replied to afterwards waits. */
 static void handle(struct server *server, struct entry *entry)
@@ -321,7 +326,8 @@ static void serve(struct server *server)
     }
 }
 
-/* --- threads ------------------------------------------------------------------------------------ */
+/* --- threads ------------------------------------------------------------------------------------
+ */
 
 static int make_ring(struct server *server)
 {
@@ -514,7 +520,8 @@ int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err)
     return 0;
 }
 
-/* --- between libfuse and the kernel ------------------------------------------------------------- */
+/* --- between libfuse and the kernel -------------------------------------------------------------
+ */
 
 static ssize_t read_request(int fd, void *bytes, size_t n, void *userdata)
 {
@@ -601,7 +608,8 @@ static ssize_t write_reply(int fd, struct iovec *iov, int count, void *userdata)
     return (ssize_t)len;
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **result, struct vdf_err *err)
 {
@@ -613,9 +621,10 @@ int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **result, st
     int ret = fuse_session_custom_io(session, &io, fuse_session_fd(session));
     if (ret < 0) {
         free(rings);
-        return vdf_fail(err, EOPNOTSUPP,
-                        "this libfuse was built without enable-custom-io: tools/setup-libfuse builds "
-                        "one with it");
+        return vdf_fail(
+            err, EOPNOTSUPP,
+            "this libfuse was built without enable-custom-io: tools/setup-libfuse builds "
+            "one with it");
     }
     rings->session = session;
     pthread_mutex_init(&rings->start_lock, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuse_cache.h"
 #include "fuse_node.h"
 #include "fuse_ring.h"
 #include "fuse_session.h"
@@ -55,6 +56,7 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
         return vdf_fail(err, ENOMEM, "no memory for the session");
     struct vdf_fuse *fuse = &session->fuse;
     fuse->tree = tree;
+    fuse->cache = options->cache;
     fuse->ready = options->ready;
     fuse->ready_arg = options->ready_arg;
     if (vdf_nodes_init(fuse) < 0) {
@@ -85,6 +87,9 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
     }
     tree->write_back = vdf_fuse_write_back;
     tree->write_back_arg = fuse;
+    tree->cache_changed = vdf_cache_changed;
+    tree->cache_settle = vdf_cache_settle;
+    tree->cache_arg = fuse;
     *result = fuse;
     return 0;
 }
@@ -96,6 +101,8 @@ int vdf_fuse_loop(struct vdf_fuse *fuse, struct vdf_err *err)
 
     /* vdf_fuse_stop() interrupts the read(2) that the loop sleeps in. */
     sigaction(SIGUSR1, &action, NULL);
+    /* Without its thread the kernel keeps nothing. */
+    (void)vdf_cache_start(fuse);
     session->loop = pthread_self();
     atomic_store(&session->looping, true);
     int ret = fuse_session_loop(fuse->session);
@@ -127,11 +134,13 @@ void vdf_fuse_unmount(struct vdf_fuse *fuse)
     vdf_tree_remove_all(tree);
     fuse_session_unmount(fuse->session);
     vdf_rings_free(fuse->rings);
+    vdf_cache_stop(fuse);
     vdf_handles_free(fuse);
     /* Its thread may be in vdf_fuse_write_back(), which the unmounting has ended. */
     if (tree->engine)
         vdf_engine_stop(tree->engine);
     tree->write_back = NULL;
+    tree->cache_settle = NULL;
     fuse_session_destroy(fuse->session);
     vdf_nodes_free(fuse);
     free(session_of(fuse));

@@ -17,7 +17,15 @@ enum vdf_transport {
     VDF_TRANSPORT_DEV,      /* /dev/fuse */
 };
 
+/* What the kernel may keep of values. */
+enum vdf_cache {
+    VDF_CACHE_AUTO,   /* those that are read often and change seldom */
+    VDF_CACHE_ALWAYS, /* all that can be kept */
+    VDF_CACHE_OFF,
+};
+
 struct vdf_fuse_options {
+    enum vdf_cache cache;
     enum vdf_transport transport;
     const char *options;      /* of -o, for libfuse: "allow_other,ro"; NULL: none */
     bool debug;               /* print requests on standard error */

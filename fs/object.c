@@ -332,6 +332,11 @@ bool vdf_obj_used(const struct vdf_obj *obj)
 
 /* --- for components --------------------------------------------------------------------------- */
 
+void vdf_obj_set_live(struct vdf_obj *obj, bool live)
+{
+    atomic_store(&obj->live, live);
+}
+
 void *vdf_obj_priv(const struct vdf_obj *obj)
 {
     return obj->priv;

@@ -87,6 +87,43 @@ static bool entry_visible(const struct vdf_entry *entry, const void *priv)
     return !entry->parent; /* the object itself is there even if none of its rows is */
 }
 
+static bool always_there(const struct vdf_entry *entry)
+{
+    if (entry->special == VDF_STATE || (entry->attr && !entry->attr->when))
+        return true;
+    for (const struct vdf_entry *e = entry->children; e; e = e->next)
+        if (e->name && always_there(e))
+            return true;
+    return false;
+}
+
+bool vdf_place_is_fixed(const struct vdf_place *place)
+{
+    if (!place->entry->parent)
+        return !place->obj->parent;
+    for (const struct vdf_entry *e = place->entry; e->parent; e = e->parent)
+        if (!e->name && (e->range->counted || e->range->has))
+            return false;
+    return always_there(place->entry);
+}
+
+bool vdf_place_shape(const struct vdf_place *place, struct vdf_shape *shape)
+{
+    const void *priv = place->obj->priv;
+
+    if (place->obj->dead)
+        return true;
+    for (const struct vdf_entry *e = place->entry; e->parent; e = e->parent) {
+        if (e->name)
+            continue;
+        if (e->range->has)
+            return false;
+        shape->counts[e->level] = vdf_range_count(e->range, priv);
+    }
+    shape->visible = entry_visible(place->entry, priv);
+    return true;
+}
+
 bool vdf_place_exists(const struct vdf_place *place)
 {
     const void *priv = place->obj->priv;

@@ -51,6 +51,7 @@ struct options {
     bool made_mountpoint;
     enum vdf_engine_kind engine;
     enum vdf_transport transport;
+    enum vdf_cache cache;
     char *fuse; /* what is left of -o, for libfuse */
 };
 
@@ -85,6 +86,8 @@ static void usage(FILE *to)
         "                       what the daemon waits with (auto)\n"
         "  -o transport=auto|io_uring|dev\n"
         "                       how requests come from the kernel (auto)\n"
+        "  -o cache=auto|always|off\n"
+        "                       which values the kernel keeps for those who only read (auto)\n"
         "\n"
         "virtdevfs(8) says more, virtdevfs-tree(5) describes the files.\n");
 }
@@ -140,6 +143,19 @@ static int parse_transport(struct options *o, const char *word)
     return 0;
 }
 
+static int parse_cache(struct options *o, const char *word)
+{
+    if (strcmp(word, "auto") == 0)
+        o->cache = VDF_CACHE_AUTO;
+    else if (strcmp(word, "always") == 0)
+        o->cache = VDF_CACHE_ALWAYS;
+    else if (strcmp(word, "off") == 0)
+        o->cache = VDF_CACHE_OFF;
+    else
+        return complain("-o cache=%s: it is auto, always or off", word);
+    return 0;
+}
+
 /* Takes our own mount options and leaves the others to libfuse. */
 static int parse_mount_options(struct options *o, const char *list)
 {
@@ -156,6 +172,8 @@ static int parse_mount_options(struct options *o, const char *list)
             ret = parse_engine(o, word + 7);
         } else if (strncmp(word, "transport=", 10) == 0) {
             ret = parse_transport(o, word + 10);
+        } else if (strncmp(word, "cache=", 6) == 0) {
+            ret = parse_cache(o, word + 6);
         } else if (*word) {
             char *more;
             if (asprintf(&more, "%s%s%s", o->fuse ? o->fuse : "", o->fuse ? "," : "", word) < 0)
@@ -287,8 +305,8 @@ static int check_mountpoint(struct options *o)
         o->made_mountpoint = true;
     }
     if (stat(o->mountpoint, &st) < 0) {
-        /* The second one when it dies just now, with this very request under way. */
-        if (errno == ENOTCONN || errno == ECONNABORTED)
+        /* The others when it dies just now, with this very request under way. */
+        if (errno == ENOTCONN || errno == ECONNABORTED || errno == ECANCELED)
             return complain(
                 "%s: a file system whose daemon has died is mounted here; clear it with "
                 "'fusermount3 -u %s'",
@@ -487,6 +505,7 @@ static int serve(struct daemon *d)
         .options = d->options.fuse,
         .debug = d->options.debug,
         .transport = d->options.transport,
+        .cache = d->options.cache,
         .ready = mount_is_ready,
         .ready_arg = d,
     };

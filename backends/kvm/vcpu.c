@@ -30,12 +30,12 @@ static bool enter(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool alone)
     return alone || vdf_obj_enter(obj, &cpu->vm->stop);
 }
 
-static void leave(struct vdf_obj *obj, bool alone)
+static void leave(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool alone)
 {
     if (alone)
         vdf_obj_touched(obj);
     else
-        vdf_obj_leave(obj, true);
+        vdf_obj_leave(obj, true, &cpu->vm->stop);
 }
 
 static struct vdf_obj *machine(const struct vdf_vcpu *cpu)
@@ -65,7 +65,7 @@ static bool fail_machine(struct vdf_vcpu *cpu, bool alone, int code, const char 
         return false;
     vdf_report(machine(cpu), code, "vCPU %u: %s (0x%" PRIx64 ")", cpu->index, text, detail);
     end_machine(cpu->vm, VDF_VM_FAILED);
-    leave(machine(cpu), alone);
+    leave(cpu, machine(cpu), alone);
     return true;
 }
 
@@ -120,7 +120,7 @@ static bool exit_mmio(struct vdf_vcpu *cpu, bool alone)
     if (!enter(cpu, slot->target, alone))
         return false;
     mmio_at_slot(slot, run);
-    leave(slot->target, alone);
+    leave(cpu, slot->target, alone);
     return true;
 }
 
@@ -146,7 +146,7 @@ static bool exit_io(struct vdf_vcpu *cpu, bool alone)
         vm->exit_code = data[0];
         end_machine(vm, VDF_VM_STOPPED);
     }
-    leave(machine(cpu), alone);
+    leave(cpu, machine(cpu), alone);
     return true;
 }
 

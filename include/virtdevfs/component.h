@@ -86,6 +86,9 @@ enum vdf_type {
 /* A choice of this mount and not of the device's state, such as what stands behind the files: it is
  * not in a state, and who is restored keeps it. It is set before the rows of the state are. */
 #define VDF_KEPT 0x400u
+/* A value that may change without a hook of its device having been called: it lies in memory that
+ * others write to, or with the kernel. */
+#define VDF_LIVE 0x800u
 
 /* The numbers that a '#' stands for. All zero: the row has no such '#'. */
 struct vdf_range {
@@ -334,8 +337,16 @@ void vdf_obj_touched(struct vdf_obj *obj);
  * Return: whether the lock is held now.
  */
 bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop);
-/** vdf_obj_leave() - let go; @changed: look at what waits for the device. */
-void vdf_obj_leave(struct vdf_obj *obj, bool changed);
+/**
+ * vdf_obj_leave() - let go, and return when nobody reads the values of before any longer.
+ * @changed: look at what waits for the device
+ * @stop:    return at once when this is set
+ */
+void vdf_obj_leave(struct vdf_obj *obj, bool changed, const atomic_bool *stop);
+
+/** vdf_obj_set_live() - from now on all values of the object are as rows with VDF_LIVE, or as the
+ *  rows say. Set it before a value can change so. */
+void vdf_obj_set_live(struct vdf_obj *obj, bool live);
 
 /* --- registers by offset ---------------------------------------------------------------------- */
 

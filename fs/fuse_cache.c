@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the kernel keeps of the tree: notes, drops, and replies that wait for them. */
+#include "fuse_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Notes of a device that are compared with each change of it; with more all are dropped, once. */
+#define COMPARED_MAX 64u
+/* Reads of the whole, one after the other and without a change, until a value is kept. */
+#define QUIET_READS 64u
+#define NO_MEMORY_US 1000u
+#define SETTLE_LOOK_NS 2000000 /* between two looks whether a waiter is to stop */
+
+/* A reply that waits for the drops that were asked for before it. */
+struct vdf_late {
+    struct vdf_late *next;
+    fuse_req_t req;
+    size_t n; /* bytes written, when there is no error */
+    int error;
+};
+
+/* An entry of a table of which the kernel has names, and what they depend on. */
+struct vdf_cached_name {
+    struct vdf_obj *obj; /* referenced */
+    const struct vdf_entry *entry;
+    struct vdf_shape shape;
+    struct vdf_cached_name *next;
+};
+
+/* --- notes --------------------------------------------------------------------------------------
+ */
+
+static const struct vdf_attr *number_row(const struct vdf_place *place)
+{
+    const struct vdf_attr *attr = place->entry->attr;
+
+    if (place->entry->special != VDF_PLAIN || !attr || vdf_place_is_dir(place))
+        return NULL;
+    return attr->type == VDF_REG || attr->type == VDF_BOOL ? attr : NULL;
+}
+
+bool vdf_cache_holds(const struct vdf_fuse *fuse, const struct vdf_place *place)
+{
+    const struct vdf_attr *attr = number_row(place);
+
+    return fuse->cache != VDF_CACHE_OFF && fuse->cache_runs && attr && place->obj->parent &&
+           attr->flags & VDF_R && !(attr->flags & VDF_LIVE) && !atomic_load(&place->obj->live);
+}
+
+bool vdf_cache_wants(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    if (!vdf_cache_holds(fuse, &node->place))
+        return false;
+    return fuse->cache == VDF_CACHE_ALWAYS || atomic_load(&node->quiet_reads) >= QUIET_READS;
+}
+
+void vdf_cache_seen(const struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    struct vdf_at at = vdf_place_at(&node->place);
+    uint64_t value;
+
+    if (!vdf_cache_holds(fuse, &node->place) || vdf_row_get(&at, &value) < 0)
+        return;
+    if (value != node->value)
+        node->quiet_reads = 0;
+    else if (node->quiet_reads < QUIET_READS)
+        node->quiet_reads++;
+    node->value = value;
+}
+
+static void link_note(struct vdf_device *device, struct vdf_node *node)
+{
+    node->note_next = device->cached_values;
+    node->note_prev = &device->cached_values;
+    if (node->note_next)
+        node->note_next->note_prev = &node->note_next;
+    device->cached_values = node;
+    device->n_cached_values++;
+}
+
+static void unlink_note(struct vdf_device *device, struct vdf_node *node)
+{
+    if (!node->note_prev)
+        return;
+    *node->note_prev = node->note_next;
+    if (node->note_next)
+        node->note_next->note_prev = node->note_prev;
+    node->note_prev = NULL;
+    node->cached = 0;
+    device->n_cached_values--;
+}
+
+bool vdf_cache_note(struct vdf_fuse *fuse, struct vdf_node *node, enum vdf_cache_part part)
+{
+    struct vdf_device *device = node->place.obj->device;
+    struct vdf_at at = vdf_place_at(&node->place);
+    uint64_t value;
+    bool noted = false;
+
+    if (!vdf_cache_holds(fuse, &node->place))
+        return false;
+    vdf_device_enter(device);
+    if (!node->never_cached && vdf_place_exists(&node->place) && vdf_row_get(&at, &value) == 0) {
+        if (!node->note_prev)
+            link_note(device, node);
+        node->value = value;
+        node->cached |= part;
+        noted = true;
+    }
+    vdf_device_leave(device, false);
+    return noted;
+}
+
+static bool note_name(struct vdf_device *device, const struct vdf_place *place)
+{
+    struct vdf_cached_name *name = device->cached_names;
+    struct vdf_shape shape = { 0 };
+
+    while (name && (name->obj != place->obj || name->entry != place->entry))
+        name = name->next;
+    if (name)
+        return true;
+    if (!vdf_place_shape(place, &shape))
+        return false;
+    name = malloc(sizeof(*name));
+    if (!name)
+        return false;
+    *name = (struct vdf_cached_name){
+        .obj = vdf_obj_ref(place->obj),
+        .entry = place->entry,
+        .shape = shape,
+        .next = device->cached_names,
+    };
+    device->cached_names = name;
+    return true;
+}
+
+bool vdf_cache_note_name(struct vdf_fuse *fuse, const struct vdf_place *place)
+{
+    struct vdf_device *device = place->obj->device;
+    bool noted = false;
+
+    if (!fuse->names_kept)
+        return false;
+    vdf_device_enter(device);
+    if (vdf_place_exists(place))
+        noted = vdf_place_is_fixed(place) || note_name(device, place);
+    vdf_device_leave(device, false);
+    return noted;
+}
+
+/* --- what is to be dropped; the lock of the nodes is held ---------------------------------------
+ */
+
+static void ask(struct vdf_fuse *fuse)
+{
+    atomic_store(&fuse->drops_pending, true);
+    pthread_cond_signal(&fuse->cache_work);
+}
+
+static void ask_drop(struct vdf_fuse *fuse, struct vdf_node *node, unsigned what)
+{
+    node->drop |= what;
+    if (!node->drop_queued) {
+        node->drop_queued = true;
+        node->refs++;
+        node->drop_next = fuse->drops;
+        fuse->drops = node;
+    }
+    ask(fuse);
+}
+
+/* --- a device has changed -----------------------------------------------------------------------
+ */
+
+static void compare_value(struct vdf_fuse *fuse, struct vdf_device *device, struct vdf_node *node,
+                          bool drop_all)
+{
+    struct vdf_at at = vdf_place_at(&node->place);
+    uint64_t value;
+    bool exists = vdf_place_exists(&node->place) && vdf_row_get(&at, &value) == 0;
+
+    if (exists && value == node->value && !drop_all)
+        return;
+    if (!exists || value != node->value)
+        node->quiet_reads = 0;
+    ask_drop(fuse, node, node->cached);
+    unlink_note(device, node);
+}
+
+static void compare_values(struct vdf_fuse *fuse, struct vdf_device *device)
+{
+    bool drop_all = device->n_cached_values > COMPARED_MAX;
+
+    pthread_mutex_lock(&fuse->nodes);
+    for (struct vdf_node *node = device->cached_values, *next; node; node = next) {
+        next = node->note_next;
+        compare_value(fuse, device, node, drop_all);
+    }
+    pthread_mutex_unlock(&fuse->nodes);
+}
+
+static void compare_names(struct vdf_fuse *fuse, struct vdf_device *device)
+{
+    bool gone = false;
+
+    for (struct vdf_cached_name **link = &device->cached_names, *name; (name = *link);) {
+        struct vdf_place place = { .obj = name->obj, .entry = name->entry };
+        struct vdf_shape now = { 0 };
+        vdf_place_shape(&place, &now);
+        if (memcmp(&now, &name->shape, sizeof(now)) == 0) {
+            link = &name->next;
+            continue;
+        }
+        *link = name->next;
+        vdf_obj_unref(name->obj);
+        free(name);
+        gone = true;
+    }
+    if (!gone)
+        return;
+    pthread_mutex_lock(&fuse->nodes);
+    fuse->epoch_asked = true;
+    ask(fuse);
+    pthread_mutex_unlock(&fuse->nodes);
+}
+
+void vdf_cache_changed(void *arg, struct vdf_device *device)
+{
+    struct vdf_fuse *fuse = arg;
+
+    if (device->cached_values)
+        compare_values(fuse, device);
+    if (device->cached_names)
+        compare_names(fuse, device);
+}
+
+void vdf_cache_never(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    struct vdf_device *device = node->place.obj->device;
+
+    node->never_cached = true;
+    if (!node->note_prev)
+        return;
+    pthread_mutex_lock(&fuse->nodes);
+    ask_drop(fuse, node, node->cached);
+    pthread_mutex_unlock(&fuse->nodes);
+    unlink_note(device, node);
+}
+
+void vdf_cache_forget(struct vdf_node *node)
+{
+    struct vdf_device *device = node->place.obj->device;
+
+    if (!number_row(&node->place))
+        return;
+    vdf_device_enter(device);
+    unlink_note(device, node);
+    vdf_device_leave(device, false);
+}
+
+void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    pthread_mutex_lock(&fuse->nodes);
+    ask_drop(fuse, node, VDF_CACHE_PAGE);
+    pthread_mutex_unlock(&fuse->nodes);
+}
+
+/* --- the thread that drops ----------------------------------------------------------------------
+ */
+
+/* An inode that the kernel has forgotten needs no drop: ENOENT is as good as done. */
+static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    fuse_ino_t ino = (uintptr_t)node;
+
+    pthread_mutex_lock(&fuse->nodes);
+    unsigned what = node->drop;
+    node->drop = 0;
+    node->drop_queued = false;
+    pthread_mutex_unlock(&fuse->nodes);
+
+    /* Attributes go with the page; a negative offset means them alone. */
+    fuse_lowlevel_notify_inval_inode(fuse->session, ino, what & VDF_CACHE_PAGE ? 0 : -1, 0);
+    vdf_node_unref(fuse, node);
+}
+
+static void drop_names(struct vdf_fuse *fuse)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+    fuse_lowlevel_notify_increment_epoch(fuse->session);
+#else
+    (void)fuse;
+#endif
+}
+
+static void reply(const struct vdf_late *late)
+{
+    if (late->error)
+        fuse_reply_err(late->req, late->error);
+    else if (late->n)
+        fuse_reply_write(late->req, late->n);
+    else
+        fuse_reply_err(late->req, 0);
+}
+
+/* All that is asked for now, and then those who wait for it. */
+static void work(struct vdf_fuse *fuse)
+{
+    struct vdf_node *node = fuse->drops, *next_node;
+    struct vdf_late *late = fuse->lates, *next_late;
+    bool epoch = fuse->epoch_asked;
+
+    fuse->drops = NULL;
+    fuse->lates = NULL;
+    fuse->last_late = &fuse->lates;
+    fuse->epoch_asked = false;
+    fuse->rounds_begun++;
+    pthread_mutex_unlock(&fuse->nodes);
+
+    for (; node; node = next_node) {
+        next_node = node->drop_next;
+        drop(fuse, node);
+    }
+    if (epoch)
+        drop_names(fuse);
+    for (; late; late = next_late) {
+        next_late = late->next;
+        reply(late);
+        free(late);
+    }
+
+    pthread_mutex_lock(&fuse->nodes);
+    fuse->rounds_done = fuse->rounds_begun;
+    if (!fuse->drops && !fuse->epoch_asked && !fuse->lates)
+        atomic_store(&fuse->drops_pending, false);
+    pthread_cond_broadcast(&fuse->cache_done);
+}
+
+static void *cache_thread(void *arg)
+{
+    struct vdf_fuse *fuse = arg;
+
+    pthread_mutex_lock(&fuse->nodes);
+    while (!fuse->cache_stops || atomic_load(&fuse->drops_pending)) {
+        if (atomic_load(&fuse->drops_pending))
+            work(fuse);
+        else
+            pthread_cond_wait(&fuse->cache_work, &fuse->nodes);
+    }
+    pthread_mutex_unlock(&fuse->nodes);
+    return NULL;
+}
+
+/* --- those who wait -----------------------------------------------------------------------------
+ */
+
+void vdf_cache_settle(void *arg, const atomic_bool *stop)
+{
+    struct vdf_fuse *fuse = arg;
+
+    if (!atomic_load(&fuse->drops_pending))
+        return;
+    pthread_mutex_lock(&fuse->nodes);
+    uint64_t until = fuse->rounds_begun + (fuse->drops || fuse->epoch_asked);
+    while (fuse->rounds_done < until && !atomic_load(stop)) {
+        struct timespec look;
+        clock_gettime(CLOCK_REALTIME, &look);
+        look.tv_nsec += SETTLE_LOOK_NS;
+        look.tv_sec += look.tv_nsec / 1000000000;
+        look.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&fuse->cache_done, &fuse->nodes, &look);
+    }
+    pthread_mutex_unlock(&fuse->nodes);
+}
+
+/* A reply that cannot be put down would be lost: there is memory again sooner or later. */
+static struct vdf_late *new_late(void)
+{
+    struct vdf_late *late;
+
+    while (!(late = calloc(1, sizeof(*late))))
+        usleep(NO_MEMORY_US);
+    return late;
+}
+
+static void reply_late(struct vdf_fuse *fuse, const struct vdf_late *now)
+{
+    struct vdf_late *late;
+
+    if (!atomic_load(&fuse->drops_pending)) {
+        reply(now);
+        return;
+    }
+    late = new_late();
+    *late = *now;
+    pthread_mutex_lock(&fuse->nodes);
+    bool waits = atomic_load(&fuse->drops_pending);
+    if (waits) {
+        *fuse->last_late = late;
+        fuse->last_late = &late->next;
+        pthread_cond_signal(&fuse->cache_work);
+    }
+    pthread_mutex_unlock(&fuse->nodes);
+    if (!waits) {
+        reply(late);
+        free(late);
+    }
+}
+
+void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n)
+{
+    struct vdf_late late = { .req = req, .n = n };
+
+    /* A write of nothing has changed nothing. */
+    if (n)
+        reply_late(fuse, &late);
+    else
+        fuse_reply_write(req, 0);
+}
+
+void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error)
+{
+    struct vdf_late late = { .req = req, .error = error };
+
+    reply_late(fuse, &late);
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+int vdf_cache_start(struct vdf_fuse *fuse)
+{
+    fuse->last_late = &fuse->lates;
+    pthread_cond_init(&fuse->cache_work, NULL);
+    pthread_cond_init(&fuse->cache_done, NULL);
+    int ret = -pthread_create(&fuse->cache_thread, NULL, cache_thread, fuse);
+    fuse->cache_runs = ret == 0;
+    return ret;
+}
+
+void vdf_cache_stop(struct vdf_fuse *fuse)
+{
+    if (fuse->cache_runs) {
+        pthread_mutex_lock(&fuse->nodes);
+        fuse->cache_stops = true;
+        pthread_cond_signal(&fuse->cache_work);
+        pthread_mutex_unlock(&fuse->nodes);
+        pthread_join(fuse->cache_thread, NULL);
+    }
+    fuse->cache_runs = false;
+    pthread_cond_destroy(&fuse->cache_done);
+    pthread_cond_destroy(&fuse->cache_work);
+}
