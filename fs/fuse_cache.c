@@ -182,7 +182,8 @@ static void compare_value(struct vdf_fuse *fuse, struct vdf_device *device, stru
 {
     struct vdf_at at = vdf_place_at(&node->place);
     uint64_t value;
-    bool exists = vdf_place_exists(&node->place) && vdf_row_get(&at, &value) == 0;
+    bool exists = vdf_cache_holds(fuse, &node->place) && vdf_place_exists(&node->place) &&
+                  vdf_row_get(&at, &value) == 0;
 
     if (exists && value == node->value && !drop_all)
         return;

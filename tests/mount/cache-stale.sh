@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The kernel keeps values for those who only read. No read that begins after a change was acknowledged gives
+# an older one: writers, readers and a guest on both processors, with either transport.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/vm-common"
+
+STALE=$(dirname "$IO")/stale
+seconds=3
+for transport in dev auto; do
+    mount_fs -o "cache=always,transport=$transport"
+    say "transport=$transport is $(cat "$M/engine/transport")"
+    "$STALE" "$M/aplic/aplic0" $seconds || fail "a stale value, with transport=$transport"
+    if mkdir "$M/vm/probe" 2>/dev/null; then
+        rmdir "$M/vm/probe"
+        machine count long counter
+        slot count 0 aplic/aplic0 0x10000000 ''
+        put vm/count/run 1
+        "$STALE" "$M/aplic/aplic0" $seconds "$M/vm/count/memory" ||
+            fail "a stale value with a guest, with transport=$transport"
+        ends count 0
+    fi
+    umount_fs
+done

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looks for values that are older than they may be. Writers count in registers of an APLIC, a guest
+ * perhaps as well (tests/vm/guests/counter.S); a count that has been acknowledged, by write(2) or
+ * by the guest's next instruction, is the least that a read that begins afterwards may give.
+ * Readers read in all the ways that there are.
+ *
+ *     stale MOUNT/aplic/NAME SECONDS [MOUNT/vm/NAME/memory]
+ *
+ * Prints what was done; exit status 1 with the first stale value.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WRITERS 2
+#define READERS 4
+#define COUNTERS (1 + WRITERS) /* the first is the guest's */
+#define TARGETS 0x3000         /* in the device's window */
+#define TEXT 11                /* bytes of a register of 32 bits and its newline */
+#define GUEST_COUNT 0x100000   /* where the guest leaves its count, and reads whether to end */
+
+enum way { OPEN_EACH, KEPT_LARGE, KEPT_EXACT, DIRECT, WAYS };
+
+static const char *device;
+static atomic_uint acknowledged[COUNTERS];
+static _Atomic(uint32_t) *guest;
+static atomic_bool over;
+static atomic_ullong reads, writes;
+
+static void die(const char *what, const char *name)
+{
+    fprintf(stderr, "stale: %s %s: %s\n", what, name, strerror(errno));
+    exit(1);
+}
+
+static void stay_on(unsigned k)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(k % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &set);
+    pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void nap(unsigned *seed, unsigned most_us)
+{
+    usleep((useconds_t)(rand_r(seed) % most_us));
+}
+
+/* Bit 11 of a target does not hold. */
+static uint32_t encode(uint32_t count)
+{
+    return (count & 0x7ff) | (count >> 11) << 12;
+}
+
+static uint32_t decode(uint32_t value)
+{
+    return (value & 0x7ff) | (value >> 12) << 11;
+}
+
+static int open_target(unsigned k, int flags)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/target/%u", device, k + 1);
+    int fd = open(path, flags);
+    if (fd < 0)
+        die("open", path);
+    return fd;
+}
+
+static int open_window(void)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/regs", device);
+    int fd = open(path, O_WRONLY);
+    if (fd < 0)
+        die("open", path);
+    return fd;
+}
+
+static uint32_t least(unsigned k)
+{
+    return k == 0 ? atomic_load(guest) : atomic_load(&acknowledged[k]);
+}
+
+/* The kernel drops by itself what a write to the same file changes: the second writer goes through
+ * the device's window. */
+static void *count(void *arg)
+{
+    unsigned k = (unsigned)(uintptr_t)arg, seed = k;
+    int fd = k == 1 ? open_target(k, O_WRONLY) : open_window();
+    char text[32];
+
+    stay_on(k);
+    for (uint32_t n = 1; !atomic_load(&over); n++) {
+        uint32_t value = htole32(encode(n));
+        int len = snprintf(text, sizeof(text), "0x%08" PRIx32 "\n", encode(n));
+        ssize_t done = k == 1 ? pwrite(fd, text, (size_t)len, 0)
+                              : pwrite(fd, &value, sizeof(value), TARGETS + 4 * (k + 1));
+        if (done < 0)
+            die("write", text);
+        atomic_store(&acknowledged[k], n);
+        atomic_fetch_add(&writes, 1);
+        nap(&seed, 400);
+    }
+    close(fd);
+    return NULL;
+}
+
+static uint32_t read_once(unsigned k, enum way way, int fd)
+{
+    char text[4096];
+    int opened = way == OPEN_EACH ? open_target(k, O_RDONLY) : -1;
+    ssize_t n =
+        pread(opened >= 0 ? opened : fd, text, way == KEPT_EXACT ? TEXT : sizeof(text) - 1, 0);
+
+    if (n != TEXT) {
+        fprintf(stderr, "stale: a read gave %zd bytes\n", n);
+        exit(1);
+    }
+    text[n] = '\0';
+    if (opened >= 0)
+        close(opened);
+    return decode((uint32_t)strtoul(text, NULL, 0));
+}
+
+static void *look(void *arg)
+{
+    unsigned number = (unsigned)(uintptr_t)arg, seed = 100 + number;
+    int kept[COUNTERS], direct[COUNTERS];
+
+    stay_on(number);
+    for (unsigned k = guest ? 0 : 1; k < COUNTERS; k++) {
+        kept[k] = open_target(k, O_RDONLY);
+        direct[k] = open_target(k, O_RDWR);
+    }
+    while (!atomic_load(&over)) {
+        unsigned k = (unsigned)rand_r(&seed) % COUNTERS;
+        enum way way = (enum way)(rand_r(&seed) % WAYS);
+        if (k == 0 && !guest)
+            continue;
+        uint32_t floor = least(k);
+        uint32_t got = read_once(k, way, way == DIRECT ? direct[k] : kept[k]);
+        if (got < floor) {
+            printf("stale: target %u, way %d: %" PRIu32 " after %" PRIu32 " was acknowledged\n",
+                   k + 1, (int)way, got, floor);
+            exit(1);
+        }
+        atomic_fetch_add(&reads, 1);
+    }
+    for (unsigned k = guest ? 0 : 1; k < COUNTERS; k++) {
+        close(direct[k]);
+        close(kept[k]);
+    }
+    return NULL;
+}
+
+static void map_guest(const char *path)
+{
+    int fd = open(path, O_RDWR);
+    if (fd < 0)
+        die("open", path);
+    uint8_t *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, GUEST_COUNT);
+    if (map == MAP_FAILED)
+        die("mmap", path);
+    close(fd);
+    guest = (_Atomic(uint32_t) *)(void *)map;
+}
+
+int main(int argc, char **argv)
+{
+    pthread_t threads[WRITERS + READERS];
+    unsigned n = 0;
+
+    if (argc < 3) {
+        fprintf(stderr, "usage: stale MOUNT/aplic/NAME SECONDS [MOUNT/vm/NAME/memory]\n");
+        return 2;
+    }
+    device = argv[1];
+    if (argc > 3)
+        map_guest(argv[3]);
+    for (unsigned k = 1; k <= WRITERS; k++)
+        pthread_create(&threads[n++], NULL, count, (void *)(uintptr_t)k);
+    for (unsigned k = 0; k < READERS; k++)
+        pthread_create(&threads[n++], NULL, look, (void *)(uintptr_t)k);
+    sleep((unsigned)atoi(argv[2]));
+    atomic_store(&over, true);
+    while (n > 0)
+        pthread_join(threads[--n], NULL);
+    uint32_t counted = guest ? atomic_load(guest) : 0;
+    if (guest)
+        atomic_store(guest + 1, 1);
+    printf("%llu reads, none stale; %llu writes, %" PRIu32 " stores of a guest\n",
+           (unsigned long long)reads, (unsigned long long)writes, counted);
+    return reads && writes && (!guest || counted) ? 0 : 1;
+}
