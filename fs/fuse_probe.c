@@ -28,6 +28,7 @@
 #include <virtdevfs/error.h>
 
 #include "fuse_node.h"
+#include "fuse_ring.h"
 #include "fuse_session.h"
 
 #define DEVICE "/dev/fuse"
@@ -346,11 +347,7 @@ static void tell_io_uring(struct vdf_probe *probe, const struct kernel *kernel)
 {
     const char *parameter = enable_uring();
     struct vdf_buf why = VDF_BUF_INIT, remedy = VDF_BUF_INIT;
-#ifdef VDF_LIBFUSE_URING
-    bool built = true;
-#else
-    bool built = false;
-#endif
+    bool built = vdf_rings_possible();
 
     /* The parameter decides what INIT offers, so it may be asked instead. */
     bool offered = kernel->why[0] ? *parameter == 'Y' : kernel->flags & INIT_OVER_IO_URING;
@@ -363,17 +360,17 @@ static void tell_io_uring(struct vdf_probe *probe, const struct kernel *kernel)
                        "echo Y > " ENABLE_URING " (or fuse.enable_uring=1 for the kernel)");
     }
     if (!built) {
-        vdf_buf_printf(&why, "%sthis libfuse does not have it", why.len ? ", " : "");
+        vdf_buf_printf(&why, "%sthis libfuse has no custom I/O", why.len ? ", " : "");
         vdf_buf_printf(&remedy,
-                       "%slibfuse 3.18 or newer with liburing and libnuma "
-                       "(tools/setup-libfuse), and a new build",
+                       "%slibfuse 3.18 or newer with enable-custom-io (tools/setup-libfuse), and "
+                       "a new build",
                        remedy.len ? ", and " : "");
     }
     if (why.len) {
         vdf_probe_lack(probe, "io_uring", "%.*s", (int)why.len, why.data);
         vdf_probe_remedy(probe, "%.*s", (int)remedy.len, remedy.data);
     } else {
-        vdf_probe_have(probe, "io_uring", "-o io_uring");
+        vdf_probe_have(probe, "io_uring", "-o transport=io_uring");
     }
     vdf_probe_value(probe, "enable_uring", "%s", parameter);
     vdf_probe_value(probe, "libfuse", "%s", built ? "yes" : "no");

@@ -24,7 +24,9 @@
 #include <errno.h>
 #include <liburing.h>
 #include <linux/fuse.h>
+#include <fuse_log.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -611,15 +613,32 @@ static ssize_t write_reply(int fd, struct iovec *iov, int count, void *userdata)
 /* --- life ---------------------------------------------------------------------------------------
  */
 
+static const struct fuse_custom_io io = { .writev = write_reply, .read = read_request };
+
+static void say_nothing(enum fuse_log_level level, const char *format, va_list arguments)
+{
+    (void)level;
+    (void)format;
+    (void)arguments;
+}
+
+bool vdf_rings_possible(void)
+{
+    /* Where there is custom I/O at all, a bad descriptor is refused as such. */
+    fuse_set_log_func(say_nothing);
+    bool possible = fuse_session_custom_io(NULL, &io, -1) == -EBADF;
+    fuse_set_log_func(NULL);
+    return possible;
+}
+
 int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **result, struct vdf_err *err)
 {
-    static const struct fuse_custom_io io = { .writev = write_reply, .read = read_request };
     struct vdf_rings *rings = calloc(1, sizeof(*rings));
 
     if (!rings)
         return vdf_fail(err, ENOMEM, "no memory for rings");
-    int ret = fuse_session_custom_io(session, &io, fuse_session_fd(session));
-    if (ret < 0) {
+    if (!vdf_rings_possible() ||
+        fuse_session_custom_io(session, &io, fuse_session_fd(session)) < 0) {
         free(rings);
         return vdf_fail(
             err, EOPNOTSUPP,
@@ -657,6 +676,11 @@ void vdf_rings_free(struct vdf_rings *rings)
 }
 
 #else
+
+bool vdf_rings_possible(void)
+{
+    return false;
+}
 
 int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **rings, struct vdf_err *err)
 {

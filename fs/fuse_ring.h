@@ -34,6 +34,9 @@ struct vdf_rings;
  */
 int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **rings, struct vdf_err *err);
 
+/** vdf_rings_possible() - was libfuse built with what the rings need? */
+bool vdf_rings_possible(void);
+
 /**
  * vdf_rings_offer() - while FUSE_INIT is answered: make threads and rings, and have the answer ask for
  * them. From then on @rings serves until vdf_rings_free().
