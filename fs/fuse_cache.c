@@ -31,8 +31,7 @@ struct vdf_cached_name {
     struct vdf_cached_name *next;
 };
 
-/* --- notes --------------------------------------------------------------------------------------
- */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 static const struct vdf_attr *number_row(const struct vdf_place *place)
 {
@@ -153,8 +152,7 @@ bool vdf_cache_note_name(struct vdf_fuse *fuse, const struct vdf_place *place)
     return noted;
 }
 
-/* --- what is to be dropped; the lock of the nodes is held ---------------------------------------
- */
+/* --- what is to be dropped; the lock of the nodes is held ------------------------------------- */
 
 static void ask(struct vdf_fuse *fuse)
 {
@@ -174,8 +172,7 @@ static void ask_drop(struct vdf_fuse *fuse, struct vdf_node *node, unsigned what
     ask(fuse);
 }
 
-/* --- a device has changed -----------------------------------------------------------------------
- */
+/* --- a device has changed --------------------------------------------------------------------- */
 
 static void compare_value(struct vdf_fuse *fuse, struct vdf_device *device, struct vdf_node *node,
                           bool drop_all)
@@ -271,8 +268,7 @@ void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node)
     pthread_mutex_unlock(&fuse->nodes);
 }
 
-/* --- the thread that drops ----------------------------------------------------------------------
- */
+/* --- the thread that drops -------------------------------------------------------------------- */
 
 /* An inode that the kernel has forgotten needs no drop: ENOENT is as good as done. */
 static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
@@ -357,8 +353,7 @@ static void *cache_thread(void *arg)
     return NULL;
 }
 
-/* --- those who wait -----------------------------------------------------------------------------
- */
+/* --- those who wait --------------------------------------------------------------------------- */
 
 void vdf_cache_settle(void *arg, const atomic_bool *stop)
 {
@@ -431,8 +426,7 @@ void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error)
     reply_late(fuse, &late);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int vdf_cache_start(struct vdf_fuse *fuse)
 {

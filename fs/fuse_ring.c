@@ -22,9 +22,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fuse_log.h>
 #include <liburing.h>
 #include <linux/fuse.h>
-#include <fuse_log.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,8 +35,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* --- the kernel's side (linux/fuse.h, protocol 7.42), which older headers do not have ----------
- */
+/* --- the kernel's side (linux/fuse.h, protocol 7.42), which older headers do not have --------- */
 
 #define RING_FLAG2 (1u << (41 - 32)) /* FUSE_OVER_IO_URING, in flags2 of FUSE_INIT */
 #define HEADER_AREA 128u
@@ -60,10 +59,10 @@ struct ring_command {
     uint8_t padding[6];
 };
 
-/* --- ours ---------------------------------------------------------------------------------------
- */
+/* --- ours ------------------------------------------------------------------------------------- */
 
 #define PENDING_STRIPES 64u
+#define FIRST_KICK (UINT64_C(1) << 62)
 #define SERVER_STACK (256u << 10)
 #define RING_DEPTH 64u /* submissions at a time */
 /* libfuse wants a request in one piece: the headers are put right before the payload. */
@@ -89,6 +88,15 @@ struct queue {
     struct entry *entries;
     unsigned live;  /* entries that the kernel knows */
     unsigned taken; /* of them, those with a request */
+    unsigned free;  /* those that the kernel could put requests into since the last submission */
+    /* There was no free entry any more: requests may wait in the kernel, which takes one of them up
+     * when a reply gives an entry back, but not when a new entry comes. A request of our own, which
+     * is answered at once, makes it look. */
+    bool backlog;
+    uint64_t kicks; /* so far */
+    uint64_t kick;  /* the node of a request that waits; 0: ours is not needed */
+    struct entry *kicked,
+        *answered; /* had our request: just now; when submissions were last made */
 };
 
 struct server {
@@ -128,8 +136,7 @@ struct vdf_rings {
 
 static _Thread_local struct server *this_server;
 
-/* --- which request a reply belongs to -----------------------------------------------------------
- */
+/* --- which request a reply belongs to --------------------------------------------------------- */
 
 static struct stripe *stripe_of(struct vdf_rings *rings, uint64_t unique)
 {
@@ -162,8 +169,7 @@ static struct entry *take_pending(struct vdf_rings *rings, uint64_t unique)
     return entry;
 }
 
-/* --- entries; the server's thread only ----------------------------------------------------------
- */
+/* --- entries; the server's thread only -------------------------------------------------------- */
 
 static size_t entry_bytes(void)
 {
@@ -206,6 +212,50 @@ static void commit(struct entry *entry)
     submit_command(entry, CMD_COMMIT_AND_FETCH, entry->commit_id);
 }
 
+/* Asks for nothing of what the kernel keeps of a file: that comes back as a request to the queue of
+ * this processor. */
+static void kick(struct queue *queue, uint64_t node)
+{
+    /* No request of the kernel has such a number. */
+    struct fuse_notify_retrieve_out out = { .nodeid = node,
+                                            .notify_unique = FIRST_KICK + 2 * queue->kicks++ };
+    struct fuse_out_header header = { .len = sizeof(header) + sizeof(out),
+                                      .error = FUSE_NOTIFY_RETRIEVE };
+    struct iovec iov[2] = { { &header, sizeof(header) }, { &out, sizeof(out) } };
+
+    /* It can fail only when the file system is being unmounted. */
+    (void)!writev(fuse_session_fd(queue->server->rings->session), iov, 2);
+}
+
+static void answer_kick(struct entry *entry, uint64_t unique)
+{
+    struct fuse_out_header out = { .len = sizeof(out), .unique = unique };
+
+    memcpy(entry->header->in_out, &out, sizeof(out));
+    entry->header->payload_len = 0;
+    entry->queue->kicked = entry;
+    commit(entry);
+}
+
+/* All that was there after the last submission has been handled. */
+static void look_for_backlog(struct queue *queue)
+{
+    /* The answer to our request, submitted then, has brought none that had waited. */
+    if (queue->answered) {
+        queue->backlog = false;
+        queue->answered = NULL;
+    }
+    queue->answered = queue->kicked;
+    queue->kicked = NULL;
+    if (queue->kick) {
+        /* New entries first. */
+        io_uring_submit(&queue->server->ring);
+        kick(queue, queue->kick);
+        queue->kick = 0;
+    }
+    queue->free = queue->live - queue->taken;
+}
+
 static int add_entry(struct queue *queue)
 {
     struct entry *entry = calloc(1, sizeof(*entry));
@@ -241,8 +291,7 @@ static void free_entries(struct queue *queue)
     }
 }
 
-/* --- requests -----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 /* Hands the request of an entry to libfuse. What has not been replied to afterwards waits. */
 static void handle(struct server *server, struct entry *entry)
@@ -261,12 +310,23 @@ static void handle(struct server *server, struct entry *entry)
     memcpy(begin, &in, sizeof(in));
     memcpy(begin + sizeof(in), header->op_in, op_len);
     queue->taken++;
+    queue->backlog |= --queue->free == 0;
+    if (in.opcode == FUSE_NOTIFY_REPLY) {
+        answer_kick(entry, in.unique);
+        return;
+    }
+    if (entry == queue->answered)
+        queue->answered = NULL;
     add_pending(server->rings, entry);
     struct fuse_buf buf = { .mem = begin, .size = in.len };
+    unsigned taken = queue->taken;
     fuse_session_process_buf(server->rings->session, &buf);
     /* Without memory for more the queue goes on with what it has. */
     if (queue->live - queue->taken < VDF_RING_FREE)
         (void)add_entry(queue);
+    /* It waits, and its entry looks for no other request. */
+    if (queue->backlog && queue->taken == taken)
+        queue->kick = in.nodeid;
 }
 
 static void send_replies(struct server *server)
@@ -314,6 +374,8 @@ static void serve(struct server *server)
     for (unsigned q = 0; q < server->n_queues; q++)
         for (unsigned k = 0; k < VDF_RING_FREE; k++)
             (void)add_entry(&server->queues[q]);
+    for (unsigned q = 0; q < server->n_queues; q++)
+        look_for_backlog(&server->queues[q]);
     while (!atomic_load(&server->stop)) {
         int ret = io_uring_submit_and_wait(&server->ring, 1);
         if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)
@@ -325,11 +387,12 @@ static void serve(struct server *server)
             io_uring_cqe_seen(&server->ring, cqe);
             complete(server, entry, result);
         }
+        for (unsigned q = 0; q < server->n_queues; q++)
+            look_for_backlog(&server->queues[q]);
     }
 }
 
-/* --- threads ------------------------------------------------------------------------------------
- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static int make_ring(struct server *server)
 {
@@ -522,8 +585,7 @@ int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err)
     return 0;
 }
 
-/* --- between libfuse and the kernel -------------------------------------------------------------
- */
+/* --- between libfuse and the kernel ----------------------------------------------------------- */
 
 static ssize_t read_request(int fd, void *bytes, size_t n, void *userdata)
 {
@@ -610,8 +672,7 @@ static ssize_t write_reply(int fd, struct iovec *iov, int count, void *userdata)
     return (ssize_t)len;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static const struct fuse_custom_io io = { .writev = write_reply, .read = read_request };
 

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 daemon --help >"$T/help" || fail "--help ends with $?"
-for word in -f -d -o allow_other default_permissions ro empty state= engine= auto io_uring libaio \
+for word in -f -d -o allow_other default_permissions ro empty state= engine= auto io_uring libaio transport= cache= \
     --run --probe --help --version MOUNTPOINT; do
     grep -qF -e "$word" "$T/help" || fail "--help says nothing of $word"
 done
@@ -33,6 +33,8 @@ rejects --nonsense --nonsense "$M"
 rejects nonsense -o nonsense "$M"
 rejects nonsense -o engine=nonsense "$M"
 rejects libaio -o engine=nonsense "$M"
+rejects dev -o transport=nonsense "$M"
+rejects always -o cache=nonsense "$M"
 rejects "$T/missing" "$T/missing"
 rejects "$T/file" "$T/file"
 rejects "$T/nostate" -o "state=$T/nostate" "$M"
