@@ -146,7 +146,10 @@ int vdf_aplic_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_er
         return vdf_fail(err, EOPNOTSUPP, "kvm: KVM's device has no direct delivery; `msi` it has");
     if (aplic->ways)
         return vdf_fail(err, EBUSY, "kvm: the model is attached to a VM; detach it first");
-    return vdf_aplic_kvm_rebuild(aplic, aplic->n_harts, err);
+    ret = vdf_aplic_kvm_rebuild(aplic, aplic->n_harts, err);
+    if (ret == 0)
+        vdf_obj_set_live(at->obj, true);
+    return ret;
 }
 
 int vdf_aplic_get_harts(const struct vdf_at *at, uint64_t *value)

@@ -79,6 +79,7 @@ static const char *const kinds[] = { "intx", "msi", NULL };
 static void choose(struct vdf_intx_dev *dev, enum vdf_intx_backend backend)
 {
     dev->backend = (uint8_t)backend;
+    vdf_obj_set_live(dev->priv.obj, backend == VDF_INTX_VFIO);
     dev->ops = backend == VDF_INTX_VFIO ? &vdf_intx_vfio_ops : &vdf_intx_soft_ops;
 }
 

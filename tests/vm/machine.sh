@@ -27,16 +27,15 @@ find_script() {
     return 1
 }
 
-# Each mount script once: every other one with the other engine, and where $rings is set half of those of
-# the devices with requests that come through rings. The others send requests one by one, which takes a ring
-# longer here, or wait in streams for a signal, which libfuse does not hand on from a ring.
+# Each mount script once: every other one with the other engine, and where the kernel has $rings half of them with
+# requests that come through them.
 list_mount_scripts() {
     n=0
     for script in "$vdf_root"/tests/mount/*.sh; do
         case $script in
         */lib.sh | */*-lib.sh) continue ;;
-        */daemon-* | */rules-*) options= ;;
-        *) options=$([ $((n % 4)) -lt 2 ] || echo "${rings:-}") ;;
+        */daemon-*) options= ;;
+        *) options=${rings:+transport=$([ $((n % 4)) -lt 2 ] && echo dev || echo "$rings")} ;;
         esac
         engine=$([ $((n % 2)) = 0 ] && echo io_uring || echo libaio)
         printf '%s\n' "VDF_ENGINE=$engine" "VDF_OPTIONS=$options" "$script"

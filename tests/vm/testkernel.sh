@@ -29,7 +29,7 @@
 #     0000:00:04.0 and 0000:00:05.0; /dev/vfio, /dev/iommu
 #   - iommufd's mock IOMMU, IOMMU_TEST_OP_* on /dev/iommu; debugfs is mounted
 #   - /dev/kvm with AMD's SVM, emulated
-#   - fuse.enable_uring=1, for -o io_uring
+#   - fuse.enable_uring=1, so that requests come through rings
 #
 # Lines of the result are TAP. What the scripts and the kernel have said is in build/*/tests/logs/testkernel
 # when one has failed.

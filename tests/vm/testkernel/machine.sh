@@ -16,8 +16,9 @@ done
 same "huge pages" "$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)" 200
 
 # A tree whose requests come through rings, and one through /dev/fuse.
-for VDF_OPTIONS in io_uring ''; do
-    mount_fs
+for transport in io_uring dev; do
+    mount_fs -o "transport=$transport"
+    eq engine/transport $transport
     put aplic/aplic0/domaincfg 0x100
     eq aplic/aplic0/domaincfg 0x80000104
     umount_fs
