@@ -19,22 +19,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "bench_stream: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
+#include "bench.h"
 
 static int open_end(const char *path)
 {
@@ -43,21 +30,21 @@ static int open_end(const char *path)
     int fd;
 
     if (stat(path, &st))
-        die(path);
+        bench_die(path);
     if (!S_ISSOCK(st.st_mode)) {
         fd = open(path, O_RDWR | O_CLOEXEC);
         if (fd < 0)
-            die(path);
+            bench_die(path);
         return fd;
     }
     if (strlen(path) >= sizeof(address.sun_path)) {
         errno = ENAMETOOLONG;
-        die(path);
+        bench_die(path);
     }
     strcpy(address.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
-        die(path);
+        bench_die(path);
     return fd;
 }
 
@@ -67,7 +54,7 @@ static void take(int fd, uint8_t *block, size_t size, uint64_t bytes)
         ssize_t n = read(fd, block, bytes < size ? bytes : size);
 
         if (n <= 0)
-            die("reading");
+            bench_die("reading");
         bytes -= (uint64_t)n;
     }
 }
@@ -78,7 +65,7 @@ static void give(int fd, const uint8_t *block, size_t size, uint64_t bytes)
         ssize_t n = write(fd, block, bytes < size ? bytes : size);
 
         if (n <= 0)
-            die("writing");
+            bench_die("writing");
         bytes -= (uint64_t)n;
     }
 }
@@ -93,11 +80,11 @@ int main(int argc, char **argv)
     size_t size = strtoul(argv[4], NULL, 0);
     uint8_t *block = size ? calloc(1, size) : NULL;
     if (!block)
-        die("BLOCK");
+        bench_die("BLOCK");
 
     int fd = open_end(argv[2]);
     take(fd, block, size, 1);
-    uint64_t begin = now_ns();
+    uint64_t begin = bench_now();
     if (!strcmp(argv[1], "read")) {
         give(fd, (const uint8_t *)"\n", 1, 1);
         take(fd, block, size, bytes);
@@ -105,7 +92,7 @@ int main(int argc, char **argv)
         give(fd, block, size, bytes);
         take(fd, block, size, 1);
     }
-    printf("%llu\n", (unsigned long long)(now_ns() - begin));
+    printf("%llu\n", (unsigned long long)(bench_now() - begin));
     free(block);
     return close(fd) ? 1 : 0;
 }

@@ -21,6 +21,8 @@
  * OFFSET LENGTH           bytes of configuration space as hex emergency BYTE                 the
  * byte by SET_CONFIG changed                        waits for CONFIG_CHANGE_MSG reset RESET_DEVICE
  *     desc RING INDEX ADDR LEN FLAGS NEXT    a descriptor of any content, made available
+ *     trips PORT NS [SPIN]           transmit buffers of a byte for NS nanoseconds, each when the
+ * device has called for the one before, with SPIN without sleeping; nanoseconds of one
  *     cut                            the memory's file becomes empty
  *     raw REQUEST FLAGS HEX [FDS [KIND]]     any message with FDS descriptors of KIND eventfd,
  * memfd, file or pipe; the reply's payload as hex, or ok when none comes bytes HEX any bytes at
@@ -41,6 +43,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WAIT_MS 10000
@@ -555,6 +558,41 @@ static bool do_sent(unsigned port)
     return true;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool do_trips(unsigned port, uint64_t ns, bool spin)
+{
+    unsigned index = receive_ring(port) + 1;
+    struct ring *ring = &rings[index];
+    struct pollfd p = { .fd = ring->call, .events = POLLIN };
+    uint64_t begin, end, n = 0, value;
+
+    if (!ring->set)
+        return give_up("no ring");
+    begin = now_ns();
+    do {
+        if (!transmit(index, "x", 1))
+            return false;
+        ring->used++;
+        do {
+            if (!spin && poll(&p, 1, WAIT_MS) <= 0)
+                return give_up("timeout");
+            if (read(ring->call, &value, sizeof(value)) < 0 && errno != EAGAIN)
+                return give_up_errno();
+        } while (load16(ring_page(index) + USED + 2) != ring->used);
+        n++;
+        end = now_ns();
+    } while (end - begin < ns);
+    snprintf(answer, sizeof(answer), "%" PRIu64, (end - begin) / n);
+    return true;
+}
+
 static bool do_receive(unsigned port)
 {
     uint8_t bytes[BUFFER];
@@ -733,6 +771,8 @@ static bool run(unsigned n, char *const *w)
         return do_send((unsigned)a[1], w[2], n > 3);
     if (!strcmp(w[0], "sent"))
         return do_sent((unsigned)a[1]);
+    if (!strcmp(w[0], "trips") && n > 2)
+        return do_trips((unsigned)a[1], a[2], n > 3);
     if (!strcmp(w[0], "receive"))
         return do_receive((unsigned)a[1]);
     if (!strcmp(w[0], "config"))

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the benchmark share.
+ *
+ *     bench.c     the rows, the table, JSON
+ *     compare.c   a thing and its yardsticks, in turns; figures
+ *     tools.c     time, processors, daemons and their files
+ *     plot.c      SVG
+ *     files.c, waits.c, engines.c, ports.c, states.c, scale.c, machine.c   the rows' measurements
+ *     qtest.c     QEMU's registers
+ *     empty.c     a program: the file system that ours is compared with
+ *     stream.c    a program: the host's side of port-throughput
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* --- the run ---------------------------------------------------------------------------------- */
+
+struct bench_settings {
+    bool quick;
+    unsigned rounds;
+    uint64_t slice_ns; /* of one sample */
+    char program[512]; /* virtdevfs */
+    char here[512];    /* directory of this program and its helpers */
+    const char *qemu;  /* NULL: there is none */
+    const char *qemu_reason;
+    char scratch[128]; /* a directory for sockets and mount points */
+    char tmpfs[128];   /* one on a tmpfs */
+};
+
+extern struct bench_settings bench;
+
+/* Where client and daemon run. */
+enum bench_cores { BENCH_SAME, BENCH_OTHER };
+
+/** bench_wanted() - whether a row was selected. */
+bool bench_wanted(const char *row);
+
+/* --- results ---------------------------------------------------------------------------------- */
+
+enum bench_goal_kind { BENCH_NO_GOAL, BENCH_AT_MOST, BENCH_AT_LEAST };
+
+struct bench_goal {
+    enum bench_goal_kind kind;
+    double value;
+};
+
+#define BENCH_SAMPLES_MAX 64u
+
+struct bench_figures {
+    double median, min, spread; /* spread: between the quartiles, as a part of the median */
+    double samples[BENCH_SAMPLES_MAX];
+    unsigned n;
+};
+
+/* One line of the table: a row, under certain circumstances, beside one yardstick. */
+struct bench_line {
+    const char *row;
+    char variant[48];
+    const char *cores; /* "same", "other", "" */
+    const char *unit;  /* "ns", "MiB/s", ... */
+    struct bench_figures ours, theirs;
+    char yardstick[48];          /* "" without one: the goal is for the figure itself */
+    double ratio;                /* of the medians */
+    double ratio_least;          /* of the minima */
+    double ratio_min, ratio_max; /* of a round */
+    struct bench_goal goal;
+    bool reached;
+    char skipped[256]; /* why it was not measured */
+};
+
+struct bench_point {
+    unsigned devices;
+    double bytes, lookup_ns, readdir_ns, mkdir_ns, save_ns, restore_ns; /* each a device */
+};
+
+#define BENCH_POINTS_MAX 8u
+
+struct bench_results {
+    struct bench_line *lines;
+    unsigned n_lines;
+    struct bench_point points[BENCH_POINTS_MAX];
+    unsigned n_points;
+};
+
+extern struct bench_results bench_results;
+
+/** bench_title() - what a row measures, in words. */
+const char *bench_title(const char *row);
+
+/** bench_cores_name() - "same" or "other". */
+const char *bench_cores_name(enum bench_cores cores);
+
+/** bench_plot() - draw the results into @dir, as ratios.svg and scale.svg. Return: 0 or -errno. */
+int bench_plot(const char *dir);
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+/* One thing that is timed: @run does it for about @ns nanoseconds and returns what one operation
+ * took, or the rate, in the line's unit. */
+struct bench_timed {
+    const char *name;
+    double (*run)(void *ctx, uint64_t ns);
+    void *ctx;
+};
+
+struct bench_yardstick {
+    struct bench_timed timed;
+    struct bench_goal goal;
+    bool times_faster; /* the ratio is the yardstick's time divided by ours */
+};
+
+struct bench_case {
+    const char *row;
+    const char *variant;
+    const char *cores;
+    const char *unit;
+    struct bench_timed ours;
+    struct bench_yardstick yardsticks[3];
+    unsigned n_yardsticks;
+};
+
+/** bench_compare() - take samples in turns and add a line a yardstick. */
+void bench_compare(const struct bench_case *what);
+
+/** bench_samples() - add a line for samples that were taken in turns elsewhere: @theirs NULL for a
+ * goal of the figure itself. */
+void bench_samples(const struct bench_case *what, const struct bench_yardstick *yardstick,
+                   const double *ours, const double *theirs, unsigned n);
+
+/** bench_skip() - add a line that says why there is no figure. */
+__attribute__((format(printf, 4, 5))) void bench_skip(const char *row, const char *variant,
+                                                      const char *cores, const char *fmt, ...);
+
+/** bench_median() - of @n numbers, which are sorted by it. */
+double bench_median(double *numbers, unsigned n);
+
+/* --- tools ------------------------------------------------------------------------------------ */
+
+/** bench_now() - nanoseconds of CLOCK_MONOTONIC. */
+uint64_t bench_now(void);
+
+/** bench_nap() - sleep for a tenth of a millisecond. */
+void bench_nap(void);
+
+/** bench_die() - print what and strerror(errno), and exit with 1. */
+_Noreturn void bench_die(const char *what);
+
+/** bench_say() - a line about the progress, on standard error. */
+__attribute__((format(printf, 1, 2))) void bench_say(const char *fmt, ...);
+
+/** bench_core() - the processor of the daemon (false) or of a client elsewhere (true); -1: there is
+ *  no second one. */
+int bench_core(bool other);
+
+/** bench_pin() - let the thread @tid (0: this one, and those it makes) run on @core only, -1: on
+ * all. */
+void bench_pin(pid_t tid, int core);
+
+/** bench_place() - put this thread where @cores says; false when the machine has one processor. */
+bool bench_place(enum bench_cores cores);
+
+/** bench_child() - fork; the child ends with its parent. */
+pid_t bench_child(void);
+
+/** bench_end() - SIGTERM and wait. */
+void bench_end(pid_t pid);
+
+/** bench_spawn() - run a command and wait for it; nanoseconds. */
+uint64_t bench_spawn(char *const argv[]);
+
+/* A mounted file system and the process that serves it. */
+struct bench_mount {
+    pid_t pid;
+    char dir[192];
+    char why[200]; /* it could not be mounted: what it has said */
+};
+
+/**
+ * bench_mount() - start a file system in the foreground and wait until @probe can be read in it.
+ * @program: ours or the empty one
+ * @options: for -o
+ *
+ * Return: nanoseconds until then; 0 when it has ended, with mount->why.
+ */
+uint64_t bench_mount(struct bench_mount *mount, const char *program, const char *options,
+                     const char *probe);
+void bench_unmount(struct bench_mount *mount);
+
+/** bench_mount_ours() - virtdevfs with @options, and its threads named @thread (NULL: only the main
+ * one) on the daemon's processor; false when it is not to be had, with mount->why. */
+bool bench_mount_ours(struct bench_mount *mount, const char *options, const char *thread);
+
+/** bench_pin_threads() - let the threads of that name run on @core only, -1: on all. */
+void bench_pin_threads(const struct bench_mount *mount, const char *name, int core);
+
+/** bench_helper() - the path of a program beside this one; in a static buffer. */
+const char *bench_helper(const char *name);
+
+/** bench_path() - a file in a mount; in a static buffer. */
+__attribute__((format(printf, 2, 3))) const char *bench_path(const struct bench_mount *mount,
+                                                             const char *fmt, ...);
+
+/** bench_open() - open @name in the mount, or die. */
+int bench_open(const struct bench_mount *mount, const char *name, int flags);
+
+/** bench_put() - write a value, or die. */
+__attribute__((format(printf, 3, 4))) void bench_put(const struct bench_mount *mount,
+                                                     const char *name, const char *fmt, ...);
+
+/** bench_get() - read a value without its newline, or die. */
+void bench_get(const struct bench_mount *mount, const char *name, char *text, size_t size);
+
+/** bench_make_devices() - devices d@from to d(@to - 1), of all kinds in turn. */
+void bench_make_devices(const struct bench_mount *mount, unsigned from, unsigned to);
+
+/** bench_sum() - sum of the numbers behind @name in the files that match @pattern; @name "": the
+ * first number of each. */
+uint64_t bench_sum(const char *pattern, const char *name);
+
+/* --- QEMU ------------------------------------------------------------------------------------- */
+
+struct bench_qtest {
+    pid_t pid;
+    int fd;
+    char why[200];
+};
+
+/** bench_qtest_start() - QEMU with its qtest socket, on the daemon's processor; false: with
+ * qtest->why. */
+bool bench_qtest_start(struct bench_qtest *qtest);
+void bench_qtest_stop(struct bench_qtest *qtest);
+/* For struct bench_timed, with a struct bench_qtest. */
+double bench_qtest_read(void *ctx, uint64_t ns);
+double bench_qtest_write(void *ctx, uint64_t ns);
+
+/* --- the measurements; each does those of its rows that are wanted ---------------------------- */
+
+void bench_files(void);
+void bench_prod(void);
+void bench_doorbell(void);
+void bench_engines(void);
+void bench_ports(void);
+void bench_state(void);
+void bench_scale(void);
+void bench_idle(void);
+void bench_start(void);
+void bench_machine(void);
+
+/* Runs @once again and again; nanoseconds of one. */
+#define BENCH_LOOP(ns, times, once)                     \
+    ({                                                  \
+        uint64_t begin_ = bench_now(), end_, done_ = 0; \
+        do {                                            \
+            for (unsigned k_ = 0; k_ < (times); k_++)   \
+                once;                                   \
+            done_ += (times);                           \
+            end_ = bench_now();                         \
+        } while (end_ - begin_ < (ns));                 \
+        (double)(end_ - begin_) / (double)done_;        \
+    })
+
+#endif

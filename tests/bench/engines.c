@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From an eventfd to an eventfd: through the console, as its vhost-user front end sees it, and
+ * through the engines alone, within this process. The yardstick is a thread with an io_uring that
+ * does nothing but read the one and write the other. On one processor the client sleeps until it is
+ * answered; elsewhere it spins, so that only the other's waking up is in the time.
+ *
+ *     doorbell   an eventfd that the engine watches, whose function writes to another
+ *     polling    the same while a poller keeps the engine awake
+ *     post       vdf_engine_post() instead of the first eventfd
+ *     many       doorbell, with 1000 other eventfds watched
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <virtdevfs/engine.h>
+
+#include "bench.h"
+
+#define MANY 1000u
+#define PATIENCE_MS 10000
+
+/* None blocks: io_uring hands the writes of one that does to a thread. */
+static int new_eventfd(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0)
+        bench_die("eventfd");
+    return fd;
+}
+
+static void ring(int fd)
+{
+    uint64_t one = 1;
+
+    if (write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+        bench_die("write");
+}
+
+static void hear(int fd, bool spin)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    uint64_t value;
+
+    do {
+        if (!spin && poll(&p, 1, PATIENCE_MS) != 1)
+            bench_die("no answer");
+    } while (read(fd, &value, sizeof(value)) != (ssize_t)sizeof(value) && errno == EAGAIN);
+}
+
+/* --- the bare loop ---------------------------------------------------------------------------- */
+
+struct loop {
+    int question, answer;
+    bool spin; /* the client, for the answer */
+    pthread_t thread;
+    atomic_bool stop;
+};
+
+static void *run_loop(void *arg)
+{
+    struct loop *loop = arg;
+    struct io_uring uring;
+    struct io_uring_sqe *sqe;
+    struct io_uring_cqe *cqe;
+    uint64_t got, one = 1;
+    unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+
+    bench_pin(0, bench_core(false));
+    if (io_uring_queue_init(8, &uring, flags) < 0 && io_uring_queue_init(8, &uring, 0) < 0)
+        return (void *)"this kernel allows no io_uring";
+    for (bool answer = false;; answer = true) {
+        if (answer) {
+            sqe = io_uring_get_sqe(&uring);
+            io_uring_prep_write(sqe, loop->answer, &one, sizeof(one), 0);
+            sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        }
+        sqe = io_uring_get_sqe(&uring);
+        io_uring_prep_read(sqe, loop->question, &got, sizeof(got), 0);
+        io_uring_submit_and_wait(&uring, 1);
+        if (io_uring_wait_cqe(&uring, &cqe) < 0 || atomic_load(&loop->stop))
+            break;
+        io_uring_cqe_seen(&uring, cqe);
+    }
+    io_uring_queue_exit(&uring);
+    return NULL;
+}
+
+static void start_loop(struct loop *loop, bool spin)
+{
+    *loop =
+        (struct loop){ .question = eventfd(0, EFD_CLOEXEC), .answer = new_eventfd(), .spin = spin };
+    int rc = pthread_create(&loop->thread, NULL, run_loop, loop);
+    if (rc) {
+        errno = rc;
+        bench_die("pthread_create");
+    }
+}
+
+static void stop_loop(struct loop *loop)
+{
+    atomic_store(&loop->stop, true);
+    ring(loop->question);
+    pthread_join(loop->thread, NULL);
+    close(loop->question);
+    close(loop->answer);
+}
+
+static double by_loop(void *ctx, uint64_t ns)
+{
+    const struct loop *loop = ctx;
+
+    return BENCH_LOOP(ns, 16, {
+        ring(loop->question);
+        hear(loop->answer, loop->spin);
+    });
+}
+
+/* The yardstick needs io_uring itself. */
+static bool has_io_uring(void)
+{
+    struct io_uring uring;
+    bool ok = io_uring_queue_init(2, &uring, 0) == 0;
+
+    if (ok)
+        io_uring_queue_exit(&uring);
+    return ok;
+}
+
+/* --- the console ------------------------------------------------------------------------------ */
+
+struct front {
+    pid_t pid;
+    FILE *commands, *answers;
+    bool spin;
+};
+
+/* Gives the front end a command; its answer without the newline. */
+static const char *tell(struct front *front, const char *command)
+{
+    static char answer[256];
+
+    fprintf(front->commands, "%s\n", command);
+    fflush(front->commands);
+    if (!fgets(answer, sizeof(answer), front->answers))
+        snprintf(answer, sizeof(answer), "the front end has ended");
+    answer[strcspn(answer, "\n")] = '\0';
+    return answer;
+}
+
+static double by_console(void *ctx, uint64_t ns)
+{
+    struct front *front = ctx;
+    char command[64];
+
+    snprintf(command, sizeof(command), "trips 0 %llu%s", (unsigned long long)ns,
+             front->spin ? " spin" : "");
+    const char *answer = tell(front, command);
+    double result = strtod(answer, NULL);
+    if (result <= 0) {
+        errno = EPROTO;
+        bench_die(answer);
+    }
+    return result;
+}
+
+static void start_front(struct front *front, const char *socket)
+{
+    int to[2], from[2];
+
+    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+        bench_die("pipe");
+    front->pid = bench_child();
+    if (front->pid == 0) {
+        const char *program = bench_helper("vhostio");
+        dup2(to[0], STDIN_FILENO);
+        dup2(from[1], STDOUT_FILENO);
+        execl(program, program, socket, (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    front->commands = fdopen(to[1], "w");
+    front->answers = fdopen(from[0], "r");
+    if (!front->commands || !front->answers)
+        bench_die("fdopen");
+}
+
+static void stop_front(struct front *front)
+{
+    fclose(front->commands);
+    fclose(front->answers);
+    bench_end(front->pid);
+}
+
+static const char *attach(struct front *front)
+{
+    static const char *const commands[] = { "connect", "negotiate", "memory 16", "rings 0 3" };
+    const char *answer = NULL;
+
+    for (size_t k = 0; k < sizeof(commands) / sizeof(commands[0]); k++) {
+        answer = tell(front, commands[k]);
+        if (strcmp(answer, "ok") != 0 && strncmp(answer, "0x", 2) != 0)
+            return answer;
+    }
+    return NULL;
+}
+
+static void compare_console(struct bench_mount *mount, const char *engine, enum bench_cores cores)
+{
+    struct front front = { .spin = cores == BENCH_OTHER };
+    struct loop loop;
+    char socket[sizeof(bench.scratch) + 16];
+
+    snprintf(socket, sizeof(socket), "%s/console", bench.scratch);
+    bench_put(mount, "console/con0/vhost_user", "%s", socket);
+    start_front(&front, socket);
+    const char *why = attach(&front);
+    if (why) {
+        bench_skip("doorbell", engine, bench_cores_name(cores), "the front end: %s", why);
+    } else {
+        struct bench_goal goal = { strcmp(engine, "io_uring") ? BENCH_NO_GOAL : BENCH_AT_MOST,
+                                   1.2 };
+        struct bench_case what = { .row = "doorbell",
+                                   .variant = engine,
+                                   .cores = bench_cores_name(cores),
+                                   .unit = "ns",
+                                   .ours = { "", by_console, &front },
+                                   .yardsticks = { { { "bare io_uring loop", by_loop, &loop },
+                                                     goal } },
+                                   .n_yardsticks = 1 };
+        start_loop(&loop, front.spin);
+        bench_compare(&what);
+        stop_loop(&loop);
+    }
+    stop_front(&front);
+    bench_put(mount, "console/con0/vhost_user", "\n");
+}
+
+void bench_doorbell(void)
+{
+    static const char *const engines[] = { "io_uring", "libaio" };
+    struct bench_mount mount;
+    char options[64];
+
+    if (!bench_wanted("doorbell"))
+        return;
+    if (!has_io_uring()) {
+        bench_skip("doorbell", "", "", "this kernel allows no io_uring");
+        return;
+    }
+    for (unsigned e = 0; e < 2; e++) {
+        bench_say("doorbells, engine %s", engines[e]);
+        snprintf(options, sizeof(options), "engine=%s", engines[e]);
+        if (!bench_mount_ours(&mount, options, "vdf-engine")) {
+            bench_skip("doorbell", engines[e], "", "virtdevfs: %s", mount.why);
+            continue;
+        }
+        for (enum bench_cores c = BENCH_SAME; c <= BENCH_OTHER; c++) {
+            if (bench_place(c))
+                compare_console(&mount, engines[e], c);
+            else
+                bench_skip("doorbell", engines[e], "other", "this machine has one processor");
+        }
+        bench_unmount(&mount);
+    }
+}
+
+/* --- an engine alone -------------------------------------------------------------------------- */
+
+enum how { DOORBELL, POLLING, POST, MANY_WATCHED };
+
+struct asked {
+    struct vdf_engine *engine;
+    struct vdf_source source, poller, others[MANY];
+    int fds[MANY];
+    int question, answer;
+    enum how how;
+    bool spin; /* the client, for the answer */
+    atomic_bool released;
+};
+
+static struct asked asked;
+
+static void on_question(struct vdf_source *source, uint64_t value)
+{
+    (void)source;
+    (void)value;
+    ring(asked.answer);
+}
+
+static void on_poll(struct vdf_source *source, uint64_t value)
+{
+    (void)source;
+    (void)value;
+}
+
+static void on_release(struct vdf_source *source)
+{
+    (void)source;
+    atomic_store(&asked.released, true);
+}
+
+static double by_engine(void *ctx, uint64_t ns)
+{
+    (void)ctx;
+    /* Not while the yardstick is measured on the same processor. */
+    if (asked.how == POLLING && vdf_engine_add_poller(asked.engine, &asked.poller))
+        bench_die("a poller cannot be added");
+    double result = BENCH_LOOP(ns, 16, {
+        if (asked.how == POST)
+            vdf_engine_post(&asked.source);
+        else
+            ring(asked.question);
+        hear(asked.answer, asked.spin);
+    });
+    if (asked.how == POLLING) {
+        atomic_store(&asked.released, false);
+        vdf_engine_remove(&asked.poller);
+        while (!atomic_load(&asked.released))
+            bench_nap();
+    }
+    return result;
+}
+
+/* The engine's thread inherits the daemon's processor. False: this engine is not to be had here. */
+static bool start_engine(enum vdf_engine_kind kind, enum how how, bool spin, struct vdf_err *err)
+{
+    memset(&asked, 0, sizeof(asked));
+    asked.how = how;
+    asked.spin = spin;
+    if (vdf_engine_create(kind, &asked.engine, err))
+        return false;
+    bench_pin(0, bench_core(false));
+    int rc = vdf_engine_start(asked.engine);
+    asked.question = new_eventfd();
+    asked.answer = new_eventfd();
+    asked.source = (struct vdf_source){ .fn = on_question };
+    asked.poller = (struct vdf_source){ .fn = on_poll, .release = on_release };
+    if (rc == 0)
+        rc = how == POST ? vdf_engine_add_post(asked.engine, &asked.source)
+                         : vdf_engine_add_eventfd(asked.engine, &asked.source, asked.question);
+    for (unsigned k = 0; rc == 0 && how == MANY_WATCHED && k < MANY; k++) {
+        asked.fds[k] = new_eventfd();
+        asked.others[k] = (struct vdf_source){ .fn = on_poll };
+        rc = vdf_engine_add_eventfd(asked.engine, &asked.others[k], asked.fds[k]);
+    }
+    if (rc) {
+        errno = -rc;
+        bench_die("a source cannot be added");
+    }
+    return true;
+}
+
+static void stop_engine(void)
+{
+    vdf_engine_destroy(asked.engine);
+    for (unsigned k = 0; asked.how == MANY_WATCHED && k < MANY; k++)
+        close(asked.fds[k]);
+    close(asked.question);
+    close(asked.answer);
+}
+
+static void compare_engine(enum vdf_engine_kind kind, enum how how, enum bench_cores cores)
+{
+    static const char *const names[] = { "doorbell", "polling", "post", "many" };
+    bool spin = cores == BENCH_OTHER;
+    struct vdf_err err = { 0 };
+    struct loop loop;
+    char variant[48];
+
+    snprintf(variant, sizeof(variant), "%s, %s", kind == VDF_ENGINE_LIBAIO ? "libaio" : "io_uring",
+             names[how]);
+    if (!start_engine(kind, how, spin, &err)) {
+        bench_skip("engine", variant, bench_cores_name(cores), "%s", err.text);
+        return;
+    }
+    if (bench_place(cores)) {
+        struct bench_case what = { .row = "engine",
+                                   .variant = variant,
+                                   .cores = bench_cores_name(cores),
+                                   .unit = "ns",
+                                   .ours = { "", by_engine, NULL },
+                                   .yardsticks = { { { "bare io_uring loop", by_loop, &loop } } },
+                                   .n_yardsticks = 1 };
+        start_loop(&loop, spin);
+        bench_compare(&what);
+        stop_loop(&loop);
+    }
+    stop_engine();
+}
+
+void bench_engines(void)
+{
+    struct rlimit files;
+
+    if (!bench_wanted("engine"))
+        return;
+    if (!has_io_uring()) {
+        bench_skip("engine", "", "", "this kernel allows no io_uring");
+        return;
+    }
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    bench_say("engines alone");
+    for (enum bench_cores c = BENCH_SAME; c <= BENCH_OTHER; c++)
+        for (enum how how = DOORBELL; how <= MANY_WATCHED; how++) {
+            compare_engine(VDF_ENGINE_IO_URING, how, c);
+            compare_engine(VDF_ENGINE_LIBAIO, how, c);
+        }
+}
