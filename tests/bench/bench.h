@@ -61,6 +61,7 @@ struct bench_figures {
 /* One line of the table: a row, under certain circumstances, beside one yardstick. */
 struct bench_line {
     const char *row;
+    unsigned number; /* in the order of measuring */
     char variant[48];
     const char *cores; /* "same", "other", "" */
     const char *unit;  /* "ns", "MiB/s", ... */
@@ -140,6 +141,9 @@ __attribute__((format(printf, 4, 5))) void bench_skip(const char *row, const cha
 /** bench_median() - of @n numbers, which are sorted by it. */
 double bench_median(double *numbers, unsigned n);
 
+#define BENCH_LOG2 8u
+#define BENCH_ENTRIES (1u << BENCH_LOG2) /* of 16 bytes */
+
 /* --- tools ------------------------------------------------------------------------------------ */
 
 /** bench_now() - nanoseconds of CLOCK_MONOTONIC. */
@@ -218,6 +222,10 @@ void bench_get(const struct bench_mount *mount, const char *name, char *text, si
 
 /** bench_make_devices() - devices d@from to d(@to - 1), of all kinds in turn. */
 void bench_make_devices(const struct bench_mount *mount, unsigned from, unsigned to);
+
+/** bench_make_queue() - queue @n of hwqueue/smmu0, whose memory has to be mapped, with a ring of
+ *  BENCH_ENTRIES at @base. */
+void bench_make_queue(const struct bench_mount *mount, unsigned n, uint64_t base);
 
 /** bench_sum() - sum of the numbers behind @name in the files that match @pattern; @name "": the
  * first number of each. */

@@ -47,7 +47,7 @@ static struct bench_line *new_line(const char *row, const char *variant, const c
     if (!r->lines)
         bench_die("results");
     struct bench_line *line = &r->lines[r->n_lines++];
-    *line = (struct bench_line){ .row = row, .cores = cores, .unit = "" };
+    *line = (struct bench_line){ .row = row, .number = r->n_lines, .cores = cores, .unit = "" };
     snprintf(line->variant, sizeof(line->variant), "%s", variant);
     return line;
 }

@@ -28,9 +28,8 @@
 #define SAMPLES_BYTES 0x40000u
 #define MEMORY (2u << 20)
 #define PAGES 0x20000000u
-#define LOG2 8u
-#define TIMES_TRAPPED 1000u
-#define TIMES_MAPPED 50000u
+#define TIMES_TRAPPED 400u
+#define TIMES_MAPPED 10000u
 #define RUN_NS (UINT64_C(60) * 1000000000)
 
 struct machine {
@@ -66,41 +65,27 @@ static double tsc_rate(void)
 
 /* --- the machine ------------------------------------------------------------------------------ */
 
-static void put_numbered(const struct machine *m, const char *dir, unsigned n, const char *name,
-                         const char *value)
+static void put_slot(const struct machine *m, unsigned n, const char *name, const char *value)
 {
     char path[96];
 
-    snprintf(path, sizeof(path), "%s/%u/%s", dir, n, name);
+    snprintf(path, sizeof(path), "vm/vm0/slots/%u/%s", n, name);
     bench_put(&m->mount, path, "%s", value);
-}
-
-static void make_numbered(const struct machine *m, const char *dir, unsigned n)
-{
-    const char *path = bench_path(&m->mount, "%s/%u", dir, n);
-
-    if (mkdir(path, 0755))
-        bench_die(path);
 }
 
 /* Queue @n for processor @n, its ring in the guest's memory, and its page in the guest. */
 static void set_up_queue(const struct machine *m, unsigned n)
 {
-    static const char queues[] = "hwqueue/smmu0/queues", slots[] = "vm/vm0/slots";
     char value[64];
 
-    make_numbered(m, queues, n);
-    snprintf(value, sizeof(value), "0x%x", RINGS + n * 4096);
-    put_numbered(m, queues, n, "base", value);
-    snprintf(value, sizeof(value), "%u", LOG2);
-    put_numbered(m, queues, n, "log2size", value);
-    put_numbered(m, queues, n, "enable", "1");
-    make_numbered(m, slots, n);
-    snprintf(value, sizeof(value), "%s/%u", queues, n);
-    put_numbered(m, slots, n, "device", value);
+    bench_make_queue(&m->mount, n, RINGS + n * 4096);
+    if (mkdir(bench_path(&m->mount, "vm/vm0/slots/%u", n), 0755))
+        bench_die("a slot");
+    snprintf(value, sizeof(value), "hwqueue/smmu0/queues/%u", n);
+    put_slot(m, n, "device", value);
     snprintf(value, sizeof(value), "0x%x", PAGES + n * 4096);
-    put_numbered(m, slots, n, "addr", value);
-    put_numbered(m, slots, n, "attached", "1");
+    put_slot(m, n, "addr", value);
+    put_slot(m, n, "attached", "1");
 }
 
 static void load_guest(const struct machine *m)

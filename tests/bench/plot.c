@@ -59,7 +59,7 @@ static void put_rule(FILE *out, double x1, double y1, double x2, double y2, cons
 
 /* --- ratios ----------------------------------------------------------------------------------- */
 
-#define WIDTH 900
+#define WIDTH 940
 #define LEFT 400.0  /* where bars begin */
 #define RIGHT 700.0 /* and where the longest end */
 #define BAR 14.0
@@ -163,7 +163,7 @@ static int plot_ratios(const char *dir)
 
 /* --- scale ------------------------------------------------------------------------------------ */
 
-#define PANEL_W 300.0
+#define PANEL_W 310.0
 #define PANEL_H 170.0
 #define PLOT_X 46.0 /* within a panel */
 #define PLOT_Y 30.0
@@ -189,14 +189,6 @@ static double figure(const struct bench_point *point, const struct curve *curve)
     return value / curve->divisor;
 }
 
-/* The next 1, 2 or 5 with zeros. */
-static double round_up(double value)
-{
-    double ten = pow(10, floor(log10(value > 0 ? value : 1)));
-
-    return value <= ten ? ten : value <= 2 * ten ? 2 * ten : value <= 5 * ten ? 5 * ten : 10 * ten;
-}
-
 static double point_x(const struct bench_point *point)
 {
     const struct bench_results *r = &bench_results;
@@ -205,14 +197,26 @@ static double point_x(const struct bench_point *point)
     return PLOT_X + PLOT_W * (log10(point->devices) - first) / (last - first);
 }
 
-static void draw_axes(FILE *out, double x, double y, double top)
+/* Both axes are logarithmic; the upright one goes over whole decades. */
+struct range {
+    double low, high; /* powers of ten */
+};
+
+static double figure_y(struct range range, double value)
+{
+    double part = (log10(value > 0 ? value : 1e-3) - range.low) / (range.high - range.low);
+
+    return PLOT_Y + PLOT_H * (1 - fmin(fmax(part, 0), 1));
+}
+
+static void draw_axes(FILE *out, double x, double y, struct range range)
 {
     char text[32];
 
-    for (unsigned k = 0; k <= 2; k++) {
-        double at = y + PLOT_Y + PLOT_H * (1 - k / 2.0);
-        put_rule(out, x + PLOT_X, at, x + PLOT_X + PLOT_W, at, k ? "#ddd" : "#222");
-        snprintf(text, sizeof(text), "%g", top * k / 2.0);
+    for (double k = range.low; k <= range.high; k++) {
+        double at = y + figure_y(range, pow(10, k));
+        put_rule(out, x + PLOT_X, at, x + PLOT_X + PLOT_W, at, k > range.low ? "#ddd" : "#222");
+        snprintf(text, sizeof(text), "%g", pow(10, k));
         put_text(out, x + PLOT_X - 5, at + 4, "end", "fill=\"#555\"", text);
     }
     for (unsigned k = 0; k < bench_results.n_points; k++) {
@@ -223,31 +227,35 @@ static void draw_axes(FILE *out, double x, double y, double top)
     }
 }
 
-static void draw_curve(FILE *out, const struct curve *curve, double x, double y, double top)
+static void draw_curve(FILE *out, const struct curve *curve, double x, double y, struct range range)
 {
     const struct bench_results *r = &bench_results;
 
     fprintf(out, "<path fill=\"none\" stroke-width=\"2\" stroke=\"%s\" d=\"", curve->colour);
     for (unsigned k = 0; k < r->n_points; k++)
         fprintf(out, "%c%.1f %.1f", k ? 'L' : 'M', x + point_x(&r->points[k]),
-                y + PLOT_Y + PLOT_H * (1 - figure(&r->points[k], curve) / top));
+                y + figure_y(range, figure(&r->points[k], curve)));
     fputs("\"/>\n", out);
 }
 
 static void draw_panel(FILE *out, const struct panel *panel, double x, double y)
 {
     const struct bench_results *r = &bench_results;
-    double most = 0;
+    struct range range = { 9, -9 };
 
     for (unsigned c = 0; c < 2 && panel->curves[c].name; c++)
-        for (unsigned k = 0; k < r->n_points; k++)
-            most = fmax(most, figure(&r->points[k], &panel->curves[c]));
-    double top = round_up(most);
+        for (unsigned k = 0; k < r->n_points; k++) {
+            double decades = log10(fmax(figure(&r->points[k], &panel->curves[c]), 1e-3));
+            range.low = fmin(range.low, floor(decades));
+            range.high = fmax(range.high, ceil(decades));
+        }
+    /* A flat line shall not fill the panel. */
+    range.high = fmax(range.high, range.low + 2);
     put_text(out, x + 10, y + 16, "start", "font-weight=\"bold\"", panel->title);
-    draw_axes(out, x, y, top);
+    draw_axes(out, x, y, range);
     for (unsigned c = 0; c < 2 && panel->curves[c].name; c++) {
         char style[64];
-        draw_curve(out, &panel->curves[c], x, y, top);
+        draw_curve(out, &panel->curves[c], x, y, range);
         snprintf(style, sizeof(style), "fill=\"%s\"", panel->curves[c].colour);
         put_text(out, x + PLOT_X + PLOT_W, y + 16 + c * 13, "end", style, panel->curves[c].name);
     }
@@ -278,6 +286,10 @@ static int plot_scale(const char *dir)
         return -errno;
     for (unsigned k = 0; k < sizeof(panels) / sizeof(panels[0]); k++)
         draw_panel(out, &panels[k], k % 3 * PANEL_W, k / 3 * PANEL_H);
+    put_text(out, 2 * PANEL_W + 10, PANEL_H + PLOT_Y + 20, "start", "fill=\"#555\"",
+             "By the number of devices in a mount.");
+    put_text(out, 2 * PANEL_W + 10, PANEL_H + PLOT_Y + 36, "start", "fill=\"#555\"",
+             "A flat line: as much for each, however many.");
     return close_plot(out);
 }
 

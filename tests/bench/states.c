@@ -13,6 +13,7 @@
 
 #define DEVICES 1000u
 #define IDLE_PAGES 2u
+#define IOVA 0x100000u
 #define CORE_PART 0.1 /* percent of a core that an idle mount may take */
 
 static const char *const kinds[] = { "console", "aplic", "gait", "hwqueue", "intx" };
@@ -144,15 +145,7 @@ static int open_page(const struct bench_mount *mount, unsigned n)
 {
     char name[64];
 
-    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u", n);
-    if (mkdir(bench_path(mount, "%s", name), 0755))
-        bench_die(name);
-    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u/base", n);
-    bench_put(mount, name, "0x%x", 0x100000 + n * 4096);
-    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u/log2size", n);
-    bench_put(mount, name, "8");
-    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u/enable", n);
-    bench_put(mount, name, "1");
+    bench_make_queue(mount, n, IOVA + n * 4096);
     snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u/page", n);
     return bench_open(mount, name, O_RDWR);
 }
@@ -191,7 +184,7 @@ void bench_idle(void)
         return;
     }
     measure_idle(&mount, "plain");
-    bench_put(&mount, "hwqueue/smmu0/ioas/map", "0x100000 0x%x", IDLE_PAGES * 4096);
+    bench_put(&mount, "hwqueue/smmu0/ioas/map", "0x%x 0x%x", IOVA, IDLE_PAGES * 4096);
     for (unsigned n = 0; n < IDLE_PAGES; n++) {
         fds[n] = open_page(&mount, n);
         pages[n] = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fds[n], 0);

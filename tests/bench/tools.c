@@ -297,6 +297,21 @@ void bench_get(const struct bench_mount *mount, const char *name, char *text, si
     close(fd);
 }
 
+void bench_make_queue(const struct bench_mount *mount, unsigned n, uint64_t base)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u", n);
+    if (mkdir(bench_path(mount, "%s", name), 0755))
+        bench_die(name);
+    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u/base", n);
+    bench_put(mount, name, "0x%llx", (unsigned long long)base);
+    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u/log2size", n);
+    bench_put(mount, name, "%u", BENCH_LOG2);
+    snprintf(name, sizeof(name), "hwqueue/smmu0/queues/%u/enable", n);
+    bench_put(mount, name, "1");
+}
+
 uint64_t bench_sum(const char *pattern, const char *name)
 {
     glob_t files;

@@ -12,15 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench.h"
 
 #define QUEUE "hwqueue/smmu0/queues/0"
-#define LOG2 8u
-#define ENTRIES (1u << LOG2)
-#define WRAP (2 * ENTRIES - 1) /* index and wrap bit of PROD and CONS */
+#define IOVA 0x100000u
+#define WRAP (2 * BENCH_ENTRIES - 1) /* index and wrap bit of PROD and CONS */
 #define SYNC 0x46u
 #define PAGE_BYTES 4096u
 #define CONS 0u /* words of the page */
@@ -69,14 +67,10 @@ static void make_queue(const struct bench_mount *mount)
 {
     uint64_t command[2] = { SYNC, 0 };
 
-    bench_put(mount, "hwqueue/smmu0/ioas/map", "0x100000 0x%x", ENTRIES * 16);
-    if (mkdir(bench_path(mount, QUEUE), 0755))
-        bench_die(QUEUE);
-    bench_put(mount, QUEUE "/base", "0x100000");
-    bench_put(mount, QUEUE "/log2size", "%u", LOG2);
-    bench_put(mount, QUEUE "/enable", "1");
+    bench_put(mount, "hwqueue/smmu0/ioas/map", "0x%x 0x%x", IOVA, BENCH_ENTRIES * 16);
+    bench_make_queue(mount, 0, IOVA);
     int fd = bench_open(mount, QUEUE "/entries", O_WRONLY);
-    for (unsigned k = 0; k < ENTRIES; k++)
+    for (unsigned k = 0; k < BENCH_ENTRIES; k++)
         if (pwrite(fd, command, sizeof(command), k * (off_t)sizeof(command)) <= 0)
             bench_die(QUEUE "/entries");
     close(fd);
