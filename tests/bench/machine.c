@@ -213,7 +213,7 @@ static void compare_range(struct machine *m, unsigned kib)
 
 void bench_machine(void)
 {
-    static const unsigned ranges[] = { 64, 4, 16, 128, 256 };
+    static const unsigned ranges[] = { 64, 4, 256 };
     struct machine m = { 0 };
 
     if (!bench_wanted(ROW))

@@ -15,7 +15,7 @@
 #include "bench.h"
 
 #define BLOCK_MAX (64u << 10) /* bytes */
-#define SLICES 4u             /* a sample takes as many as that: its processes have to get going */
+#define SLICES 2u             /* a sample takes as many as that: its processes have to get going */
 
 struct ends {
     int to, from;
