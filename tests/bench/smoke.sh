@@ -6,7 +6,8 @@
 #   VDF_BIN=build/debug/virtdevfs tests/bench/smoke.sh
 set -u
 here=$(dirname "$0")
-io=$(dirname "${VDF_BIN:=build/release/virtdevfs}")/tests/vdfio
+VDF_BIN=${VDF_BIN:-build/release/virtdevfs}
+io=$(dirname "$VDF_BIN")/tests/vdfio
 export VDF_BIN
 
 skip() {
@@ -29,12 +30,12 @@ fail() {
     fail "the benchmark has ended with $?"
 }
 "$io" json "$out/json" >"$out/flat" || fail "wrong JSON: $(head -c 2000 "$out/json")"
-grep -qx '.format 1' "$out/flat" || fail "another format"
+grep -qx 'format 1' "$out/flat" || fail "another format"
 "$here/run" --list | while read -r row _; do
-    grep -q "^\.lines\[[0-9]*\]\.row $row\$" "$out/flat" || fail "$row is missing"
+    grep -q "^lines\.[0-9]*\.row \"$row\"\$" "$out/flat" || fail "$row is missing"
 done || exit 1
-lines=$(grep -c '^\.lines\[[0-9]*\]\.row ' "$out/flat")
-told=$(grep -cE '^\.lines\[[0-9]*\]\.(skipped|measured\.median) .' "$out/flat")
+lines=$(grep -c '^lines\.[0-9]*\.row ' "$out/flat")
+told=$(grep -cE '^lines\.[0-9]*\.(skipped|measured\.median) .' "$out/flat")
 [ "$lines" = "$told" ] || fail "of $lines lines $told have a figure or say why not"
 for plot in ratios scale; do
     [ ! -e "$out/$plot.svg" ] || tail -n 1 "$out/$plot.svg" | grep -qx '</svg>' || fail "$plot.svg is not whole"
