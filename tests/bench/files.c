@@ -16,6 +16,7 @@
 #include "bench.h"
 
 #define TIMES 32u /* between two looks at the clock */
+#define STILL_READS 200u
 #define MAP_BYTES 4096u
 #define TARGET "aplic/aplic0/target/1" /* a register that keeps any small number */
 #define TARGET_OFFSET 0x3004
@@ -158,37 +159,51 @@ static bool is_cached(int fd)
 #define CASE(name, f) \
     .row = name, .variant = (f)->transport, .cores = bench_cores_name((f)->cores), .unit = "ns"
 
-static void compare_text(const struct files *f)
+/* How a file is opened decides what the kernel keeps of it: after many reads of the same value, or
+ * right after a change. */
+static int open_target(const struct files *f, bool still)
 {
-    struct bytes ours = { .fd = bench_open(&f->ours, TARGET, O_RDONLY), .n = 64 };
-    struct bytes empty = { .fd = bench_open(&f->empty, "value", O_RDONLY), .n = 64 };
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s", bench_path(&f->ours, TARGET));
+    for (unsigned k = 0; still && k < STILL_READS; k++)
+        cat(path);
+    if (!still)
+        for (unsigned k = 2; k > 0; k--)
+            bench_put(&f->ours, TARGET, "%u", k);
+    return open_path(path, O_RDONLY);
+}
+
+static void compare_reads(const struct files *f, bool still)
+{
+    struct bytes ours = { .fd = open_target(f, still),
+                          .write_fd = bench_open(&f->ours, TARGET, O_WRONLY),
+                          .n = 64 };
+    struct bytes empty = { .fd = bench_open(&f->empty, "value", O_RDONLY),
+                           .write_fd = bench_open(&f->empty, "value", O_WRONLY),
+                           .n = 64 };
     struct bytes tmpfs = { .fd = open_path(f->tmpfs, O_RDONLY), .n = 64 };
     struct bytes sysfs = { .fd = f->sysfs ? open_path(f->sysfs, O_RDONLY) : -1, .n = 64 };
+    char variant[48];
 
+    snprintf(variant, sizeof(variant), "%s, opened %s", f->transport, still ? "still" : "changed");
     struct bench_case unchanged = { CASE("pread-unchanged", f), .ours = { "", read_again, &ours },
                                     .yardsticks = { { { "tmpfs file", read_again, &tmpfs } },
                                                     { { "empty FUSE", read_again, &empty } },
                                                     { { "sysfs attribute", read_again, &sysfs },
                                                       AT_MOST(1.0) } },
                                     .n_yardsticks = f->sysfs ? 3 : 2 };
+    unchanged.variant = variant;
     bench_compare(&unchanged);
     if (!f->sysfs)
-        bench_skip(unchanged.row, f->transport, unchanged.cores, "no readable sysfs attribute");
-    ours.write_fd = bench_open(&f->ours, TARGET, O_WRONLY);
-    empty.write_fd = bench_open(&f->empty, "value", O_WRONLY);
+        bench_skip(unchanged.row, variant, unchanged.cores, "no readable sysfs attribute");
     struct bench_case changing = { CASE("pread-changing", f), .ours = { "", read_changing, &ours },
                                    .yardsticks = { { { "empty FUSE", read_changing, &empty },
                                                      AT_MOST(1.15) } },
                                    .n_yardsticks = 1 };
+    changing.variant = variant;
     bench_compare(&changing);
-    /* Nobody who has read it has it open, so that no page of it is cached. */
     close(ours.fd);
-    ours.n = empty.n = TEXT_BYTES;
-    struct bench_case writing = {
-        CASE("pwrite", f), .ours = { "", write_again, &ours },
-        .yardsticks = { { { "empty FUSE", write_again, &empty }, AT_MOST(1.3) } }, .n_yardsticks = 1
-    };
-    bench_compare(&writing);
     close(ours.write_fd);
     close(empty.fd);
     close(empty.write_fd);
@@ -197,10 +212,24 @@ static void compare_text(const struct files *f)
         close(sysfs.fd);
 }
 
+static void compare_writes(const struct files *f)
+{
+    struct bytes ours = { .write_fd = bench_open(&f->ours, TARGET, O_WRONLY), .n = TEXT_BYTES };
+    struct bytes empty = { .write_fd = bench_open(&f->empty, "value", O_WRONLY), .n = TEXT_BYTES };
+    struct bench_case what = {
+        CASE("pwrite", f), .ours = { "", write_again, &ours },
+        .yardsticks = { { { "empty FUSE", write_again, &empty }, AT_MOST(1.3) } }, .n_yardsticks = 1
+    };
+
+    bench_compare(&what);
+    close(ours.write_fd);
+    close(empty.write_fd);
+}
+
 static void compare_cat(const struct files *f)
 {
     char ours[256], empty[256], variant[48], text[64];
-    int fd = bench_open(&f->ours, TARGET, O_RDONLY);
+    int fd = open_target(f, true);
 
     check(pread(fd, text, sizeof(text), 0), TARGET);
     bool cached = is_cached(fd);
@@ -343,8 +372,12 @@ static void compare_all(struct files *f)
 {
     bench_say("files over %s, client on the %s processor", f->transport,
               f->cores == BENCH_SAME ? "daemon's" : "other");
-    if (any_wanted(0, 3))
-        compare_text(f);
+    if (any_wanted(0, 2)) {
+        compare_reads(f, true);
+        compare_reads(f, false);
+    }
+    if (any_wanted(2, 3))
+        compare_writes(f);
     if (any_wanted(3, 4))
         compare_cat(f);
     if (any_wanted(4, 6))
