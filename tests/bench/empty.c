@@ -5,8 +5,9 @@
  *
  *     bench_empty -f [-o io_uring] MOUNTPOINT
  *
- *     value    text that reads and writes go past the page cache to
- *     cached   text that stays in the page cache
+ *     value      text that reads and writes go past the page cache to
+ *     cached     text that stays in the page cache
+ *     transport  `io_uring` or `dev`: what this read has come through
  */
 #define FUSE_USE_VERSION 314
 #include <errno.h>
@@ -20,8 +21,8 @@
 #define ROOM 4096u
 #define TIMEOUT 3600.0 /* seconds that names and attributes stay true */
 
-static const char *const names[] = { "value", "cached" };
-enum { FIRST_INO = FUSE_ROOT_ID + 1, FILES = 2 };
+static const char *const names[] = { "value", "cached", "transport" };
+enum { VALUE = FUSE_ROOT_ID + 1, CACHED, TRANSPORT, FILES = 3 };
 
 static char text[ROOM] = "0x80000104\n";
 static size_t length = 11;
@@ -36,7 +37,7 @@ static bool attributes(fuse_ino_t ino, struct stat *st)
         st->st_mode = S_IFREG | 0644;
         st->st_size = (off_t)length;
     }
-    return ino < FIRST_INO + FILES;
+    return ino < VALUE + FILES;
 }
 
 static void look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -45,7 +46,7 @@ static void look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 
     for (unsigned k = 0; parent == FUSE_ROOT_ID && k < FILES; k++)
         if (strcmp(name, names[k]) == 0)
-            e.ino = FIRST_INO + k;
+            e.ino = VALUE + k;
     if (!e.ino) {
         fuse_reply_err(req, ENOENT);
         return;
@@ -76,19 +77,30 @@ static void set_attributes(fuse_req_t req, fuse_ino_t ino, struct stat *st, int 
 
 static void open_file(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    fi->direct_io = ino == FIRST_INO;
+    fi->direct_io = ino != CACHED;
     fi->keep_cache = !fi->direct_io;
     fuse_reply_open(req, fi);
+}
+
+static const char *transport_of(fuse_req_t req)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
+    if (fuse_req_is_uring(req))
+        return "io_uring\n";
+#endif
+    (void)req;
+    return "dev\n";
 }
 
 static void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                       struct fuse_file_info *fi)
 {
-    size_t at = (size_t)offset < length ? (size_t)offset : length;
+    const char *bytes = ino == TRANSPORT ? transport_of(req) : text;
+    size_t n = ino == TRANSPORT ? strlen(bytes) : length;
+    size_t at = (size_t)offset < n ? (size_t)offset : n;
 
-    (void)ino;
     (void)fi;
-    fuse_reply_buf(req, text + at, size < length - at ? size : length - at);
+    fuse_reply_buf(req, bytes + at, size < n - at ? size : n - at);
 }
 
 static void write_file(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
