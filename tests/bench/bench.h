@@ -2,14 +2,15 @@
 /*
  * What the files of the benchmark share.
  *
- *     bench.c     the rows, the table, JSON
- *     compare.c   a thing and its yardsticks, in turns; figures
- *     tools.c     time, processors, daemons and their files
- *     plot.c      SVG
- *     files.c, waits.c, engines.c, ports.c, states.c, scale.c, machine.c   the rows' measurements
- *     qtest.c     QEMU's registers
- *     empty.c     a program: the file system that ours is compared with
- *     stream.c    a program: the host's side of port-throughput
+ *     bench.c    the rows, the table, JSON
+ *     compare.c  a thing and its yardsticks, in turns; figures
+ *     tools.c    time, processors, daemons and their files
+ *     qtest.c    QEMU's registers
+ *     plot.c     SVG
+ *     empty.c    a program: the file system that ours is compared with
+ *     stream.c   a program: the host's side of port-throughput
+ *
+ * Each of the others measures some rows.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -254,6 +255,7 @@ void bench_prod(void);
 void bench_doorbell(void);
 void bench_engines(void);
 void bench_ports(void);
+void bench_walks(void);
 void bench_state(void);
 void bench_scale(void);
 void bench_idle(void);
