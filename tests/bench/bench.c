@@ -120,8 +120,9 @@ static void print_line(const struct bench_line *line)
     snprintf(spread, sizeof(spread), "%.0f %%", 100 * line->ours.spread);
     if (*line->yardstick) {
         print_value(theirs, sizeof(theirs), line->theirs.median, line->unit);
-        snprintf(ratio, sizeof(ratio), "%.2f (%.2f-%.2f) %.2f", line->ratio, line->ratio_min,
-                 line->ratio_max, line->ratio_least);
+        snprintf(ratio, sizeof(ratio),
+                 line->ratio < 0.1 ? "%.3f (%.3f-%.3f) %.3f" : "%.2f (%.2f-%.2f) %.2f", line->ratio,
+                 line->ratio_min, line->ratio_max, line->ratio_best);
     }
     print_goal(goal, sizeof(goal), line);
     printf(" %15s %15s %6s  %-21s %12s  %-27s %-7s %s\n", ours, least, spread, line->yardstick,
@@ -146,7 +147,7 @@ static void print_table(void)
     unsigned goals = 0, reached = 0, skipped = 0;
 
     printf("  %-26s %-6s %15s %15s %6s  %-21s %12s  %-27s %-7s %s\n", "", "cores", "median",
-           "minimum", "spread", "yardstick", "its median", "ratio (rounds) of minima", "goal",
+           "minimum", "spread", "yardstick", "its median", "ratio (rounds) of the best", "goal",
            "reached");
     for (size_t k = 0; k < N_ROWS; k++) {
         if (!rows[k].wanted)
@@ -232,9 +233,9 @@ static void put_line(FILE *out, const struct bench_line *line)
         put_key(out, "yardstick", line->yardstick);
         put_figures(out, "yardstick_measured", &line->theirs);
         fprintf(out,
-                "\"ratio\": %g, \"ratio_of_minima\": %g, \"ratio_minimum\": %g, \"ratio_maximum\": "
+                "\"ratio\": %g, \"ratio_of_best\": %g, \"ratio_minimum\": %g, \"ratio_maximum\": "
                 "%g, ",
-                line->ratio, line->ratio_least, line->ratio_min, line->ratio_max);
+                line->ratio, line->ratio_best, line->ratio_min, line->ratio_max);
     }
     put_key(out, "goal_kind", goals[line->goal.kind]);
     if (line->goal.kind == BENCH_NO_GOAL)

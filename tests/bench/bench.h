@@ -69,7 +69,7 @@ struct bench_line {
     struct bench_figures ours, theirs;
     char yardstick[48];          /* "" without one: the goal is for the figure itself */
     double ratio;                /* of the medians */
-    double ratio_least;          /* of the minima */
+    double ratio_best;           /* of the best samples */
     double ratio_min, ratio_max; /* of a round */
     struct bench_goal goal;
     bool reached;
@@ -125,6 +125,7 @@ struct bench_case {
     struct bench_timed ours;
     struct bench_yardstick yardsticks[3];
     unsigned n_yardsticks;
+    bool slow; /* once takes longer than a sample may: a third of the rounds will do */
 };
 
 /** bench_compare() - take samples in turns and add a line a yardstick. */

@@ -100,8 +100,9 @@ static void draw_bar(FILE *out, const struct bench_line *line, double y)
     fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n", LEFT,
             y + 1, fmax(end - LEFT, 1), BAR - 3, line->reached ? "#4a8f5c" : "#c4573b");
     if (*line->yardstick)
-        snprintf(text, sizeof(text), "%.2f, goal %s %g", line->ratio,
-                 line->goal.kind == BENCH_AT_MOST ? "at most" : "at least", line->goal.value);
+        snprintf(text, sizeof(text), line->ratio < 0.1 ? "%.1g, goal %s %g" : "%.2f, goal %s %g",
+                 line->ratio, line->goal.kind == BENCH_AT_MOST ? "at most" : "at least",
+                 line->goal.value);
     else
         snprintf(text, sizeof(text), "%.3g %s, goal %s %g", line->ours.median, line->unit,
                  line->goal.kind == BENCH_AT_MOST ? "at most" : "at least", line->goal.value);

@@ -58,7 +58,8 @@ static void compare_walk(const struct walk *walk, const struct bench_mount *moun
                                .unit = "us",
                                .ours = { "", walk_again, &ours },
                                .yardsticks = { { { "a copy on tmpfs", walk_again, &theirs } } },
-                               .n_yardsticks = 1 };
+                               .n_yardsticks = 1,
+                               .slow = true };
 
     snprintf(out, sizeof(out), "%s/out", bench.tmpfs);
     if (bench_place(cores))
