@@ -172,6 +172,25 @@ static void ask_drop(struct vdf_fuse *fuse, struct vdf_node *node, unsigned what
     ask(fuse);
 }
 
+/* Somebody reads it: the new value is put in place of the old, which saves a request. */
+static bool ask_store(struct vdf_fuse *fuse, struct vdf_node *node, uint64_t value)
+{
+    struct vdf_buf text = VDF_BUF_INIT;
+
+    vdf_row_render_number(node->place.entry->attr, value, &text);
+    vdf_buf_add(&text, "\n", 1);
+    bool fits = !text.oom && text.len <= sizeof(node->stored);
+    if (fits) {
+        memcpy(node->stored, text.data, text.len);
+        node->n_stored = (uint8_t)text.len;
+        node->value = value;
+        node->cached = VDF_CACHE_PAGE;
+        ask_drop(fuse, node, VDF_CACHE_STORE | VDF_CACHE_ATTR);
+    }
+    vdf_buf_free(&text);
+    return fits;
+}
+
 /* --- a device has changed --------------------------------------------------------------------- */
 
 static void compare_value(struct vdf_fuse *fuse, struct vdf_device *device, struct vdf_node *node,
@@ -186,6 +205,9 @@ static void compare_value(struct vdf_fuse *fuse, struct vdf_device *device, stru
         return;
     if (!exists || value != node->value)
         node->quiet_reads = 0;
+    if (exists && !drop_all && node->cached == (VDF_CACHE_PAGE | VDF_CACHE_ATTR) &&
+        ask_store(fuse, node, value))
+        return;
     ask_drop(fuse, node, node->cached);
     unlink_note(device, node);
 }
@@ -274,13 +296,21 @@ void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node)
 static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     fuse_ino_t ino = (uintptr_t)node;
+    char stored[sizeof(node->stored)];
+    struct fuse_bufvec text = FUSE_BUFVEC_INIT(0);
 
+    text.buf[0].mem = stored;
     pthread_mutex_lock(&fuse->nodes);
     unsigned what = node->drop;
+    text.buf[0].size = node->n_stored;
+    memcpy(stored, node->stored, sizeof(stored));
     node->drop = 0;
     node->drop_queued = false;
     pthread_mutex_unlock(&fuse->nodes);
 
+    /* A page that is to go needs no new text. */
+    if ((what & (VDF_CACHE_STORE | VDF_CACHE_PAGE)) == VDF_CACHE_STORE)
+        fuse_lowlevel_notify_store(fuse->session, ino, 0, &text, 0);
     /* Attributes go with the page; a negative offset means them alone. */
     fuse_lowlevel_notify_inval_inode(fuse->session, ino, what & VDF_CACHE_PAGE ? 0 : -1, 0);
     vdf_node_unref(fuse, node);

@@ -20,6 +20,10 @@
  * with none; and who reads a value in pieces while it changes, which the kernel's page cannot give
  * in one version, meets a kept value only where it has stood still for some time.
  *
+ * The first change of a kept value that somebody has looked at since the last one is stored into
+ * the kernel's page, which saves the reader one of two requests; a second one that nobody has asked
+ * for drops it, and from then on changes cost nothing.
+ *
  * Names are all dropped at once, by a new epoch (Linux 6.17), when files of an object have come or
  * gone of which the kernel has names; an older kernel keeps none.
  *
@@ -46,7 +50,11 @@ void vdf_cache_seen(const struct vdf_fuse *fuse, struct vdf_node *node);
 /** vdf_cache_wants() - should a file that is opened for reading only be kept? */
 bool vdf_cache_wants(struct vdf_fuse *fuse, struct vdf_node *node);
 
-enum vdf_cache_part { VDF_CACHE_PAGE = 1, VDF_CACHE_ATTR = 2 };
+enum vdf_cache_part {
+    VDF_CACHE_PAGE = 1,
+    VDF_CACHE_ATTR = 2,
+    VDF_CACHE_STORE = 4, /* to be dropped: put another text into the page */
+};
 /** vdf_cache_note() - the kernel is about to get a part of a node. No lock held.
  *  Return: whether it may be kept; if not, the part has to be let go at once. */
 bool vdf_cache_note(struct vdf_fuse *fuse, struct vdf_node *node, enum vdf_cache_part part);

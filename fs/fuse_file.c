@@ -14,6 +14,7 @@
 
 #include "fuse_cache.h"
 #include "fuse_node.h"
+#include "fuse_ring.h"
 
 enum kind { OPEN, READ, WRITE, POLL };
 
@@ -26,6 +27,7 @@ struct vdf_pending {
     struct fuse_pollhandle *ph;
     unsigned events; /* POLL: those that end the wait */
     bool interrupted;
+    bool borrowed; /* `bytes` is the ring's, until the reply */
     char *bytes;
     size_t n, done;
     uint64_t offset;
@@ -267,7 +269,8 @@ static void answer(struct vdf_pending *p)
     } else {
         vdf_reply_write(p->fuse, p->req, (size_t)p->result);
     }
-    free(p->bytes);
+    if (!p->borrowed)
+        free(p->bytes);
     free(p);
 }
 
@@ -371,40 +374,48 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     finish_open(fuse, req, handle);
 }
 
+/* Room for what is read: in the ring that the request has come through, or on the heap. */
+static char *read_buffer(size_t size, bool *borrowed)
+{
+    char *bytes = vdf_ring_buffer(size);
+
+    *borrowed = bytes;
+    return bytes ? bytes : malloc(size);
+}
+
 #define SMALL_READ 4096u
 
 void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                    struct fuse_file_info *fi)
 {
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
     struct vdf_handle *handle = handle_of(fi);
     struct vdf_err err = { 0 };
-    bool changed = false;
-    char small[SMALL_READ], *bytes = small;
+    bool changed = false, borrowed = true;
+    char small[SMALL_READ], *bytes = size > sizeof(small) ? read_buffer(size, &borrowed) : small;
 
     (void)ino;
-    if (size > sizeof(small)) {
-        bytes = malloc(size);
-        if (!bytes) {
-            fuse_reply_err(req, ENOMEM);
-            return;
-        }
+    if (!bytes) {
+        fuse_reply_err(req, ENOMEM);
+        return;
     }
-    bool let_go = handle->cached && !vdf_cache_note(vdf_fuse_of(req), handle->node, VDF_CACHE_PAGE);
+    bool let_go = handle->cached && !vdf_cache_note(fuse, handle->node, VDF_CACHE_PAGE);
     vdf_file_enter(&handle->file);
     ssize_t ret = vdf_file_read(&handle->file, bytes, size, (uint64_t)offset, &changed, &err);
     if (!handle->cached && offset == 0 && ret > 0 && (size_t)ret == handle->file.value.len)
-        vdf_cache_seen(vdf_fuse_of(req), handle->node);
+        vdf_cache_seen(fuse, handle->node);
     vdf_file_leave(&handle->file, changed);
     if (ret == -EAGAIN && !(fi->flags & O_NONBLOCK)) {
         struct vdf_pending *p = new_pending(req, READ, handle);
-        char *kept = bytes != small ? bytes : malloc(size);
+        char *kept = bytes != small ? bytes : read_buffer(size, &borrowed);
         if (p && kept) {
             p->bytes = kept;
+            p->borrowed = borrowed;
             p->n = size;
             park(p);
             return;
         }
-        if (kept != bytes)
+        if (kept && kept != bytes && !borrowed)
             free(kept);
         free(p);
         ret = -ENOMEM;
@@ -412,14 +423,14 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
     if (ret >= 0) {
         /* The drop waits for the page, and so for the reply. */
         if (let_go)
-            vdf_cache_let_go(vdf_fuse_of(req), handle->node);
+            vdf_cache_let_go(fuse, handle->node);
         fuse_reply_buf(req, bytes, (size_t)ret);
     } else {
         if (ret != -EAGAIN)
             vdf_place_refused(&handle->file.place, NULL, (int)ret, &err);
         fuse_reply_err(req, (int)-ret);
     }
-    if (bytes != small)
+    if (bytes != small && !borrowed)
         free(bytes);
 }
 

@@ -37,6 +37,8 @@ struct vdf_node {
     struct vdf_node *drop_next;
     unsigned drop;
     bool drop_queued;
+    uint8_t n_stored;
+    char stored[24]; /* the text that the page is to have */
 };
 
 struct vdf_late;

@@ -135,6 +135,7 @@ struct vdf_rings {
 };
 
 static _Thread_local struct server *this_server;
+static _Thread_local struct entry *this_entry; /* whose request is handled just now */
 
 /* --- which request a reply belongs to --------------------------------------------------------- */
 
@@ -320,7 +321,9 @@ static void handle(struct server *server, struct entry *entry)
     add_pending(server->rings, entry);
     struct fuse_buf buf = { .mem = begin, .size = in.len };
     unsigned taken = queue->taken;
+    this_entry = entry;
     fuse_session_process_buf(server->rings->session, &buf);
+    this_entry = NULL;
     /* Without memory for more the queue goes on with what it has. */
     if (queue->live - queue->taken < VDF_RING_FREE)
         (void)add_entry(queue);
@@ -630,12 +633,18 @@ static size_t fill_reply(struct entry *entry, const struct iovec *iov, int count
             len = 0;
             break;
         }
-        memcpy(entry->payload + len, iov[k].iov_base, iov[k].iov_len);
+        if (iov[k].iov_base != entry->payload + len)
+            memcpy(entry->payload + len, iov[k].iov_base, iov[k].iov_len);
         len += iov[k].iov_len;
     }
     memcpy(entry->header->in_out, &out, sizeof(out));
     entry->header->payload_len = (uint32_t)len;
     return sizeof(out) + len;
+}
+
+char *vdf_ring_buffer(size_t size)
+{
+    return this_entry && size <= VDF_RING_MAX_WRITE ? (char *)this_entry->payload : NULL;
 }
 
 static void leave_reply(struct server *server, struct entry *entry)
@@ -755,6 +764,12 @@ int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err)
 {
     (void)rings;
     return vdf_fail(err, EOPNOTSUPP, "libfuse is too old");
+}
+
+char *vdf_ring_buffer(size_t size)
+{
+    (void)size;
+    return NULL;
 }
 
 void vdf_rings_free(struct vdf_rings *rings)

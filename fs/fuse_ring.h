@@ -45,6 +45,14 @@ bool vdf_rings_possible(void);
  */
 int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err);
 
+/**
+ * vdf_ring_buffer() - where the answer to a request for data that this thread handles may be put,
+ * so that it need not be copied there; the request may be answered later. @size: bytes
+ *
+ * Return: NULL when the request has not come through a ring.
+ */
+char *vdf_ring_buffer(size_t size);
+
 /** vdf_rings_free() - after the unmounting: end the threads. NULL is allowed. */
 void vdf_rings_free(struct vdf_rings *rings);
 
