@@ -184,7 +184,8 @@ static void async_release(struct vdf_source *source)
     free(async);
 }
 
-static void async_call(struct vdf_source *source, uint64_t value)
+/* Return: whether something was done. */
+static bool call(struct vdf_source *source, uint64_t value)
 {
     struct vdf_async *async = (struct vdf_async *)source;
     struct vdf_device *device = async->obj->device;
@@ -203,7 +204,14 @@ static void async_call(struct vdf_source *source, uint64_t value)
     /* Writing back ends in writes to this device, by another thread. */
     if (sync_obj && device->tree->write_back)
         device->tree->write_back(device->tree->write_back_arg, sync_obj, sync_attr);
+    bool done = changed || sync_obj;
     vdf_obj_unref(sync_obj);
+    return done;
+}
+
+static void async_call(struct vdf_source *source, uint64_t value)
+{
+    call(source, value);
 }
 
 void vdf_sync_mapped(struct vdf_obj *obj, const struct vdf_attr *attr)
@@ -217,12 +225,13 @@ void vdf_sync_mapped(struct vdf_obj *obj, const struct vdf_attr *attr)
 }
 
 /* Mutexes are not fair: a poller, which comes again at once, would keep the others out. */
-static void poller_call(struct vdf_source *source, uint64_t value)
+static bool poller_call(struct vdf_source *source, bool again)
 {
     struct vdf_async *async = (struct vdf_async *)source;
 
-    if (atomic_load_explicit(&async->obj->device->entering, memory_order_relaxed) == 0)
-        async_call(source, value);
+    if (again && atomic_load_explicit(&async->obj->device->entering, memory_order_relaxed) > 0)
+        return false;
+    return call(source, 0);
 }
 
 static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn)
@@ -308,7 +317,7 @@ struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn)
 
     if (!async || !engine)
         return async;
-    async->source.fn = poller_call;
+    async->source.poll = poller_call;
     return added(async, vdf_engine_add_poller(engine, &async->source));
 }
 

@@ -28,6 +28,10 @@
 /* Kernels add the timeout to the present time, and some do not look for an overflow. */
 #define LONGEST_WAIT_NS UINT64_C(3600000000000)
 
+#define POLL_BUSY_NS 50000     /* after the last find, before the first sleep */
+#define POLL_SLEEP_NS 40000000 /* the longest */
+#define POLL_LOOKS 16u         /* without a sleep, before others have their turn */
+
 static void count(uint64_t *counter)
 {
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
@@ -105,6 +109,7 @@ static void enqueue(struct vdf_engine *engine, struct vdf_source *source, unsign
 static void unlock_and_wake(struct vdf_engine *engine)
 {
     bool wake = engine->sleeping && !engine->woken;
+    atomic_store_explicit(&engine->asked, true, memory_order_relaxed);
     if (wake)
         engine->woken = true;
     pthread_mutex_unlock(&engine->lock);
@@ -223,6 +228,22 @@ static void wake_up(struct vdf_source *source, uint64_t value)
 
 /* --- work; the engine's thread ---------------------------------------------------------------- */
 
+static void join_pollers(struct vdf_engine *engine, struct vdf_source *source)
+{
+    source->poll_next = engine->pollers;
+    engine->pollers = source;
+    engine->found_ns = now_ns();
+}
+
+static void leave_pollers(struct vdf_engine *engine, struct vdf_source *source)
+{
+    struct vdf_source **link = &engine->pollers;
+    while (*link && *link != source)
+        link = &(*link)->poll_next;
+    if (*link)
+        *link = source->poll_next;
+}
+
 /* Take a source out of the engine for good. The lock is held, and is given back. */
 static void release(struct vdf_engine *engine, struct vdf_source *source)
 {
@@ -231,11 +252,14 @@ static void release(struct vdf_engine *engine, struct vdf_source *source)
     engine->n_sources--;
     if (is_watched(source))
         engine->n_watched--;
+    if (source->kind == VDF_SOURCE_POLLER)
+        leave_pollers(engine, source);
     void *op = source->op;
     int fd = is_watched(source) ? source->fd : -1;
     source->next = NULL;
     source->prev = NULL;
     source->queue_next = NULL;
+    source->poll_next = NULL;
     source->deadline_ns = 0;
     source->op = NULL;
     source->fd = 0;
@@ -273,6 +297,12 @@ static void run_work(struct vdf_engine *engine, struct vdf_source *source)
         }
         return;
     }
+    if (source->kind == VDF_SOURCE_POLLER) {
+        source->flags &= ~VDF_SOURCE_ARM;
+        pthread_mutex_unlock(&engine->lock);
+        join_pollers(engine, source);
+        return;
+    }
     pthread_mutex_unlock(&engine->lock);
 
     if (flags & VDF_SOURCE_ARM)
@@ -289,6 +319,7 @@ static void run_work(struct vdf_engine *engine, struct vdf_source *source)
 static void run_queue(struct vdf_engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
+    atomic_store_explicit(&engine->asked, false, memory_order_relaxed);
     struct vdf_source *source = engine->queue;
     engine->queue = NULL;
     engine->queue_end = &engine->queue;
@@ -316,35 +347,57 @@ static void run_timers(struct vdf_engine *engine)
     pthread_mutex_unlock(&engine->lock);
 }
 
-/* Nothing leaves the list meanwhile, as only run_queue() unlinks. */
+/* Nothing joins or leaves the list meanwhile, as only run_queue() does that. A poller that has just
+ * been removed is not asked again, because that is something to do. */
 static void run_pollers(struct vdf_engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
-    if (engine->n_polling)
+    bool found = false;
+
+    for (unsigned looks = POLL_LOOKS; engine->pollers && looks > 0; looks--) {
         count(&engine->stats.polls);
-    for (struct vdf_source *s = engine->lists[VDF_SOURCE_POLLER]; s; s = s->next) {
-        if (s->flags & VDF_SOURCE_REMOVED)
-            continue;
-        pthread_mutex_unlock(&engine->lock);
-        s->fn(s, 0);
-        pthread_mutex_lock(&engine->lock);
+        for (struct vdf_source *s = engine->pollers; s; s = s->poll_next) {
+            if (atomic_load_explicit(&engine->asked, memory_order_relaxed)) {
+                looks = 1;
+                break;
+            }
+            found |= s->poll(s, engine->poll_busy);
+        }
+        if (!found && !engine->poll_busy)
+            break;
     }
-    pthread_mutex_unlock(&engine->lock);
+    if (found)
+        engine->found_ns = now_ns();
+}
+
+/* For how long the pollers need not be asked; @now is needed if there are any. */
+static uint64_t poll_pause(struct vdf_engine *engine, uint64_t now)
+{
+    uint64_t idle = now - engine->found_ns;
+    engine->poll_busy = idle < POLL_BUSY_NS;
+    if (engine->poll_busy)
+        return 0;
+    return idle / 2 < POLL_SLEEP_NS ? idle / 2 : POLL_SLEEP_NS;
 }
 
 /* Sleep if there is nothing to do, and take in what has come back. */
 static void wait_and_reap(struct vdf_engine *engine)
 {
+    uint64_t pause_ns = VDF_ENGINE_FOREVER;
+    if (engine->pollers)
+        pause_ns = poll_pause(engine, now_ns());
+
     pthread_mutex_lock(&engine->lock);
     uint64_t timeout_ns = 0;
-    if (!engine->queue && !engine->n_polling && !(engine->stopping && !engine->draining)) {
-        timeout_ns = VDF_ENGINE_FOREVER;
+    if (pause_ns && !engine->queue && !(engine->stopping && !engine->draining)) {
+        timeout_ns = pause_ns;
         if (engine->timers) {
             uint64_t now = now_ns();
             uint64_t deadline = engine->timers->deadline_ns;
-            timeout_ns = deadline > now ? deadline - now : 0;
-            if (timeout_ns > LONGEST_WAIT_NS)
-                timeout_ns = LONGEST_WAIT_NS;
+            uint64_t until_ns = deadline > now ? deadline - now : 0;
+            if (until_ns > LONGEST_WAIT_NS)
+                until_ns = LONGEST_WAIT_NS;
+            if (until_ns < timeout_ns)
+                timeout_ns = until_ns;
         }
     }
     engine->sleeping = timeout_ns > 0;
@@ -367,8 +420,6 @@ static void mark_removed(struct vdf_engine *engine, struct vdf_source *source)
     if (source->flags & VDF_SOURCE_REMOVED)
         return;
     stop_timer(engine, source);
-    if (source->kind == VDF_SOURCE_POLLER)
-        engine->n_polling--;
     enqueue(engine, source, VDF_SOURCE_REMOVED);
 }
 
@@ -649,7 +700,7 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
         enqueue(engine, source, VDF_SOURCE_ARM);
         unlock_and_wake(engine);
     } else if (kind == VDF_SOURCE_POLLER) {
-        engine->n_polling++;
+        enqueue(engine, source, VDF_SOURCE_ARM);
         unlock_and_wake(engine);
     } else {
         pthread_mutex_unlock(&engine->lock);

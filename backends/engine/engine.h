@@ -7,6 +7,11 @@
  * when the request has come back. Eventfds and descriptors are such requests made again and again;
  * all else (timers, pollers, posts, the life of a source) is common.
  *
+ * Pollers cost a core while they are asked without sleeping. That goes on for POLL_BUSY_NS after
+ * one has found something; then the thread sleeps between two looks for half as long as nothing has
+ * been found, so that who has waited for long may wait half as long again, and POLL_SLEEP_NS at
+ * most.
+ *
  * Threads. The engine's thread alone calls the kind's functions, except reserve(), and alone calls
  * sources' functions and release(). Everything in struct vdf_engine below `lock`, and the engine's
  * part of every source, is read and written with `lock` held, by any thread. The lock is a leaf:
@@ -23,6 +28,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,7 +50,7 @@ enum vdf_source_kind {
 #define VDF_SOURCE_QUEUED 0x01u   /* in the list of work */
 #define VDF_SOURCE_REMOVED 0x02u  /* no new call begins; to be released */
 #define VDF_SOURCE_POSTED 0x04u   /* work: call the function */
-#define VDF_SOURCE_ARM 0x08u      /* work: make the request */
+#define VDF_SOURCE_ARM 0x08u      /* work: make the request; of a poller: begin to ask it */
 #define VDF_SOURCE_FAILED 0x10u   /* work: tell that the request cannot be made any more */
 #define VDF_SOURCE_FLYING 0x20u   /* a request is with the kind or the kernel */
 #define VDF_SOURCE_CANCELED 0x40u /* the kernel has been asked to give the request back */
@@ -100,13 +106,19 @@ struct vdf_engine {
     struct vdf_source **queue_end;              /* the last one's `queue_next` */
     unsigned n_sources;                         /* added and not released */
     unsigned n_watched; /* of them, eventfds and descriptors; and the wake */
-    unsigned n_polling; /* pollers that are not removed */
     bool sleeping;      /* the thread is in wait(), or on its way */
     bool woken;         /* and will soon leave it */
     bool stopping;      /* the thread is to end */
     bool draining;      /* nothing can be added any more */
 
     int refusal; /* -errno of the last request that was refused for good */
+
+    /* The thread's own. */
+    struct vdf_source *pollers; /* that are asked */
+    uint64_t found_ns;          /* when one of them last found something, or came */
+    bool poll_busy;             /* that was not long ago */
+    /* Set with the lock held by who gives the thread something to do. */
+    atomic_bool asked;
 
     struct vdf_source wake;
 };

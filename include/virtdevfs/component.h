@@ -391,7 +391,8 @@ struct vdf_async *vdf_async_bell(struct vdf_obj *obj, vdf_bell_fn fn, void *ctx,
 struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
 /** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
 void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
-/** vdf_async_poller() - call @fn in every round of the engine, which does not sleep meanwhile. */
+/** vdf_async_poller() - call @fn again and again: without sleeping while it finds something, and
+ *  as seldom as every 40 ms when it has found nothing for some time. */
 struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
 /**
  * vdf_sync_mapped() - from within a vdf_async function: take over what processes have stored

@@ -9,7 +9,8 @@
  *   fd        called with the poll(2) events that are ready; armed again after each call, so a
  *             function that leaves them ready (POLLHUP and POLLERR too) is called again at once
  *   timer     called once when the time set by vdf_engine_set_timer() has passed
- *   poller    called over and over, without sleeping between the rounds, while it is added
+ *   poller    asked again and again whether it finds something to do: without sleeping while one of
+ *             the pollers does, and after some time in which none did as seldom as every 40 ms
  *   post      called once for each vdf_engine_post() (several posts before the call may be one
  * call)
  *
@@ -38,14 +39,19 @@ enum vdf_engine_kind {
 };
 
 typedef void (*vdf_source_fn)(struct vdf_source *source, uint64_t value);
+/* Looks, does what is to be done, and returns whether there was anything. @again: it was asked only
+ * just before, and may leave this turn to others. */
+typedef bool (*vdf_poll_fn)(struct vdf_source *source, bool again);
 
 struct vdf_source {
-    vdf_source_fn fn;                           /* set by the caller */
+    vdf_source_fn fn;                           /* set by the caller; pollers have `poll` */
+    vdf_poll_fn poll;                           /* set by the caller of vdf_engine_add_poller() */
     void (*release)(struct vdf_source *source); /* set by the caller; NULL: nothing to free */
 
     /* The engine's own; zero before the source is added. */
     struct vdf_source *next, **prev; /* in the list of its kind */
     struct vdf_source *queue_next;   /* in the list of work for the engine's thread */
+    struct vdf_source *poll_next;    /* in its list of pollers */
     struct vdf_engine *engine;
     uint64_t deadline_ns; /* timers: CLOCK_MONOTONIC */
     void *op;             /* what the kind of engine keeps for its request */
@@ -62,7 +68,7 @@ struct vdf_engine_stats {
     uint64_t completions; /* requests that came back */
     uint64_t doorbells;   /* eventfd functions called */
     uint64_t timers;      /* timer functions called */
-    uint64_t polls;       /* rounds of the pollers */
+    uint64_t polls;       /* looks of the pollers, of all together one */
     uint64_t posts;       /* post functions called */
 };
 
@@ -118,7 +124,7 @@ int vdf_engine_add_timer(struct vdf_engine *engine, struct vdf_source *source);
  *  UINT64_MAX: do not run it. */
 void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns);
 
-/** vdf_engine_add_poller() - call @source in every round; the engine does not sleep meanwhile. */
+/** vdf_engine_add_poller() - ask @source again and again, at first without sleeping. */
 int vdf_engine_add_poller(struct vdf_engine *engine, struct vdf_source *source);
 
 /** vdf_engine_add_post() - add a source that runs when it is posted. */

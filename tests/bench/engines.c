@@ -306,6 +306,13 @@ static void on_poll(struct vdf_source *source, uint64_t value)
     (void)value;
 }
 
+static bool on_look(struct vdf_source *source, bool again)
+{
+    (void)source;
+    (void)again;
+    return true;
+}
+
 static void on_release(struct vdf_source *source)
 {
     (void)source;
@@ -347,7 +354,7 @@ static bool start_engine(enum vdf_engine_kind kind, enum how how, bool spin, str
     asked.question = new_eventfd();
     asked.answer = new_eventfd();
     asked.source = (struct vdf_source){ .fn = on_question };
-    asked.poller = (struct vdf_source){ .fn = on_poll, .release = on_release };
+    asked.poller = (struct vdf_source){ .poll = on_look, .release = on_release };
     if (rc == 0)
         rc = how == POST ? vdf_engine_add_post(asked.engine, &asked.source)
                          : vdf_engine_add_eventfd(asked.engine, &asked.source, asked.question);

@@ -12,6 +12,7 @@
  *                                         when the file is open and, for pri, has been read
  *     vdfio mmap-load FILE OFFSET LENGTH  the bytes of a shared mapping as hex
  *     vdfio mmap-store FILE OFFSET HEX    ok
+ *     vdfio mmap-hold FILE                ok, and the first page is mapped until the input ends
  *     vdfio limit PID N                   so many descriptors may the process have from now on: ok
  *     vdfio has io_uring|aio              ok, or why the kernel refuses it
  *     vdfio json FILE                     what it holds, a line `PATH TEXT` each; 1 when it is none
@@ -273,6 +274,15 @@ static void do_limit(char **arg)
     puts("ok");
 }
 
+static void do_hold(char **arg)
+{
+    map(arg[0], 0, 1, O_RDWR, PROT_READ | PROT_WRITE);
+    puts("ok");
+    fflush(stdout);
+    while (read(STDIN_FILENO, bytes, MAX_BYTES) > 0)
+        ;
+}
+
 static void do_has(char **arg)
 {
     struct io_uring_params params = { 0 };
@@ -317,8 +327,9 @@ int main(int argc, char **argv)
         { "pread", 3, 3, do_pread },      { "pwrite", 3, 3, do_pwrite },
         { "read", 1, 2, do_read },        { "write", 2, 2, do_write },
         { "poll", 3, 1000, do_poll },     { "mmap-load", 3, 3, do_load },
-        { "mmap-store", 3, 3, do_store }, { "has", 1, 1, do_has },
-        { "json", 1, 1, do_json },        { "limit", 2, 2, do_limit },
+        { "mmap-store", 3, 3, do_store }, { "mmap-hold", 1, 1, do_hold },
+        { "has", 1, 1, do_has },          { "json", 1, 1, do_json },
+        { "limit", 2, 2, do_limit },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {

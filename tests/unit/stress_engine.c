@@ -72,6 +72,14 @@ static void on_call(struct vdf_source *source, uint64_t value)
         vdf_engine_remove(source);
 }
 
+/* Finds something at every other look. */
+static bool on_look(struct vdf_source *source, bool again)
+{
+    (void)again;
+    on_call(source, 0);
+    return ((struct object *)source)->calls_left % 2;
+}
+
 static void on_release(struct vdf_source *source)
 {
     struct object *object = (struct object *)source;
@@ -116,9 +124,10 @@ static struct object *make(uint32_t *random)
     if (!object)
         abort();
     object->kind = next_random(random) % KINDS;
-    /* Pollers are few and short-lived: each round of them keeps the thread awake. */
+    /* Pollers are few and short-lived: what they find keeps the thread awake. */
     object->calls_left = object->kind == POLLER ? 20 : next_random(random) % 8;
     object->source.fn = on_call;
+    object->source.poll = on_look;
     object->source.release = on_release;
     object->refs = 2;
     object->fd = -1;

@@ -44,6 +44,7 @@ struct seen {
     uint64_t last, sum;
     pthread_t thread;
     unsigned released;
+    bool finds;                      /* as a poller */
     void (*then)(struct seen *seen); /* in the function, without the lock */
     struct seen *other;
 };
@@ -66,6 +67,13 @@ static void on_call(struct vdf_source *source, uint64_t value)
         seen->then(seen);
 }
 
+static bool on_look(struct vdf_source *source, bool again)
+{
+    (void)again;
+    on_call(source, 0);
+    return ((struct seen *)source)->finds;
+}
+
 static void on_release(struct vdf_source *source)
 {
     struct seen *seen = (struct seen *)source;
@@ -77,7 +85,10 @@ static void on_release(struct vdf_source *source)
 
 static struct seen seen_new(void)
 {
-    return (struct seen){ .source = { .fn = on_call, .release = on_release }, .fd = -1 };
+    return (struct seen){
+        .source = { .fn = on_call, .poll = on_look, .release = on_release },
+        .fd = -1,
+    };
 }
 
 #define WAIT_UNTIL(condition)                   \
@@ -606,7 +617,8 @@ ENGINE_TEST(poller_runs_all_the_time_and_shares_the_thread)
     cr_assert_eq(vdf_engine_add_eventfd(engine, &door.source, fd), 0);
     cr_assert_eq(vdf_engine_add_timer(engine, &timer.source), 0);
     settle(engine);
-    /* The thread sleeps now; the poller ends that. */
+    /* The thread sleeps now; the pollers end that, as one of them finds something. */
+    second.finds = true;
     cr_assert_eq(vdf_engine_add_poller(engine, &poller.source), 0);
     WAIT_UNTIL(poller.calls >= 1000);
     cr_assert_eq(vdf_engine_add_poller(engine, &second.source), 0);
@@ -627,6 +639,73 @@ ENGINE_TEST(poller_runs_all_the_time_and_shares_the_thread)
     cr_assert_eq(poller.calls, calls);
     cr_assert_eq(before.polls, after.polls);
     cr_assert_geq(after.polls, 1000);
+    vdf_engine_destroy(engine);
+    close(fd);
+}
+
+static uint64_t polls(const struct vdf_engine *engine)
+{
+    struct vdf_engine_stats stats;
+    vdf_engine_stats(engine, &stats);
+    return stats.polls;
+}
+
+/* What it finds is there at one look, and not at any other. */
+static uint32_t to_find;
+
+static bool find_once(struct vdf_source *source, bool again)
+{
+    (void)again;
+    if (!__atomic_exchange_n(&to_find, 0, __ATOMIC_ACQ_REL))
+        return false;
+    on_call(source, 0);
+    return true;
+}
+
+ENGINE_TEST(poller_that_finds_nothing_lets_the_thread_sleep)
+{
+    struct vdf_engine *engine = run_engine(*kind);
+    struct seen poller = seen_new();
+    poller.source.poll = find_once;
+    to_find = 0;
+    cr_assert_eq(vdf_engine_add_poller(engine, &poller.source), 0);
+
+    /* At first a look follows the other; after 2 * 40 ms without a find they are 40 ms apart. */
+    struct timespec settled = { .tv_nsec = 200000000 }, second = { .tv_sec = 1 };
+    nanosleep(&settled, NULL);
+    uint64_t before = polls(engine);
+    nanosleep(&second, NULL);
+    uint64_t looks = polls(engine) - before;
+    cr_assert_leq(looks, 26, "%lu looks in a second", (unsigned long)looks);
+    cr_assert_geq(looks, 3, "%lu looks in a second", (unsigned long)looks);
+
+    /* A find has it look all the time again, for a while. */
+    before = polls(engine);
+    __atomic_store_n(&to_find, 1, __ATOMIC_RELEASE);
+    WAIT_UNTIL(poller.calls == 1);
+    struct timespec moment = { .tv_nsec = 10000000 };
+    for (unsigned k = 0; k < 500 && polls(engine) - before < 50; k++)
+        nanosleep(&moment, NULL);
+    cr_assert_geq(polls(engine) - before, 50);
+    vdf_engine_destroy(engine);
+}
+
+ENGINE_TEST(poller_sees_to_others_while_it_sleeps)
+{
+    struct vdf_engine *engine = run_engine(*kind);
+    struct seen poller = seen_new(), door = seen_new(), timer = seen_new();
+    int fd = eventfd(0, EFD_NONBLOCK);
+    cr_assert_eq(vdf_engine_add_poller(engine, &poller.source), 0);
+    cr_assert_eq(vdf_engine_add_eventfd(engine, &door.source, fd), 0);
+    cr_assert_eq(vdf_engine_add_timer(engine, &timer.source), 0);
+    struct timespec settled = { .tv_nsec = 200000000 };
+    nanosleep(&settled, NULL);
+    for (unsigned k = 1; k <= 100; k++) {
+        ring(fd, 1);
+        WAIT_UNTIL(door.calls == k);
+        vdf_engine_set_timer(&timer.source, 1000);
+        WAIT_UNTIL(timer.calls == k);
+    }
     vdf_engine_destroy(engine);
     close(fd);
 }
