@@ -169,6 +169,8 @@ void vdf_tree_leave_alone(struct vdf_tree *tree, struct vdf_waiter *done);
 void vdf_device_enter(struct vdf_device *device);
 /** vdf_device_leave() - unlock; if @changed, look again at everything that waits. */
 void vdf_device_leave(struct vdf_device *device, bool changed);
+/** vdf_device_look() - lock not held: something was written past the device, look at what waits. */
+void vdf_device_look(struct vdf_device *device);
 /** vdf_device_changed() - lock held: count a change and its time. */
 void vdf_device_changed(struct vdf_device *device);
 /** vdf_device_check_waiters() - lock held: move the waiters that need not wait any longer to @done.
@@ -289,6 +291,9 @@ int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t l
 unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset);
 /** vdf_row_raw_size() - st_size of a VDF_RAW or VDF_WINDOW file, bytes. */
 uint64_t vdf_row_raw_size(const struct vdf_at *at);
+/** vdf_row_raw_version() - of the content of such a file: another number when it may have changed.
+ *  @changed: of the device; moved on to the last write that went past it */
+uint64_t vdf_row_raw_version(const struct vdf_at *at, struct timespec *changed);
 struct vdf_memory *vdf_row_memory(const struct vdf_at *at);
 struct vdf_log *vdf_row_log(const struct vdf_at *at);
 bool vdf_row_is_number(const struct vdf_attr *attr);
@@ -361,6 +366,8 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
 /** vdf_file_flush() - lock not held; a close(2) of the process that opened the file. A state that
  * is not whole by then is refused. */
 int vdf_file_flush(struct vdf_file *file, struct vdf_err *err);
+/** vdf_file_note() - lock held; the reader of a raw file knows what is in it now. */
+void vdf_file_note(struct vdf_file *file);
 /** vdf_file_poll() - lock held; poll(2) events that hold now. */
 unsigned vdf_file_poll(struct vdf_file *file);
 bool vdf_file_is_stream(const struct vdf_file *file);

@@ -50,19 +50,30 @@ void vdf_device_changed(struct vdf_device *device)
     clock_gettime(CLOCK_REALTIME, &device->changed);
 }
 
-void vdf_device_leave(struct vdf_device *device, bool changed)
+static void leave(struct vdf_device *device, bool look)
 {
     struct vdf_tree *tree = device->tree;
     struct vdf_waiter *done = NULL;
 
-    if (changed) {
-        vdf_device_changed(device);
+    if (look)
         vdf_device_check_waiters(device, &done);
-    }
     pthread_mutex_unlock(&device->lock);
     pthread_rwlock_unlock(&tree->moment);
     vdf_waiters_finish(done);
     vdf_errors_tell(tree);
+}
+
+void vdf_device_leave(struct vdf_device *device, bool changed)
+{
+    if (changed)
+        vdf_device_changed(device);
+    leave(device, changed);
+}
+
+void vdf_device_look(struct vdf_device *device)
+{
+    vdf_device_enter(device);
+    leave(device, true);
 }
 
 /* --- alone, and threads of components --------------------------------------------------------- */

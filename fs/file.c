@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -194,7 +195,7 @@ int vdf_file_open(struct vdf_file *file, struct vdf_err *err)
             at.obj->holds++;
             file->holds = true;
         }
-        file->seen = at.obj->device->generation;
+        vdf_file_note(file);
         return 0;
     }
     if ((file->flags & O_ACCMODE) == O_WRONLY)
@@ -215,7 +216,7 @@ void vdf_file_close(struct vdf_file *file)
         uncount_raw_open(file);
     else if (file->counted && !at.obj->dead && at.attr->stream->close)
         at.attr->stream->close(&at, file->flags & O_ACCMODE);
-    vdf_file_leave(file, true);
+    vdf_file_leave(file, file->counted);
 }
 
 void vdf_file_release(struct vdf_file *file)
@@ -236,7 +237,33 @@ uint64_t vdf_row_raw_size(const struct vdf_at *at)
         return attr->window_ops->size(at);
     if (attr->raw && attr->raw->size)
         return attr->raw->size(at);
-    return vdf_row_memory(at)->size;
+    return vdf_row_memory(at)->length;
+}
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+/* A memfd is written to by the kernel for the clients, and has the time of that. */
+uint64_t vdf_row_raw_version(const struct vdf_at *at, struct timespec *changed)
+{
+    const struct vdf_memory *mem = vdf_row_memory(at);
+    uint64_t version = at->obj->device->generation;
+    struct stat st;
+
+    if (!mem || !mem->base || mem->fd < 0 || fstat(mem->fd, &st) < 0)
+        return version;
+    if (changed && is_later(&st.st_mtim, changed))
+        *changed = st.st_mtim;
+    return version + vdf_hash(&st.st_mtim, sizeof(st.st_mtim));
+}
+
+void vdf_file_note(struct vdf_file *file)
+{
+    struct vdf_at at = vdf_place_at(&file->place);
+
+    file->seen = vdf_row_raw_version(&at, NULL);
 }
 
 static ssize_t raw_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
@@ -420,10 +447,10 @@ ssize_t vdf_file_read(struct vdf_file *file, void *bytes, size_t n, uint64_t off
         *changed = ret > 0;
         return ret;
     case VDF_RAW:
-        file->seen = at.obj->device->generation;
+        vdf_file_note(file);
         return raw_read(&at, bytes, n, offset, err);
     case VDF_WINDOW:
-        file->seen = at.obj->device->generation;
+        vdf_file_note(file);
         return window_read(&at, bytes, n, offset, changed, err);
     default:
         return value_read(file, bytes, n, offset);
@@ -534,7 +561,7 @@ unsigned vdf_file_poll(struct vdf_file *file)
         return attr->stream->poll(&at);
     case VDF_RAW:
     case VDF_WINDOW:
-        return ready | (file->seen != at.obj->device->generation ? POLLPRI : 0);
+        return ready | (file->seen != vdf_row_raw_version(&at, NULL) ? POLLPRI : 0);
     default:
         break;
     }

@@ -144,6 +144,13 @@ static int mappable_fd(const struct vdf_handle *handle)
     return mem && vdf_memory_touch(mem) == 0 && !mem->huge ? mem->fd : -1;
 }
 
+/* Writes went past us: who waits for a change looks now. */
+static void end_passthrough(struct vdf_handle *handle)
+{
+    if (handle->passthrough && (handle->file.flags & O_ACCMODE) != O_RDONLY)
+        vdf_device_look(device_of(handle));
+}
+
 /* A file without memory of its own is mapped through the kernel's page cache, which the others
  * bypass. */
 static bool is_mapped_by_pages(const struct vdf_fuse *fuse, const struct vdf_handle *handle)
@@ -180,10 +187,9 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
 
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
     if (backing_id > 0) {
-        struct fuse_file_info fi = { .fh = (uintptr_t)handle, .direct_io = 1 };
+        /* Not direct_io, with which only mappings would go past us. */
+        struct fuse_file_info fi = { .fh = (uintptr_t)handle, .noflush = 1 };
         fi.backing_id = backing_id;
-        fi.parallel_direct_writes = 1;
-        fi.noflush = 1;
         return fuse_reply_open(req, &fi);
     }
 #else
@@ -555,6 +561,9 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
     if (handle->cached)
         vdf_cache_never(vdf_fuse_of(req), handle->node);
     unsigned ready = vdf_file_poll(&handle->file);
+    /* Reads that would say that the reader knows go past us. */
+    if (handle->passthrough && ready & wanted & POLLPRI)
+        vdf_file_note(&handle->file);
     old = take_poller(handle);
     if (p && !(ready & wanted)) {
         handle->poller = p;
@@ -585,6 +594,7 @@ void vdf_fuse_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     (void)ino;
     drop_poller(handle);
     put_backing(fuse, req, handle);
+    end_passthrough(handle);
     vdf_file_close(&handle->file);
     free_handle(fuse, handle);
     fuse_reply_err(req, 0);

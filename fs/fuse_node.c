@@ -511,7 +511,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     struct vdf_fuse *fuse = userdata;
 
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-    /* Reads and writes of a mapped page go to the daemon, its mappings to the memfd behind it. */
+    /* A file that may be mapped is the memfd behind it. */
     fuse->can_passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
     if (fuse->can_passthrough)
         conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;

@@ -437,7 +437,7 @@ static int content_stat(const struct vdf_place *place, struct vdf_seen *now)
             return 0;
         case VDF_RAW:
         case VDF_WINDOW:
-            now->hash = place->obj->device->generation;
+            now->hash = vdf_row_raw_version(&at, &now->mtime);
             now->size = vdf_row_raw_size(&at);
             return 0;
         default:
@@ -473,11 +473,11 @@ int vdf_place_stat(const struct vdf_place *place, struct vdf_seen *seen)
             return ret;
     }
     vdf_device_enter(obj->device);
+    now.mtime = obj->device->changed;
     if (obj->dead)
         ret = -ENODEV;
     else if (place->entry->special != VDF_STATE)
         ret = vdf_place_exists(place) ? content_stat(place, &now) : -ENOENT;
-    now.mtime = obj->device->changed;
     vdf_device_leave(obj->device, false);
     if (ret < 0)
         return ret;

@@ -65,24 +65,15 @@ static int restore_enabled(const struct vdf_at *at, uint64_t value, struct vdf_e
     return 0;
 }
 
-/* Its page may be mapped whole, but the vector ends after 64 bytes. */
-static uint64_t sbv_size(const struct vdf_at *at)
-{
-    (void)at;
-    return GAIT_SBV_BYTES;
-}
-
-static const struct vdf_raw_ops sbv_ops = { .size = sbv_size };
-
 static const char *const sic_modes[] = { "all", "single", NULL };
 
 static const struct vdf_objects guests = { .cls = &vdf_gait_guest_class, .text = "G" };
 static const struct vdf_objects functions = { .cls = &vdf_gait_function_class, .text = "FH" };
 
-#define ENTRY(name, type_, width_, offset_, doc_)                                                  \
-    .path = "entries/#/" name, .type = type_, .flags = VDF_RW, .width = width_, .offset = offset_, \
-    .range = { { .count = GAIT_ENTRIES } }, .get = vdf_gait_entry_get, .set = vdf_gait_entry_set,  \
-    .doc = doc_
+#define ENTRY(name, type_, width_, offset_, doc_)                                          \
+    .path = "entries/#/" name, .type = type_, .flags = VDF_RW | VDF_LIVE, .width = width_, \
+    .offset = offset_, .range = { { .count = GAIT_ENTRIES } }, .get = vdf_gait_entry_get,  \
+    .set = vdf_gait_entry_set, .doc = doc_
 
 static const struct vdf_attr attrs[] = {
     {
@@ -213,7 +204,6 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_RAW,
         .flags = VDF_RW | VDF_SAVE | VDF_MAP | VDF_HOLDS,
         VDF_FIELD(struct gait, sbv),
-        .raw = &sbv_ops,
         .doc = "the host's summary vector: 512 bits, bit 0 the most significant; mapped, its page "
                "is 4096 bytes long",
     },

@@ -218,6 +218,7 @@ int vdf_hwqueue_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_
         vdf_hwqueue_move_memory(dev, false);
     }
     dev->backend = (uint8_t)value;
+    vdf_obj_set_live(at->obj, value != VDF_HWQUEUE_SOFT);
     return 0;
 }
 

@@ -12,7 +12,7 @@
  *     EN_OK, no error pending: commands from CONS to PROD run ---> CONS
  *     a bad command: CONS.ERR, CONS stays there, GERROR.CMDQ_ERR ---> GERRORN = GERROR goes on
  *
- * A page that is open may be stored to at any time, so that the engine looks at it in every round.
+ * A page that is open may be stored to at any time, so that the engine looks at it again and again.
  */
 #include <errno.h>
 
@@ -39,6 +39,14 @@ void vdf_vcmdq_publish(struct vdf_vcmdq *queue)
     publish_word(page, REG_STATUS, queue->status);
     publish_word(page, REG_GERROR, queue->gerror);
     publish_word(page, REG_CONS, queue->cons);
+}
+
+bool vdf_vcmdq_is_published(const struct vdf_vcmdq *queue)
+{
+    const uint8_t *page = queue->page.base;
+    return !queue->published || (vdf_load_le32(page + REG_STATUS) == queue->status &&
+                                 vdf_load_le32(page + REG_GERROR) == queue->gerror &&
+                                 vdf_load_le32(page + REG_CONS) == queue->cons);
 }
 
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue)

@@ -44,6 +44,8 @@ int vdf_vcmdq_make_page(struct vdf_vcmdq *queue);
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish() - store the device's words into the page, if there is one. */
 void vdf_vcmdq_publish(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_is_published() - does the page, which there is, still have the device's words? */
+bool vdf_vcmdq_is_published(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish_driver_word() - the same for a driver's word that was written as a file. */
 void vdf_vcmdq_publish_driver_word(struct vdf_vcmdq *queue, unsigned offset, uint32_t value);
 /* What the driver's words are now. */

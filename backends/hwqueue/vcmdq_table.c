@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table of a VCMDQ and what its files do. A page that is open may be stored to at any time, so
- * that the engine looks at it in every round until the last close.
+ * The table of a VCMDQ and what its files do. A page that is open may be written and stored to at
+ * any time and nothing tells of it, so that the engine looks at it until the last close. A mapping
+ * can outlive the file: what was stored through it then counts with the next access to the queue,
+ * and the values that lie in the page are never again kept by the kernel.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,13 +20,17 @@
 static bool poll_page(struct vdf_obj *obj, uint64_t value)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
-
     uint32_t prod = vdf_vcmdq_load_prod(queue);
 
     (void)value;
     if (prod == queue->prod && vdf_vcmdq_load_config(queue) == queue->config &&
-        vdf_vcmdq_load_gerrorn(queue) == queue->gerrorn)
-        return false;
+        vdf_vcmdq_load_gerrorn(queue) == queue->gerrorn) {
+        if (vdf_vcmdq_is_published(queue))
+            return false;
+        /* Somebody has stored to a word of the device, or set CONS up. */
+        vdf_vcmdq_round(queue);
+        return true;
+    }
     /* The commands that this PROD announces may have been stored through a mapping of the ring. */
     if (queue->ring_open && !(queue->ring_synced && prod == queue->synced_prod)) {
         queue->ring_synced = true;
@@ -42,6 +48,7 @@ void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
     if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
         return;
     if (queue->page_open || queue->page_stored_to) {
+        vdf_obj_set_live(queue->priv.obj, true);
         /* Without memory the reads and writes of the page will say so. */
         if (vdf_vcmdq_make_page(queue) == 0 && !queue->poller)
             queue->poller = vdf_async_poller(queue->priv.obj, poll_page);
@@ -774,6 +781,7 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
         return vdf_fail(err, EEXIST, "queue %u is there", index);
     queue->dev = dev;
     queue->index = index;
+    vdf_obj_set_live(obj, dev->backend != VDF_HWQUEUE_SOFT);
     vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
     /* These are views of what is there; of registers of its own the page is made when needed. */
     if (vdf_hwqueue_is_selftest(dev) || dev->kernel) {

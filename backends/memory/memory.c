@@ -23,13 +23,15 @@ void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size)
     *mem = (struct vdf_memory){
         .label = label,
         .size = rounded & ~(uint64_t)(VDF_PAGE_SIZE - 1),
+        .length = size,
         .fd = -1,
     };
 }
 
 void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint64_t size)
 {
-    *mem = (struct vdf_memory){ .label = label, .size = size, .fd = -1, .base = base };
+    *mem =
+        (struct vdf_memory){ .label = label, .size = size, .length = size, .fd = -1, .base = base };
 }
 
 /* A mapping of huge pages is a whole number of them. */
@@ -53,15 +55,18 @@ static int make(struct vdf_memory *mem, unsigned flags)
 {
     int fd = memfd_create(mem->label, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
     struct stat st;
+    struct timespec never[2] = { { 0 }, { 0 } };
 
     if (fd < 0)
         return -errno;
+    /* Its time is that of the last write(2) past us, if there was one. */
+    futimens(fd, never);
     void *base = MAP_FAILED;
     mem->huge = 0;
     if (flags & MFD_HUGETLB && !fstat(fd, &st))
         mem->huge = (uint64_t)st.st_blksize;
     /* Mapping huge pages reserves them, so that a page that is missing is missing here. */
-    if (!ftruncate(fd, (off_t)mapped_size(mem)) &&
+    if (!ftruncate(fd, (off_t)(mem->huge ? mapped_size(mem) : mem->length)) &&
         !fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
         base = mmap(NULL, mapped_size(mem), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED) {
@@ -152,10 +157,12 @@ int vdf_memory_swap_in(struct vdf_memory *mem, struct vdf_memory *other)
     if (!mem->base || mem->size != other->size) {
         struct vdf_memory was = *mem;
         mem->size = other->size;
+        mem->length = other->length;
         mem->fd = other->fd;
         mem->base = other->base;
         mem->huge = other->huge;
         other->size = was.size;
+        other->length = was.length;
         other->fd = was.fd;
         other->base = was.base;
         other->huge = was.huge;

@@ -26,14 +26,17 @@
 struct vdf_memory {
     const char *label; /* memfd name, seen in /proc/PID/maps */
     uint64_t size;     /* bytes, a multiple of VDF_PAGE_SIZE */
-    int fd;            /* valid while `base` is set; -1: a view of what somebody else has mapped */
-    uint8_t *base;     /* NULL until first touched */
-    bool prefer_huge;  /* set before it is touched: of huge pages, where the machine has them free.
-                        * Their memfd can neither be written nor given to others to map. */
-    uint64_t huge;     /* bytes of such a page; 0: it is of ordinary ones */
+    uint64_t length;  /* of the memfd as a file, up to the end of its last page; the mapping has all
+                       * of  that page */
+    int fd;           /* valid while `base` is set; -1: a view of what somebody else has mapped */
+    uint8_t *base;    /* NULL until first touched */
+    bool prefer_huge; /* set before it is touched: of huge pages, where the machine has them free.
+                       * Their memfd can neither be written nor given to others to map. */
+    uint64_t huge;    /* bytes of such a page; 0: it is of ordinary ones */
 };
 
-/** vdf_memory_init() - describe memory of @size bytes (rounded up to a page); touches nothing. */
+/** vdf_memory_init() - describe memory of @size bytes, and what is left of the last page; touches
+ *  nothing. */
 void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size);
 
 /** vdf_memory_free() - unmap and close, or forget a view; the structure may be initialised again.

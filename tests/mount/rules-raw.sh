@@ -94,12 +94,39 @@ ok)
     same "what was stored" "$("$IO" pread $t 16 4)" 5a5a5a5a
     same "a write" "$("$IO" pwrite $t 20 11223344)" ok
     same "the mapping" "$("$IO" mmap-load $t 16 8)" 5a5a5a5a11223344
+    # read(2) and write(2) are between the kernel and the memory: they need no daemon.
+    exec 3<>"$M/$t"
+    pid=$(daemon_pids)
+    kill -STOP "$pid"
+    printf 'abcd' >&3
+    got=$(timeout 20 dd bs=20 count=1 <&3 2>/dev/null | od -An -tx1 | tr -d ' \n')
+    kill -CONT "$pid"
+    exec 3<&-
+    same "a read while the daemon is stopped" "$got" 0000000000000000000000005a5a5a5a11223344
+    same "what was written meanwhile" "$("$IO" pread $t 0 4)" 61626364
+    # The page of the vector may be mapped whole, but the file ends after 64 bytes.
+    same "a store behind the end" "$("$IO" mmap-store gait/gait0/sbv 4088 ffffffffffffffff)" ok
     ;;
 ENODEV)
     # Without passthrough the rest works.
     same "read(2)" "$("$IO" pread $t 8177 3)" a1b2c3
     ;;
 *) fail "mmap: $mapped" ;;
+esac
+# stat(2) and poll(2) know of what was written.
+before=$(stat -c %.Y "$M/$t")
+sleep 0.02
+same "a write" "$("$IO" pwrite $t 24 77)" ok
+[ "$before" != "$(stat -c %.Y "$M/$t")" ] || fail "a write has not moved the mtime"
+before=$(stat -c %.Y "$M/$t")
+cat "$M/$t" >/dev/null
+same "the mtime after a read" "$(stat -c %.Y "$M/$t")" "$before"
+same "POLLPRI on a write" "$("$IO" poll $t pri 20000 "$IO" pwrite $t 24 78 | tail -n 1)" pri
+same "POLLPRI without one" "$("$IO" poll $t pri 100)" timeout
+same "the vector across its end" "$("$IO" pread gait/gait0/sbv 60 8)" 00000000
+same "the vector at its end" "$("$IO" pread gait/gait0/sbv 64 8)" ""
+case $("$IO" pwrite gait/gait0/sbv 64 00) in
+ok | 1) fail "a write beyond the end of the vector was taken" ;;
 esac
 case $("$IO" mmap-load $regs 0 4) in
 ENODEV) ;;
