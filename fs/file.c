@@ -159,8 +159,9 @@ static void uncount_raw_open(struct vdf_file *file)
 static int render(struct vdf_file *file)
 {
     vdf_buf_reset(&file->value);
-    int ret = is_state(file) ? vdf_state_save(file->place.obj, &file->value)
-                             : vdf_value_render(&file->place, &file->value);
+    if (is_state(file))
+        return vdf_state_save(file->place.obj, &file->value);
+    int ret = vdf_value_render(&file->place, &file->value);
     if (ret == 0)
         file->seen = vdf_hash(file->value.data, file->value.len);
     return ret;

@@ -34,7 +34,10 @@
 
 /* --- the checksum ----------------------------------------------------------------------------- */
 
-static uint32_t crc_table[256];
+#define CRC_STEP 8u
+
+/* Row k: what a byte with k more bytes behind it in the same step makes of the remainder. */
+static uint32_t crc_table[CRC_STEP][256];
 
 static void make_crc_table(void)
 {
@@ -42,21 +45,39 @@ static void make_crc_table(void)
         uint32_t crc = k << 24;
         for (int bit = 0; bit < 8; bit++)
             crc = crc << 1 ^ (crc & UINT32_C(0x80000000) ? UINT32_C(0x04c11db7) : 0);
-        crc_table[k] = crc;
+        crc_table[0][k] = crc;
     }
+    for (unsigned n = 1; n < CRC_STEP; n++)
+        for (uint32_t k = 0; k < 256; k++) {
+            uint32_t crc = crc_table[n - 1][k];
+            crc_table[n][k] = crc << 8 ^ crc_table[0][crc >> 24];
+        }
+}
+
+static uint32_t crc_byte(uint32_t crc, uint8_t byte)
+{
+    return crc << 8 ^ crc_table[0][crc >> 24 ^ byte];
 }
 
 /* The CRC of POSIX's cksum, so that an edited file can be signed again with it. */
 static uint32_t checksum(const char *text, size_t len)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const uint8_t *bytes = (const uint8_t *)text;
     uint32_t crc = 0;
+    size_t k = 0;
 
     pthread_once(&once, make_crc_table);
-    for (size_t k = 0; k < len; k++)
-        crc = crc << 8 ^ crc_table[(crc >> 24 ^ (uint8_t)text[k]) & 0xff];
+    for (; len - k >= CRC_STEP; k += CRC_STEP) {
+        const uint8_t *p = bytes + k;
+        crc = crc_table[7][crc >> 24 ^ p[0]] ^ crc_table[6][(crc >> 16 & 0xff) ^ p[1]] ^
+              crc_table[5][(crc >> 8 & 0xff) ^ p[2]] ^ crc_table[4][(crc & 0xff) ^ p[3]] ^
+              crc_table[3][p[4]] ^ crc_table[2][p[5]] ^ crc_table[1][p[6]] ^ crc_table[0][p[7]];
+    }
+    for (; k < len; k++)
+        crc = crc_byte(crc, bytes[k]);
     for (size_t rest = len; rest; rest >>= 8)
-        crc = crc << 8 ^ crc_table[(crc >> 24 ^ rest) & 0xff];
+        crc = crc_byte(crc, (uint8_t)rest);
     return ~crc;
 }
 
