@@ -183,11 +183,12 @@ static int save_numbered(struct vdf_at *at, unsigned level, unsigned levels, str
 {
     const struct vdf_range *range = &at->attr->range[level];
     uint32_t count = vdf_range_count(range, at->priv);
+    uint32_t used = range->used ? range->used(at->priv) : count;
     int ret = 0;
 
-    for (uint32_t k = 0; ret == 0 && k < count; k++) {
+    for (uint32_t k = 0; ret == 0 && k < count && k < used; k++) {
         uint32_t number = vdf_range_nth(range, k);
-        if (!vdf_range_has(range, at->priv, number))
+        if (range->has && !range->has(at->priv, number))
             continue;
         *(level ? &at->j : &at->i) = number;
         ret = level + 1 < levels ? save_numbered(at, level + 1, levels, out)

@@ -530,6 +530,11 @@ static uint32_t queues_count(const void *priv)
     return vdf_console_queues(priv);
 }
 
+static uint32_t queues_used(const void *priv)
+{
+    return ((const struct vdf_console *)priv)->n_queues;
+}
+
 #define QUEUE_GETTER(name, expression)                                      \
     static int queue_##name##_get(const struct vdf_at *at, uint64_t *value) \
     {                                                                       \
@@ -678,11 +683,15 @@ static const struct vdf_objects ports_objects = {
     .text = "0..max_ports-1",
 };
 
+#define QUEUES                                                              \
+    {                                                                       \
+        .counted = queues_count, .used = queues_used, .text = "0..queues-1" \
+    }
 #define QUEUE(name, kind, bytes, about)                                                     \
     {                                                                                       \
         .path = "queues/#/" #name, .type = kind, .flags = VDF_R | VDF_SAVE, .width = bytes, \
-        .doc = about, .range = { { .counted = queues_count, .text = "0..queues-1" } },      \
-        .get = queue_##name##_get, .restore = queue_##name##_restore                        \
+        .doc = about, .range = { QUEUES }, .get = queue_##name##_get,                       \
+        .restore = queue_##name##_restore                                                   \
     }
 #define REG(name, at, access, bytes, text)                                                     \
     {                                                                                          \
@@ -854,7 +863,7 @@ static const struct vdf_attr console_attrs[] = {
       .flags = VDF_R,
       .width = 2,
       .doc = "the driver's index in the available ring",
-      .range = { { .counted = queues_count, .text = "0..queues-1" } },
+      .range = { QUEUES },
       .get = queue_avail_idx_get },
     QUEUE(used_idx, VDF_UINT, 2, "the device's index in the used ring"),
     QUEUE(last_avail, VDF_UINT, 2, "entries of the available ring that the device has taken"),

@@ -684,6 +684,11 @@ LINE_COUNT(spurious)
             bus->lines[at->i].name = (type)value;                                           \
         return ret;                                                                         \
     }
+static uint32_t used_lines(const void *priv)
+{
+    return ((const struct vdf_intx_bus *)priv)->lines ? VDF_INTX_LINES : 0;
+}
+
 LINE_SAVED(host, bool)
 LINE_SAVED(raised, uint64_t)
 LINE_SAVED(handled, uint64_t)
@@ -697,7 +702,7 @@ static const struct vdf_objects devices = {
 
 #define LINES .range = { { .count = VDF_INTX_LINES, .has = has_line, .text = "0..254" } }
 
-#define SAVED_LINES .range = { { .count = VDF_INTX_LINES } }
+#define SAVED_LINES .range = { { .count = VDF_INTX_LINES, .used = used_lines } }
 
 static const struct vdf_attr bus_attrs[] = {
     { .path = "devices",

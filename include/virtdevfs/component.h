@@ -97,6 +97,9 @@ struct vdf_range {
     uint32_t count;                                 /* numbers, when fixed */
     uint32_t (*counted)(const void *priv);          /* numbers, when they depend on the object */
     bool (*has)(const void *priv, uint32_t number); /* leaves out some of them; NULL: none */
+    /* The first so many, all others have the row's reset value: a state does not look for more.
+     * NULL: any may differ. */
+    uint32_t (*used)(const void *priv);
     const char *text;                               /* for the manual: "1..srcs" */
 };
 
