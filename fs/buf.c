@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Growing byte buffers: small values stay inside the structure and take no allocation. */
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <virtdevfs/buf.h>
 
-static bool make_room(struct vdf_buf *b, size_t n)
+bool vdf_buf_grow(struct vdf_buf *b, size_t n)
 {
     if (b->oom)
         return false;
@@ -41,17 +39,34 @@ static bool make_room(struct vdf_buf *b, size_t n)
     return true;
 }
 
-void vdf_buf_add(struct vdf_buf *b, const void *bytes, size_t n)
+void vdf_buf_add_decimal(struct vdf_buf *b, uint64_t value)
 {
-    if (n == 0 || !make_room(b, n))
-        return;
-    memcpy(b->data + b->len, bytes, n);
-    b->len += n;
+    char text[20], *p = text + sizeof(text);
+
+    do {
+        *--p = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    vdf_buf_add(b, p, (size_t)(text + sizeof(text) - p));
+}
+
+void vdf_buf_add_hex(struct vdf_buf *b, uint64_t value, unsigned digits)
+{
+    char text[18], *p = text + sizeof(text), *widest = text + 2;
+    const char *end = p - digits;
+
+    do {
+        *--p = "0123456789abcdef"[value & 0xf];
+        value >>= 4;
+    } while (p > widest && (value || p > end));
+    *--p = 'x';
+    *--p = '0';
+    vdf_buf_add(b, p, (size_t)(text + sizeof(text) - p));
 }
 
 void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...)
 {
-    if (!make_room(b, 1))
+    if (!vdf_buf_grow(b, 1))
         return;
 
     va_list ap;
@@ -63,7 +78,7 @@ void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...)
         return;
     }
     if ((size_t)n >= b->cap - b->len) {
-        if (!make_room(b, (size_t)n + 1))
+        if (!vdf_buf_grow(b, (size_t)n + 1))
             return;
         va_start(ap, fmt);
         vsnprintf(b->data + b->len, b->cap - b->len, fmt, ap);

@@ -369,7 +369,11 @@ void vdf_obj_path(const struct vdf_obj *obj, struct vdf_buf *out)
     if (!obj->parent)
         return;
     vdf_obj_path(obj->parent, out);
-    vdf_buf_printf(out, "%s%s/%s", out->len > begin ? "/" : "", obj->row->path, obj->name);
+    if (out->len > begin)
+        vdf_buf_add(out, "/", 1);
+    vdf_buf_add(out, obj->row->path, strlen(obj->row->path));
+    vdf_buf_add(out, "/", 1);
+    vdf_buf_add(out, obj->name, strlen(obj->name));
 }
 
 struct vdf_obj *vdf_obj_child(const struct vdf_obj *obj, const char *dir, const char *name)

@@ -83,34 +83,41 @@ static uint32_t checksum(const char *text, size_t len)
 
 /* --- saving ----------------------------------------------------------------------------------- */
 
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= ' ' && c != 0x7f && c != '\\';
+}
+
 static void add_escaped(struct vdf_buf *out, const char *text, size_t len)
 {
-    for (size_t k = 0; k < len; k++) {
-        unsigned char c = (unsigned char)text[k];
-        if (c == '\\')
+    for (size_t k = 0, plain; k < len; k = plain + 1) {
+        for (plain = k; plain < len && is_plain(text[plain]);)
+            plain++;
+        vdf_buf_add(out, text + k, plain - k);
+        if (plain == len)
+            break;
+        if (text[plain] == '\\')
             vdf_buf_add(out, "\\\\", 2);
-        else if (c == '\n')
+        else if (text[plain] == '\n')
             vdf_buf_add(out, "\\n", 2);
-        else if (c < ' ' || c == 0x7f)
-            vdf_buf_printf(out, "\\x%02x", c);
         else
-            vdf_buf_add(out, text + k, 1);
+            vdf_buf_printf(out, "\\x%02x", (unsigned char)text[plain]);
     }
 }
 
 /* The row's path with its numbers in place of '#'. */
 static void add_row_path(struct vdf_buf *out, const struct vdf_at *at)
 {
+    const char *part = at->attr->path, *mark;
     uint32_t number = at->i;
 
-    for (const char *p = at->attr->path; *p; p++) {
-        if (*p != '#') {
-            vdf_buf_add(out, p, 1);
-            continue;
-        }
-        vdf_buf_printf(out, "%" PRIu32, number);
+    while ((mark = strchr(part, '#')) != NULL) {
+        vdf_buf_add(out, part, (size_t)(mark - part));
+        vdf_buf_add_decimal(out, number);
         number = at->j;
+        part = mark + 1;
     }
+    vdf_buf_add(out, part, strlen(part));
 }
 
 static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, uint64_t from,
@@ -151,32 +158,43 @@ static int save_memory(const struct vdf_at *at, struct vdf_buf *out)
     return ret;
 }
 
-static int save_value(const struct vdf_at *at, bool skip_reset, struct vdf_buf *out)
+static int save_number(const struct vdf_at *at, bool skip_reset, struct vdf_buf *out)
 {
-    const struct vdf_attr *attr = at->attr;
-    struct vdf_buf text = VDF_BUF_INIT;
     uint64_t value;
-    int ret = 0;
+    int ret = vdf_row_get(at, &value);
 
-    if (vdf_row_is_number(attr)) {
-        ret = vdf_row_get(at, &value);
-        if (ret < 0 || (skip_reset && value == attr->reset))
-            return ret;
-        vdf_row_render_number(attr, value, &text);
-    } else {
-        vdf_row_show(at, &text);
-        while (text.len && text.data[text.len - 1] == '\n')
-            text.len--;
-    }
-    if (text.len || !skip_reset) {
+    if (ret < 0 || (skip_reset && value == at->attr->reset))
+        return ret;
+    add_row_path(out, at);
+    vdf_buf_add(out, " = ", 3);
+    vdf_row_render_number(at->attr, value, out);
+    vdf_buf_add(out, "\n", 1);
+    return 0;
+}
+
+static int save_text(const struct vdf_at *at, bool skip_empty, struct vdf_buf *out)
+{
+    struct vdf_buf text = VDF_BUF_INIT;
+
+    vdf_row_show(at, &text);
+    while (text.len && text.data[text.len - 1] == '\n')
+        text.len--;
+    if (text.len || !skip_empty) {
         add_row_path(out, at);
         vdf_buf_add(out, " = ", 3);
         add_escaped(out, text.data, text.len);
         vdf_buf_add(out, "\n", 1);
     }
-    ret = text.oom ? -ENOMEM : 0;
+    int ret = text.oom ? -ENOMEM : 0;
     vdf_buf_free(&text);
     return ret;
+}
+
+/* What has a number and its row's reset value, or no text, is left out. */
+static int save_value(const struct vdf_at *at, bool numbered, struct vdf_buf *out)
+{
+    return vdf_row_is_number(at->attr) ? save_number(at, numbered, out)
+                                       : save_text(at, numbered, out);
 }
 
 static int save_numbered(struct vdf_at *at, unsigned level, unsigned levels, struct vdf_buf *out)
@@ -206,13 +224,27 @@ static unsigned count_levels(const struct vdf_attr *attr)
 static int save_row(struct vdf_obj *obj, const struct vdf_attr *attr, struct vdf_buf *out)
 {
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = attr };
-    unsigned levels = count_levels(attr);
 
-    if (!(attr->flags & VDF_SAVE) || (attr->when && !attr->when(obj->priv)))
+    if (attr->when && !attr->when(obj->priv))
         return 0;
     if (attr->type == VDF_RAW)
         return save_memory(&at, out);
+    unsigned levels = count_levels(attr);
     return levels ? save_numbered(&at, 0, levels, out) : save_value(&at, false, out);
+}
+
+static int save_object(struct vdf_obj *obj, struct vdf_buf *out);
+
+static int save_children(const struct vdf_obj *obj, const struct vdf_attr *row, struct vdf_buf *out)
+{
+    struct vdf_obj **list;
+    size_t n;
+    int ret = vdf_obj_sorted(obj, row, &list, &n);
+
+    for (size_t c = 0; ret == 0 && c < n; c++)
+        ret = save_object(list[c], out);
+    free(list);
+    return ret;
 }
 
 static int save_object(struct vdf_obj *obj, struct vdf_buf *out)
@@ -226,17 +258,11 @@ static int save_object(struct vdf_obj *obj, struct vdf_buf *out)
         vdf_buf_add(out, "]\n", 2);
     }
     for (size_t k = 0; ret == 0 && k < cls->n_attrs; k++)
-        ret = save_row(obj, &cls->attrs[k], out);
-    for (size_t k = 0; ret == 0 && k < cls->n_attrs; k++) {
-        struct vdf_obj **list;
-        size_t n;
-        if (cls->attrs[k].type != VDF_OBJECTS)
-            continue;
-        ret = vdf_obj_sorted(obj, &cls->attrs[k], &list, &n);
-        for (size_t c = 0; ret == 0 && c < n; c++)
-            ret = save_object(list[c], out);
-        free(list);
-    }
+        if (cls->attrs[k].flags & VDF_SAVE)
+            ret = save_row(obj, &cls->attrs[k], out);
+    for (size_t k = 0; ret == 0 && obj->children && k < cls->n_attrs; k++)
+        if (cls->attrs[k].type == VDF_OBJECTS)
+            ret = save_children(obj, &cls->attrs[k], out);
     return ret;
 }
 

@@ -162,13 +162,13 @@ void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct v
 {
     switch (attr->type) {
     case VDF_REG:
-        vdf_buf_printf(out, "0x%0*" PRIx64, (int)attr->width * 2, value);
+        vdf_buf_add_hex(out, value, attr->width * 2);
         break;
     case VDF_CHOICE:
-        vdf_buf_printf(out, "%s", attr->choices[value]);
+        vdf_buf_add(out, attr->choices[value], strlen(attr->choices[value]));
         break;
     default:
-        vdf_buf_printf(out, "%" PRIu64, value);
+        vdf_buf_add_decimal(out, value);
         break;
     }
 }

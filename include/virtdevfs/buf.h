@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define VDF_BUF_INLINE 80
 
@@ -21,8 +23,23 @@ struct vdf_buf {
         0            \
     }
 
+/** vdf_buf_grow() - make room for @n more bytes; false, and `oom` is set, without memory. */
+bool vdf_buf_grow(struct vdf_buf *b, size_t n);
+
 /** vdf_buf_add() - append @n bytes. Sets `oom` when there is no memory. */
-void vdf_buf_add(struct vdf_buf *b, const void *bytes, size_t n);
+static inline void vdf_buf_add(struct vdf_buf *b, const void *bytes, size_t n)
+{
+    if ((n >= b->cap - b->len || b->oom) && (n == 0 || !vdf_buf_grow(b, n)))
+        return;
+    memcpy(b->data + b->len, bytes, n);
+    b->len += n;
+}
+
+/** vdf_buf_add_decimal() - append a number. */
+void vdf_buf_add_decimal(struct vdf_buf *b, uint64_t value);
+
+/** vdf_buf_add_hex() - append "0x" and at least @digits digits in lower case. */
+void vdf_buf_add_hex(struct vdf_buf *b, uint64_t value, unsigned digits);
 
 /** vdf_buf_printf() - append formatted text. Sets `oom` when there is no memory. */
 void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
