@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Numbers from text. */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -11,12 +11,21 @@
 #define SPACES " \t\n\v\f\r"
 #define SHOWN 40 /* bytes of a wrong word that its sentence quotes */
 
+static unsigned digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    c |= 'a' ^ 'A';
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : UINT_MAX;
+}
+
 int vdf_number_parse(const char *text, size_t len, uint64_t *value)
 {
     unsigned base = 10;
 
-    if (len > 2 && text[0] == '0' && strchr("xXbB", text[1])) {
-        base = tolower((unsigned char)text[1]) == 'x' ? 16 : 2;
+    char kind = len > 2 && text[0] == '0' ? text[1] | ('a' ^ 'A') : 0;
+    if (kind == 'x' || kind == 'b') {
+        base = kind == 'x' ? 16 : 2;
         text += 2;
         len -= 2;
     }
@@ -26,8 +35,7 @@ int vdf_number_parse(const char *text, size_t len, uint64_t *value)
     uint64_t v = 0;
     bool overflow = false;
     for (size_t k = 0; k < len; k++) {
-        unsigned char c = (unsigned char)text[k];
-        unsigned digit = isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : 99;
+        unsigned digit = digit_of(text[k]);
         if (digit >= base)
             return -EINVAL;
         overflow |= __builtin_mul_overflow(v, base, &v);

@@ -32,7 +32,7 @@ static void *new_priv(struct vdf_obj *obj)
         return NULL;
     priv->obj = obj;
     for (size_t k = 0; k < cls->n_attrs; k++)
-        if (is_plain_field(&cls->attrs[k]))
+        if (cls->attrs[k].reset && is_plain_field(&cls->attrs[k]))
             store_field(priv, &cls->attrs[k], cls->attrs[k].reset);
     return priv;
 }
@@ -41,7 +41,7 @@ static void free_priv(struct vdf_obj *obj)
 {
     for (size_t k = 0; k < obj->cls->n_attrs; k++) {
         struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = &obj->cls->attrs[k] };
-        if (at.attr->type == VDF_LOG)
+        if (obj->cls->attrs[k].type == VDF_LOG)
             vdf_log_free(vdf_row_log(&at));
     }
     free(obj->priv);

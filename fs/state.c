@@ -429,30 +429,40 @@ struct cursor {
 /* Matches "sourcecfg/3" with "sourcecfg/#". */
 static bool match_path(struct vdf_at *at, struct slice name)
 {
-    size_t k = 0;
+    const char *part = at->attr->path;
     unsigned level = 0;
 
-    for (const char *p = at->attr->path; *p; p++) {
-        if (*p != '#') {
-            if (k >= name.len || name.text[k++] != *p)
-                return false;
-            continue;
-        }
-        size_t from = k;
+    at->i = at->j = 0;
+    if (name.len == 0 || *name.text != *part)
+        return false;
+    while (true) {
+        const char *mark = strchrnul(part, '#');
+        size_t n = (size_t)(mark - part), digits = 0;
         uint64_t number;
-        while (k < name.len && isdigit((unsigned char)name.text[k]))
-            k++;
-        if (vdf_number_parse(name.text + from, k - from, &number) < 0 || number > UINT32_MAX)
+        if (n > name.len || memcmp(name.text, part, n) != 0)
+            return false;
+        name = (struct slice){ name.text + n, name.len - n };
+        if (!*mark)
+            return name.len == 0;
+        while (digits < name.len && isdigit((unsigned char)name.text[digits]))
+            digits++;
+        if (vdf_number_parse(name.text, digits, &number) < 0 || number > UINT32_MAX)
             return false;
         *(level++ ? &at->j : &at->i) = (uint32_t)number;
+        name = (struct slice){ name.text + digits, name.len - digits };
+        part = mark + 1;
     }
-    return k == name.len;
 }
 
-static bool find_row(struct vdf_obj *obj, struct slice name, struct vdf_at *at)
+/* The search begins where the last line's row was: the next one's is not far behind it. */
+static bool find_row(const struct cursor *cursor, struct slice name, struct vdf_at *at)
 {
-    for (size_t k = 0; k < obj->cls->n_attrs; k++) {
-        *at = (struct vdf_at){ .obj = obj, .priv = obj->priv, .attr = &obj->cls->attrs[k] };
+    struct vdf_obj *obj = cursor->obj;
+    size_t n = obj->cls->n_attrs;
+
+    *at = (struct vdf_at){ .obj = obj, .priv = obj->priv };
+    for (size_t k = 0, row = cursor->row; k < n; k++, row = row + 1 < n ? row + 1 : 0) {
+        at->attr = &obj->cls->attrs[row];
         if (at->attr->flags & (VDF_SAVE | VDF_KEPT) && match_path(at, name))
             return true;
     }
@@ -568,16 +578,25 @@ static int load_value(const struct vdf_at *at, struct slice value, struct vdf_er
     return load_number(at, value, err);
 }
 
+/* The first " = ", or a " =" at the end; NULL: there is none. */
+static const char *find_equals(struct slice line)
+{
+    const char *end = line.text + line.len;
+
+    for (const char *p = line.text; (p = memchr(p, ' ', (size_t)(end - p))) != NULL; p++)
+        if (end - p >= 2 && p[1] == '=' && (end - p == 2 ? p > line.text : p[2] == ' '))
+            return p;
+    return NULL;
+}
+
 static int load_line(struct reader *r, struct cursor *cursor, struct slice line)
 {
     struct vdf_err said = { 0 };
-    const char *equals = memmem(line.text, line.len, " = ", 3);
+    const char *equals = find_equals(line);
     struct slice name, value;
     struct vdf_at at;
     uint64_t offset = 0;
 
-    if (!equals && line.len > 2 && memcmp(line.text + line.len - 2, " =", 2) == 0)
-        equals = line.text + line.len - 2;
     if (!equals)
         return BAD_LINE(r, EINVAL, "\"%.*s\" is neither \"name = value\" nor \"[object]\"",
                         shown(line), line.text);
@@ -593,7 +612,7 @@ static int load_line(struct reader *r, struct cursor *cursor, struct slice line)
             return BAD_LINE(r, EINVAL, "\"%.*s\" has no offset behind the @", shown(name),
                             name.text);
     }
-    if (!find_row(cursor->obj, row, &at) || (at.attr->type == VDF_RAW) != (mark != NULL))
+    if (!find_row(cursor, row, &at) || (at.attr->type == VDF_RAW) != (mark != NULL))
         return BAD_LINE(r, EINVAL, "the state of class %s has no \"%.*s\"", cursor->obj->cls->name,
                         shown(name), name.text);
     if (!row_exists(&at))
@@ -867,6 +886,8 @@ static void keep_with_object(struct vdf_obj *old, struct vdf_obj *now)
             *vdf_row_log(&was) = *vdf_row_log(&is);
             *vdf_row_log(&is) = log;
         }
+        if (was.attr->type != VDF_RAW)
+            continue;
         struct vdf_memory *mem = vdf_row_memory(&was), *other = vdf_row_memory(&is);
         if (mem && mem->base && mem->size == other->size &&
             (was.attr->flags & VDF_BESIDE || vdf_memory_swap_in(mem, other) == 0)) {
