@@ -212,10 +212,9 @@ static inline bool vdf_obj_is_device(const struct vdf_obj *obj)
     return obj->parent && !obj->parent->parent;
 }
 
-/* Children of one row in natural order (numbers by value), for state files and listings; the array
- * is malloc'ed. -ENOMEM. */
-int vdf_obj_sorted(const struct vdf_obj *parent, const struct vdf_attr *row, struct vdf_obj ***list,
-                   size_t *n);
+/* The n_children children in the order of state files: by row, and in natural order (numbers by
+ * value); the array is malloc'ed. -ENOMEM. */
+int vdf_obj_sorted(const struct vdf_obj *parent, struct vdf_obj ***list);
 
 /* --- places ----------------------------------------------------------------------------------- */
 

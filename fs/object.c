@@ -145,14 +145,20 @@ void vdf_obj_unlink(struct vdf_obj *obj)
     parent->n_children--;
 }
 
-/* Numbers by value and before words, words by bytes. */
+static bool number_of(const struct vdf_obj *obj, uint64_t *number)
+{
+    return obj->name[0] <= '9' && vdf_number_parse(obj->name, strlen(obj->name), number) == 0;
+}
+
+/* By row; numbers by value and before words, words by bytes. */
 static int natural_order(const void *a, const void *b)
 {
     const struct vdf_obj *x = *(struct vdf_obj *const *)a, *y = *(struct vdf_obj *const *)b;
     uint64_t m, n;
-    bool x_number = vdf_number_parse(x->name, strlen(x->name), &m) == 0;
-    bool y_number = vdf_number_parse(y->name, strlen(y->name), &n) == 0;
 
+    if (x->row != y->row)
+        return x->row < y->row ? -1 : 1;
+    bool x_number = number_of(x, &m), y_number = number_of(y, &n);
     if (x_number != y_number)
         return x_number ? -1 : 1;
     if (x_number && m != n)
@@ -160,17 +166,16 @@ static int natural_order(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-int vdf_obj_sorted(const struct vdf_obj *parent, const struct vdf_attr *row, struct vdf_obj ***list,
-                   size_t *n)
+int vdf_obj_sorted(const struct vdf_obj *parent, struct vdf_obj ***list)
 {
-    *n = 0;
-    *list = calloc(parent->n_children + 1, sizeof(struct vdf_obj *));
+    size_t n = 0;
+
+    *list = malloc((parent->n_children + 1) * sizeof(struct vdf_obj *));
     if (!*list)
         return -ENOMEM;
     for (struct vdf_obj *o = parent->children; o; o = o->next)
-        if (o->row == row)
-            (*list)[(*n)++] = o;
-    qsort(*list, *n, sizeof(struct vdf_obj *), natural_order);
+        (*list)[n++] = o;
+    qsort(*list, n, sizeof(struct vdf_obj *), natural_order);
     return 0;
 }
 

@@ -235,14 +235,13 @@ static int save_row(struct vdf_obj *obj, const struct vdf_attr *attr, struct vdf
 
 static int save_object(struct vdf_obj *obj, struct vdf_buf *out);
 
-static int save_children(const struct vdf_obj *obj, const struct vdf_attr *row, struct vdf_buf *out)
+static int save_children(const struct vdf_obj *obj, struct vdf_buf *out)
 {
     struct vdf_obj **list;
-    size_t n;
-    int ret = vdf_obj_sorted(obj, row, &list, &n);
+    int ret = vdf_obj_sorted(obj, &list);
 
-    for (size_t c = 0; ret == 0 && c < n; c++)
-        ret = save_object(list[c], out);
+    for (unsigned k = 0; ret == 0 && k < obj->n_children; k++)
+        ret = save_object(list[k], out);
     free(list);
     return ret;
 }
@@ -260,10 +259,7 @@ static int save_object(struct vdf_obj *obj, struct vdf_buf *out)
     for (size_t k = 0; ret == 0 && k < cls->n_attrs; k++)
         if (cls->attrs[k].flags & VDF_SAVE)
             ret = save_row(obj, &cls->attrs[k], out);
-    for (size_t k = 0; ret == 0 && obj->children && k < cls->n_attrs; k++)
-        if (cls->attrs[k].type == VDF_OBJECTS)
-            ret = save_children(obj, &cls->attrs[k], out);
-    return ret;
+    return ret == 0 && obj->children ? save_children(obj, out) : ret;
 }
 
 static void tell_saving(const struct vdf_obj *obj, bool begin)
@@ -972,6 +968,8 @@ static int restore_root(struct vdf_tree *tree, struct load *load, struct vdf_wai
     struct vdf_obj *root = tree->root;
 
     for (struct vdf_obj *old = root->children; old; old = old->next) {
+        if (!vdf_obj_held(old))
+            continue;
         int ret = check_held(old, vdf_obj_find(load->root, old->row, old->name), err);
         if (ret < 0)
             return ret;
@@ -982,22 +980,19 @@ static int restore_root(struct vdf_tree *tree, struct load *load, struct vdf_wai
     for (struct vdf_obj *old = root->children, *next; old; old = next) {
         next = old->next;
         struct vdf_obj *now = vdf_obj_find(load->root, old->row, old->name);
-        if (now) {
+        /* One of the two goes: the new one with what was in the old one, or the old one. */
+        struct vdf_obj *gone = now ? now : old;
+        if (now)
             replace(old, now);
-        } else {
-            vdf_obj_unlink(old);
-            vdf_obj_kill(old);
-        }
+        vdf_obj_unlink(gone);
+        vdf_obj_kill(gone);
         vdf_device_changed(old->device);
         vdf_device_check_waiters(old->device, done);
-        if (!now)
-            vdf_obj_unref(old);
+        vdf_obj_unref(gone);
     }
     for (struct vdf_obj *now = load->root->children, *next; now; now = next) {
         struct vdf_err said = { 0 };
         next = now->next;
-        if (vdf_obj_find(root, now->row, now->name))
-            continue;
         adopt_child(root, now);
         if (vdf_obj_start(now, false, &said) < 0)
             vdf_report(now, said.code, "not started after the restore: %s", said.text);
