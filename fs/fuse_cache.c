@@ -46,8 +46,9 @@ bool vdf_cache_holds(const struct vdf_fuse *fuse, const struct vdf_place *place)
 {
     const struct vdf_attr *attr = number_row(place);
 
-    return fuse->cache != VDF_CACHE_OFF && fuse->cache_runs && attr && place->obj->parent &&
-           attr->flags & VDF_R && !(attr->flags & VDF_LIVE) && !atomic_load(&place->obj->live);
+    return fuse->cache != VDF_CACHE_OFF && atomic_load(&fuse->cache_runs) && attr &&
+           place->obj->parent && attr->flags & VDF_R && !(attr->flags & VDF_LIVE) &&
+           !atomic_load(&place->obj->live);
 }
 
 bool vdf_cache_wants(struct vdf_fuse *fuse, struct vdf_node *node)
@@ -162,6 +163,8 @@ static void ask(struct vdf_fuse *fuse)
 
 static void ask_drop(struct vdf_fuse *fuse, struct vdf_node *node, unsigned what)
 {
+    if (fuse->cache_stops)
+        return;
     node->drop |= what;
     if (!node->drop_queued) {
         node->drop_queued = true;
@@ -244,8 +247,10 @@ static void compare_names(struct vdf_fuse *fuse, struct vdf_device *device)
     if (!gone)
         return;
     pthread_mutex_lock(&fuse->nodes);
-    fuse->epoch_asked = true;
-    ask(fuse);
+    if (!fuse->cache_stops) {
+        fuse->epoch_asked = true;
+        ask(fuse);
+    }
     pthread_mutex_unlock(&fuse->nodes);
 }
 
@@ -464,20 +469,25 @@ int vdf_cache_start(struct vdf_fuse *fuse)
     pthread_cond_init(&fuse->cache_work, NULL);
     pthread_cond_init(&fuse->cache_done, NULL);
     int ret = -pthread_create(&fuse->cache_thread, NULL, cache_thread, fuse);
-    fuse->cache_runs = ret == 0;
+    fuse->cache_stops = ret < 0;
+    atomic_store(&fuse->cache_runs, ret == 0);
     return ret;
+}
+
+void vdf_cache_end(struct vdf_fuse *fuse)
+{
+    if (!atomic_load(&fuse->cache_runs))
+        return;
+    pthread_mutex_lock(&fuse->nodes);
+    fuse->cache_stops = true;
+    pthread_cond_signal(&fuse->cache_work);
+    pthread_mutex_unlock(&fuse->nodes);
 }
 
 void vdf_cache_stop(struct vdf_fuse *fuse)
 {
-    if (fuse->cache_runs) {
-        pthread_mutex_lock(&fuse->nodes);
-        fuse->cache_stops = true;
-        pthread_cond_signal(&fuse->cache_work);
-        pthread_mutex_unlock(&fuse->nodes);
+    if (atomic_exchange(&fuse->cache_runs, false))
         pthread_join(fuse->cache_thread, NULL);
-    }
-    fuse->cache_runs = false;
     pthread_cond_destroy(&fuse->cache_done);
     pthread_cond_destroy(&fuse->cache_work);
 }

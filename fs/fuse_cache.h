@@ -35,9 +35,12 @@
 
 #include "fuse_node.h"
 
-/** vdf_cache_start() - make the threads; 0 or -errno. Without them nothing is kept. */
+/** vdf_cache_start() - make the thread; 0 or -errno. Without it nothing is kept. */
 int vdf_cache_start(struct vdf_fuse *fuse);
-/** vdf_cache_stop() - after the unmounting: end them and forget all notes. */
+/** vdf_cache_end() - nothing more is asked for: the devices are gone. What is left is done when
+ *  fuse->drops_pending is false; requests have to be answered until then. */
+void vdf_cache_end(struct vdf_fuse *fuse);
+/** vdf_cache_stop() - after that, and before the unmounting: wait for the thread's end. */
 void vdf_cache_stop(struct vdf_fuse *fuse);
 
 /** vdf_cache_holds() - can files of this place that are open for reading only be kept? */

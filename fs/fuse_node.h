@@ -76,10 +76,10 @@ struct vdf_fuse {
     struct vdf_late *lates, **last_late;
     uint64_t rounds_begun, rounds_done;
     bool epoch_asked; /* all names are to be dropped */
-    bool cache_stops;
+    bool cache_stops; /* nothing more is asked for */
     atomic_bool drops_pending; /* something is asked for and not done yet */
     enum vdf_cache cache;
-    bool cache_runs;
+    atomic_bool cache_runs;
     bool names_kept; /* the kernel has epochs */
 
     void (*ready)(void *arg); /* called once, when the kernel has begun to talk to us */

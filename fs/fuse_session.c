@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The FUSE session: mounting, the loop, its end. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,13 @@
 #include "fuse_session.h"
 
 #define NUDGE_US 10000u /* between two signals to a loop that has to end */
+#define DROPS_LOOK_MS 1 /* between two looks whether everything has been dropped */
 
 struct vdf_session {
     struct vdf_fuse fuse; /* first: the public handle */
     pthread_t loop;       /* the thread in vdf_fuse_loop() */
     atomic_bool looping;
+    atomic_bool stop; /* the loop is to end */
 };
 
 static struct vdf_session *session_of(struct vdf_fuse *fuse)
@@ -94,6 +97,56 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
     return 0;
 }
 
+/* Not fuse_session_loop(): a request that it reads while it is told to end gets no answer, and
+ * keeps the page that it is to fill locked. */
+static int loop(struct vdf_session *session)
+{
+    struct fuse_session *fuse = session->fuse.session;
+    struct fuse_buf buf = { 0 };
+    bool first = true;
+    int ret = 1;
+
+    while (!atomic_load(&session->stop) && (ret > 0 || ret == -EINTR || ret == -EAGAIN)) {
+        ret = fuse_session_receive_buf(fuse, &buf);
+        if (ret <= 0)
+            continue;
+        fuse_session_process_buf(fuse, &buf);
+        if (!first)
+            continue;
+        /* FUSE_INIT says how large the others can be. */
+        free(buf.mem);
+        buf = (struct fuse_buf){ 0 };
+        first = false;
+    }
+    free(buf.mem);
+    if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
+        return ret;
+    /* One that has exited returns what has gone wrong in FUSE_INIT. */
+    fuse_session_exit(fuse);
+    return fuse_session_loop(fuse);
+}
+
+/* The drops that are left wait for the pages of readers, who wait for answers. */
+static void finish_drops(struct vdf_fuse *fuse)
+{
+    struct pollfd device = { .fd = fuse_session_fd(fuse->session), .events = POLLIN };
+    struct fuse_buf buf = { 0 };
+
+    fuse_session_reset(fuse->session);
+    vdf_cache_end(fuse);
+    while (atomic_load(&fuse->drops_pending)) {
+        if (poll(&device, 1, DROPS_LOOK_MS) <= 0)
+            continue;
+        /* Unmounted already: the kernel keeps nothing and waits for nobody. */
+        if (device.revents & POLLERR)
+            break;
+        if (fuse_session_receive_buf(fuse->session, &buf) > 0)
+            fuse_session_process_buf(fuse->session, &buf);
+    }
+    free(buf.mem);
+    vdf_cache_stop(fuse);
+}
+
 int vdf_fuse_loop(struct vdf_fuse *fuse, struct vdf_err *err)
 {
     struct vdf_session *session = session_of(fuse);
@@ -105,7 +158,7 @@ int vdf_fuse_loop(struct vdf_fuse *fuse, struct vdf_err *err)
     (void)vdf_cache_start(fuse);
     session->loop = pthread_self();
     atomic_store(&session->looping, true);
-    int ret = fuse_session_loop(fuse->session);
+    int ret = loop(session);
     atomic_store(&session->looping, false);
     if (fuse->need_rings && fuse->ring_err.code) {
         *err = fuse->ring_err;
@@ -118,7 +171,7 @@ void vdf_fuse_stop(struct vdf_fuse *fuse)
 {
     struct vdf_session *session = session_of(fuse);
 
-    fuse_session_exit(fuse->session);
+    atomic_store(&session->stop, true);
     /* One signal may come just before the loop goes to sleep. */
     while (atomic_load(&session->looping)) {
         pthread_kill(session->loop, SIGUSR1);
@@ -132,9 +185,9 @@ void vdf_fuse_unmount(struct vdf_fuse *fuse)
 
     /* Nobody waits any longer, so that the rings can end; then nobody uses the handles. */
     vdf_tree_remove_all(tree);
+    finish_drops(fuse);
     fuse_session_unmount(fuse->session);
     vdf_rings_free(fuse->rings);
-    vdf_cache_stop(fuse);
     vdf_handles_free(fuse);
     /* Its thread may be in vdf_fuse_write_back(), which the unmounting has ended. */
     if (tree->engine)
