@@ -108,7 +108,7 @@ static void enqueue(struct vdf_engine *engine, struct vdf_source *source, unsign
 /* Give the lock back, and end the thread's sleep: there is something for it to do. */
 static void unlock_and_wake(struct vdf_engine *engine)
 {
-    bool wake = engine->sleeping && !engine->woken;
+    bool wake = atomic_load_explicit(&engine->sleeping, memory_order_relaxed) && !engine->woken;
     atomic_store_explicit(&engine->asked, true, memory_order_relaxed);
     if (wake)
         engine->woken = true;
@@ -188,18 +188,23 @@ static bool ring_doorbell(struct vdf_engine *engine, struct vdf_source *source)
     return true;
 }
 
-void vdf_engine_completed(struct vdf_engine *engine, struct vdf_source *source, int result)
+/* Return: whether its function may be called. */
+static bool came_back(struct vdf_engine *engine, struct vdf_source *source)
 {
-    count(&engine->stats.completions);
     pthread_mutex_lock(&engine->lock);
     source->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
     bool removed = source->flags & VDF_SOURCE_REMOVED;
     if (removed)
         enqueue(engine, source, 0);
     pthread_mutex_unlock(&engine->lock);
-    if (removed)
-        return;
+    return !removed;
+}
 
+void vdf_engine_completed(struct vdf_engine *engine, struct vdf_source *source, int result)
+{
+    count(&engine->stats.completions);
+    if (!came_back(engine, source))
+        return;
     if (result < 0) {
         vdf_engine_refused(engine, source, result);
         return;
@@ -315,10 +320,10 @@ static void run_work(struct vdf_engine *engine, struct vdf_source *source)
         source->fn(source, POLLERR);
 }
 
-/* Only what is there now: a source that posts itself must not keep the others from their turn. */
+/* Only what is there now: a source that posts itself must not keep the others from their turn. The
+ * lock is held. */
 static void run_queue(struct vdf_engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
     atomic_store_explicit(&engine->asked, false, memory_order_relaxed);
     struct vdf_source *source = engine->queue;
     engine->queue = NULL;
@@ -329,12 +334,11 @@ static void run_queue(struct vdf_engine *engine)
         source = next;
         pthread_mutex_lock(&engine->lock);
     }
-    pthread_mutex_unlock(&engine->lock);
 }
 
+/* The lock is held. */
 static void run_timers(struct vdf_engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
     uint64_t now = engine->timers ? now_ns() : 0;
     while (engine->timers && engine->timers->deadline_ns <= now) {
         struct vdf_source *source = engine->timers;
@@ -344,7 +348,6 @@ static void run_timers(struct vdf_engine *engine)
         source->fn(source, 0);
         pthread_mutex_lock(&engine->lock);
     }
-    pthread_mutex_unlock(&engine->lock);
 }
 
 /* Nothing joins or leaves the list meanwhile, as only run_queue() does that. A poller that has just
@@ -400,15 +403,14 @@ static void wait_and_reap(struct vdf_engine *engine)
                 timeout_ns = until_ns;
         }
     }
-    engine->sleeping = timeout_ns > 0;
+    atomic_store_explicit(&engine->sleeping, timeout_ns > 0, memory_order_relaxed);
     pthread_mutex_unlock(&engine->lock);
 
     engine->ops->wait(engine, timeout_ns);
     if (timeout_ns) {
         count(&engine->stats.wakeups);
-        pthread_mutex_lock(&engine->lock);
-        engine->sleeping = false;
-        pthread_mutex_unlock(&engine->lock);
+        /* Who has seen it sleep just before wakes it for nothing. */
+        atomic_store_explicit(&engine->sleeping, false, memory_order_relaxed);
     }
     engine->ops->reap(engine);
 }
@@ -436,9 +438,7 @@ static void drain(struct vdf_engine *engine)
         for (struct vdf_source *s = engine->lists[kind]; s; s = s->next)
             mark_removed(engine, s);
     while (engine->n_sources) {
-        pthread_mutex_unlock(&engine->lock);
         run_queue(engine);
-        pthread_mutex_lock(&engine->lock);
         if (!engine->n_sources)
             break;
         pthread_mutex_unlock(&engine->lock);
@@ -460,9 +460,9 @@ static void *run(void *arg)
     arm(engine, &engine->wake);
     pthread_mutex_lock(&engine->lock);
     while (!engine->stopping) {
-        pthread_mutex_unlock(&engine->lock);
         run_queue(engine);
         run_timers(engine);
+        pthread_mutex_unlock(&engine->lock);
         run_pollers(engine);
         wait_and_reap(engine);
         pthread_mutex_lock(&engine->lock);
@@ -531,7 +531,9 @@ static int try_request(struct vdf_engine *engine, struct vdf_err *err)
             return vdf_fail(err, -rc, "%s: waiting for a request answers %s", engine->ops->name,
                             vdf_errno_name(-rc));
         engine->ops->reap(engine);
+        pthread_mutex_lock(&engine->lock);
         run_queue(engine);
+        pthread_mutex_unlock(&engine->lock);
     }
     if (engine->refusal)
         return vdf_fail(err, -engine->refusal,

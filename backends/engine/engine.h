@@ -106,10 +106,11 @@ struct vdf_engine {
     struct vdf_source **queue_end;              /* the last one's `queue_next` */
     unsigned n_sources;                         /* added and not released */
     unsigned n_watched; /* of them, eventfds and descriptors; and the wake */
-    bool sleeping;      /* the thread is in wait(), or on its way */
-    bool woken;         /* and will soon leave it */
-    bool stopping;      /* the thread is to end */
-    bool draining;      /* nothing can be added any more */
+    /* The thread is in wait(), or on its way; set with the lock held. */
+    atomic_bool sleeping;
+    bool woken;    /* and will soon leave it */
+    bool stopping; /* the thread is to end */
+    bool draining; /* nothing can be added any more */
 
     int refusal; /* -errno of the last request that was refused for good */
 

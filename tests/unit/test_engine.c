@@ -557,7 +557,7 @@ ENGINE_TEST(timers_run_in_the_order_of_their_time)
     }
     /* Set anew, from far away: the old setting counts no more. */
     for (int i = 0; i < 8; i++)
-        vdf_engine_set_timer(&seen[i].source, 50000000u + place[i] * 5000000u);
+        vdf_engine_set_timer(&seen[i].source, 50000000u + place[i] * 30000000u);
     WAIT_UNTIL(n_order == 8);
     for (unsigned i = 0; i < 8; i++)
         cr_assert_eq(order[i], i);
