@@ -143,7 +143,10 @@ absent $c/ports/0/guest_size
 # Memory is a file of bytes.
 same "a store" "$("$IO" pwrite $c/memory 0x1234 c0ffee)" ok
 same "a load" "$("$IO" pread $c/memory 0x1233 5)" 00c0ffee00
-same "past the end" "$("$IO" pwrite $c/memory 4194304 00)" EFBIG
+case $("$IO" pwrite $c/memory 4194304 00) in
+EFBIG | EPERM) ;; # the latter where the kernel writes to the memory by itself
+*) fail "a store past the end was taken" ;;
+esac
 stored=$("$IO" mmap-store $c/memory 0x2000 0011223344556677)
 case $stored in
 ok) same "a store through a mapping" "$("$IO" pread $c/memory 0x2000 8)" 0011223344556677 ;;
