@@ -15,14 +15,6 @@
 #define NO_MEMORY_US 1000u
 #define SETTLE_LOOK_NS 2000000 /* between two looks whether a waiter is to stop */
 
-/* A reply that waits for the drops that were asked for before it. */
-struct vdf_late {
-    struct vdf_late *next;
-    fuse_req_t req;
-    size_t n; /* bytes written, when there is no error */
-    int error;
-};
-
 /* An entry of a table of which the kernel has names, and what they depend on. */
 struct vdf_cached_name {
     struct vdf_obj *obj; /* referenced */
@@ -330,16 +322,6 @@ static void drop_names(struct vdf_fuse *fuse)
 #endif
 }
 
-static void reply(const struct vdf_late *late)
-{
-    if (late->error)
-        fuse_reply_err(late->req, late->error);
-    else if (late->n)
-        fuse_reply_write(late->req, late->n);
-    else
-        fuse_reply_err(late->req, 0);
-}
-
 /* All that is asked for now, and then those who wait for it. */
 static void work(struct vdf_fuse *fuse)
 {
@@ -362,8 +344,7 @@ static void work(struct vdf_fuse *fuse)
         drop_names(fuse);
     for (; late; late = next_late) {
         next_late = late->next;
-        reply(late);
-        free(late);
+        late->send(late);
     }
 
     pthread_mutex_lock(&fuse->nodes);
@@ -409,56 +390,109 @@ void vdf_cache_settle(void *arg, const atomic_bool *stop)
     pthread_mutex_unlock(&fuse->nodes);
 }
 
-/* A reply that cannot be put down would be lost: there is memory again sooner or later. */
-static struct vdf_late *new_late(void)
+/* Most often nothing is to be dropped: who asks first need not put its reply on the heap. */
+static bool must_wait(struct vdf_fuse *fuse)
 {
-    struct vdf_late *late;
-
-    while (!(late = calloc(1, sizeof(*late))))
-        usleep(NO_MEMORY_US);
-    return late;
+    return atomic_load(&fuse->drops_pending);
 }
 
-static void reply_late(struct vdf_fuse *fuse, const struct vdf_late *now)
+void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late)
 {
-    struct vdf_late *late;
+    bool waits = must_wait(fuse);
 
-    if (!atomic_load(&fuse->drops_pending)) {
-        reply(now);
-        return;
-    }
-    late = new_late();
-    *late = *now;
-    pthread_mutex_lock(&fuse->nodes);
-    bool waits = atomic_load(&fuse->drops_pending);
     if (waits) {
-        *fuse->last_late = late;
-        fuse->last_late = &late->next;
-        pthread_cond_signal(&fuse->cache_work);
+        pthread_mutex_lock(&fuse->nodes);
+        waits = must_wait(fuse);
+        if (waits) {
+            late->next = NULL;
+            *fuse->last_late = late;
+            fuse->last_late = &late->next;
+            pthread_cond_signal(&fuse->cache_work);
+        }
+        pthread_mutex_unlock(&fuse->nodes);
     }
-    pthread_mutex_unlock(&fuse->nodes);
-    if (!waits) {
-        reply(late);
-        free(late);
+    if (!waits)
+        late->send(late);
+}
+
+/* What replies of one call say. */
+struct words {
+    struct vdf_late late;
+    fuse_req_t req;
+    enum { ERROR, WRITTEN, READ, POLLED } kind;
+    int error;
+    unsigned events;
+    size_t n;
+    char bytes[];
+};
+
+static void send_words(struct vdf_late *late)
+{
+    struct words *words = (struct words *)late;
+
+    switch (words->kind) {
+    case ERROR:
+        fuse_reply_err(words->req, words->error);
+        break;
+    case WRITTEN:
+        fuse_reply_write(words->req, words->n);
+        break;
+    case READ:
+        fuse_reply_buf(words->req, words->bytes, words->n);
+        break;
+    case POLLED:
+        fuse_reply_poll(words->req, words->events);
+        break;
     }
+    free(words);
+}
+
+/* A reply that cannot be put down would be lost: there is memory again sooner or later. */
+static void say_later(struct vdf_fuse *fuse, const struct words *what, const char *bytes)
+{
+    size_t n = bytes ? what->n : 0;
+    struct words *words;
+
+    while (!(words = malloc(sizeof(*words) + n)))
+        usleep(NO_MEMORY_US);
+    *words = *what;
+    words->late.send = send_words;
+    if (n)
+        memcpy(words->bytes, bytes, n);
+    vdf_reply_later(fuse, &words->late);
 }
 
 void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n)
 {
-    struct vdf_late late = { .req = req, .n = n };
-
     /* A write of nothing has changed nothing. */
-    if (n)
-        reply_late(fuse, &late);
+    if (n && must_wait(fuse))
+        say_later(fuse, &(struct words){ .req = req, .kind = WRITTEN, .n = n }, NULL);
     else
-        fuse_reply_write(req, 0);
+        fuse_reply_write(req, n);
 }
 
 void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error)
 {
-    struct vdf_late late = { .req = req, .error = error };
+    if (must_wait(fuse))
+        say_later(fuse, &(struct words){ .req = req, .kind = ERROR, .error = error }, NULL);
+    else
+        fuse_reply_err(req, error);
+}
 
-    reply_late(fuse, &late);
+void vdf_reply_read(struct vdf_fuse *fuse, fuse_req_t req, const char *bytes, size_t n)
+{
+    if (must_wait(fuse))
+        say_later(fuse, &(struct words){ .req = req, .kind = READ, .n = n }, bytes);
+    else
+        fuse_reply_buf(req, bytes, n);
+}
+
+void vdf_reply_poll(struct vdf_fuse *fuse, fuse_req_t req, unsigned events)
+{
+    if (must_wait(fuse))
+        say_later(fuse, &(struct words){ .req = req, .kind = POLLED, .events = events }, NULL);
+    else
+        fuse_reply_poll(req, events);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -79,5 +79,11 @@ void vdf_cache_settle(void *arg, const atomic_bool *stop);
 /* Replies to requests that may have changed something: at once, or behind the drops. */
 void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n);
 void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error);
+/** vdf_reply_read() - of what reading has changed, or what came to be read by a change. */
+void vdf_reply_read(struct vdf_fuse *fuse, fuse_req_t req, const char *bytes, size_t n);
+void vdf_reply_poll(struct vdf_fuse *fuse, fuse_req_t req, unsigned events);
+/** vdf_reply_later() - the same for any reply: late->send() makes it, here or in the thread that
+ * drops. No lock held. */
+void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late);
 
 #endif

@@ -208,9 +208,11 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
     return fuse_reply_buf(req, (const char *)&out, sizeof(out));
 }
 
-/* After vdf_file_open() has answered 0. */
-static void finish_open(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle *handle)
+static void send_open(struct vdf_late *late)
 {
+    struct vdf_handle *handle = (struct vdf_handle *)late;
+    fuse_req_t req = handle->open_req;
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
     int backing_id = 0;
 
     if (fuse->can_passthrough) {
@@ -226,6 +228,23 @@ static void finish_open(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle
         vdf_file_close(&handle->file);
         free_handle(fuse, handle);
     }
+}
+
+/* Opening these may change something. */
+static bool open_changes(const struct vdf_file *file)
+{
+    return file->counted || vdf_file_is_stream(file);
+}
+
+/* After vdf_file_open() has answered 0. */
+static void finish_open(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle *handle)
+{
+    handle->open_req = req;
+    handle->late.send = send_open;
+    if (open_changes(&handle->file))
+        vdf_reply_later(fuse, &handle->late);
+    else
+        send_open(&handle->late);
 }
 
 /* --- requests that wait ----------------------------------------------------------------------- */
@@ -271,7 +290,7 @@ static void answer(struct vdf_pending *p)
         if (p->kind == OPEN)
             free_handle(p->fuse, p->handle);
     } else if (p->kind == READ) {
-        fuse_reply_buf(p->req, p->bytes, (size_t)p->result);
+        vdf_reply_read(p->fuse, p->req, p->bytes, (size_t)p->result);
     } else {
         vdf_reply_write(p->fuse, p->req, (size_t)p->result);
     }
@@ -360,8 +379,8 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     handle->cached = (fi->flags & O_ACCMODE) == O_RDONLY && vdf_cache_wants(fuse, handle->node);
     vdf_file_enter(&handle->file);
     int ret = vdf_file_open(&handle->file, &err);
-    /* Opening a stream may have changed something even if it was refused. */
-    vdf_file_leave(&handle->file, handle->file.counted || vdf_file_is_stream(&handle->file));
+    /* Even if it was refused. */
+    vdf_file_leave(&handle->file, open_changes(&handle->file));
     if (ret == -EAGAIN && !(fi->flags & O_NONBLOCK)) {
         struct vdf_pending *p = new_pending(req, OPEN, handle);
         if (p) {
@@ -405,7 +424,10 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
         fuse_reply_err(req, ENOMEM);
         return;
     }
-    bool let_go = handle->cached && !vdf_cache_note(fuse, handle->node, VDF_CACHE_PAGE);
+    /* Asked for before the value is looked at, so that who changes it waits for it. The drop waits
+     * for the page, and so for the reply. */
+    if (handle->cached && !vdf_cache_note(fuse, handle->node, VDF_CACHE_PAGE))
+        vdf_cache_let_go(fuse, handle->node);
     vdf_file_enter(&handle->file);
     ssize_t ret = vdf_file_read(&handle->file, bytes, size, (uint64_t)offset, &changed, &err);
     if (!handle->cached && offset == 0 && ret > 0 && (size_t)ret == handle->file.value.len)
@@ -427,10 +449,10 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
         ret = -ENOMEM;
     }
     if (ret >= 0) {
-        /* The drop waits for the page, and so for the reply. */
-        if (let_go)
-            vdf_cache_let_go(fuse, handle->node);
-        fuse_reply_buf(req, bytes, (size_t)ret);
+        if (changed)
+            vdf_reply_read(fuse, req, bytes, (size_t)ret);
+        else
+            fuse_reply_buf(req, bytes, (size_t)ret);
     } else {
         if (ret != -EAGAIN)
             vdf_place_refused(&handle->file.place, NULL, (int)ret, &err);
@@ -491,7 +513,7 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
      * on with. */
     if (fuse_req_ctx(req)->pid == handle->opener)
         ret = vdf_file_flush(&handle->file, &err);
-    fuse_reply_err(req, -vdf_place_refused(&handle->file.place, NULL, ret, &err));
+    vdf_reply_err(vdf_fuse_of(req), req, -vdf_place_refused(&handle->file.place, NULL, ret, &err));
 }
 
 /* --- poll ------------------------------------------------------------------------------------- */
@@ -573,7 +595,11 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
     vdf_device_leave(device_of(handle), false);
     free_poller(old);
     free_poller(p);
-    fuse_reply_poll(req, ready);
+    /* Who is told of a change reads it. */
+    if (ready & POLLPRI)
+        vdf_reply_poll(vdf_fuse_of(req), req, ready);
+    else
+        fuse_reply_poll(req, ready);
 }
 
 /* --- the end of an open file ------------------------------------------------------------------ */

@@ -296,16 +296,40 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 /* --- making and removing ---------------------------------------------------------------------- */
 
+/* The answer to mkdir(2). */
+struct made {
+    struct vdf_late late;
+    fuse_req_t req;
+    struct vdf_place place;
+};
+
+static void send_made(struct vdf_late *late)
+{
+    struct made *made = (struct made *)late;
+
+    reply_entry(made->req, &made->place);
+    free(made);
+}
+
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-    struct vdf_place made;
-    int ret = vdf_place_mkdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, &made);
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    struct made *made = calloc(1, sizeof(*made));
 
     (void)mode;
-    if (ret < 0)
+    if (!made) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    int ret = vdf_place_mkdir(&vdf_node_of(fuse, parent)->place, name, &made->place);
+    if (ret < 0) {
+        free(made);
         fuse_reply_err(req, -ret);
-    else
-        reply_entry(req, &made);
+        return;
+    }
+    made->late.send = send_made;
+    made->req = req;
+    vdf_reply_later(fuse, &made->late);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)

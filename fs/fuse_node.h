@@ -41,11 +41,18 @@ struct vdf_node {
     char stored[24]; /* the text that the page is to have */
 };
 
-struct vdf_late;
+/* A reply that waits for the drops that were asked for before it. */
+struct vdf_late {
+    struct vdf_late *next;
+    void (*send)(struct vdf_late *late); /* no lock held; frees it */
+};
+
 struct vdf_pending;
 struct vdf_rings;
 
 struct vdf_handle {
+    struct vdf_late late; /* first: the answer to open(2), whose pointer is this one */
+    fuse_req_t open_req;
     struct vdf_file file;
     struct vdf_node *node;
     bool passthrough; /* counted in node->backing_opens */
@@ -75,8 +82,8 @@ struct vdf_fuse {
     struct vdf_node *drops;
     struct vdf_late *lates, **last_late;
     uint64_t rounds_begun, rounds_done;
-    bool epoch_asked; /* all names are to be dropped */
-    bool cache_stops; /* nothing more is asked for */
+    bool epoch_asked;          /* all names are to be dropped */
+    bool cache_stops;          /* nothing more is asked for */
     atomic_bool drops_pending; /* something is asked for and not done yet */
     enum vdf_cache cache;
     atomic_bool cache_runs;

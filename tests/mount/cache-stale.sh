@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The kernel keeps values for those who only read. No read that begins after a change was acknowledged gives
-# an older one: writers, readers and a guest on both processors, with either transport.
+# an older one: writers, readers and a guest on both processors, with either transport. A read is an
+# acknowledgement too where it changes something, and no value is a mixture of two.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 
@@ -21,5 +22,14 @@ for transport in dev auto; do
             fail "a stale value with a guest, with transport=$transport"
         ends count 0
     fi
+    mkdir "$M/aplic/direct"
+    put aplic/direct/delivery direct
+    put aplic/direct/aia/srcs 8
+    put aplic/direct/init 1
+    put aplic/direct/domaincfg 0x100
+    put aplic/direct/sourcecfg/1 4
+    put aplic/direct/target/1 1
+    put aplic/direct/setienum 1
+    "$STALE" claims "$M/aplic/direct" 1 || fail "a stale value after a claim, with transport=$transport"
     umount_fs
 done

@@ -3,9 +3,14 @@
  * Looks for values that are older than they may be. Writers count in registers of an APLIC, a guest
  * perhaps as well (tests/vm/guests/counter.S); a count that has been acknowledged, by write(2) or
  * by the guest's next instruction, is the least that a read that begins afterwards may give.
- * Readers read in all the ways that there are.
+ * Readers read in all the ways that there are. One register swings between two values of which a
+ * mixture would be seen.
  *
  *     stale MOUNT/aplic/NAME SECONDS [MOUNT/vm/NAME/memory]
+ *     stale claims MOUNT/aplic/NAME SECONDS
+ *
+ * The second is for reads that change something: hart 0 of a device with direct delivery claims
+ * source 1, an enabled edge, and looks whether it still pends.
  *
  * Prints what was done; exit status 1 with the first stale value.
  */
@@ -30,6 +35,8 @@
 #define COUNTERS (1 + WRITERS) /* the first is the guest's */
 #define TARGETS 0x3000         /* in the device's window */
 #define TEXT 11                /* bytes of a register of 32 bits and its newline */
+#define SWING COUNTERS         /* after the counters */
+#define CLAIMI 0x401c          /* of hart 0, in the device's window */
 #define GUEST_COUNT 0x100000   /* where the guest leaves its count, and reads whether to end */
 
 enum way { OPEN_EACH, KEPT_LARGE, KEPT_EXACT, DIRECT, WAYS };
@@ -71,26 +78,23 @@ static uint32_t decode(uint32_t value)
     return (value & 0x7ff) | (value >> 12) << 11;
 }
 
-static int open_target(unsigned k, int flags)
+static int open_file(const char *name, int flags)
 {
     char path[512];
 
-    snprintf(path, sizeof(path), "%s/target/%u", device, k + 1);
+    snprintf(path, sizeof(path), "%s/%s", device, name);
     int fd = open(path, flags);
     if (fd < 0)
         die("open", path);
     return fd;
 }
 
-static int open_window(void)
+static int open_target(unsigned k, int flags)
 {
-    char path[512];
+    char name[32];
 
-    snprintf(path, sizeof(path), "%s/regs", device);
-    int fd = open(path, O_WRONLY);
-    if (fd < 0)
-        die("open", path);
-    return fd;
+    snprintf(name, sizeof(name), "target/%u", k + 1);
+    return open_file(name, flags);
 }
 
 static uint32_t least(unsigned k)
@@ -103,7 +107,7 @@ static uint32_t least(unsigned k)
 static void *count(void *arg)
 {
     unsigned k = (unsigned)(uintptr_t)arg, seed = k;
-    int fd = k == 1 ? open_target(k, O_WRONLY) : open_window();
+    int fd = k == 1 ? open_target(k, O_WRONLY) : open_file("regs", O_WRONLY);
     char text[32];
 
     stay_on(k);
@@ -120,6 +124,73 @@ static void *count(void *arg)
     }
     close(fd);
     return NULL;
+}
+
+static const uint32_t swing_ends[] = { 0x00000107, 0x7ffff601 };
+
+/* Reads after each write: then the next value is put into the page that the others read. */
+static void *swing(void *arg)
+{
+    int window = open_file("regs", O_WRONLY), kept = open_target(SWING, O_RDONLY);
+    char text[4096];
+
+    stay_on(1);
+    for (unsigned n = 0; !atomic_load(&over); n++) {
+        uint32_t value = htole32(swing_ends[n % 2]);
+        if (pwrite(window, &value, sizeof(value), TARGETS + 4 * (SWING + 1)) < 0 ||
+            pread(kept, text, sizeof(text), 0) != TEXT)
+            die("swing", "target");
+        atomic_fetch_add(&writes, 1);
+    }
+    close(kept);
+    close(window);
+    return arg;
+}
+
+static void *look_at_swing(void *arg)
+{
+    int kept = open_target(SWING, O_RDONLY);
+    char text[TEXT + 1] = "";
+
+    stay_on(0);
+    while (!atomic_load(&over)) {
+        if (pread(kept, text, TEXT, 0) != TEXT)
+            die("read", "target");
+        uint32_t value = (uint32_t)strtoul(text, NULL, 0);
+        if (value != swing_ends[0] && value != swing_ends[1] && value != 0) {
+            printf("stale: a mixture of two values: %s", text);
+            exit(1);
+        }
+        atomic_fetch_add(&reads, 1);
+    }
+    close(kept);
+    return arg;
+}
+
+static int claims(unsigned seconds)
+{
+    int wire = open_file("wire/1", O_WRONLY), pending = open_file("setip/0", O_RDONLY);
+    int window = open_file("regs", O_RDONLY);
+    time_t end = time(NULL) + (time_t)seconds;
+    uint32_t claimed;
+    char text[2][TEXT + 1] = { "", "" };
+    unsigned n = 0;
+
+    for (; time(NULL) < end; n++) {
+        if (write(wire, "0", 1) < 0 || write(wire, "1", 1) < 0 ||
+            pread(pending, text[0], TEXT, 0) != TEXT ||
+            pread(window, &claimed, sizeof(claimed), CLAIMI) < 0 ||
+            pread(pending, text[1], TEXT, 0) != TEXT)
+            die("claim", device);
+        if (strtoul(text[0], NULL, 0) != 2 || le32toh(claimed) >> 16 != 1 ||
+            strtoul(text[1], NULL, 0) != 0) {
+            printf("stale: setip/0 was %.10s, the claim 0x%" PRIx32 ", then setip/0 %.10s\n",
+                   text[0], le32toh(claimed), text[1]);
+            return 1;
+        }
+    }
+    printf("%u claims\n", n);
+    return n ? 0 : 1;
 }
 
 static uint32_t read_once(unsigned k, enum way way, int fd)
@@ -184,12 +255,17 @@ static void map_guest(const char *path)
 
 int main(int argc, char **argv)
 {
-    pthread_t threads[WRITERS + READERS];
+    pthread_t threads[WRITERS + READERS + 2];
     unsigned n = 0;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: stale MOUNT/aplic/NAME SECONDS [MOUNT/vm/NAME/memory]\n");
+        fprintf(stderr, "usage: stale MOUNT/aplic/NAME SECONDS [MOUNT/vm/NAME/memory]\n"
+                        "       stale claims MOUNT/aplic/NAME SECONDS\n");
         return 2;
+    }
+    if (argc == 4 && strcmp(argv[1], "claims") == 0) {
+        device = argv[2];
+        return claims((unsigned)atoi(argv[3]));
     }
     device = argv[1];
     if (argc > 3)
@@ -198,6 +274,8 @@ int main(int argc, char **argv)
         pthread_create(&threads[n++], NULL, count, (void *)(uintptr_t)k);
     for (unsigned k = 0; k < READERS; k++)
         pthread_create(&threads[n++], NULL, look, (void *)(uintptr_t)k);
+    pthread_create(&threads[n++], NULL, swing, NULL);
+    pthread_create(&threads[n++], NULL, look_at_swing, NULL);
     sleep((unsigned)atoi(argv[2]));
     atomic_store(&over, true);
     while (n > 0)
