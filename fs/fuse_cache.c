@@ -174,10 +174,10 @@ static bool ask_store(struct vdf_fuse *fuse, struct vdf_node *node, uint64_t val
 
     vdf_row_render_number(node->place.entry->attr, value, &text);
     vdf_buf_add(&text, "\n", 1);
-    bool fits = !text.oom && text.len <= sizeof(node->stored);
+    bool fits = !text.oom && text.len <= sizeof(node->stored.bytes);
     if (fits) {
-        memcpy(node->stored, text.data, text.len);
-        node->n_stored = (uint8_t)text.len;
+        memcpy(node->stored.bytes, text.data, text.len);
+        node->stored.n = (uint8_t)text.len;
         node->value = value;
         node->cached = VDF_CACHE_PAGE;
         ask_drop(fuse, node, VDF_CACHE_STORE | VDF_CACHE_ATTR);
@@ -280,6 +280,19 @@ void vdf_cache_forget(struct vdf_node *node)
     vdf_device_leave(device, false);
 }
 
+ssize_t vdf_cache_text(struct vdf_fuse *fuse, const struct vdf_node *node, char *bytes, size_t size)
+{
+    ssize_t n = 0;
+
+    pthread_mutex_lock(&fuse->nodes);
+    if (node->storing.n && node->storing.n <= size) {
+        n = node->storing.n;
+        memcpy(bytes, node->storing.bytes, node->storing.n);
+    }
+    pthread_mutex_unlock(&fuse->nodes);
+    return n;
+}
+
 void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     pthread_mutex_lock(&fuse->nodes);
@@ -289,27 +302,38 @@ void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node)
 
 /* --- the thread that drops -------------------------------------------------------------------- */
 
+/* The kernel copies into a page that it has while others copy out of it, who would get a mixture:
+ * the old page goes first, and a reader who asks for it before the new one is there gets the same
+ * text (vdf_cache_text()). */
+static void store(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    struct fuse_bufvec text = FUSE_BUFVEC_INIT(node->storing.n);
+
+    text.buf[0].mem = node->storing.bytes;
+    fuse_lowlevel_notify_store(fuse->session, (uintptr_t)node, 0, &text, 0);
+    pthread_mutex_lock(&fuse->nodes);
+    node->storing.n = 0;
+    pthread_mutex_unlock(&fuse->nodes);
+}
+
 /* An inode that the kernel has forgotten needs no drop: ENOENT is as good as done. */
 static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
 {
-    fuse_ino_t ino = (uintptr_t)node;
-    char stored[sizeof(node->stored)];
-    struct fuse_bufvec text = FUSE_BUFVEC_INIT(0);
-
-    text.buf[0].mem = stored;
     pthread_mutex_lock(&fuse->nodes);
     unsigned what = node->drop;
-    text.buf[0].size = node->n_stored;
-    memcpy(stored, node->stored, sizeof(stored));
+    /* A page that is to go needs no new text. */
+    bool stores = (what & (VDF_CACHE_STORE | VDF_CACHE_PAGE)) == VDF_CACHE_STORE;
+    if (stores)
+        node->storing = node->stored;
     node->drop = 0;
     node->drop_queued = false;
     pthread_mutex_unlock(&fuse->nodes);
 
-    /* A page that is to go needs no new text. */
-    if ((what & (VDF_CACHE_STORE | VDF_CACHE_PAGE)) == VDF_CACHE_STORE)
-        fuse_lowlevel_notify_store(fuse->session, ino, 0, &text, 0);
     /* Attributes go with the page; a negative offset means them alone. */
-    fuse_lowlevel_notify_inval_inode(fuse->session, ino, what & VDF_CACHE_PAGE ? 0 : -1, 0);
+    bool page = what & (VDF_CACHE_STORE | VDF_CACHE_PAGE);
+    fuse_lowlevel_notify_inval_inode(fuse->session, (uintptr_t)node, page ? 0 : -1, 0);
+    if (stores)
+        store(fuse, node);
     vdf_node_unref(fuse, node);
 }
 

@@ -65,7 +65,11 @@ bool vdf_cache_note(struct vdf_fuse *fuse, struct vdf_node *node, enum vdf_cache
 bool vdf_cache_note_name(struct vdf_fuse *fuse, const struct vdf_place *place);
 /** vdf_cache_never() - from now on a node is not kept; the lock of its device is held. */
 void vdf_cache_never(struct vdf_fuse *fuse, struct vdf_node *node);
-/** vdf_cache_let_go() - the kernel has been given a page that it must not keep. */
+/** vdf_cache_text() - a page is read while another text is being put into it: the same text, so
+ * that both are the same page. Its length, or 0 when none is. */
+ssize_t vdf_cache_text(struct vdf_fuse *fuse, const struct vdf_node *node, char *bytes,
+                       size_t size);
+/** vdf_cache_let_go() - the kernel is about to be given a page that it must not keep. */
 void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node);
 /** vdf_cache_forget() - the kernel has forgotten a node: no notes of it. */
 void vdf_cache_forget(struct vdf_node *node);

@@ -430,6 +430,14 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
         vdf_cache_let_go(fuse, handle->node);
     vdf_file_enter(&handle->file);
     ssize_t ret = vdf_file_read(&handle->file, bytes, size, (uint64_t)offset, &changed, &err);
+    ssize_t stored = handle->cached && ret > 0 && offset == 0
+                         ? vdf_cache_text(fuse, handle->node, bytes, size)
+                         : 0;
+    if (stored) {
+        ret = stored;
+        /* So that a poll knows what was read. */
+        handle->file.seen = vdf_hash(bytes, (size_t)stored);
+    }
     if (!handle->cached && offset == 0 && ret > 0 && (size_t)ret == handle->file.value.len)
         vdf_cache_seen(fuse, handle->node);
     vdf_file_leave(&handle->file, changed);

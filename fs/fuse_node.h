@@ -37,8 +37,11 @@ struct vdf_node {
     struct vdf_node *drop_next;
     unsigned drop;
     bool drop_queued;
-    uint8_t n_stored;
-    char stored[24]; /* the text that the page is to have */
+    /* The text that the page is to have, and the one that it is just being given. */
+    struct vdf_page_text {
+        uint8_t n;
+        char bytes[23];
+    } stored, storing;
 };
 
 /* A reply that waits for the drops that were asked for before it. */
