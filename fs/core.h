@@ -336,11 +336,11 @@ struct vdf_file {
     bool counted;           /* its opening was told to the row */
     bool holds;             /* counted in obj->holds */
     struct vdf_buf value;   /* what the reader was given at offset 0 */
-    bool fresh;             /* `value` is of the open and was not read from offset 0 yet */
+    bool fresh;             /* a state in `value` is of the open and was not read yet */
     uint64_t seen;          /* hash of what the reader knows, for POLLPRI */
     uint64_t log_position;
-    pthread_mutex_t incoming_lock;
-    struct vdf_buf incoming; /* a state being written */
+    pthread_mutex_t state_lock; /* of a state that is read (value, fresh) or written (incoming) */
+    struct vdf_buf incoming;    /* a state being written */
 };
 
 /** vdf_file_init() - a file that is not open yet; takes a reference to the place's object. */
@@ -352,10 +352,14 @@ int vdf_file_open(struct vdf_file *file, struct vdf_err *err);
 void vdf_file_close(struct vdf_file *file);
 /** vdf_file_release() - free what the file holds; the object's reference too. */
 void vdf_file_release(struct vdf_file *file);
-/** vdf_file_read() - lock held. Bytes, 0 at the end, or -errno; -EAGAIN: a stream is empty.
+/** vdf_file_read() - lock held; not for `state`. Bytes, 0 at the end, or -errno; -EAGAIN: a stream
+ * is empty.
  *  @changed is set when the read was one with a side effect. */
 ssize_t vdf_file_read(struct vdf_file *file, void *bytes, size_t n, uint64_t offset, bool *changed,
                       struct vdf_err *err);
+/** vdf_file_read_state() - lock not held, and not needed but for what is rendered anew: at offset
+ * 0, except the first time. Bytes, 0 at the end, or -errno. */
+ssize_t vdf_file_read_state(struct vdf_file *file, void *bytes, size_t n, uint64_t offset);
 /** vdf_file_write() - lock held; not for `state`. Bytes or -errno; -EAGAIN: a stream is full. */
 ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint64_t offset,
                        struct vdf_err *err);

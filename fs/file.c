@@ -102,7 +102,7 @@ void vdf_file_init(struct vdf_file *file, const struct vdf_place *place, int fla
 {
     *file = (struct vdf_file){ .place = *place, .flags = flags };
     vdf_obj_ref(place->obj);
-    pthread_mutex_init(&file->incoming_lock, NULL);
+    pthread_mutex_init(&file->state_lock, NULL);
 }
 
 /* --- opening and closing ---------------------------------------------------------------------- */
@@ -224,7 +224,7 @@ void vdf_file_release(struct vdf_file *file)
 {
     vdf_buf_free(&file->value);
     vdf_buf_free(&file->incoming);
-    pthread_mutex_destroy(&file->incoming_lock);
+    pthread_mutex_destroy(&file->state_lock);
     vdf_obj_unref(file->place.obj);
 }
 
@@ -411,21 +411,21 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
 
 /* --- reading and writing ---------------------------------------------------------------------- */
 
-static ssize_t value_read(struct vdf_file *file, void *bytes, size_t n, uint64_t offset)
+static ssize_t copy_value(const struct vdf_file *file, void *bytes, size_t n, uint64_t offset)
 {
-    if (offset == 0 && !(is_state(file) && file->fresh)) {
-        int ret = render(file);
-        if (ret < 0)
-            return ret;
-    }
-    if (offset == 0)
-        file->fresh = false;
     if (offset >= file->value.len)
         return 0;
     if (n > file->value.len - offset)
         n = file->value.len - offset;
     memcpy(bytes, file->value.data + offset, n);
     return (ssize_t)n;
+}
+
+static ssize_t value_read(struct vdf_file *file, void *bytes, size_t n, uint64_t offset)
+{
+    int ret = offset == 0 ? render(file) : 0;
+
+    return ret < 0 ? ret : copy_value(file, bytes, n, offset);
 }
 
 ssize_t vdf_file_read(struct vdf_file *file, void *bytes, size_t n, uint64_t offset, bool *changed,
@@ -435,6 +435,7 @@ ssize_t vdf_file_read(struct vdf_file *file, void *bytes, size_t n, uint64_t off
     struct vdf_at at = vdf_place_at(&file->place);
     ssize_t ret;
 
+    assert(!is_state(file));
     if (!vdf_place_exists(&file->place))
         return -ENODEV;
     if (n == 0)
@@ -486,6 +487,30 @@ ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint6
 
 /* --- state ------------------------------------------------------------------------------------ */
 
+ssize_t vdf_file_read_state(struct vdf_file *file, void *bytes, size_t n, uint64_t offset)
+{
+    struct vdf_obj *obj = file->place.obj;
+    ssize_t ret = 0;
+
+    pthread_mutex_lock(&file->state_lock);
+    if (offset == 0 && !file->fresh) {
+        vdf_buf_reset(&file->value);
+        ret = vdf_state_snapshot(obj, &file->value);
+        if (ret < 0)
+            vdf_buf_reset(&file->value);
+    } else if (obj->parent) {
+        vdf_device_enter(obj->device);
+        ret = obj->dead ? -ENODEV : 0;
+        vdf_device_leave(obj->device, false);
+    }
+    if (ret == 0 && n > 0) {
+        ret = copy_value(file, bytes, n, offset);
+        file->fresh = file->fresh && offset != 0;
+    }
+    pthread_mutex_unlock(&file->state_lock);
+    return ret;
+}
+
 static int apply(struct vdf_file *file, struct vdf_err *err)
 {
     int ret = vdf_state_restore(file->place.obj, file->incoming.data, file->incoming.len, err);
@@ -500,7 +525,7 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
     struct vdf_buf *incoming = &file->incoming;
     ssize_t ret = (ssize_t)n;
 
-    pthread_mutex_lock(&file->incoming_lock);
+    pthread_mutex_lock(&file->state_lock);
     if (offset == 0)
         vdf_buf_free(incoming);
     if (offset != incoming->len && !(file->flags & O_APPEND)) {
@@ -522,7 +547,7 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
                 ret = applied;
         }
     }
-    pthread_mutex_unlock(&file->incoming_lock);
+    pthread_mutex_unlock(&file->state_lock);
     return ret;
 }
 
@@ -532,14 +557,14 @@ int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
 
     if (!is_state(file))
         return 0;
-    pthread_mutex_lock(&file->incoming_lock);
+    pthread_mutex_lock(&file->state_lock);
     if (file->incoming.len)
         ret = vdf_state_restore(file->place.obj, file->incoming.data, file->incoming.len, err);
     /* A shell closes copies of its descriptor between the commands that write to it: what is there
      * stays, and the next write may make it whole. */
     if (ret == 0)
         vdf_buf_free(&file->incoming);
-    pthread_mutex_unlock(&file->incoming_lock);
+    pthread_mutex_unlock(&file->state_lock);
     return ret;
 }
 

@@ -408,6 +408,33 @@ static char *read_buffer(size_t size, bool *borrowed)
     return bytes ? bytes : malloc(size);
 }
 
+static ssize_t read_file(struct vdf_fuse *fuse, struct vdf_handle *handle, char *bytes, size_t size,
+                         uint64_t offset, bool *changed, struct vdf_err *err)
+{
+    struct vdf_file *file = &handle->file;
+
+    if (file->place.entry->special == VDF_STATE)
+        return vdf_file_read_state(file, bytes, size, offset);
+    /* Asked for before the value is looked at, so that who changes it waits for it. The drop waits
+     * for the page, and so for the reply. */
+    if (handle->cached && !vdf_cache_note(fuse, handle->node, VDF_CACHE_PAGE))
+        vdf_cache_let_go(fuse, handle->node);
+    vdf_file_enter(file);
+    ssize_t ret = vdf_file_read(file, bytes, size, offset, changed, err);
+    ssize_t stored = handle->cached && ret > 0 && offset == 0
+                         ? vdf_cache_text(fuse, handle->node, bytes, size)
+                         : 0;
+    if (stored) {
+        ret = stored;
+        /* So that a poll knows what was read. */
+        file->seen = vdf_hash(bytes, (size_t)stored);
+    }
+    if (!handle->cached && offset == 0 && ret > 0 && (size_t)ret == file->value.len)
+        vdf_cache_seen(fuse, handle->node);
+    vdf_file_leave(file, *changed);
+    return ret;
+}
+
 #define SMALL_READ 4096u
 
 void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -424,23 +451,7 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
         fuse_reply_err(req, ENOMEM);
         return;
     }
-    /* Asked for before the value is looked at, so that who changes it waits for it. The drop waits
-     * for the page, and so for the reply. */
-    if (handle->cached && !vdf_cache_note(fuse, handle->node, VDF_CACHE_PAGE))
-        vdf_cache_let_go(fuse, handle->node);
-    vdf_file_enter(&handle->file);
-    ssize_t ret = vdf_file_read(&handle->file, bytes, size, (uint64_t)offset, &changed, &err);
-    ssize_t stored = handle->cached && ret > 0 && offset == 0
-                         ? vdf_cache_text(fuse, handle->node, bytes, size)
-                         : 0;
-    if (stored) {
-        ret = stored;
-        /* So that a poll knows what was read. */
-        handle->file.seen = vdf_hash(bytes, (size_t)stored);
-    }
-    if (!handle->cached && offset == 0 && ret > 0 && (size_t)ret == handle->file.value.len)
-        vdf_cache_seen(fuse, handle->node);
-    vdf_file_leave(&handle->file, changed);
+    ssize_t ret = read_file(fuse, handle, bytes, size, (uint64_t)offset, &changed, &err);
     if (ret == -EAGAIN && !(fi->flags & O_NONBLOCK)) {
         struct vdf_pending *p = new_pending(req, READ, handle);
         char *kept = bytes != small ? bytes : read_buffer(size, &borrowed);

@@ -111,13 +111,12 @@ static void add_row_path(struct vdf_buf *out, const struct vdf_at *at)
     const char *part = at->attr->path, *mark;
     uint32_t number = at->i;
 
-    while ((mark = strchr(part, '#')) != NULL) {
+    for (; *(mark = strchrnul(part, '#')); part = mark + 1) {
         vdf_buf_add(out, part, (size_t)(mark - part));
         vdf_buf_add_decimal(out, number);
         number = at->j;
-        part = mark + 1;
     }
-    vdf_buf_add(out, part, strlen(part));
+    vdf_buf_add(out, part, (size_t)(mark - part));
 }
 
 static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, uint64_t from,
@@ -217,8 +216,11 @@ static int save_numbered(struct vdf_at *at, unsigned level, unsigned levels, str
 
 static unsigned count_levels(const struct vdf_attr *attr)
 {
-    const char *first = strchr(attr->path, '#');
-    return first ? 1 + (strchr(first + 1, '#') != NULL) : 0;
+    unsigned levels = 0;
+
+    while (levels < 2 && (attr->range[levels].count || attr->range[levels].counted))
+        levels++;
+    return levels;
 }
 
 static int save_row(struct vdf_obj *obj, const struct vdf_attr *attr, struct vdf_buf *out)

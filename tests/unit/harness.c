@@ -143,9 +143,14 @@ static ssize_t file_read(struct vdf_test_file *t, void *bytes, size_t n, uint64_
     struct vdf_err err = { 0 };
     bool changed = false;
 
-    vdf_file_enter(&t->file);
-    ssize_t ret = vdf_file_read(&t->file, bytes, n, offset, &changed, &err);
-    vdf_file_leave(&t->file, changed);
+    ssize_t ret;
+    if (t->file.place.entry->special == VDF_STATE) {
+        ret = vdf_file_read_state(&t->file, bytes, n, offset);
+    } else {
+        vdf_file_enter(&t->file);
+        ret = vdf_file_read(&t->file, bytes, n, offset, &changed, &err);
+        vdf_file_leave(&t->file, changed);
+    }
     if (ret != -EAGAIN)
         vdf_place_refused(&t->file.place, NULL, ret < 0 ? (int)ret : 0, &err);
     return ret;

@@ -82,9 +82,14 @@ static size_t get(const char *path, char *bytes, size_t n)
 
     if (open_path(&file, path, O_RDONLY) < 0)
         return 0;
-    vdf_file_enter(&file);
-    ssize_t ret = vdf_file_read(&file, bytes, n, 0, &changed, &err);
-    vdf_file_leave(&file, changed);
+    ssize_t ret;
+    if (file.place.entry->special == VDF_STATE) {
+        ret = vdf_file_read_state(&file, bytes, n, 0);
+    } else {
+        vdf_file_enter(&file);
+        ret = vdf_file_read(&file, bytes, n, 0, &changed, &err);
+        vdf_file_leave(&file, changed);
+    }
     close_file(&file);
     return ret > 0 ? (size_t)ret : 0;
 }

@@ -413,6 +413,8 @@ static ssize_t read_at(struct vdf_file *file, void *bytes, size_t n, uint64_t of
 {
     struct vdf_err err = { 0 };
     *changed = false;
+    if (file->place.entry->special == VDF_STATE)
+        return vdf_file_read_state(file, bytes, n, offset);
     vdf_file_enter(file);
     ssize_t ret = vdf_file_read(file, bytes, n, offset, changed, &err);
     vdf_file_leave(file, *changed);
