@@ -236,13 +236,13 @@ void vdf_sync_mapped(struct vdf_obj *obj, const struct vdf_attr *attr)
 }
 
 /* Mutexes are not fair: a poller, which comes again at once, would keep the others out. */
-static bool poller_call(struct vdf_source *source, bool again)
+static bool poller_call(struct vdf_source *source, uint64_t idle_ns)
 {
     struct vdf_async *async = (struct vdf_async *)source;
 
-    if (again && atomic_load_explicit(&async->obj->device->entering, memory_order_relaxed) > 0)
+    if (!idle_ns && atomic_load_explicit(&async->obj->device->entering, memory_order_relaxed) > 0)
         return false;
-    return call(source, 0);
+    return call(source, idle_ns);
 }
 
 static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn)

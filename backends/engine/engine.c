@@ -363,9 +363,12 @@ static void run_pollers(struct vdf_engine *engine)
                 looks = 1;
                 break;
             }
-            found |= s->poll(s, engine->poll_busy);
+            if (s->poll(s, engine->idle_ns)) {
+                found = true;
+                engine->idle_ns = 0;
+            }
         }
-        if (!found && !engine->poll_busy)
+        if (!found && engine->idle_ns)
             break;
     }
     if (found)
@@ -376,8 +379,8 @@ static void run_pollers(struct vdf_engine *engine)
 static uint64_t poll_pause(struct vdf_engine *engine, uint64_t now)
 {
     uint64_t idle = now - engine->found_ns;
-    engine->poll_busy = idle < POLL_BUSY_NS;
-    if (engine->poll_busy)
+    engine->idle_ns = idle < POLL_BUSY_NS ? 0 : idle;
+    if (!engine->idle_ns)
         return 0;
     return idle / 2 < POLL_SLEEP_NS ? idle / 2 : POLL_SLEEP_NS;
 }

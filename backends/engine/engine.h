@@ -117,7 +117,7 @@ struct vdf_engine {
     /* The thread's own. */
     struct vdf_source *pollers; /* that are asked */
     uint64_t found_ns;          /* when one of them last found something, or came */
-    bool poll_busy;             /* that was not long ago */
+    uint64_t idle_ns;           /* since then, before the last wait; 0: not long */
     /* Set with the lock held by who gives the thread something to do. */
     atomic_bool asked;
 

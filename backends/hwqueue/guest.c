@@ -5,6 +5,7 @@
  * in the I/O address space is the guest's memory while any of it is attached.
  */
 #include <errno.h>
+#include <poll.h>
 
 #include "vcmdq.h"
 
@@ -146,12 +147,42 @@ static void follow_doorbell(struct vdf_vcmdq *queue)
     vdf_vcmdq_watch(queue);
 }
 
+/* A store of the guest waits: it comes when the wire is cleared. */
+static bool tripped(struct vdf_obj *obj, uint64_t events)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    (void)events;
+    queue->tripped = queue->store_awaited = queue->wire.set;
+    vdf_tripwire_clear(&queue->wire);
+    return false;
+}
+
+/* Without it the engine's looks have to do. */
+static void lay_wire(struct vdf_vcmdq *queue)
+{
+    if (vdf_tripwire_open(&queue->wire, &queue->page) < 0)
+        return;
+    queue->trip = vdf_async_fd(queue->priv.obj, tripped, queue->wire.fd, POLLIN);
+    if (!queue->trip)
+        vdf_tripwire_close(&queue->wire);
+}
+
+static void queue_release(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    (void)part;
+    vdf_tripwire_clear(&queue->wire);
+}
+
 static void queue_runs(struct vdf_obj *obj, uint32_t part, bool running)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
     (void)part;
     queue->guest_runs = running;
+    queue->store_awaited = false;
     follow_doorbell(queue);
     if (!running)
         vdf_vcmdq_round(queue);
@@ -173,6 +204,7 @@ static int queue_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_gue
     if (ret < 0)
         return ret;
     queue->guest = *guest;
+    lay_wire(queue);
     follow_doorbell(queue);
     return 0;
 }
@@ -185,6 +217,9 @@ static void queue_detach(struct vdf_obj *obj, uint32_t part)
     queue->guest = (struct vdf_guest){ 0 };
     queue->guest_runs = false;
     follow_doorbell(queue);
+    vdf_async_free(queue->trip);
+    queue->trip = NULL;
+    vdf_tripwire_close(&queue->wire);
     leave_memory(queue->dev);
 }
 
@@ -218,7 +253,9 @@ static struct vdf_memory *queue_page(struct vdf_obj *obj, uint32_t part)
     /* Registers that lie in the middle of a page of the hardware's trap. */
     if ((uintptr_t)queue->page.base % VDF_PAGE_SIZE != 0)
         return NULL;
-    return queue->page_mapped ? &queue->page : NULL;
+    if (!queue->page_mapped)
+        return NULL;
+    return queue->wire.mem.base ? &queue->wire.mem : &queue->page;
 }
 
 void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value)
@@ -243,4 +280,5 @@ const struct vdf_guest_ops vdf_vcmdq_guest_ops = {
     .write = queue_write,
     .page = queue_page,
     .runs = queue_runs,
+    .release = queue_release,
 };

@@ -30,6 +30,7 @@
 #include <virtdevfs/component.h>
 #include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
+#include <virtdevfs/tripwire.h>
 
 struct vdf_hwqueue;
 
@@ -263,9 +264,13 @@ struct vdf_vcmdq {
     bool page_stored_to; /* by that guest, which runs */
     bool guest_runs;
     struct vdf_async *poller; /* while `page_open` or `page_stored_to` */
-    struct vdf_guest guest;   /* that the queue is attached to */
-    bool ring_open;           /* somebody may have `entries` mapped */
-    bool ring_synced;         /* what was stored there is in the ring, as far as `synced_prod` */
+    struct vdf_tripwire wire; /* what the guest has instead of `page`, where that is possible */
+    struct vdf_async *trip;
+    bool tripped;           /* the poller is to look without a pause for some time */
+    bool store_awaited;     /* that has met the wire; until something is found */
+    struct vdf_guest guest; /* that the queue is attached to */
+    bool ring_open;         /* somebody may have `entries` mapped */
+    bool ring_synced;       /* what was stored there is in the ring, as far as `synced_prod` */
     uint32_t synced_prod;
     const struct vdf_attr *ring_row;
 };

@@ -355,6 +355,12 @@ void vdf_slot_disconnect(struct vdf_slot *slot)
     release(slot);
 }
 
+void vdf_slot_release(struct vdf_slot *slot)
+{
+    if (slot->ops->release)
+        slot->ops->release(slot->target, slot->part);
+}
+
 void vdf_slot_runs(struct vdf_slot *slot, bool running)
 {
     /* The engine may have heard a bell and still be on its way: a ring too many does no harm. */

@@ -150,6 +150,9 @@ bool vdf_vm_started(const struct vdf_vm *vm)
 void vdf_vm_park(struct vdf_vm *vm)
 {
     atomic_store(&vm->stop, true);
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k] && !vm->slots[k]->asleep)
+            vdf_slot_release(vm->slots[k]);
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_kick(&vm->vcpus[k]);
     for (unsigned k = 0; k < vm->cpus; k++)

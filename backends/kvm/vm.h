@@ -256,6 +256,8 @@ void vdf_slot_disconnect(struct vdf_slot *slot);
 /** vdf_slot_reserve() - have the address and the device of a restored slot, for vdf_slot_wake(). */
 int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err);
 int vdf_slot_wake(struct vdf_slot *slot, struct vdf_err *err);
+/** vdf_slot_release() - processors that the device holds up go on. Alone. */
+void vdf_slot_release(struct vdf_slot *slot);
 /** vdf_slot_runs() - the guest has been started, or stands still. Alone. */
 void vdf_slot_runs(struct vdf_slot *slot, bool running);
 void vdf_slot_report(struct vdf_slot *slot, int code, const char *fmt, ...)

@@ -59,8 +59,6 @@ static int make(struct vdf_memory *mem, unsigned flags)
 
     if (fd < 0)
         return -errno;
-    /* Its time is that of the last write(2) past us, if there was one. */
-    futimens(fd, never);
     void *base = MAP_FAILED;
     mem->huge = 0;
     if (flags & MFD_HUGETLB && !fstat(fd, &st))
@@ -75,6 +73,8 @@ static int make(struct vdf_memory *mem, unsigned flags)
         close(fd);
         return rc;
     }
+    /* From now on its time is that of the last write(2) past us. */
+    futimens(fd, never);
     mem->fd = fd;
     mem->base = base;
     return 0;

@@ -39,9 +39,10 @@ enum vdf_engine_kind {
 };
 
 typedef void (*vdf_source_fn)(struct vdf_source *source, uint64_t value);
-/* Looks, does what is to be done, and returns whether there was anything. @again: it was asked only
- * just before, and may leave this turn to others. */
-typedef bool (*vdf_poll_fn)(struct vdf_source *source, bool again);
+/* Looks, does what is to be done, and returns whether there was anything. @idle_ns: for how long
+ * none of the pollers has found anything; 0: it was asked only just before, and may leave this turn
+ * to others. */
+typedef bool (*vdf_poll_fn)(struct vdf_source *source, uint64_t idle_ns);
 
 struct vdf_source {
     vdf_source_fn fn;                           /* set by the caller; pollers have `poll` */

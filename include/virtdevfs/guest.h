@@ -68,6 +68,9 @@ struct vdf_guest_ops {
      * device, or the device's lock is held. NULL: nothing is to be done. */
     void (*runs)(struct vdf_obj *obj, uint32_t part, bool running);
 
+    /* The guest's processors are about to be waited for, and nobody is inside any device: let go
+     * those that the device holds up (tripwire.h). NULL: it holds up none. */
+    void (*release)(struct vdf_obj *obj, uint32_t part);
     /* After attach: memory that the guest has instead of a window that traps; NULL: it traps. */
     struct vdf_memory *(*page)(struct vdf_obj *obj, uint32_t part);
     /* After attach: fills in up to @max doorbells and returns how many; NULL: none. */

@@ -306,10 +306,10 @@ static void on_poll(struct vdf_source *source, uint64_t value)
     (void)value;
 }
 
-static bool on_look(struct vdf_source *source, bool again)
+static bool on_look(struct vdf_source *source, uint64_t idle_ns)
 {
     (void)source;
-    (void)again;
+    (void)idle_ns;
     return true;
 }
 

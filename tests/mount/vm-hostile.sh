@@ -91,7 +91,8 @@ put vm/h/run 1
 wait_for 20 more "$total" || fail "the guest does not go on after the restore"
 
 # Away with it while it is at it.
-rmdir "$M/vm/h" || fail "rmdir of the running machine"
+# The last close of its memory may still be on its way.
+wait_for 10 rmdir "$M/vm/h" 2>/dev/null || fail "rmdir of the running machine"
 eq console/con0/driver none
 rmdir "$M/console/con0" "$M/hwqueue/smmu0" "$M/hwqueue/amd" || fail "a device is still held"
 [ -s "$M/version" ] || fail "the daemon does not answer"

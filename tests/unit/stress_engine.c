@@ -73,9 +73,9 @@ static void on_call(struct vdf_source *source, uint64_t value)
 }
 
 /* Finds something at every other look. */
-static bool on_look(struct vdf_source *source, bool again)
+static bool on_look(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)again;
+    (void)idle_ns;
     on_call(source, 0);
     return ((struct object *)source)->calls_left % 2;
 }

@@ -67,9 +67,9 @@ static void on_call(struct vdf_source *source, uint64_t value)
         seen->then(seen);
 }
 
-static bool on_look(struct vdf_source *source, bool again)
+static bool on_look(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)again;
+    (void)idle_ns;
     on_call(source, 0);
     return ((struct seen *)source)->finds;
 }
@@ -653,9 +653,9 @@ static uint64_t polls(const struct vdf_engine *engine)
 /* What it finds is there at one look, and not at any other. */
 static uint32_t to_find;
 
-static bool find_once(struct vdf_source *source, bool again)
+static bool find_once(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)again;
+    (void)idle_ns;
     if (!__atomic_exchange_n(&to_find, 0, __ATOMIC_ACQ_REL))
         return false;
     on_call(source, 0);

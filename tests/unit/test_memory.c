@@ -5,12 +5,15 @@
 #include <criterion/parameterized.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <virtdevfs/memory.h>
+#include <virtdevfs/tripwire.h>
 
 #define PAGE VDF_PAGE_SIZE
 
@@ -418,4 +421,90 @@ Test(space, shared_words_have_their_byte_order)
     cr_assert_eq(vdf_load_be64(at), 0x0102030405060708);
     cr_assert_eq(vdf_load_le16(at), 0x0201);
     cr_assert_eq(vdf_load_be16(at), 0x0102);
+}
+
+/* --- tripwires -------------------------------------------------------------------------------- */
+
+static bool is_tripped(const struct vdf_tripwire *wire, int ms)
+{
+    struct pollfd p = { .fd = wire->fd, .events = POLLIN };
+    return poll(&p, 1, ms) == 1 && p.revents == POLLIN;
+}
+
+static void *store(void *arg)
+{
+    vdf_store_le32((uint8_t *)arg + 4, 7);
+    return NULL;
+}
+
+Test(tripwire, tells_of_the_first_store_of_others_and_holds_it_up)
+{
+    struct vdf_memory mem;
+    struct vdf_tripwire wire = { 0 };
+    vdf_memory_init(&mem, "test", PAGE);
+    cr_assert_eq(vdf_tripwire_open(&wire, &mem), -EINVAL, "there is no memory yet");
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    int ret = vdf_tripwire_open(&wire, &mem);
+    if (ret)
+        cr_skip_test("userfaultfd: %s", strerror(-ret));
+
+    /* Twice: with a page that nobody has touched, and with one that is there. */
+    for (unsigned round = 0; round < 2; round++) {
+        vdf_store_le32(mem.base + 4, 0);
+        vdf_tripwire_set(&wire);
+        vdf_tripwire_set(&wire);
+        cr_assert(wire.set);
+        cr_assert(!is_tripped(&wire, 0));
+        vdf_store_le32(mem.base, 5 + round);
+        cr_assert_eq(vdf_load_le32(wire.mem.base), 5 + round, "the device's own stores go on");
+        cr_assert(!is_tripped(&wire, 0));
+
+        pthread_t thread;
+        cr_assert_eq(pthread_create(&thread, NULL, store, wire.mem.base), 0);
+        cr_assert(is_tripped(&wire, 10000));
+        cr_assert_eq(vdf_load_le32(mem.base + 4), 0, "the store waits");
+        vdf_tripwire_clear(&wire);
+        cr_assert_eq(pthread_join(thread, NULL), 0);
+        cr_assert_eq(vdf_load_le32(mem.base + 4), 7);
+        cr_assert(!is_tripped(&wire, 0));
+    }
+
+    vdf_tripwire_set(&wire);
+    vdf_tripwire_close(&wire);
+    cr_assert_null(wire.mem.base);
+    vdf_tripwire_close(&wire);
+    cr_assert_eq(vdf_load_le32(mem.base + 4), 7);
+    vdf_memory_free(&mem);
+}
+
+Test(memory, its_file_ends_where_it_was_asked_to)
+{
+    struct vdf_memory mem;
+    uint8_t bytes[8] = { 0 };
+    vdf_memory_init(&mem, "test", 64);
+    cr_assert_eq(mem.length, 64);
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    mem.base[60] = 1;
+    mem.base[PAGE - 1] = 2;
+    struct stat st;
+    cr_assert_eq(fstat(mem.fd, &st), 0);
+    cr_assert_eq(st.st_size, 64);
+    cr_assert_eq(pread(mem.fd, bytes, sizeof(bytes), 60), 4);
+    cr_assert_eq(bytes[0], 1);
+    cr_assert_lt(pwrite(mem.fd, bytes, sizeof(bytes), 64), 0);
+    vdf_memory_free(&mem);
+}
+
+Test(memory, its_file_has_the_time_of_the_last_write)
+{
+    struct vdf_memory mem;
+    struct stat st;
+    vdf_memory_init(&mem, "test", PAGE);
+    cr_assert_eq(vdf_memory_touch(&mem), 0);
+    cr_assert_eq(fstat(mem.fd, &st), 0);
+    cr_assert_eq(st.st_mtim.tv_sec, 0);
+    cr_assert_eq(pwrite(mem.fd, "x", 1, 0), 1);
+    cr_assert_eq(fstat(mem.fd, &st), 0);
+    cr_assert_gt(st.st_mtim.tv_sec, 0);
+    vdf_memory_free(&mem);
 }

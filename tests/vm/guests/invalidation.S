@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For the benchmark, in user mode: each processor invalidates again and again through a VCMDQ of its
+ * For the benchmark and for queues that are often idle, in user mode: each processor invalidates again and again through a VCMDQ of its
  * own, as Linux does: TLBI_NH_VA for each page and a CMD_SYNC behind them, one store of PROD, then it
  * waits until CONS is there. Each takes a sample of the time stamp counter.
  *
  *     0x1000   pages an invalidation, times, processors, and how many of those are done
+ *     0x1010   ticks of the counter to wait before each, 64 bits
  *     0x20000  rings of 256 commands, 4 KiB a processor
  *     0x80000  samples of 32 bits, 256 KiB a processor
  */
@@ -44,7 +45,19 @@ _start:
     mov PROD(%r9), %ebx
 
 again:
-    mov %r12d, %ecx
+    cmpq $0, PARAMETERS + 16
+    je 6f
+    rdtsc
+    shl $32, %rdx
+    lea (%rax, %rdx), %r15
+5:  pause
+    rdtsc
+    shl $32, %rdx
+    or %rdx, %rax
+    sub %r15, %rax
+    cmp PARAMETERS + 16, %rax
+    jb 5b
+6:  mov %r12d, %ecx
     lfence
     rdtsc
     shl $32, %rdx
