@@ -106,7 +106,8 @@ static int loop(struct vdf_session *session)
     bool first = true;
     int ret = 1;
 
-    while (!atomic_load(&session->stop) && (ret > 0 || ret == -EINTR || ret == -EAGAIN)) {
+    while (!atomic_load(&session->stop) && !fuse_session_exited(fuse) &&
+           (ret > 0 || ret == -EINTR || ret == -EAGAIN)) {
         ret = fuse_session_receive_buf(fuse, &buf);
         if (ret <= 0)
             continue;
