@@ -29,7 +29,7 @@
 #define LONGEST_WAIT_NS UINT64_C(3600000000000)
 
 #define POLL_BUSY_NS 50000     /* after the last find, before the first sleep */
-#define POLL_SLEEP_NS 40000000 /* the longest */
+#define POLL_SLEEP_NS 60000000 /* the longest */
 #define POLL_LOOKS 16u         /* without a sleep, before others have their turn */
 
 static void count(uint64_t *counter)

@@ -395,7 +395,7 @@ struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
 /** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
 void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
 /** vdf_async_poller() - call @fn again and again: without sleeping while a poller finds something,
- * and as seldom as every 40 ms when none has for some time. Its value: for how long, nanoseconds; 0
+ * and as seldom as every 60 ms when none has for some time. Its value: for how long, nanoseconds; 0
  * for less than 50 microseconds. */
 struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
 /**
