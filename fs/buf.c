@@ -6,7 +6,7 @@
 
 #include <virtdevfs/buf.h>
 
-bool vdf_buf_grow(struct vdf_buf *b, size_t n)
+static bool make_room(struct vdf_buf *b, size_t n)
 {
     if (b->oom)
         return false;
@@ -39,6 +39,14 @@ bool vdf_buf_grow(struct vdf_buf *b, size_t n)
     return true;
 }
 
+void vdf_buf_add_growing(struct vdf_buf *b, const void *bytes, size_t n)
+{
+    if (n == 0 || !make_room(b, n))
+        return;
+    memcpy(b->data + b->len, bytes, n);
+    b->len += n;
+}
+
 void vdf_buf_add_decimal(struct vdf_buf *b, uint64_t value)
 {
     char text[20], *p = text + sizeof(text);
@@ -66,7 +74,7 @@ void vdf_buf_add_hex(struct vdf_buf *b, uint64_t value, unsigned digits)
 
 void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...)
 {
-    if (!vdf_buf_grow(b, 1))
+    if (!make_room(b, 1))
         return;
 
     va_list ap;
@@ -78,7 +86,7 @@ void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...)
         return;
     }
     if ((size_t)n >= b->cap - b->len) {
-        if (!vdf_buf_grow(b, (size_t)n + 1))
+        if (!make_room(b, (size_t)n + 1))
             return;
         va_start(ap, fmt);
         vsnprintf(b->data + b->len, b->cap - b->len, fmt, ap);

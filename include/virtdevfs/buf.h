@@ -23,14 +23,16 @@ struct vdf_buf {
         0            \
     }
 
-/** vdf_buf_grow() - make room for @n more bytes; false, and `oom` is set, without memory. */
-bool vdf_buf_grow(struct vdf_buf *b, size_t n);
+/* vdf_buf_add() of nothing, or where there is no room yet. */
+void vdf_buf_add_growing(struct vdf_buf *b, const void *bytes, size_t n);
 
 /** vdf_buf_add() - append @n bytes. Sets `oom` when there is no memory. */
 static inline void vdf_buf_add(struct vdf_buf *b, const void *bytes, size_t n)
 {
-    if ((n >= b->cap - b->len || b->oom) && (n == 0 || !vdf_buf_grow(b, n)))
+    if (n == 0 || n >= b->cap - b->len || b->oom) {
+        vdf_buf_add_growing(b, bytes, n);
         return;
+    }
     memcpy(b->data + b->len, bytes, n);
     b->len += n;
 }

@@ -37,6 +37,24 @@ Test(buf, small_values_stay_inside)
     vdf_buf_free(&b);
 }
 
+Test(buf, numbers)
+{
+    struct vdf_buf b = VDF_BUF_INIT;
+
+    vdf_buf_add_decimal(&b, 0);
+    vdf_buf_add(&b, " ", 1);
+    vdf_buf_add_decimal(&b, UINT64_MAX);
+    holds(&b, "0 18446744073709551615");
+    vdf_buf_reset(&b);
+    vdf_buf_add_hex(&b, 0, 0);
+    vdf_buf_add_hex(&b, 0, 8);
+    vdf_buf_add_hex(&b, 0xabc, 2);
+    vdf_buf_add_hex(&b, 0xabc, 4);
+    vdf_buf_add_hex(&b, UINT64_MAX, 16);
+    holds(&b, "0x00x000000000xabc0x0abc0xffffffffffffffff");
+    vdf_buf_free(&b);
+}
+
 /* Around the size at which the inner array is outgrown, by both ways of appending. */
 Test(buf, grows_at_the_border)
 {
