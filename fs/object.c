@@ -76,8 +76,7 @@ void vdf_obj_unref(struct vdf_obj *obj)
 
 static size_t bucket_of(const struct vdf_obj *parent, const struct vdf_attr *row, const char *name)
 {
-    uint64_t hash = vdf_hash(name, strlen(name)) ^ (uintptr_t)row;
-    return (hash ^ hash >> 32) & (parent->n_buckets - 1);
+    return (vdf_hash(name, strlen(name)) ^ (uintptr_t)row) & (parent->n_buckets - 1);
 }
 
 /* Doubles the table when it is full, so that the ten-thousandth child costs what the first did.

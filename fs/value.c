@@ -11,21 +11,30 @@
 
 #define VALUE_MAX 65536u /* bytes of a written value */
 
+/* An odd factor with bits everywhere, 2^64 divided by the golden ratio. It carries only up, and
+ * what it has carried comes down by half. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
 uint64_t vdf_hash(const void *bytes, size_t n)
 {
-    /* FNV-1a, eight bytes at a time: notices changes of a rendered value; nothing depends on it
+    /* Notices changes of a rendered value and indexes tables by its low bits; nothing depends on it
      * being hard to forge. */
-    uint64_t hash = UINT64_C(0xcbf29ce484222325), word;
+    uint64_t hash = mix(n, UINT64_C(0xcbf29ce484222325)), word;
     const char *p = bytes;
 
     for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
         memcpy(&word, p, sizeof(word));
-        hash = (hash ^ word) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 32; /* the multiplication carries nothing down */
+        hash = mix(hash, word);
     }
-    for (; n > 0; p++, n--)
-        hash = (hash ^ *(const uint8_t *)p) * UINT64_C(0x100000001b3);
-    return hash;
+    word = 0;
+    if (n > 0)
+        memcpy(&word, p, n);
+    /* Once more, so that the last bytes reach the lowest bits. */
+    return mix(mix(hash, word), 0);
 }
 
 bool vdf_row_is_number(const struct vdf_attr *attr)

@@ -919,3 +919,22 @@ Test(core, the_last_256_errors_are_kept)
     cr_assert_eq(strncmp(out.data, "box/box0: EIO: number 44?of 300\n", 32), 0, "%.40s", out.data);
     vdf_buf_free(&out);
 }
+
+/* --- hashes ----------------------------------------------------------------------------------- */
+
+/* Names that differ in few bytes, wherever these are, must not meet in one list of a table. */
+Test(hash, spreads_names_over_the_low_bits)
+{
+    static const char *const formats[] = { "%u", "d%u", "%08u", "dev%05u", "device-%09u", "%u-x" };
+    enum { NAMES = 1000, LISTS = 1024, LONGEST = 10 };
+
+    for (size_t f = 0; f < sizeof(formats) / sizeof(formats[0]); f++) {
+        unsigned lists[LISTS] = { 0 };
+        for (unsigned k = 0; k < NAMES; k++) {
+            char name[32];
+            int n = snprintf(name, sizeof(name), formats[f], k);
+            unsigned *list = &lists[vdf_hash(name, (size_t)n) % LISTS];
+            cr_assert_leq(++*list, LONGEST, "%s", formats[f]);
+        }
+    }
+}
