@@ -5,9 +5,10 @@
  *     virtdevfs /mnt && ls /mnt && umount /mnt
  *     virtdevfs --run 'cat $VIRTDEVFS/aplic/aplic0/pending'
  *
- * Threads: the main thread serves FUSE, the engine's thread waits for everything else, and one more
- * waits for signals and for the command of --run. All three call into the core, which has the
- * locks.
+ * Threads: the main thread reads /dev/fuse; with FUSE over io_uring one for each processor serves
+ * what comes there (fuse_ring.c), and one has the kernel drop what it keeps (fuse_cache.c). The
+ * engine's thread waits for everything else, each processor of a guest has one, and one waits for
+ * signals and for the command of --run. All call into the core, which has the locks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -172,6 +173,9 @@ static int parse_mount_options(struct options *o, const char *list)
             ret = parse_engine(o, word + 7);
         } else if (strncmp(word, "transport=", 10) == 0) {
             ret = parse_transport(o, word + 10);
+        } else if (strcmp(word, "io_uring") == 0) {
+            /* libfuse's word for it, whose own rings would get in the way of ours. */
+            o->transport = VDF_TRANSPORT_IO_URING;
         } else if (strncmp(word, "cache=", 6) == 0) {
             ret = parse_cache(o, word + 6);
         } else if (*word) {
