@@ -93,10 +93,10 @@ struct queue {
      * when a reply gives an entry back, but not when a new entry comes. A request of our own, which
      * is answered at once, makes it look. */
     bool backlog;
-    uint64_t kicks; /* so far */
-    uint64_t kick;  /* the node of a request that waits; 0: ours is not needed */
-    struct entry *kicked,
-        *answered; /* had our request: just now; when submissions were last made */
+    uint64_t kicks;         /* so far */
+    uint64_t kick;          /* the node of a request that waits; 0: ours is not needed */
+    struct entry *kicked;   /* had our request just now */
+    struct entry *answered; /* had it before the last submission, and none since */
 };
 
 struct server {
@@ -108,7 +108,6 @@ struct server {
     uint64_t woken;
     struct queue *queues;
     unsigned n_queues;
-    unsigned live;
     pthread_mutex_t replies_lock;
     struct entry *replies;
     atomic_bool stop;
@@ -277,7 +276,6 @@ static int add_entry(struct queue *queue)
     entry->next = queue->entries;
     queue->entries = entry;
     queue->live++;
-    queue->server->live++;
     submit_command(entry, CMD_REGISTER, 0);
     return 0;
 }
@@ -312,12 +310,12 @@ static void handle(struct server *server, struct entry *entry)
     memcpy(begin + sizeof(in), header->op_in, op_len);
     queue->taken++;
     queue->backlog |= --queue->free == 0;
+    if (entry == queue->answered)
+        queue->answered = NULL;
     if (in.opcode == FUSE_NOTIFY_REPLY) {
         answer_kick(entry, in.unique);
         return;
     }
-    if (entry == queue->answered)
-        queue->answered = NULL;
     add_pending(server->rings, entry);
     struct fuse_buf buf = { .mem = begin, .size = in.len };
     unsigned taken = queue->taken;
@@ -365,7 +363,6 @@ static void complete(struct server *server, struct entry *entry, int result)
     } else {
         /* The file system is unmounted (-ENOTCONN), or the kernel does not want this entry. */
         entry->queue->live--;
-        server->live--;
     }
 }
 
