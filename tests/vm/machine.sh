@@ -56,7 +56,8 @@ machine_begin() {
         done
         ;;
     --mount)
-        jobs=2
+        # More than there are processors, as they wait a lot.
+        jobs=3
         list_mount_scripts
         ;;
     --shell) shell=1 ;;

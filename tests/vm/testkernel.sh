@@ -6,7 +6,7 @@
 #
 #   tests/vm/testkernel.sh              all scenarios, testkernel/*.sh, one after the other in one machine
 #   tests/vm/testkernel.sh NAME...      these, by name or path; any script will do, tests/mount/rules-raw.sh too
-#   tests/vm/testkernel.sh --mount      all scripts of tests/mount, two at a time
+#   tests/vm/testkernel.sh --mount      all scripts of tests/mount, three at a time
 #   tests/vm/testkernel.sh --shell      a shell for a person, in a mounted tree; `exit` ends the machine
 #
 # To add a scenario put an executable script into testkernel/. It begins with
