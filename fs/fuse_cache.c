@@ -527,7 +527,6 @@ int vdf_cache_start(struct vdf_fuse *fuse)
     pthread_cond_init(&fuse->cache_work, NULL);
     pthread_cond_init(&fuse->cache_done, NULL);
     int ret = -pthread_create(&fuse->cache_thread, NULL, cache_thread, fuse);
-    fuse->cache_stops = ret < 0;
     atomic_store(&fuse->cache_runs, ret == 0);
     return ret;
 }
