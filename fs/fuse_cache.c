@@ -89,13 +89,14 @@ static void unlink_note(struct vdf_device *device, struct vdf_node *node)
 bool vdf_cache_note(struct vdf_fuse *fuse, struct vdf_node *node, enum vdf_cache_part part)
 {
     struct vdf_device *device = node->place.obj->device;
-    struct vdf_at at = vdf_place_at(&node->place);
     uint64_t value;
     bool noted = false;
 
     if (!vdf_cache_holds(fuse, &node->place))
         return false;
     vdf_device_enter(device);
+    /* Not before: another state brings another structure. */
+    struct vdf_at at = vdf_place_at(&node->place);
     if (!node->never_cached && vdf_place_exists(&node->place) && vdf_row_get(&at, &value) == 0) {
         if (!node->note_prev)
             link_note(device, node);
