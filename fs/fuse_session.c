@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The FUSE session: mounting, the loop, its end. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -133,6 +134,8 @@ static void finish_drops(struct vdf_fuse *fuse)
     struct pollfd device = { .fd = fuse_session_fd(fuse->session), .events = POLLIN };
     struct fuse_buf buf = { 0 };
 
+    /* A request may be withdrawn before it is read. */
+    (void)fcntl(device.fd, F_SETFL, fcntl(device.fd, F_GETFL) | O_NONBLOCK);
     fuse_session_reset(fuse->session);
     vdf_cache_end(fuse);
     while (atomic_load(&fuse->drops_pending)) {

@@ -54,3 +54,16 @@ wait_for 10 daemon_gone || fail "a waiting reader keeps the daemon"
 wait $reader
 vdf_unmount 2>/dev/null
 ended "SIGTERM with a waiting reader"
+
+# Nor do values that the kernel keeps, whatever is being read and dropped at the moment.
+for transport in dev auto dev auto; do
+    mount_fs -o "cache=always,transport=$transport"
+    "$(dirname "$IO")/stale" "$M/aplic/aplic0" 5 >/dev/null 2>&1 &
+    stale=$!
+    sleep 0.3
+    kill -TERM "$(daemon_pids)"
+    wait_for 10 daemon_gone || fail "drops keep the daemon, with transport=$transport"
+    wait $stale
+    vdf_unmount 2>/dev/null
+    ended "SIGTERM with readers and writers at work"
+done
