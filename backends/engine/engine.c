@@ -28,20 +28,28 @@
 /* Kernels add the timeout to the present time, and some do not look for an overflow. */
 #define LONGEST_WAIT_NS UINT64_C(3600000000000)
 
-#define POLL_BUSY_NS 50000     /* after the last find, before the first sleep */
-#define POLL_SLEEP_NS 60000000 /* the longest */
-#define POLL_LOOKS 16u         /* without a sleep, before others have their turn */
+#define POLL_BUSY_NS 50000 /* after the last find, before the first sleep */
+/* The longest sleep between two looks: as many times what a look takes, within these limits. */
+#define POLL_SLEEP_LOOKS 2000u
+#define POLL_SLEEP_LEAST_NS 20000000
+#define POLL_SLEEP_MOST_NS 500000000
+#define POLL_LOOKS 16u /* without a sleep, before others have their turn */
 
 static void count(uint64_t *counter)
 {
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
-static uint64_t now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 static bool is_watched(const struct vdf_source *source)
@@ -375,14 +383,38 @@ static void run_pollers(struct vdf_engine *engine)
         engine->found_ns = now_ns();
 }
 
+/* What a look takes of a processor, with the waking up and the going to sleep around it, which is
+ * most of it and differs by an order of magnitude between machines. What else was done since the
+ * last sleep does not count. */
+static void weigh_look(struct vdf_engine *engine)
+{
+    uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (engine->weighed_ns && engine->weighed_completions == engine->stats.completions)
+        engine->look_ns = (7 * engine->look_ns + (cpu_ns - engine->weighed_ns)) / 8;
+    engine->weighed_ns = cpu_ns;
+    engine->weighed_completions = engine->stats.completions;
+}
+
+static uint64_t longest_pause(const struct vdf_engine *engine)
+{
+    uint64_t pause_ns = POLL_SLEEP_LOOKS * engine->look_ns;
+    if (pause_ns < POLL_SLEEP_LEAST_NS)
+        return POLL_SLEEP_LEAST_NS;
+    return pause_ns < POLL_SLEEP_MOST_NS ? pause_ns : POLL_SLEEP_MOST_NS;
+}
+
 /* For how long the pollers need not be asked; @now is needed if there are any. */
 static uint64_t poll_pause(struct vdf_engine *engine, uint64_t now)
 {
     uint64_t idle = now - engine->found_ns;
     engine->idle_ns = idle < POLL_BUSY_NS ? 0 : idle;
-    if (!engine->idle_ns)
+    if (!engine->idle_ns) {
+        engine->weighed_ns = 0;
         return 0;
-    return idle / 2 < POLL_SLEEP_NS ? idle / 2 : POLL_SLEEP_NS;
+    }
+    weigh_look(engine);
+    uint64_t longest = longest_pause(engine);
+    return idle / 2 < longest ? idle / 2 : longest;
 }
 
 /* Sleep if there is nothing to do, and take in what has come back. */

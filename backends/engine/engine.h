@@ -9,8 +9,9 @@
  *
  * Pollers cost a core while they are asked without sleeping. That goes on for POLL_BUSY_NS after
  * one has found something; then the thread sleeps between two looks for half as long as nothing has
- * been found, so that who has waited for long may wait half as long again, and POLL_SLEEP_NS at
- * most.
+ * been found, so that who has waited for long may wait half as long again. The longest sleep is
+ * POLL_SLEEP_LOOKS times what a look takes of the processor, which the thread measures, so that
+ * pollers who find nothing take half a thousandth of it on a slow machine as on a fast one.
  *
  * Threads. The engine's thread alone calls the kind's functions, except reserve(), and alone calls
  * sources' functions and release(). Everything in struct vdf_engine below `lock`, and the engine's
@@ -115,9 +116,12 @@ struct vdf_engine {
     int refusal; /* -errno of the last request that was refused for good */
 
     /* The thread's own. */
-    struct vdf_source *pollers; /* that are asked */
-    uint64_t found_ns;          /* when one of them last found something, or came */
-    uint64_t idle_ns;           /* since then, before the last wait; 0: not long */
+    struct vdf_source *pollers;   /* that are asked */
+    uint64_t found_ns;            /* when one of them last found something, or came */
+    uint64_t idle_ns;             /* since then, before the last wait; 0: not long */
+    uint64_t look_ns;             /* what a look takes of the processor, smoothed */
+    uint64_t weighed_ns;          /* its time that was used at the last sleep; 0: it was none */
+    uint64_t weighed_completions; /* and their number then */
     /* Set with the lock held by who gives the thread something to do. */
     atomic_bool asked;
 

@@ -100,7 +100,7 @@ struct vdf_range {
     /* The first so many, all others have the row's reset value: a state does not look for more.
      * NULL: any may differ. */
     uint32_t (*used)(const void *priv);
-    const char *text;                               /* for the manual: "1..srcs" */
+    const char *text; /* for the manual: "1..srcs" */
 };
 
 #define VDF_LOG_KEEP 65536u /* bytes of log that are kept */
@@ -395,8 +395,8 @@ struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
 /** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
 void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
 /** vdf_async_poller() - call @fn again and again: without sleeping while a poller finds something,
- * and as seldom as every 60 ms when none has for some time. Its value: for how long, nanoseconds; 0
- * for less than 50 microseconds. */
+ * and as seldom as every 20 to 500 ms when none has for some time (engine.h). Its value: for how
+ * long, nanoseconds; 0 for less than 50 microseconds. */
 struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
 /**
  * vdf_sync_mapped() - from within a vdf_async function: take over what processes have stored

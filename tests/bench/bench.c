@@ -41,7 +41,9 @@ struct row {
     "io_uring no request pays it"
 #define LOOKUP_LIMIT \
     "the memory that 10,000 devices take: the table's lists are as short as with 10"
-#define IDLE_LIMIT "a look each 60 ms at pages that processes may store to without being seen"
+#define IDLE_LIMIT                                                                          \
+    "looks at pages that processes may store to without being seen, whose cost the engine " \
+    "measures"
 #define GUEST_LIMIT "two processors for a guest and the engine, and whatever else runs meanwhile"
 
 static struct row rows[] = {
