@@ -207,6 +207,9 @@ static void receive(struct vdf_console *con, uint32_t id, uint16_t event, uint16
         return;
     }
     if (!port) {
+        /* The driver's users close a port that is being pulled out before it has heard of that. */
+        if (event == VDF_CONSOLE_PORT_OPEN && !value)
+            return;
         vdf_report(con->priv.obj, ENODEV, "%s for port %u, which is not there", event_names[event],
                    id);
         return;

@@ -573,6 +573,11 @@ Test(console_mmio, control_messages_that_are_none)
     post(3, 0);
     cr_assert(strstr(vdf_test_last_error(), "7 bytes"), "%s", vdf_test_last_error());
     is(CON "status", "0x0f");
+    /* A port that is closed while it is pulled out. */
+    put("errors", "\n");
+    send_control(9, VDF_CONSOLE_PORT_OPEN, 0);
+    is("errors", "");
+    is(CON "status", "0x0f");
 }
 
 Test(console_mmio, control_buffer_that_is_too_small)
@@ -584,7 +589,6 @@ Test(console_mmio, control_buffer_that_is_too_small)
     needs_reset("buffer of 7 bytes");
 }
 
-/* Somebody scribbles over the rings of the driver inside. */
 /* A driver that did not negotiate MULTIPORT: its only port stays, or is there when it is made. */
 Test(console_mmio, the_port_of_a_driver_without_multiport)
 {
