@@ -167,14 +167,18 @@ void vdf_fuse_write_back(void *arg, const struct vdf_obj *obj, const struct vdf_
     fuse_ino_t ino = 0;
 
     pthread_mutex_lock(&fuse->nodes);
-    for (const struct vdf_handle *h = fuse->handles; h && !ino; h = h->next)
+    for (const struct vdf_handle *h = fuse->handles; h && !ino && !fuse->cache_stops; h = h->next)
         if (h->file.place.obj == obj && h->file.place.entry->attr == attr)
             ino = (uintptr_t)h->node;
+    if (ino)
+        atomic_fetch_add(&fuse->writing_back, 1);
     pthread_mutex_unlock(&fuse->nodes);
+    if (!ino)
+        return;
     /* Pages that are dropped are written back first. A node that has gone meanwhile is not found.
      */
-    if (ino)
-        fuse_lowlevel_notify_inval_inode(fuse->session, ino, 0, 0);
+    fuse_lowlevel_notify_inval_inode(fuse->session, ino, 0, 0);
+    atomic_fetch_sub(&fuse->writing_back, 1);
 }
 
 /* A stream that is open for both directions has no file position, so that a reader and a writer can

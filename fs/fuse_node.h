@@ -86,8 +86,9 @@ struct vdf_fuse {
     struct vdf_late *lates, **last_late;
     uint64_t rounds_begun, rounds_done;
     bool epoch_asked;          /* all names are to be dropped */
-    bool cache_stops;          /* nothing more is asked for */
+    bool cache_stops;          /* nothing more is asked for, write-backs neither */
     atomic_bool drops_pending; /* something is asked for and not done yet */
+    atomic_uint writing_back;  /* threads in vdf_fuse_write_back() */
     enum vdf_cache cache;
     atomic_bool cache_runs;
     bool names_kept; /* the kernel has epochs */

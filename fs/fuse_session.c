@@ -128,7 +128,14 @@ static int loop(struct vdf_session *session)
     return fuse_session_loop(fuse);
 }
 
-/* The drops that are left wait for the pages of readers, who wait for answers. */
+/* The drops that are left wait for the pages of readers, who wait for answers; a thread that has
+ * pages written back waits for the writes. */
+static bool kernel_waits(struct vdf_fuse *fuse)
+{
+    return atomic_load(&fuse->drops_pending) || atomic_load(&fuse->writing_back) > 0;
+}
+
+/* Answers requests until none of our own threads waits for the kernel, and none will. */
 static void finish_drops(struct vdf_fuse *fuse)
 {
     struct pollfd device = { .fd = fuse_session_fd(fuse->session), .events = POLLIN };
@@ -138,7 +145,7 @@ static void finish_drops(struct vdf_fuse *fuse)
     (void)fcntl(device.fd, F_SETFL, fcntl(device.fd, F_GETFL) | O_NONBLOCK);
     fuse_session_reset(fuse->session);
     vdf_cache_end(fuse);
-    while (atomic_load(&fuse->drops_pending)) {
+    while (kernel_waits(fuse)) {
         if (poll(&device, 1, DROPS_LOOK_MS) <= 0)
             continue;
         /* Unmounted already: the kernel keeps nothing and waits for nobody. */
@@ -187,15 +194,16 @@ void vdf_fuse_unmount(struct vdf_fuse *fuse)
 {
     struct vdf_tree *tree = fuse->tree;
 
-    /* Nobody waits any longer, so that the rings can end; then nobody uses the handles. */
+    /* Nobody waits any longer. */
     vdf_tree_remove_all(tree);
     finish_drops(fuse);
-    fuse_session_unmount(fuse->session);
-    vdf_rings_free(fuse->rings);
-    vdf_handles_free(fuse);
-    /* Its thread may be in vdf_fuse_write_back(), which the unmounting has ended. */
+    /* Its thread answers those who have waited, through the rings and by their handles. */
     if (tree->engine)
         vdf_engine_stop(tree->engine);
+    fuse_session_unmount(fuse->session);
+    vdf_rings_free(fuse->rings);
+    fuse->rings = NULL;
+    vdf_handles_free(fuse);
     tree->write_back = NULL;
     tree->cache_settle = NULL;
     fuse_session_destroy(fuse->session);
