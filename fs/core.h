@@ -65,6 +65,7 @@ struct vdf_waiter {
     struct vdf_waiter *next, **prev; /* in device->waiters while it waits */
     /* Lock held: try again; true when it need not wait any longer. */
     bool (*ready)(struct vdf_waiter *waiter);
+    bool progress; /* set by ready(): it goes on waiting, but has changed the device */
     /* No lock held, after ready() was true: answer. Frees the waiter. */
     void (*finish)(struct vdf_waiter *waiter);
 };

@@ -22,12 +22,14 @@ void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **don
         progress = false;
         for (struct vdf_waiter *w = device->waiters, *next; w; w = next) {
             next = w->next;
-            if (!w->ready(w))
+            bool ready = w->ready(w);
+            progress |= ready || w->progress;
+            w->progress = false;
+            if (!ready)
                 continue;
             vdf_waiter_remove(device, w);
             w->next = *done;
             *done = w;
-            progress = true;
         }
     } while (progress);
     if (device->cached_values || device->cached_names)

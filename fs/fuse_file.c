@@ -15,6 +15,7 @@
 #include "fuse_cache.h"
 #include "fuse_node.h"
 #include "fuse_ring.h"
+#include "fuse_task.h"
 
 enum kind { OPEN, READ, WRITE, POLL };
 
@@ -268,11 +269,14 @@ static bool try_again(struct vdf_waiter *waiter)
         p->result = vdf_file_read(file, p->bytes, p->n, p->offset, &changed, &p->err);
         break;
     case WRITE:
-        p->result = vdf_file_write(file, p->bytes + p->done, p->n - p->done, p->offset, &p->err);
-        if (p->result > 0) {
-            p->done += (size_t)p->result;
-            p->result = p->done < p->n ? -EAGAIN : 0;
-        }
+        do {
+            p->result =
+                vdf_file_write(file, p->bytes + p->done, p->n - p->done, p->offset, &p->err);
+            if (p->result > 0) {
+                p->done += (size_t)p->result;
+                p->waiter.progress = true;
+            }
+        } while (p->result > 0 && p->done < p->n);
         /* What was taken before the refusal was written. */
         if (p->done && p->result != -EAGAIN)
             p->result = (ssize_t)p->done;
@@ -339,14 +343,19 @@ static void park(struct vdf_pending *p)
     p->waiter.finish = finish_request;
     /* Not under the device's lock: an interrupt that has come already is delivered in here. */
     fuse_req_interrupt_func(p->req, interrupt, p);
+    /* Interrupts come through /dev/fuse and overtake requests in rings: libfuse, which did not know
+     * this one yet, has given it back to a kernel that has no use for it, and Linux sends none at
+     * all for a request that it has not handed over. From now on it can be interrupted. */
+    bool missed = vdf_ring_request() && vdf_task_interrupted(fuse_req_ctx(p->req)->pid);
     vdf_device_enter(device);
-    if (p->interrupted) {
+    if (p->interrupted || missed) {
         p->result = p->done ? (ssize_t)p->done : -EINTR;
     } else {
-        size_t before = p->done;
         if (!try_again(&p->waiter)) {
+            progress = p->waiter.progress;
+            p->waiter.progress = false;
             vdf_waiter_add(device, &p->waiter);
-            vdf_device_leave(device, p->done != before);
+            vdf_device_leave(device, progress);
             return;
         }
         progress = true;
@@ -379,7 +388,8 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         fuse_reply_err(req, ENOMEM);
         return;
     }
-    handle->opener = fuse_req_ctx(req)->pid;
+    if (handle->file.place.entry->special == VDF_STATE)
+        handle->opener = vdf_task_process(fuse_req_ctx(req)->pid);
     handle->cached = (fi->flags & O_ACCMODE) == O_RDONLY && vdf_cache_wants(fuse, handle->node);
     vdf_file_enter(&handle->file);
     int ret = vdf_file_open(&handle->file, &err);
@@ -534,7 +544,7 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     (void)ino;
     /* In `{ sed ...; echo ...; } > state` the commands close what their shell has opened and goes
      * on with. */
-    if (fuse_req_ctx(req)->pid == handle->opener)
+    if (handle->opener && vdf_task_process(fuse_req_ctx(req)->pid) == handle->opener)
         ret = vdf_file_flush(&handle->file, &err);
     vdf_reply_err(vdf_fuse_of(req), req, -vdf_place_refused(&handle->file.place, NULL, ret, &err));
 }

@@ -58,9 +58,9 @@ struct vdf_handle {
     fuse_req_t open_req;
     struct vdf_file file;
     struct vdf_node *node;
-    bool passthrough; /* counted in node->backing_opens */
-    bool cached;      /* read through the kernel's page cache */
-    pid_t opener;
+    bool passthrough;           /* counted in node->backing_opens */
+    bool cached;                /* read through the kernel's page cache */
+    pid_t opener;               /* of `state`: the process */
     struct vdf_pending *poller; /* of poll(2), while somebody sleeps on this file */
     struct vdf_handle *next, **prev;
 };

@@ -65,6 +65,7 @@ struct ring_command {
 #define FIRST_KICK (UINT64_C(1) << 62)
 #define SERVER_STACK (256u << 10)
 #define RING_DEPTH 64u /* submissions at a time */
+#define REFUSED_US 1000u
 /* libfuse wants a request in one piece: the headers are put right before the payload. */
 #define HEADROOM 512u
 
@@ -312,6 +313,8 @@ static void handle(struct server *server, struct entry *entry)
     queue->backlog |= --queue->free == 0;
     if (entry == queue->answered)
         queue->answered = NULL;
+    if (entry == queue->kicked)
+        queue->kicked = NULL;
     if (in.opcode == FUSE_NOTIFY_REPLY) {
         answer_kick(entry, in.unique);
         return;
@@ -378,8 +381,9 @@ static void serve(struct server *server)
         look_for_backlog(&server->queues[q]);
     while (!atomic_load(&server->stop)) {
         int ret = io_uring_submit_and_wait(&server->ring, 1);
+        /* Whatever it is: who ends here leaves a processor on which nothing is answered. */
         if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)
-            break;
+            usleep(REFUSED_US);
         while (io_uring_peek_cqe(&server->ring, &cqe) == 0) {
             struct entry *entry = io_uring_cqe_get_data(cqe);
             int result = cqe->res;
@@ -410,14 +414,15 @@ static int make_ring(struct server *server)
     return ret;
 }
 
-static void bind_to(unsigned cpu)
+/* What our own requests make the kernel look at is the queue of the processor that they come from.
+ */
+static int bind_to(unsigned cpu)
 {
     cpu_set_t set;
 
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
-    /* One that is not ours to run on is served all the same, from another. */
-    (void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+    return -pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
 static void *server_thread(void *arg)
@@ -426,8 +431,9 @@ static void *server_thread(void *arg)
     struct vdf_rings *rings = server->rings;
 
     this_server = server;
-    bind_to(server->cpu);
-    server->result = make_ring(server);
+    server->result = bind_to(server->cpu);
+    if (server->result == 0)
+        server->result = make_ring(server);
     pthread_mutex_lock(&rings->start_lock);
     rings->ready++;
     pthread_cond_broadcast(&rings->start);
@@ -473,21 +479,32 @@ static void free_servers(struct vdf_rings *rings)
     rings->n_servers = 0;
 }
 
-/* The kernel counts processors that might be plugged in later; each needs a queue. */
-static unsigned count_possible(void)
+/* read_cpus() - the processors of a list like "0-3,5" among those that @set has room for.
+ * Return: one more than the last of the list, or -errno. */
+static int read_cpus(const char *name, cpu_set_t *set)
 {
-    unsigned last = 0;
-    FILE *list = fopen("/sys/devices/system/cpu/possible", "re");
+    char path[64], separator = ',';
+    unsigned first, last = 0;
+    int ret = -EINVAL;
 
-    if (list) {
-        unsigned first;
-        char separator;
-        while (fscanf(list, "%u%c", &first, &separator) >= 1)
-            last = first;
-        fclose(list);
+    snprintf(path, sizeof(path), "/sys/devices/system/cpu/%s", name);
+    FILE *list = fopen(path, "re");
+    if (!list)
+        return -errno;
+    CPU_ZERO(set);
+    while (separator == ',' && fscanf(list, "%u", &first) == 1) {
+        last = first;
+        separator = (char)fgetc(list);
+        if (separator == '-' && fscanf(list, "%u", &last) == 1)
+            separator = (char)fgetc(list);
+        if (last < first || last >= UINT16_MAX)
+            break;
+        for (unsigned cpu = first; cpu <= last && cpu < CPU_SETSIZE; cpu++)
+            CPU_SET(cpu, set);
+        ret = (int)last + 1;
     }
-    long configured = sysconf(_SC_NPROCESSORS_CONF);
-    return configured > (long)last + 1 ? (unsigned)configured : last + 1;
+    fclose(list);
+    return ret;
 }
 
 static int init_server(struct vdf_rings *rings, struct server *server, unsigned cpu,
@@ -528,22 +545,27 @@ static int start_server(struct vdf_rings *rings, unsigned cpu, const uint16_t *q
     return ret;
 }
 
-/* A server for each processor that is online; the first one has the queues of the others too. */
+/* A server for each processor that is online, whichever the daemon was started on; the first one
+ * has the queues of the others too: the kernel counts processors that might be plugged in later. */
 static int start_servers(struct vdf_rings *rings)
 {
-    unsigned possible = count_possible(), online = 0, offline = 0;
-    uint16_t *off = calloc(possible, sizeof(*off)), *on = calloc(possible, sizeof(*on));
     cpu_set_t set;
-    int ret = off && on && possible <= UINT16_MAX ? 0 : -ENOMEM;
+    int possible = read_cpus("possible", &set), ret = read_cpus("online", &set);
+    unsigned online = 0, offline = 0;
 
-    if (ret == 0 && sched_getaffinity(0, sizeof(set), &set) < 0)
-        ret = -errno;
-    for (unsigned cpu = 0; ret == 0 && cpu < possible; cpu++) {
+    if (possible < 0 || ret < 0)
+        return possible < 0 ? possible : ret;
+    uint16_t *off = calloc((size_t)possible + 1, sizeof(*off));
+    uint16_t *on = calloc((size_t)possible, sizeof(*on));
+    ret = off && on ? 0 : -ENOMEM;
+    for (int cpu = 0; ret == 0 && cpu < possible; cpu++) {
         if (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &set))
             on[online++] = (uint16_t)cpu;
         else
             off[offline++] = (uint16_t)cpu;
     }
+    if (ret == 0 && !online)
+        ret = -EINVAL;
     if (ret == 0) {
         rings->servers = calloc(online, sizeof(struct server));
         off[offline++] = on[0];
@@ -642,6 +664,11 @@ static size_t fill_reply(struct entry *entry, const struct iovec *iov, int count
 char *vdf_ring_buffer(size_t size)
 {
     return this_entry && size <= VDF_RING_MAX_WRITE ? (char *)this_entry->payload : NULL;
+}
+
+bool vdf_ring_request(void)
+{
+    return this_entry;
 }
 
 static void leave_reply(struct server *server, struct entry *entry)
@@ -767,6 +794,11 @@ char *vdf_ring_buffer(size_t size)
 {
     (void)size;
     return NULL;
+}
+
+bool vdf_ring_request(void)
+{
+    return false;
 }
 
 void vdf_rings_free(struct vdf_rings *rings)

@@ -53,6 +53,9 @@ int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err);
  */
 char *vdf_ring_buffer(size_t size);
 
+/** vdf_ring_request() - has the request that this thread handles come through a ring? */
+bool vdf_ring_request(void);
+
 /** vdf_rings_free() - after the unmounting: end the threads. NULL is allowed. */
 void vdf_rings_free(struct vdf_rings *rings);
 
