@@ -61,7 +61,9 @@ void vdf_cache_seen(const struct vdf_fuse *fuse, struct vdf_node *node)
         node->quiet_reads = 0;
     else if (node->quiet_reads < QUIET_READS)
         node->quiet_reads++;
-    node->value = value;
+    /* That of a note is what the kernel has. */
+    if (!node->note_prev)
+        node->value = value;
 }
 
 static void link_note(struct vdf_device *device, struct vdf_node *node)
@@ -415,19 +417,13 @@ void vdf_cache_settle(void *arg, const atomic_bool *stop)
     pthread_mutex_unlock(&fuse->nodes);
 }
 
-/* Most often nothing is to be dropped: who asks first need not put its reply on the heap. */
-static bool must_wait(struct vdf_fuse *fuse)
-{
-    return atomic_load(&fuse->drops_pending);
-}
-
 void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late)
 {
-    bool waits = must_wait(fuse);
+    bool waits = vdf_reply_waits(fuse);
 
     if (waits) {
         pthread_mutex_lock(&fuse->nodes);
-        waits = must_wait(fuse);
+        waits = vdf_reply_waits(fuse);
         if (waits) {
             late->next = NULL;
             *fuse->last_late = late;
@@ -490,7 +486,7 @@ static void say_later(struct vdf_fuse *fuse, const struct words *what, const cha
 void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n)
 {
     /* A write of nothing has changed nothing. */
-    if (n && must_wait(fuse))
+    if (n && vdf_reply_waits(fuse))
         say_later(fuse, &(struct words){ .req = req, .kind = WRITTEN, .n = n }, NULL);
     else
         fuse_reply_write(req, n);
@@ -498,7 +494,7 @@ void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n)
 
 void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error)
 {
-    if (must_wait(fuse))
+    if (vdf_reply_waits(fuse))
         say_later(fuse, &(struct words){ .req = req, .kind = ERROR, .error = error }, NULL);
     else
         fuse_reply_err(req, error);
@@ -506,7 +502,7 @@ void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error)
 
 void vdf_reply_read(struct vdf_fuse *fuse, fuse_req_t req, const char *bytes, size_t n)
 {
-    if (must_wait(fuse))
+    if (vdf_reply_waits(fuse))
         say_later(fuse, &(struct words){ .req = req, .kind = READ, .n = n }, bytes);
     else
         fuse_reply_buf(req, bytes, n);
@@ -514,7 +510,7 @@ void vdf_reply_read(struct vdf_fuse *fuse, fuse_req_t req, const char *bytes, si
 
 void vdf_reply_poll(struct vdf_fuse *fuse, fuse_req_t req, unsigned events)
 {
-    if (must_wait(fuse))
+    if (vdf_reply_waits(fuse))
         say_later(fuse, &(struct words){ .req = req, .kind = POLLED, .events = events }, NULL);
     else
         fuse_reply_poll(req, events);

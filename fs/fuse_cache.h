@@ -80,10 +80,16 @@ void vdf_cache_changed(void *arg, struct vdf_device *device);
  * or when @stop is set. No lock held. */
 void vdf_cache_settle(void *arg, const atomic_bool *stop);
 
-/* Replies to requests that may have changed something: at once, or behind the drops. */
+/* Replies to requests that may have changed something, or that tell of what others have changed: at
+ * once, or behind the drops. */
+/** vdf_reply_waits() - whether a reply would have to wait just now. */
+static inline bool vdf_reply_waits(const struct vdf_fuse *fuse)
+{
+    return atomic_load(&fuse->drops_pending);
+}
 void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n);
 void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error);
-/** vdf_reply_read() - of what reading has changed, or what came to be read by a change. */
+/** vdf_reply_read() - of what does not go into the kernel's page. */
 void vdf_reply_read(struct vdf_fuse *fuse, fuse_req_t req, const char *bytes, size_t n);
 void vdf_reply_poll(struct vdf_fuse *fuse, fuse_req_t req, unsigned events);
 /** vdf_reply_later() - the same for any reply: late->send() makes it, here or in the thread that

@@ -482,10 +482,12 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
         ret = -ENOMEM;
     }
     if (ret >= 0) {
-        if (changed)
-            vdf_reply_read(fuse, req, bytes, (size_t)ret);
-        else
+        /* What is new here must not be older in the page that the kernel has of it. Who fills that
+         * page has it locked, and the drop waits for it. */
+        if (handle->cached)
             fuse_reply_buf(req, bytes, (size_t)ret);
+        else
+            vdf_reply_read(fuse, req, bytes, (size_t)ret);
     } else {
         if (ret != -EAGAIN)
             vdf_place_refused(&handle->file.place, NULL, (int)ret, &err);

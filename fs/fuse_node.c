@@ -219,6 +219,51 @@ static void reply_entry(fuse_req_t req, const struct vdf_place *place)
         forget_node(fuse, entry.ino, 1);
 }
 
+/* A reply that tells of sizes and times is made behind the drops of what they tell of: who has seen
+ * that a value is new must not find the old one. */
+struct late_reply {
+    struct vdf_late late;
+    fuse_req_t req;
+    struct vdf_place place; /* of an entry; referenced */
+    struct vdf_node *node;  /* whose attributes or entries are asked for */
+    struct listing *list;
+    size_t size;
+    off_t offset;
+};
+
+/* NULL: it need not wait, or cannot for want of memory. */
+static struct late_reply *new_late(fuse_req_t req, void (*send)(struct vdf_late *late))
+{
+    struct late_reply *reply = vdf_reply_waits(vdf_fuse_of(req)) ? calloc(1, sizeof(*reply)) : NULL;
+
+    if (reply) {
+        reply->late.send = send;
+        reply->req = req;
+    }
+    return reply;
+}
+
+static void send_entry(struct vdf_late *late)
+{
+    struct late_reply *reply = (struct late_reply *)late;
+
+    reply_entry(reply->req, &reply->place);
+    free(reply);
+}
+
+/* Takes over the place's reference. */
+static void reply_entry_later(fuse_req_t req, const struct vdf_place *place)
+{
+    struct late_reply *reply = new_late(req, send_entry);
+
+    if (!reply) {
+        reply_entry(req, place);
+        return;
+    }
+    reply->place = *place;
+    vdf_reply_later(vdf_fuse_of(req), &reply->late);
+}
+
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct vdf_place child;
@@ -227,7 +272,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        reply_entry(req, &child);
+        reply_entry_later(req, &child);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
@@ -256,10 +301,26 @@ static void reply_attr(fuse_req_t req, struct vdf_node *node)
         fuse_reply_attr(req, &st, keep ? KEEP_SECONDS : 0);
 }
 
+static void send_attr(struct vdf_late *late)
+{
+    struct late_reply *reply = (struct late_reply *)late;
+
+    reply_attr(reply->req, reply->node);
+    free(reply);
+}
+
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    struct late_reply *reply = new_late(req, send_attr);
+
     (void)fi;
-    reply_attr(req, vdf_node_of(vdf_fuse_of(req), ino));
+    if (!reply) {
+        reply_attr(req, vdf_node_of(fuse, ino));
+        return;
+    }
+    reply->node = vdf_node_of(fuse, ino);
+    vdf_reply_later(fuse, &reply->late);
 }
 
 /* Sizes and times are the daemon's own: setting them is accepted and changes nothing, so that cp,
@@ -296,40 +357,16 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 /* --- making and removing ---------------------------------------------------------------------- */
 
-/* The answer to mkdir(2). */
-struct made {
-    struct vdf_late late;
-    fuse_req_t req;
-    struct vdf_place place;
-};
-
-static void send_made(struct vdf_late *late)
-{
-    struct made *made = (struct made *)late;
-
-    reply_entry(made->req, &made->place);
-    free(made);
-}
-
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-    struct vdf_fuse *fuse = vdf_fuse_of(req);
-    struct made *made = calloc(1, sizeof(*made));
+    struct vdf_place made;
+    int ret = vdf_place_mkdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, &made);
 
     (void)mode;
-    if (!made) {
-        fuse_reply_err(req, ENOMEM);
-        return;
-    }
-    int ret = vdf_place_mkdir(&vdf_node_of(fuse, parent)->place, name, &made->place);
-    if (ret < 0) {
-        free(made);
+    if (ret < 0)
         fuse_reply_err(req, -ret);
-        return;
-    }
-    made->late.send = send_made;
-    made->req = req;
-    vdf_reply_later(fuse, &made->late);
+    else
+        reply_entry_later(req, &made);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -459,12 +496,11 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 }
 
 /* The same, each name with what a lookup of it tells. */
-static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-                           struct fuse_file_info *fi)
+static void reply_plus(fuse_req_t req, const struct vdf_node *node, const struct listing *list,
+                       size_t size, off_t offset)
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
-    const struct vdf_place *dir = &vdf_node_of(fuse, ino)->place;
-    const struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+    const struct vdf_place *dir = &node->place;
     size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
     struct vdf_buf out = VDF_BUF_INIT;
     char plus[512], name[VDF_NAME_MAX + 1];
@@ -495,6 +531,33 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
     else
         fuse_reply_buf(req, out.data, out.len);
     vdf_buf_free(&out);
+}
+
+static void send_plus(struct vdf_late *late)
+{
+    struct late_reply *reply = (struct late_reply *)late;
+
+    reply_plus(reply->req, reply->node, reply->list, reply->size, reply->offset);
+    free(reply);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                           struct fuse_file_info *fi)
+{
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    struct vdf_node *node = vdf_node_of(fuse, ino);
+    struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+    struct late_reply *reply = new_late(req, send_plus);
+
+    if (!reply) {
+        reply_plus(req, node, list, size, offset);
+        return;
+    }
+    reply->node = node;
+    reply->list = list;
+    reply->size = size;
+    reply->offset = offset;
+    vdf_reply_later(fuse, &reply->late);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
