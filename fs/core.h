@@ -289,6 +289,9 @@ int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t l
 /** vdf_window_width() - bytes of the register that begins at @offset of window @row; 0: none does.
  */
 unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset);
+/** vdf_window_into() - how many bytes behind the begin of a register @offset lies in it; 0: in
+ * none, or at its begin. */
+unsigned vdf_window_into(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset);
 /** vdf_row_raw_size() - st_size of a VDF_RAW or VDF_WINDOW file, bytes. */
 uint64_t vdf_row_raw_size(const struct vdf_at *at);
 /** vdf_row_raw_version() - of the content of such a file: another number when it may have changed.

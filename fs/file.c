@@ -330,14 +330,17 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
     if (ret < 0)
         return ret;
     for (size_t done = 0; done < n;) {
-        unsigned width = vdf_window_width(at->obj, at->attr, offset + done);
-        ret = width ? vdf_window_read(at->obj, at->attr, offset + done, width, true, &value, NULL)
-                    : -ENODEV;
+        unsigned into = vdf_window_into(at->obj, at->attr, offset + done);
+        uint64_t begin = offset + done - into;
+        unsigned width = vdf_window_width(at->obj, at->attr, begin);
+        ret =
+            width ? vdf_window_read(at->obj, at->attr, begin, width, true, &value, NULL) : -ENODEV;
         if (ret < 0) {
-            width = align;
+            width = into + align;
             value = 0;
         }
-        value = htole64(value);
+        width -= into;
+        value = htole64(value >> 8 * into);
         memcpy(bytes + done, &value, width < n - done ? width : n - done);
         done += width;
     }
@@ -383,11 +386,14 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
 {
     unsigned align = at->attr->window_ops->align;
     int ready = at->attr->window_ops->ready ? at->attr->window_ops->ready(at, err) : 0;
-    uint64_t value;
+    uint64_t value, size = at->attr->window_ops->size(at);
     size_t done = 0;
 
     if (ready < 0)
         return ready;
+    if (offset >= size && !at->attr->window_ops->miss)
+        return vdf_fail(err, EFBIG, "offset 0x%" PRIx64 ": the file ends at 0x%" PRIx64, offset,
+                        size);
     if (offset % align || n % align)
         return vdf_fail(err, EOPNOTSUPP,
                         "%zu bytes at offset 0x%" PRIx64 ": registers take aligned writes of "

@@ -45,6 +45,19 @@ unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row,
     return attr ? attr->width : 0;
 }
 
+unsigned vdf_window_into(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset)
+{
+    unsigned align = row->window_ops->align;
+    uint32_t number;
+
+    for (unsigned into = align; into < sizeof(uint64_t) && into <= offset; into += align) {
+        const struct vdf_attr *attr = row_at(obj, row->window, offset - into, &number);
+        if (attr && attr->width > into)
+            return into;
+    }
+    return 0;
+}
+
 /* The checks that reads and writes share. @at is filled in; its `attr` is NULL where nothing is and
  * the window answers 0. */
 static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset, unsigned width,
@@ -66,6 +79,11 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
                         ": registers take aligned accesses of their "
                         "width, %u bytes or more",
                         width, offset, ops->align);
+    if (!at->attr && vdf_window_into(obj, row, offset))
+        return vdf_fail(err, EOPNOTSUPP,
+                        "%u bytes at offset 0x%" PRIx64 ": a register that begins before it is "
+                        "accessed as a whole",
+                        width, offset);
     if (!at->attr && ops->miss)
         return vdf_fail(err, ops->miss, "there is no register at offset 0x%" PRIx64, offset);
     if (at->attr && at->attr->width != width)
