@@ -521,7 +521,7 @@ static int serve(struct daemon *d)
     ret = vdf_fuse_mount(d->tree, d->options.mountpoint, &options, &d->fuse, &err);
     if (ret < 0) {
         complain("%s", err.text);
-        return EXIT_FAILURE;
+        return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
     }
     if (d->options.run && start_command(d) < 0)
         ret = -1;
