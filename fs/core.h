@@ -86,7 +86,7 @@ struct vdf_device {
     unsigned n_cached_values;
     struct vdf_cached_name *cached_names;
     atomic_uint entering; /* threads on their way in: pollers let them go first */
-    bool touched;         /* by somebody who is alone in the tree */
+    bool touched;         /* vdf_obj_touched() */
 };
 
 struct vdf_obj {
@@ -141,7 +141,9 @@ struct vdf_tree {
     pthread_mutex_t errors_lock;
     char *errors[VDF_ERRORS_KEPT]; /* ring of lines with their newlines */
     unsigned errors_first, errors_count;
-    atomic_bool errors_changed; /* the root's waiters have to be told */
+    atomic_bool root_news;    /* the root's waiters have to be told */
+    atomic_bool state_polled; /* somebody waits for the next change of any device */
+    atomic_uint n_holds;      /* open files of all devices that may be mapped */
 };
 
 /**
@@ -170,8 +172,6 @@ void vdf_tree_leave_alone(struct vdf_tree *tree, struct vdf_waiter *done);
 void vdf_device_enter(struct vdf_device *device);
 /** vdf_device_leave() - unlock; if @changed, look again at everything that waits. */
 void vdf_device_leave(struct vdf_device *device, bool changed);
-/** vdf_device_look() - lock not held: something was written past the device, look at what waits. */
-void vdf_device_look(struct vdf_device *device);
 /** vdf_device_changed() - lock held: count a change and its time. */
 void vdf_device_changed(struct vdf_device *device);
 /** vdf_device_check_waiters() - lock held: move the waiters that need not wait any longer to @done.
@@ -315,8 +315,11 @@ uint64_t vdf_hash(const void *bytes, size_t n);
 int vdf_state_save(struct vdf_obj *obj, struct vdf_buf *out);
 /** vdf_state_restore() - takes its own locks; all or nothing. */
 int vdf_state_restore(struct vdf_obj *obj, const char *text, size_t len, struct vdf_err *err);
-/** vdf_state_snapshot() - as vdf_state_save(), takes its own locks. */
-int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out);
+/** vdf_state_version() - changes with what vdf_state_save() gives, perhaps more often (same locks).
+ */
+uint64_t vdf_state_version(const struct vdf_obj *obj);
+/** vdf_state_snapshot() - as vdf_state_save(), takes its own locks. @version: of what is in @out */
+int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out, uint64_t *version);
 /** vdf_state_complete() - does the text end with a whole checksum line? */
 bool vdf_state_complete(const char *text, size_t len);
 
@@ -341,7 +344,7 @@ struct vdf_file {
     bool holds;             /* counted in obj->holds */
     struct vdf_buf value;   /* what the reader was given at offset 0 */
     bool fresh;             /* a state in `value` is of the open and was not read yet */
-    uint64_t seen;          /* hash of what the reader knows, for POLLPRI */
+    atomic_ullong seen;     /* hash or version of what the reader knows, for POLLPRI */
     uint64_t log_position;
     pthread_mutex_t state_lock; /* of a state that is read (value, fresh) or written (incoming) */
     struct vdf_buf incoming;    /* a state being written */

@@ -47,35 +47,32 @@ void vdf_waiters_finish(struct vdf_waiter *done)
 
 void vdf_device_changed(struct vdf_device *device)
 {
-    device->generation++;
-    atomic_fetch_add_explicit(&device->tree->generation, 1, memory_order_relaxed);
-    clock_gettime(CLOCK_REALTIME, &device->changed);
-}
-
-static void leave(struct vdf_device *device, bool look)
-{
     struct vdf_tree *tree = device->tree;
-    struct vdf_waiter *done = NULL;
 
-    if (look)
-        vdf_device_check_waiters(device, &done);
-    pthread_mutex_unlock(&device->lock);
-    pthread_rwlock_unlock(&tree->moment);
-    vdf_waiters_finish(done);
-    vdf_errors_tell(tree);
+    device->generation++;
+    atomic_fetch_add(&tree->generation, 1);
+    clock_gettime(CLOCK_REALTIME, &device->changed);
+    /* Of the root's own changes those who wait at the root hear by themselves. */
+    if (atomic_load(&tree->state_polled) && device != tree->root->device &&
+        atomic_exchange(&tree->state_polled, false))
+        atomic_store(&tree->root_news, true);
 }
 
 void vdf_device_leave(struct vdf_device *device, bool changed)
 {
-    if (changed)
-        vdf_device_changed(device);
-    leave(device, changed);
-}
+    struct vdf_tree *tree = device->tree;
+    struct vdf_waiter *done = NULL;
 
-void vdf_device_look(struct vdf_device *device)
-{
-    vdf_device_enter(device);
-    leave(device, true);
+    changed |= device->touched;
+    device->touched = false;
+    if (changed) {
+        vdf_device_changed(device);
+        vdf_device_check_waiters(device, &done);
+    }
+    pthread_mutex_unlock(&device->lock);
+    pthread_rwlock_unlock(&tree->moment);
+    vdf_waiters_finish(done);
+    vdf_errors_tell(tree);
 }
 
 /* --- alone, and threads of components --------------------------------------------------------- */

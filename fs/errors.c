@@ -29,7 +29,7 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
     }
     tree->errors[(tree->errors_first + tree->errors_count++) % VDF_ERRORS_KEPT] = line;
     pthread_mutex_unlock(&tree->errors_lock);
-    atomic_store(&tree->errors_changed, true);
+    atomic_store(&tree->root_news, true);
 }
 
 void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out)
@@ -54,11 +54,11 @@ void vdf_errors_tell(struct vdf_tree *tree)
 {
     /* The root is entered after the device was left, for a thread is inside one device at a time.
      * Who wants to be alone may be waiting for this very thread, and tells when he leaves. */
-    while (atomic_load(&tree->errors_changed)) {
+    while (atomic_load(&tree->root_news)) {
         if (pthread_rwlock_tryrdlock(&tree->moment) != 0)
             return;
         pthread_mutex_lock(&tree->root->device->lock);
-        bool changed = atomic_exchange(&tree->errors_changed, false);
+        bool changed = atomic_exchange(&tree->root_news, false);
         vdf_device_leave(tree->root->device, changed);
     }
 }

@@ -159,8 +159,10 @@ static void uncount_raw_open(struct vdf_file *file)
 static int render(struct vdf_file *file)
 {
     vdf_buf_reset(&file->value);
-    if (is_state(file))
+    if (is_state(file)) {
+        file->seen = vdf_state_version(file->place.obj);
         return vdf_state_save(file->place.obj, &file->value);
+    }
     int ret = vdf_value_render(&file->place, &file->value);
     if (ret == 0)
         file->seen = vdf_hash(file->value.data, file->value.len);
@@ -194,6 +196,7 @@ int vdf_file_open(struct vdf_file *file, struct vdf_err *err)
         }
         if (attr->flags & VDF_HOLDS) {
             at.obj->holds++;
+            atomic_fetch_add(&at.obj->device->tree->n_holds, 1);
             file->holds = true;
         }
         vdf_file_note(file);
@@ -211,8 +214,10 @@ void vdf_file_close(struct vdf_file *file)
         return;
     vdf_file_enter(file);
     struct vdf_at at = vdf_place_at(&file->place);
-    if (file->holds)
+    if (file->holds) {
         at.obj->holds--;
+        atomic_fetch_sub(&at.obj->device->tree->n_holds, 1);
+    }
     if (file->counted && at.attr->type != VDF_STREAM)
         uncount_raw_open(file);
     else if (file->counted && !at.obj->dead && at.attr->stream->close)
@@ -493,21 +498,30 @@ ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint6
 
 /* --- state ------------------------------------------------------------------------------------ */
 
+static int check_there(struct vdf_obj *obj)
+{
+    vdf_device_enter(obj->device);
+    int ret = obj->dead ? -ENODEV : 0;
+    vdf_device_leave(obj->device, false);
+    return ret;
+}
+
 ssize_t vdf_file_read_state(struct vdf_file *file, void *bytes, size_t n, uint64_t offset)
 {
     struct vdf_obj *obj = file->place.obj;
+    uint64_t version;
     ssize_t ret = 0;
 
     pthread_mutex_lock(&file->state_lock);
     if (offset == 0 && !file->fresh) {
         vdf_buf_reset(&file->value);
-        ret = vdf_state_snapshot(obj, &file->value);
+        ret = vdf_state_snapshot(obj, &file->value, &version);
         if (ret < 0)
             vdf_buf_reset(&file->value);
-    } else if (obj->parent) {
-        vdf_device_enter(obj->device);
-        ret = obj->dead ? -ENODEV : 0;
-        vdf_device_leave(obj->device, false);
+        else
+            file->seen = version;
+    } else {
+        ret = check_there(obj);
     }
     if (ret == 0 && n > 0) {
         ret = copy_value(file, bytes, n, offset);
@@ -531,6 +545,8 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
     struct vdf_buf *incoming = &file->incoming;
     ssize_t ret = (ssize_t)n;
 
+    if (check_there(file->place.obj) < 0)
+        return vdf_fail(err, ENODEV, "it was removed");
     pthread_mutex_lock(&file->state_lock);
     if (offset == 0)
         vdf_buf_free(incoming);
@@ -597,7 +613,13 @@ unsigned vdf_file_poll(struct vdf_file *file)
     default:
         break;
     }
-    if (is_state(file) || !(ready & POLLIN))
+    if (is_state(file)) {
+        /* Before the look: a change that comes now is told. */
+        if (vdf_file_root_state(file))
+            atomic_store(&at.obj->device->tree->state_polled, true);
+        return ready | (file->seen != vdf_state_version(at.obj) ? POLLPRI : 0);
+    }
+    if (!(ready & POLLIN))
         return ready;
     if (vdf_value_render(&file->place, &now) == 0 && vdf_hash(now.data, now.len) != file->seen)
         ready |= POLLPRI;

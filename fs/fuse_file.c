@@ -148,8 +148,10 @@ static int mappable_fd(const struct vdf_handle *handle)
 /* Writes went past us: who waits for a change looks now. */
 static void end_passthrough(struct vdf_handle *handle)
 {
-    if (handle->passthrough && (handle->file.flags & O_ACCMODE) != O_RDONLY)
-        vdf_device_look(device_of(handle));
+    if (!handle->passthrough || (handle->file.flags & O_ACCMODE) == O_RDONLY)
+        return;
+    vdf_device_enter(device_of(handle));
+    vdf_device_leave(device_of(handle), true);
 }
 
 /* A file without memory of its own is mapped through the kernel's page cache, which the others
@@ -225,6 +227,9 @@ static void send_open(struct vdf_late *late)
         int fd = mappable_fd(handle);
         if (fd >= 0)
             backing_id = get_backing(fuse, req, handle, fd);
+        /* Its reads go past us. */
+        if (backing_id > 0)
+            vdf_file_note(&handle->file);
         vdf_file_leave(&handle->file, false);
     }
     if (reply_open(req, handle, backing_id) < 0) {
@@ -235,10 +240,12 @@ static void send_open(struct vdf_late *late)
     }
 }
 
-/* Opening these may change something. */
+/* Opening these may change something, even if it is refused or waits. */
 static bool open_changes(const struct vdf_file *file)
 {
-    return file->counted || vdf_file_is_stream(file);
+    const struct vdf_entry *entry = file->place.entry;
+
+    return file->counted || (entry->special == VDF_PLAIN && entry->attr->type == VDF_STREAM);
 }
 
 /* After vdf_file_open() has answered 0. */
@@ -393,7 +400,6 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     handle->cached = (fi->flags & O_ACCMODE) == O_RDONLY && vdf_cache_wants(fuse, handle->node);
     vdf_file_enter(&handle->file);
     int ret = vdf_file_open(&handle->file, &err);
-    /* Even if it was refused. */
     vdf_file_leave(&handle->file, open_changes(&handle->file));
     if (ret == -EAGAIN && !(fi->flags & O_NONBLOCK)) {
         struct vdf_pending *p = new_pending(req, OPEN, handle);
@@ -598,7 +604,7 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
     struct vdf_handle *handle = handle_of(fi);
     unsigned wanted =
         (fi->poll_events ? fi->poll_events : POLLIN | POLLOUT | POLLPRI) | POLLHUP | POLLERR;
-    struct vdf_pending *p = NULL, *old;
+    struct vdf_pending *p = NULL, *old = NULL;
 
     (void)ino;
     if (ph) {
@@ -621,8 +627,12 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
     /* Reads that would say that the reader knows go past us. */
     if (handle->passthrough && ready & wanted & POLLPRI)
         vdf_file_note(&handle->file);
-    old = take_poller(handle);
-    if (p && !(ready & wanted)) {
+    if (p) {
+        /* Also if it is ready: who waits for edges is told of the next one. Others may sleep on the
+         * same open file, and are all woken at once: each asks again. */
+        old = take_poller(handle);
+        if (old)
+            p->events |= old->events;
         handle->poller = p;
         vdf_waiter_add(device_of(handle), &p->waiter);
         p = NULL;

@@ -407,7 +407,8 @@ int vdf_place_rmdir(const struct vdf_place *dir, const char *name)
 static int state_stat(const struct vdf_place *place, struct vdf_seen *now)
 {
     struct vdf_buf out = VDF_BUF_INIT;
-    int ret = vdf_state_snapshot(place->obj, &out);
+    uint64_t version;
+    int ret = vdf_state_snapshot(place->obj, &out, &version);
 
     if (ret == 0) {
         now->hash = vdf_hash(out.data, out.len);
@@ -466,8 +467,10 @@ int vdf_place_stat(const struct vdf_place *place, struct vdf_seen *seen)
     int ret = 0;
 
     if (place->entry->special == VDF_STATE) {
-        if (seen->valid && seen->generation == now.generation)
-            return obj->dead ? -ENODEV : 0;
+        /* What goes past the daemon into open files does not count as a change before their close.
+         */
+        if (seen->valid && seen->generation == now.generation && !atomic_load(&tree->n_holds))
+            return 0;
         ret = state_stat(place, &now);
         if (ret < 0)
             return ret;

@@ -119,6 +119,19 @@ static void add_row_path(struct vdf_buf *out, const struct vdf_at *at)
     vdf_buf_add(out, part, (size_t)(mark - part));
 }
 
+/* And the end of the line. */
+static void add_hex_bytes(struct vdf_buf *out, const uint8_t *bytes, size_t n)
+{
+    char text[2 * MEMORY_LINE + 1];
+
+    for (size_t k = 0; k < n; k++) {
+        text[2 * k] = "0123456789abcdef"[bytes[k] >> 4];
+        text[2 * k + 1] = "0123456789abcdef"[bytes[k] & 0xf];
+    }
+    text[2 * n] = '\n';
+    vdf_buf_add(out, text, 2 * n + 1);
+}
+
 static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, uint64_t from,
                              uint64_t to, struct vdf_buf *out)
 {
@@ -134,10 +147,11 @@ static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, ui
             size_t n = want - k < MEMORY_LINE ? want - k : MEMORY_LINE;
             if (memcmp(bytes + k, zeros, n) == 0)
                 continue;
-            vdf_buf_printf(out, "%s@0x%08" PRIx64 " = ", at->attr->path, offset + k);
-            for (size_t b = 0; b < n; b++)
-                vdf_buf_printf(out, "%02x", bytes[k + b]);
-            vdf_buf_add(out, "\n", 1);
+            vdf_buf_add(out, at->attr->path, strlen(at->attr->path));
+            vdf_buf_add(out, "@", 1);
+            vdf_buf_add_hex(out, offset + k, 8);
+            vdf_buf_add(out, " = ", 3);
+            add_hex_bytes(out, bytes + k, n);
         }
     }
     return 0;
@@ -264,13 +278,14 @@ static int save_object(struct vdf_obj *obj, struct vdf_buf *out)
     return ret == 0 && obj->children ? save_children(obj, out) : ret;
 }
 
-static void tell_saving(const struct vdf_obj *obj, bool begin)
+static void tell_saving(struct vdf_obj *obj, bool begin)
 {
+    if (obj->cls->saving)
+        obj->cls->saving(obj, begin);
     if (obj->parent)
         return;
     for (struct vdf_obj *child = obj->children; child; child = child->next)
-        if (child->cls->saving)
-            child->cls->saving(child, begin);
+        tell_saving(child, begin);
 }
 
 int vdf_state_save(struct vdf_obj *obj, struct vdf_buf *out)
@@ -284,7 +299,12 @@ int vdf_state_save(struct vdf_obj *obj, struct vdf_buf *out)
     return ret < 0 ? ret : out->oom ? -ENOMEM : 0;
 }
 
-int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out)
+uint64_t vdf_state_version(const struct vdf_obj *obj)
+{
+    return obj->parent ? obj->device->generation : atomic_load(&obj->device->tree->generation);
+}
+
+int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out, uint64_t *version)
 {
     struct vdf_tree *tree = obj->device->tree;
     int ret = -ENODEV;
@@ -293,6 +313,7 @@ int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out)
         vdf_device_enter(obj->device);
     else
         vdf_tree_enter_alone(tree);
+    *version = vdf_state_version(obj);
     if (!obj->dead)
         ret = vdf_state_save(obj, out);
     if (obj->parent)
@@ -852,6 +873,17 @@ static int load_all(struct load *load, const char *text, size_t len, struct vdf_
 
 /* --- taking the place of what is there -------------------------------------------------------- */
 
+static int refuse_held(const struct vdf_obj *obj, const struct vdf_attr *attr, struct vdf_err *err)
+{
+    struct vdf_buf path = VDF_BUF_INIT;
+
+    vdf_obj_path(obj, &path);
+    int ret = vdf_fail(err, EBUSY, "%.*s/%s is open and mapped: close it first", (int)path.len,
+                       path.data, attr->path);
+    vdf_buf_free(&path);
+    return ret;
+}
+
 /* Would the exchange take memory away that somebody has mapped, or an object with a mapped page? */
 static int check_held(const struct vdf_obj *old, const struct vdf_obj *now, struct vdf_err *err)
 {
@@ -861,8 +893,7 @@ static int check_held(const struct vdf_obj *old, const struct vdf_obj *now, stru
             struct vdf_at is = { .priv = now ? now->priv : NULL, .attr = was.attr };
             struct vdf_memory *mem = vdf_row_memory(&was);
             if (mem && (!now || mem->size != vdf_row_memory(&is)->size))
-                return vdf_fail(err, EBUSY, "%s of \"%s\" is open and mapped: close it first",
-                                was.attr->path, old->name);
+                return refuse_held(old, was.attr, err);
         }
     }
     for (const struct vdf_obj *child = old->children; child; child = child->next) {
@@ -969,6 +1000,8 @@ static int restore_root(struct vdf_tree *tree, struct load *load, struct vdf_wai
 {
     struct vdf_obj *root = tree->root;
 
+    if (root->dead)
+        return vdf_fail(err, ENODEV, "the tree is being unmounted");
     for (struct vdf_obj *old = root->children; old; old = old->next) {
         if (!vdf_obj_held(old))
             continue;

@@ -795,6 +795,16 @@ static void stop(struct vdf_obj *obj)
     dev->linked = false;
 }
 
+/* A state has no stores that the device has not seen. */
+static void saving(struct vdf_obj *obj, bool begin)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    for (unsigned k = 0; begin && k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k] && vdf_vcmdq_catch_up(dev->vcmdqs[k]))
+            vdf_obj_touched(obj);
+}
+
 static const struct vdf_class hwqueue_class = {
     .name = "hwqueue",
     .title = "vIOMMU with hardware queues",
@@ -807,6 +817,7 @@ static const struct vdf_class hwqueue_class = {
     .adopt = adopt,
     .start = start,
     .stop = stop,
+    .saving = saving,
     .guest = &vdf_hwqueue_guest_ops,
 };
 

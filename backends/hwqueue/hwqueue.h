@@ -283,6 +283,9 @@ int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *er
 uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
 void vdf_vcmdq_round(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_catch_up() - what was stored to an open page has been done, unless its commands may
+ *  still be in pages of a mapped ring. Return: whether anything was to be done. */
+bool vdf_vcmdq_catch_up(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_release() - leave it as after a reset. */
 void vdf_vcmdq_release(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_error() - does an error of the queue wait for its acknowledgement? */

@@ -53,6 +53,11 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
     return true;
 }
 
+bool vdf_vcmdq_catch_up(struct vdf_vcmdq *queue)
+{
+    return queue->poller && !queue->ring_open && poll_page(queue->priv.obj, 0);
+}
+
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
 {
     if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
@@ -712,7 +717,7 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "entries",
         .type = VDF_RAW,
-        .flags = VDF_RW | VDF_MAP,
+        .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
         TEGRA,
         .doc = "the ring; empty while base is not mapped. What is stored through a mapping of it is there "
                "when PROD is stored through a mapping of page, and after msync(2) and munmap(2)",

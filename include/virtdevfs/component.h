@@ -263,8 +263,8 @@ struct vdf_class {
      * connect when the restored devices are all in their places. */
     void (*disconnect)(struct vdf_obj *obj);
     void (*connect)(struct vdf_obj *obj);
-    /* A state of the root is about to be read (@begin), or has been; nobody is inside any device.
-     */
+    /* A state of the device or of the root is about to be read (@begin), or has been; the latter
+     * while nobody is inside any device. vdf_obj_touched() tells of what it changes. */
     void (*saving)(struct vdf_obj *obj, bool begin);
     bool alone;    /* rmdir is done while nobody is inside any device */
     bool no_state; /* a device without a `state` file; the root's has it */
@@ -329,7 +329,7 @@ struct vdf_obj *vdf_obj_walk(struct vdf_obj *from, const char *path, const char 
 void vdf_obj_use(struct vdf_obj *obj);
 void vdf_obj_unuse(struct vdf_obj *obj);
 /** vdf_obj_touched() - from a VDF_ALONE row or its like: another device than the row's may have
- *  changed, look at what waits for it. */
+ *  changed, look at what waits for it. Also from saving(), for its own. */
 void vdf_obj_touched(struct vdf_obj *obj);
 
 /**
