@@ -237,49 +237,59 @@ static int set_word(const struct vdf_aplic *aplic, uint64_t offset, uint64_t val
     return vdf_kvm_set(aplic->kvm, VDF_KVM_APLIC, offset, value);
 }
 
-/* Sources that are pending and enabled: with interrupts let through the kernel sends them. */
+/* Sources that are pending and enabled: with interrupts let through the kernel sends them. Those
+ * that were found before an error stand in @due. */
 static int find_due(const struct vdf_aplic *aplic, uint32_t due[VDF_APLIC_WORDS])
 {
     int ret = 0;
 
     for (uint32_t w = 0; ret == 0 && w < vdf_aplic_words(aplic); w++) {
-        uint32_t enabled;
+        uint32_t pending, enabled;
 
-        ret = get_word(aplic, VDF_APLIC_SETIP + 4 * w, &due[w]);
+        ret = get_word(aplic, VDF_APLIC_SETIP + 4 * w, &pending);
         if (ret == 0)
             ret = get_word(aplic, VDF_APLIC_SETIE + 4 * w, &enabled);
         if (ret == 0)
-            due[w] &= enabled;
+            due[w] = pending & enabled;
     }
     return ret;
 }
 
-/* The kernel has sent them. */
+/* The kernel has sent them. One whose target cannot be read is no reason to leave out the others.
+ */
 static int take_sent(struct vdf_aplic *aplic, const uint32_t due[VDF_APLIC_WORDS])
 {
+    int first = 0;
+
     for (uint32_t w = 0; w < vdf_aplic_words(aplic); w++)
         for (uint32_t bits = due[w]; bits != 0; bits &= bits - 1) {
             uint32_t n = 32 * w + (uint32_t)__builtin_ctz(bits), target;
             int ret = get_word(aplic, VDF_APLIC_TARGET + 4 * n, &target);
 
-            if (ret < 0)
-                return ret;
-            vdf_aplic_send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
-                               target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK,
-                               target & VDF_TARGET_EIID);
+            if (ret == 0)
+                vdf_aplic_send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
+                                   target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK,
+                                   target & VDF_TARGET_EIID);
+            else if (first == 0)
+                first = ret;
         }
-    return 0;
+    return first;
 }
 
-/* domaincfg takes its place again, or a new value. */
+/*
+ * domaincfg takes its place again, or a new value, whatever else fails: interrupts that are held
+ * back would be so for ever. The first error is returned: what the kernel has sent then may not all
+ * be in `msi`.
+ */
 static int let_through(struct vdf_aplic *aplic, uint32_t domaincfg)
 {
     uint32_t due[VDF_APLIC_WORDS] = { 0 };
-    int ret = domaincfg & VDF_DOMAINCFG_IE ? find_due(aplic, due) : 0;
+    int found = domaincfg & VDF_DOMAINCFG_IE ? find_due(aplic, due) : 0;
+    int ret = set_word(aplic, VDF_APLIC_DOMAINCFG, domaincfg);
 
     if (ret == 0)
-        ret = set_word(aplic, VDF_APLIC_DOMAINCFG, domaincfg);
-    return ret < 0 ? ret : take_sent(aplic, due);
+        ret = take_sent(aplic, due);
+    return found < 0 ? found : ret;
 }
 
 /* The first half of an operation that may make sources pending or enabled. */
@@ -461,13 +471,18 @@ static int get_wire(const struct vdf_at *at, uint64_t *value)
     *value = 0;
     if (!aplic->initialised || !vdf_aplic_is_source(aplic, n))
         return 0;
-    int ret = get_word(aplic, VDF_APLIC_SOURCECFG + 4 * n, &mode);
-    if (ret == 0 && mode == VDF_SM_INACTIVE)
+    int back = 0, ret = get_word(aplic, VDF_APLIC_SOURCECFG + 4 * n, &mode);
+    if (ret < 0)
+        return ret;
+    if (mode == VDF_SM_INACTIVE)
         ret = set_word(aplic, VDF_APLIC_SOURCECFG + 4 * n, VDF_SM_DETACHED);
+    if (ret < 0)
+        return ret;
+    ret = get_word(aplic, VDF_APLIC_IN_CLRIP + n / 32 * 4, &word);
+    if (mode == VDF_SM_INACTIVE)
+        back = set_word(aplic, VDF_APLIC_SOURCECFG + 4 * n, mode);
     if (ret == 0)
-        ret = get_word(aplic, VDF_APLIC_IN_CLRIP + n / 32 * 4, &word);
-    if (ret == 0 && mode == VDF_SM_INACTIVE)
-        ret = set_word(aplic, VDF_APLIC_SOURCECFG + 4 * n, mode);
+        ret = back;
     if (ret == 0)
         *value = (word >> n % 32 & 1) ^ (mode == VDF_SM_EDGE_FALL || mode == VDF_SM_LEVEL_LOW);
     return ret;

@@ -21,10 +21,16 @@ static struct vdf_tree *kernel;
 static unsigned machines; /* that there are */
 static bool can_reset;
 static unsigned calls_left; /* until one fails; 0: none does */
+static unsigned gets_left;  /* the same of reads alone */
+
+static bool counts_down(unsigned *left)
+{
+    return *left != 0 && --*left == 0;
+}
 
 static bool fails(void)
 {
-    return calls_left != 0 && --calls_left == 0;
+    return counts_down(&calls_left);
 }
 
 /* 0 or -errno; -ENOENT where there is no such file. */
@@ -137,7 +143,7 @@ void vdf_kvm_free(struct vdf_kvm *kvm)
 
 int vdf_kvm_get(const struct vdf_kvm *kvm, enum vdf_kvm_group group, uint64_t attr, uint64_t *value)
 {
-    if (fails())
+    if (fails() || counts_down(&gets_left))
         return -EINTR;
     if (group != VDF_KVM_APLIC)
         return read_file(kvm, attr_file(group, attr), value);
@@ -193,6 +199,7 @@ static void setup(void)
 
     machines = 0;
     calls_left = 0;
+    gets_left = 0;
     can_reset = true;
     cr_assert_eq(vdf_tree_create(components, NULL, &kernel, &err), 0);
     vdf_test_tree(true);
@@ -416,6 +423,51 @@ Test(aplic_kvm, any_call_may_fail)
     cr_assert_gt(call, 100);
     free(state);
     free(saved);
+}
+
+/* What is held back, or changed for a look, while an operation lasts is as it was afterwards. */
+Test(aplic_kvm, failed_reads_change_nothing)
+{
+    static const struct {
+        const char *file;
+        uint64_t value;
+    } writes[] = { { DEV "/setipnum", 5 }, { DEV "/wire/5", 1 }, { DEV "/domaincfg", 0x100 } };
+    unsigned call;
+    int ret;
+
+    configure(DEV, true);
+    put(DEV "/sourcecfg/5", RISING);
+    put(DEV "/target/5", 2 << 18 | 7);
+    put(DEV "/setienum", 5);
+    put(DEV "/domaincfg", 0x100);
+    for (size_t k = 0; k < sizeof(writes) / sizeof(writes[0]); k++) {
+        for (call = 1, ret = -1; ret < 0; call++) {
+            gets_left = call;
+            ret = vdf_test_write_u64(writes[k].file, writes[k].value);
+            gets_left = 0;
+            cr_assert(ret == 0 || ret == -EINTR, "%s, read %u: %d", writes[k].file, call, ret);
+            expect(DEV "/domaincfg", "0x80000104");
+            put(DEV "/wire/5", 0);
+        }
+        cr_assert_gt(call, 4, "%s took %u reads", writes[k].file, call - 1);
+    }
+    /* One whose target cannot be read was sent all the same. */
+    put_text(DEV "/imsic/0/pending", "");
+    cr_assert_eq(vdf_test_write(DEV "/setipnum", "5"), 0);
+    expect(DEV "/imsic/0/pending", "7");
+
+    /* The mode, and the input in another mode. */
+    for (call = 1; call <= 2; call++) {
+        char text[8];
+        int error;
+        struct vdf_test_file *wire = vdf_test_open(DEV "/wire/6", O_RDONLY, &error);
+
+        cr_assert_not_null(wire);
+        gets_left = call;
+        cr_assert_eq(vdf_test_file_read(wire, text, sizeof(text)), -EINTR);
+        vdf_test_close(wire);
+        expect_number(DEV "/sourcecfg/6", 0);
+    }
 }
 
 Test(aplic_kvm, what_the_kernel_cannot_do)
