@@ -268,6 +268,7 @@ static struct vdf_async *added(struct vdf_async *async, int ret)
         return async;
     async->source.engine = NULL;
     vdf_async_free(async);
+    errno = -ret;
     return NULL;
 }
 

@@ -204,7 +204,8 @@ int vdf_slot_irq_listen(struct vdf_slot *slot, struct vdf_err *err)
         return 0;
     slot->resample = vdf_async_bell(slot->target, resample, slot, slot->resample_fd);
     if (!slot->resample)
-        return vdf_fail(err, ENOMEM, "no memory to hear the ends of interrupts");
+        return vdf_fail(err, errno, "the ends of interrupts cannot be heard: %s",
+                        vdf_errno_name(errno));
     return connect_eoi(slot, err);
 }
 

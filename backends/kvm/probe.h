@@ -12,7 +12,7 @@
  *  /dev/kvm, lacks: "IRQFD"; NULL: it has them all. */
 const char *vdf_kvm_missing(int kvm);
 
-/** vdf_vm_try() - make a machine as mkdir does, and end it. 0 or -ENODEV with a sentence. */
+/** vdf_vm_try() - make a machine as mkdir does, and end it. 0 or -errno with a sentence. */
 int vdf_vm_try(struct vdf_err *err);
 
 extern const struct vdf_probe_part vdf_kvm_probe;

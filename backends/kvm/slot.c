@@ -166,7 +166,7 @@ static int open_doors(struct vdf_slot *slot, struct vdf_err *err)
         }
         slot->n_doors++;
         door->bell = vdf_async_bell(slot->target, ring, door, door->fd);
-        ret = door->bell ? set_ioeventfd(door, 0) : -ENOMEM;
+        ret = door->bell ? set_ioeventfd(door, 0) : -errno;
     }
     if (ret < 0) {
         close_doors(slot);
@@ -237,7 +237,9 @@ static int listen_for_end(struct vdf_slot *slot, struct vdf_err *err)
     slot->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (slot->end_fd >= 0)
         slot->end = vdf_async_bell(slot->target, guest_ended, slot, slot->end_fd);
-    return slot->end ? 0 : vdf_fail(err, ENOMEM, "no memory or descriptor for the slot");
+    return slot->end ? 0
+                     : vdf_fail(err, errno, "the guest's end cannot be heard of: %s",
+                                vdf_errno_name(errno));
 }
 
 static void detach_target(struct vdf_slot *slot)

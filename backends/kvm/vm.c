@@ -21,6 +21,15 @@ int vdf_vm_open_kvm(void)
 
 /* --- making ----------------------------------------------------------------------------------- */
 
+/* A host that has run out of something has a KVM all the same. */
+static int refused(struct vdf_err *err, const char *call, int code)
+{
+    bool scarce = code == EMFILE || code == ENFILE || code == ENOMEM;
+
+    return vdf_fail(err, scarce ? code : ENODEV, VDF_KVM_DEVICE ": %s answers %s", call,
+                    vdf_errno_name(code));
+}
+
 #define TSS_ADDRESS 0xfffbd000ul /* three pages that some processors need, out of the way */
 
 /* Until a driver initialises them the PICs are masked, as firmware leaves them for the APICs. */
@@ -48,12 +57,10 @@ static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
     vm->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm->fd < 0)
-        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": KVM_CREATE_VM answers %s",
-                        vdf_errno_name(errno));
+        return refused(err, "KVM_CREATE_VM", errno);
     if (ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 ||
         ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0)
-        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": KVM_CREATE_IRQCHIP answers %s",
-                        vdf_errno_name(errno));
+        return refused(err, "KVM_CREATE_IRQCHIP", errno);
     return 0;
 }
 
@@ -64,7 +71,7 @@ static int open_machine(struct vdf_vm *vm, struct vdf_err *err)
 
     vm->fd = -1;
     if (kvm < 0)
-        return vdf_fail(err, ENODEV, VDF_KVM_DEVICE " cannot be used: %s", vdf_errno_name(-kvm));
+        return refused(err, "open", -kvm);
     int ret = make_machine(vm, kvm, err);
     close(kvm);
     if (ret < 0 && vm->fd >= 0)

@@ -249,7 +249,8 @@ struct vdf_class {
      * cannot be (children first). */
     int (*restored)(struct vdf_obj *obj, struct vdf_err *err);
     /* The object was linked into the tree by mkdir or a restore, or is about to leave it. vdf_async
-     * objects are made in start and freed in stop. @fresh: made by mkdir, not restored. */
+     * objects are made in start and freed in stop; those that adopt hands on, so that a restore
+     * needs no descriptors for them, are freed in destroy. @fresh: made by mkdir, not restored. */
     int (*start)(struct vdf_obj *obj, bool fresh, struct vdf_err *err);
     void (*stop)(struct vdf_obj *obj);
     /* rmdir: refuse (EBUSY), or do what the removal means to the rest of the device. */
@@ -374,23 +375,24 @@ int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t o
 
 /*
  * Something the engine calls for a device: @fn runs in the engine's thread with the device's lock
- * held and returns whether anything changed. After vdf_async_free() it is not called again.
+ * held and returns whether anything changed. After vdf_async_free() it is not called again. What
+ * cannot be made is NULL, with errno set: ENOMEM, or why the engine refuses (engine.h).
  */
 struct vdf_async;
 typedef bool (*vdf_async_fn)(struct vdf_obj *obj, uint64_t value);
 
 /** vdf_async_eventfd() - call @fn with the counter of an eventfd(2). The engine watches a duplicate
  * of
- *  @fd, which may be closed at any time. NULL without memory. */
+ *  @fd, which may be closed at any time. */
 struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd);
 /** vdf_async_fd() - call @fn with the poll(2) events of @fd that are ready, of those in @events and
- *  POLLERR and POLLHUP; the engine watches a duplicate. NULL without memory. */
+ *  POLLERR and POLLHUP; the engine watches a duplicate. */
 struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events);
 typedef void (*vdf_bell_fn)(struct vdf_obj *obj, void *ctx);
 /** vdf_async_bell() - call @fn with @ctx when the eventfd @fd was written to; counts as a change.
  */
 struct vdf_async *vdf_async_bell(struct vdf_obj *obj, vdf_bell_fn fn, void *ctx, int fd);
-/** vdf_async_timer() - a timer, set by vdf_async_set(). NULL without memory. */
+/** vdf_async_timer() - a timer, set by vdf_async_set(). */
 struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
 /** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
 void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
