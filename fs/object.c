@@ -211,6 +211,8 @@ static void destroy_contents(struct vdf_obj *obj)
     destroy_children(obj);
     if (obj->cls->destroy)
         obj->cls->destroy(obj);
+    /* What a component forgot to free would be called for an object that is gone. */
+    assert(!obj->asyncs);
     free_priv(obj);
 }
 
@@ -279,8 +281,6 @@ void vdf_obj_stop(struct vdf_obj *obj)
     if (obj->cls->stop)
         obj->cls->stop(obj);
     obj->started = false;
-    /* What a component forgot to free would be called for an object that is gone. */
-    assert(!obj->asyncs);
 }
 
 static void mark_dead(struct vdf_obj *obj)

@@ -33,7 +33,6 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     (void)part;
     dev->irq = (struct vdf_irq){ 0 };
     dev->attached = false;
-    dev->ends_late = false;
     if (dev->vfio)
         vdf_intx_vfio_unmask_fd(dev->vfio, false, NULL);
 }

@@ -97,8 +97,7 @@ struct vdf_intx_dev {
     struct vdf_intx_vfio *vfio; /* NULL: not that backend, or the host has lost the device */
     bool linked;                /* it is in the tree and may wait for things */
     bool attached;              /* it has a guest */
-    bool refires;   /* vfio: the kernel will tell of an interrupt that was never ended */
-    bool ends_late; /* vfio: it has told of one before KVM told of the end that caused it */
+    bool refires; /* vfio: the kernel will tell of an interrupt that was never ended */
 
     uint32_t line;
     uint8_t host_type, guest_type; /* enum vdf_intx_kind */
@@ -213,9 +212,6 @@ void vdf_intx_set_sticks(struct vdf_intx_dev *dev, bool sticks);
 int vdf_intx_vfio_begin(struct vdf_intx_dev *dev, struct vdf_err *err);
 /** vdf_intx_vfio_end() - give it back. */
 void vdf_intx_vfio_end(struct vdf_intx_dev *dev);
-/** vdf_intx_vfio_listen() - wait for its interrupts; ENOMEM. */
-int vdf_intx_vfio_listen(struct vdf_intx_dev *dev, struct vdf_err *err);
-void vdf_intx_vfio_unlisten(struct vdf_intx_dev *dev);
 /** vdf_intx_vfio_apply() - after a restore: have the kernel's device as the fields say, and report
  * what cannot be. */
 void vdf_intx_vfio_apply(struct vdf_intx_dev *dev);

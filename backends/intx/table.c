@@ -492,16 +492,14 @@ static int device_create(struct vdf_obj *obj, struct vdf_err *err)
 static int device_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
-    int ret = 0;
 
+    (void)err;
     if (fresh)
         vdf_intx_join(dev, dev->line);
     dev->linked = true;
-    if (dev->vfio)
-        ret = vdf_intx_vfio_listen(dev, err);
-    if (ret == 0 && dev->backend == VDF_INTX_VFIO)
+    if (dev->backend == VDF_INTX_VFIO)
         vdf_intx_vfio_apply(dev);
-    return ret;
+    return 0;
 }
 
 static void device_stop(struct vdf_obj *obj)
@@ -509,15 +507,13 @@ static void device_stop(struct vdf_obj *obj)
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
     dev->linked = false;
-    if (dev->vfio)
-        vdf_intx_vfio_unlisten(dev);
 }
 
 static void device_destroy(struct vdf_obj *obj)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    vdf_intx_vfio_close(dev->vfio);
+    vdf_intx_vfio_end(dev);
     if (dev->prev)
         vdf_intx_leave(dev);
 }
@@ -565,7 +561,8 @@ static int device_restored(struct vdf_obj *obj, struct vdf_err *err)
     return 0;
 }
 
-/* The choice may have been changed since the state was begun to be read. */
+/* The choice may have been changed since the state was begun to be read. What waits for the host's
+ * device goes on waiting, so that a restore needs no descriptor. */
 static void adopt_backend(struct vdf_intx_dev *from, struct vdf_intx_dev *to)
 {
     to->vfio = from->vfio;

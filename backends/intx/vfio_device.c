@@ -138,10 +138,10 @@ static bool take_interrupts(struct vdf_intx_dev *dev)
         dev->interrupts += n;
         vdf_intx_raise_guest(dev);
     } else if (dev->vfio->irq == VDF_VFIO_INTX) {
-        dev->ends_late = dev->host_irq_disabled && is_unmasked_by_kvm(dev);
-        if (dev->ends_late)
+        bool unmasked = dev->host_irq_disabled && is_unmasked_by_kvm(dev);
+        if (unmasked)
             vdf_intx_set_guest_level(dev, false);
-        take_interrupt(dev, dev->ends_late || dev->refires);
+        take_interrupt(dev, unmasked || dev->refires);
         dev->refires = false;
     }
     return true;
@@ -154,7 +154,6 @@ static void forget_mask(struct vdf_intx_dev *dev)
 
     dev->masked = false;
     dev->refires = false;
-    dev->ends_late = false;
     set_disable(dev, vfio && (vdf_intx_shares(dev) ? vfio->masked : vfio->bit10));
 }
 
@@ -190,10 +189,11 @@ static void ended(struct vdf_intx_dev *dev)
         eoi(dev, NULL);
         return;
     }
-    if (dev->ends_late) {
-        dev->ends_late = false;
+    /* The kernel has masked one that asserts again, unless bit 10 keeps it from that, and tells of
+     * it or has told. How many ends this one stands for does not matter then. */
+    take_interrupts(dev);
+    if (dev->host_irq_disabled && !dev->guest_mask && !dev->vfio->bit10 && is_asserted(dev))
         return;
-    }
     vdf_intx_set_guest_level(dev, false);
     if (dev->guest_mask || !dev->host_irq_disabled)
         return;
@@ -467,24 +467,16 @@ static bool on_request(struct vdf_obj *obj, uint64_t count)
     return true;
 }
 
-int vdf_intx_vfio_listen(struct vdf_intx_dev *dev, struct vdf_err *err)
+static int listen_to(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     struct vdf_intx_vfio *vfio = dev->vfio;
 
     vfio->on_trigger = vdf_async_fd(dev->priv.obj, on_trigger, vfio->trigger, POLLIN);
-    vfio->on_request = vdf_async_eventfd(dev->priv.obj, on_request, vfio->request);
-    if (vfio->on_trigger && vfio->on_request)
-        return 0;
-    vdf_intx_vfio_unlisten(dev);
-    return vdf_fail(err, ENOMEM, "no memory or descriptor to wait for the device with");
-}
-
-void vdf_intx_vfio_unlisten(struct vdf_intx_dev *dev)
-{
-    vdf_async_free(dev->vfio->on_trigger);
-    vdf_async_free(dev->vfio->on_request);
-    dev->vfio->on_trigger = NULL;
-    dev->vfio->on_request = NULL;
+    if (vfio->on_trigger)
+        vfio->on_request = vdf_async_eventfd(dev->priv.obj, on_request, vfio->request);
+    if (!vfio->on_request)
+        return vdf_fail(err, errno, "the device cannot be waited for: %s", vdf_errno_name(errno));
+    return 0;
 }
 
 int vdf_intx_vfio_begin(struct vdf_intx_dev *dev, struct vdf_err *err)
@@ -492,7 +484,7 @@ int vdf_intx_vfio_begin(struct vdf_intx_dev *dev, struct vdf_err *err)
     int ret = vdf_intx_vfio_open(dev->host, &dev->vfio, err);
 
     if (ret == 0)
-        ret = vdf_intx_vfio_listen(dev, err);
+        ret = listen_to(dev, err);
     if (ret == 0 && dev->guest_mask)
         ret = set_guest_mask(dev, true, err);
     if (ret < 0) {
@@ -508,7 +500,8 @@ void vdf_intx_vfio_end(struct vdf_intx_dev *dev)
 {
     if (!dev->vfio)
         return;
-    vdf_intx_vfio_unlisten(dev);
+    vdf_async_free(dev->vfio->on_request);
+    vdf_async_free(dev->vfio->on_trigger);
     vdf_intx_vfio_close(dev->vfio);
     dev->vfio = NULL;
 }
