@@ -537,7 +537,12 @@ static int apply_irq(struct vdf_intx_dev *dev, enum vdf_vfio_irq wanted, bool ma
     }
     if (wanted != VDF_VFIO_INTX || masked == vfio->masked)
         return 0;
-    return masked ? vdf_intx_vfio_mask(vfio, err) : vdf_intx_vfio_unmask(vfio, err);
+    if (!masked)
+        return vdf_intx_vfio_unmask(vfio, err);
+    int ret = vdf_intx_vfio_mask(vfio, err);
+    /* What came when bit 10 was cleared, or before, is in the state, or comes at unmasking. */
+    vdf_intx_vfio_take(vfio);
+    return ret;
 }
 
 void vdf_intx_vfio_apply(struct vdf_intx_dev *dev)
