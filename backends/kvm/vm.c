@@ -54,7 +54,10 @@ static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
     const char *missing = vdf_kvm_missing(kvm);
     if (missing)
         return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": this KVM has no KVM_CAP_%s", missing);
-    vm->run_size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    int run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (run_size < 0)
+        return refused(err, "KVM_GET_VCPU_MMAP_SIZE", errno);
+    vm->run_size = (size_t)run_size;
     vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm->fd < 0)
         return refused(err, "KVM_CREATE_VM", errno);
