@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Each command that the kernel is given for a device of the host fails once: all that was made before is
 # taken back, and the next try gets everything.
-VDF_LIMIT=150
+VDF_LIMIT=300
 . "$(dirname "$0")/common"
+. "$vdf_root/tests/mount/vm-common"
 . "$vdf_root/tests/mount/intx-rules"
 command -v strace >/dev/null || skip "strace, which makes commands fail, is not installed"
 
@@ -25,13 +26,15 @@ strace_is_ready() {
     grep -q attached "$T/strace"
 }
 
-# failing CALL K FILE TEXT: its answer to writing TEXT to FILE when the K-th CALL for it fails.
+# failing CALL K COMMAND...: its output when the K-th CALL for it fails.
 failing() {
+    call=$1 when=$2
+    shift 2
     : >"$T/strace"
-    strace -f -p "$pid" -e "trace=$1" -e "inject=$1:error=ENOMEM:when=$2" 2>>"$T/strace" &
+    strace -f -p "$pid" -e "trace=$call" -e "inject=$call:error=ENOMEM:when=$when" 2>>"$T/strace" &
     tracer=$!
     wait_for 10 strace_is_ready || fail "strace: $(cat "$T/strace")"
-    "$IO" write "$3" "$4"
+    "$@"
     kill -INT $tracer
     wait $tracer
 }
@@ -41,7 +44,7 @@ each() {
     before=$(descriptors)
     was=$(cat "$M/$2")
     k=1
-    while [ "$(failing "$1" $k "$2" "$3" | head -n 1)" != ok ]; do
+    while [ "$(failing "$1" $k "$IO" write "$2" "$3" | head -n 1)" != ok ]; do
         tail -n 1 "$M/errors" | grep -q ENOMEM || fail "$1 $k: $(tail -n 1 "$M/errors")"
         same "descriptors after $1 $k" "$(descriptors)" "$before"
         same "$2 after $1 $k" "$(cat "$M/$2")" "$was"
@@ -65,12 +68,61 @@ put $d/guest_mask 0
 # One that fails leaves the mask as it is, for the next.
 same "raising" "$("$IO" pwrite $d/bar/0 0x60 01000000)" ok
 wait_eq $d/guest_level 1
-[ "$(failing ioctl 1 $d/ack 1 | head -n 1)" = ENOMEM ] || fail "the EOI did not fail"
+[ "$(failing ioctl 1 "$IO" write $d/ack 1 | head -n 1)" = ENOMEM ] || fail "the EOI did not fail"
 eq $d/masked 1
 eq $d/guest_level 1
 same "lowering" "$("$IO" pwrite $d/bar/0 0x64 ffffffff)" ok
 put $d/ack 1
 quiet
+
+# --- a machine, and the device in it
+
+# machines: how many KVM has.
+machines() {
+    find /sys/kernel/debug/kvm -mindepth 1 -maxdepth 1 -type d | wc -l
+}
+
+make_machine() {
+    mkdir "$M/vm/g" 2>/dev/null && echo ok
+}
+
+# each_of_machine CALL LEAST: as above, for mkdir; a KVM that lacks something answers ENODEV.
+each_of_machine() {
+    before=$(descriptors)
+    k=1
+    while [ "$(failing "$1" $k make_machine | head -n 1)" != ok ]; do
+        tail -n 1 "$M/errors" | grep -q 'ENOMEM\|ENODEV: /dev/kvm: ' || fail "$1 $k: $(tail -n 1 "$M/errors")"
+        same "descriptors after $1 $k" "$(descriptors)" "$before"
+        same "machines after $1 $k" "$(machines)" 0
+        k=$((k + 1))
+    done
+    [ $k -gt "$2" ] || fail "only $((k - 1)) of at least $2 times $1 was called for a machine"
+    rmdir "$M/vm/g" || fail "rmdir vm/g"
+}
+
+each_of_machine openat 1
+each_of_machine ioctl 8
+machine g long intx
+mkdir "$M/vm/g/slots/0" || fail "mkdir slots/0"
+put vm/g/slots/0/device $d
+put vm/g/slots/0/addr 0x10000000
+put vm/g/slots/0/irq 9
+same "machines" "$(machines)" 1
+# The machine keeps the memory that the first round gives it.
+for call in "ioctl 3" "ioctl 3" "eventfd2 4" "fcntl 1"; do
+    each ${call% *} vm/g/slots/0/attached 1 ${call#* }
+    eq vm/g/irqfds 2
+    put vm/g/slots/0/attached 0
+    eq vm/g/irqfds 0
+done
+# What is left works.
+put vm/g/slots/0/attached 1
+put vm/g/run 1
+says g ready
+same "raising" "$("$IO" pwrite $d/bar/0 0x60 01000000)" ok
+ends g 0
+rmdir "$M/vm/g" || fail "rmdir vm/g"
+same "machines at the end" "$(machines)" 0
 rmdir "$M/$d" || fail "rmdir"
 grep -q "vfio-intx.$host" /proc/interrupts && fail "the handler is still there"
 echo >"$sys/driver_override"

@@ -11,6 +11,16 @@ host=0000:00:05.0
 sys=/sys/bus/pci/devices/$host
 d=intx/bus0/devices/d0
 
+# word OFFSET: of the real configuration space.
+word() {
+    od -An -tx2 -j "$1" -N 2 "$sys/config" | tr -d ' \n'
+}
+
+# machines: how many KVM has.
+machines() {
+    find /sys/kernel/debug/kvm -mindepth 1 -maxdepth 1 -type d | wc -l
+}
+
 raise() {
     same "raising" "$("$IO" pwrite $d/bar/0 0x60 01000000)" ok
 }
@@ -21,6 +31,7 @@ lower() {
 
 echo vfio-pci >"$sys/driver_override"
 echo "$host" >/sys/bus/pci/drivers_probe
+clean=$(word 4)
 mount_fs
 need_kvm
 mkdir "$M/$d" || fail "mkdir"
@@ -49,7 +60,7 @@ for order in before after; do
     wait_eq $d/guest_level 0
     eq $d/masked 0
     eq $d/host_irq_disabled 0
-    same "bit 10 in the real register" "$((0x$(od -An -tx2 -j 4 -N 2 "$sys/config" | tr -d ' ') & 0x400))" 0
+    same "bit 10 in the real register" "$((0x$(word 4) & 0x400))" 0
 
     # One that stays: each EOI finds it again, until the guest masks the device.
     raise
@@ -103,6 +114,30 @@ put $d/ack 1
 quiet
 machine pci long intx
 slot pci 0 $d 0x10000000 9
+put vm/pci/run 1
+says pci ready
+
+# The daemon is killed while the guest runs and has an interrupt: the kernel takes all back, and gives it again.
+raise
+wait_eq $d/masked 1
+same "machines before the kill" "$(machines)" 1
+kill -KILL "$(daemon_pids)"
+wait_for 10 daemon_gone || fail "the daemon lives"
+umount -l "$M"
+same "machines after the kill" "$(machines)" 0
+same "the command register after the kill" "$(word 4)" "$clean"
+grep -q "vfio-intx.$host" /proc/interrupts && fail "the interrupt is still there after the kill"
+mount_fs
+mkdir "$M/$d" || fail "mkdir"
+put $d/host "$host"
+put $d/backend vfio
+put $d/enabled 1
+lower
+put $d/ack 1
+quiet
+machine pci long intx
+slot pci 0 $d 0x10000000 9
+eq vm/pci/irqfds 2
 put vm/pci/run 1
 says pci ready
 

@@ -243,23 +243,18 @@ put $d/enabled 1
 raise
 wait_eq $d/guest_level 1
 cp "$M/intx/bus0/state" "$T/full.state" || fail "cp state"
-free=3
-while [ -e "/proc/$pid/fd/$free" ]; do
-    free=$((free + 1))
-done
-for more in 0 1 2; do
-    put $d/guest_mask 1
-    lines=$(wc -l <"$M/errors")
-    prlimit --pid "$pid" --nofile=$((free + more)):"$limit" || fail "prlimit"
-    cp "$T/full.state" "$M/intx/bus0/state" || fail "the state is refused"
-    prlimit --pid "$pid" --nofile="$limit:$limit"
-    [ "$(wc -l <"$M/errors")" = "$lines" ] || fail "with $more descriptors: $(tail -n 1 "$M/errors")"
-    diff "$T/full.state" "$M/intx/bus0/state" || fail "saved, restored and saved again differs"
-    n=$(cat "$M/$d/reasserts")
-    put $d/ack 1
-    wait_eq $d/reasserts $((n + 1))
-    wait_eq $d/guest_level 1
-done
+put $d/guest_mask 1
+lines=$(wc -l <"$M/errors")
+# Fewer than are open already, so that one that is given back is not there to be taken again.
+prlimit --pid "$pid" --nofile=8:"$limit" || fail "prlimit"
+cp "$T/full.state" "$M/intx/bus0/state" || fail "the state is refused"
+prlimit --pid "$pid" --nofile="$limit:$limit"
+[ "$(wc -l <"$M/errors")" = "$lines" ] || fail "with no descriptors: $(tail -n 1 "$M/errors")"
+diff "$T/full.state" "$M/intx/bus0/state" || fail "saved, restored and saved again differs"
+n=$(cat "$M/$d/reasserts")
+put $d/ack 1
+wait_eq $d/reasserts $((n + 1))
+wait_eq $d/guest_level 1
 lower
 put $d/ack 1
 quiet
