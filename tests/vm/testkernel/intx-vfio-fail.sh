@@ -22,6 +22,14 @@ descriptors() {
     ls -l "/proc/$pid/fd" | sed 's/.*-> //' | sort
 }
 
+raise() {
+    same "raising" "$("$IO" pwrite $d/bar/0 0x60 01000000)" ok
+}
+
+lower() {
+    same "lowering" "$("$IO" pwrite $d/bar/0 0x64 ffffffff)" ok
+}
+
 strace_is_ready() {
     grep -q attached "$T/strace"
 }
@@ -66,12 +74,12 @@ eq $d/intx_disable 1
 put $d/guest_mask 0
 
 # One that fails leaves the mask as it is, for the next.
-same "raising" "$("$IO" pwrite $d/bar/0 0x60 01000000)" ok
+raise
 wait_eq $d/guest_level 1
 [ "$(failing ioctl 1 "$IO" write $d/ack 1 | head -n 1)" = ENOMEM ] || fail "the EOI did not fail"
 eq $d/masked 1
 eq $d/guest_level 1
-same "lowering" "$("$IO" pwrite $d/bar/0 0x64 ffffffff)" ok
+lower
 put $d/ack 1
 quiet
 
@@ -119,10 +127,13 @@ done
 put vm/g/slots/0/attached 1
 put vm/g/run 1
 says g ready
-same "raising" "$("$IO" pwrite $d/bar/0 0x60 01000000)" ok
+raise
 ends g 0
 rmdir "$M/vm/g" || fail "rmdir vm/g"
 same "machines at the end" "$(machines)" 0
+# The guest has switched the memory off, and no reset ends the condition.
+same "memory on" "$("$IO" pwrite $d/config 4 0600)" ok
+lower
 rmdir "$M/$d" || fail "rmdir"
 grep -q "vfio-intx.$host" /proc/interrupts && fail "the handler is still there"
 echo >"$sys/driver_override"
