@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Descriptors run out while a machine is made, and while a device is attached to it: at each step of the way the
-# answer is EMFILE, and nothing is left of it.
+# Descriptors run out while a machine is made, and while a device is attached to it: at each step of the way
+# the answer is EMFILE, and nothing is left of it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 
@@ -28,7 +28,8 @@ step_by_step() {
     more=0
     until prlimit --pid "$pid" --nofile=$((first + more)):"$limit" && "$@"; do
         tail -n 1 "$M/errors" | grep -q ": EMFILE: " || fail "$* with $more: $(tail -n 1 "$M/errors")"
-        wait_for 5 has_descriptors "$before" || same "descriptors after $* with $more" "$(descriptors)" "$before"
+        wait_for 5 has_descriptors "$before" ||
+            same "descriptors after $* with $more" "$(descriptors)" "$before"
         more=$((more + 1))
         [ $more -le 20 ] || fail "$* needs more than 20 descriptors"
     done

@@ -117,7 +117,8 @@ slot pci 0 $d 0x10000000 9
 put vm/pci/run 1
 says pci ready
 
-# The daemon is killed while the guest runs and has an interrupt: the kernel takes all back, and gives it again.
+# The daemon is killed while the guest runs and has an interrupt: the kernel takes all back, and gives it
+# again.
 raise
 wait_eq $d/masked 1
 same "machines before the kill" "$(machines)" 1
