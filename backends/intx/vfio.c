@@ -47,28 +47,10 @@ static int set_irqs(const struct vdf_intx_vfio *vfio, uint32_t index, uint32_t f
     return command(vfio, VFIO_DEVICE_SET_IRQS, &set, what, err);
 }
 
-static int set_eventfd(const struct vdf_intx_vfio *vfio, uint32_t index, uint32_t action, int fd,
-                       const char *what, struct vdf_err *err)
-{
-    union {
-        struct vfio_irq_set set;
-        uint8_t bytes[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
-    } arg = { .set = {
-                  .argsz = sizeof(arg.bytes),
-                  .flags = action | VFIO_IRQ_SET_DATA_EVENTFD,
-                  .index = index,
-                  .count = 1,
-              } };
-    int32_t value = fd;
-
-    memcpy(arg.set.data, &value, sizeof(value));
-    return command(vfio, VFIO_DEVICE_SET_IRQS, &arg, what, err);
-}
-
 static int set_unmask(const struct vdf_intx_vfio *vfio, int fd, struct vdf_err *err)
 {
-    return set_eventfd(vfio, VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_UNMASK, fd,
-                       "VFIO_DEVICE_SET_IRQS, the eventfd that unmasks", err);
+    return vdf_vfio_set_eventfd(vfio->device, VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_UNMASK,
+                                fd, "VFIO_DEVICE_SET_IRQS, the eventfd that unmasks", err);
 }
 
 int vdf_intx_vfio_irq_on(struct vdf_intx_vfio *vfio, enum vdf_vfio_irq irq, bool unmasks,
@@ -83,8 +65,8 @@ int vdf_intx_vfio_irq_on(struct vdf_intx_vfio *vfio, enum vdf_vfio_irq irq, bool
     if (!info.count)
         return vdf_fail(err, EOPNOTSUPP, "the device has no %s", name);
     vdf_intx_vfio_take(vfio); /* what an earlier use has left */
-    ret = set_eventfd(
-        vfio, info.index, VFIO_IRQ_SET_ACTION_TRIGGER, vfio->trigger,
+    ret = vdf_vfio_set_eventfd(
+        vfio->device, info.index, VFIO_IRQ_SET_ACTION_TRIGGER, vfio->trigger,
         irq == VDF_VFIO_MSI ? "VFIO_DEVICE_SET_IRQS of MSI" : "VFIO_DEVICE_SET_IRQS of INTx", err);
     if (ret < 0)
         return ret;
@@ -275,8 +257,7 @@ static int open_all(struct vdf_intx_vfio *vfio, const char *host, struct vdf_err
     if (ret == 0)
         ret = get_regions(vfio, err);
     if (ret == 0)
-        ret = set_eventfd(vfio, VFIO_PCI_REQ_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER, vfio->request,
-                          "VFIO_DEVICE_SET_IRQS of requests", err);
+        ret = vdf_vfio_watch_request(vfio->device, vfio->request, err);
     if (ret == 0)
         ret = vdf_intx_vfio_config_read(vfio, &high, 1, COMMAND + 1, err);
     vfio->bit10 = high & VDF_PCI_COMMAND_INTX_DISABLE >> 8;

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -141,4 +142,28 @@ int vdf_vfio_detach(int device, struct vdf_err *err)
     struct uapi_detach_pt arg = { .argsz = sizeof(arg) };
 
     return command(device, UAPI_DETACH_IOMMUFD_PT, &arg, "VFIO_DEVICE_DETACH_IOMMUFD_PT", err);
+}
+
+int vdf_vfio_set_eventfd(int device, uint32_t index, uint32_t action, int fd, const char *what,
+                         struct vdf_err *err)
+{
+    union {
+        struct vfio_irq_set set;
+        uint8_t bytes[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
+    } arg = { .set = {
+                  .argsz = sizeof(arg.bytes),
+                  .flags = action | VFIO_IRQ_SET_DATA_EVENTFD,
+                  .index = index,
+                  .count = 1,
+              } };
+    int32_t value = fd;
+
+    memcpy(arg.set.data, &value, sizeof(value));
+    return command(device, VFIO_DEVICE_SET_IRQS, &arg, what, err);
+}
+
+int vdf_vfio_watch_request(int device, int fd, struct vdf_err *err)
+{
+    return vdf_vfio_set_eventfd(device, VFIO_PCI_REQ_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER, fd,
+                                "VFIO_DEVICE_SET_IRQS of requests", err);
 }

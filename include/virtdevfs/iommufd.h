@@ -250,4 +250,18 @@ int vdf_vfio_attach(int device, uint32_t pt, struct vdf_err *err);
 /** vdf_vfio_detach() - VFIO_DEVICE_DETACH_IOMMUFD_PT: its DMA is blocked. */
 int vdf_vfio_detach(int device, struct vdf_err *err);
 
+/**
+ * vdf_vfio_set_eventfd() - VFIO_DEVICE_SET_IRQS with one eventfd.
+ * @index:  VFIO_PCI_..._IRQ_INDEX
+ * @action: VFIO_IRQ_SET_ACTION_...
+ * @fd:     -1: no longer one
+ * @what:   what a refusal calls it
+ */
+int vdf_vfio_set_eventfd(int device, uint32_t index, uint32_t action, int fd, const char *what,
+                         struct vdf_err *err);
+
+/** vdf_vfio_watch_request() - the kernel writes the eventfd @fd when somebody unplugs the device or
+ *  unbinds its driver, and waits there until @device has been closed. */
+int vdf_vfio_watch_request(int device, int fd, struct vdf_err *err);
+
 #endif
