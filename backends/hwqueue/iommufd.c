@@ -99,7 +99,9 @@ static int watch(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *
         return vdf_fail(err, errno, "the vEVENTQ cannot be watched: %s", strerror(errno));
     if (!k->watch)
         k->watch = vdf_async_fd(dev->priv.obj, event_came, k->epoll, EPOLLIN);
-    return k->watch ? 0 : vdf_fail(err, ENOMEM, "no memory to watch the vEVENTQ");
+    if (!k->watch)
+        return vdf_fail(err, errno, "the vEVENTQ cannot be watched: %s", strerror(errno));
+    return 0;
 }
 
 static void drop_veventq(struct vdf_kernel *k)

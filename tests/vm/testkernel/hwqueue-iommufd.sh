@@ -216,10 +216,7 @@ until [ "$limit" -gt $((without + 20)) ]; do
     prlimit --pid "$(daemon_pids)" --nofile="$limit:65536"
     said=$("$IO" write $d/backend iommufd)
     [ "$said" != ok ] || break
-    case $said in
-    EMFILE | ENOMEM) ;;
-    *) fail "with $limit descriptors the answer is $said" ;;
-    esac
+    same "with $limit descriptors" "$said" EMFILE
     eq $d/backend soft
     nothing_left
     limit=$((limit + 1))
