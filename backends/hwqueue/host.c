@@ -3,12 +3,14 @@
  * The device of the host that a vIOMMU needs: one that is bound to vfio-pci, or the mock's. A bound
  * device belongs to one iommufd until it is closed, so that a state which is tried before it
  * replaces the device in the tree works in the same iommufd, beside the objects that are there.
- * What there is only one of, the device's attachment and its vDEVICE, is for who has taken it.
+ * What there is only one of, the device's attachment and its vDEVICE, is for who has taken it, and
+ * so is the kernel's request to have the device back.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <virtdevfs/iommufd.h>
 
@@ -17,21 +19,44 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vdf_host *hosts; /* those that can be shared */
 
-static int open_both(struct vdf_host *host, struct vdf_err *err)
+static int make_request(struct vdf_host *host, struct vdf_err *err)
+{
+    host->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (host->request < 0)
+        return vdf_fail(err, errno, "eventfd: %s", strerror(errno));
+    return vdf_vfio_watch_request(host->device, host->request, err);
+}
+
+static int open_device(struct vdf_host *host, struct vdf_err *err)
+{
+    int ret = vdf_vfio_open(host->address, &host->device, err);
+
+    if (ret == 0)
+        ret = vdf_vfio_bind(host->device, host->iommu, &host->dev_id, err);
+    if (ret == 0)
+        ret = make_request(host, err);
+    return ret;
+}
+
+static void close_all(struct vdf_host *host)
+{
+    if (host->request >= 0)
+        close(host->request);
+    if (host->device >= 0)
+        close(host->device);
+    close(host->iommu);
+}
+
+static int open_all(struct vdf_host *host, struct vdf_err *err)
 {
     int ret = vdf_iommufd_open(&host->iommu, err);
 
-    host->device = -1;
+    host->device = host->request = -1;
     if (ret < 0 || strcmp(host->address, "mock") == 0)
         return ret;
-    ret = vdf_vfio_open(host->address, &host->device, err);
-    if (ret == 0)
-        ret = vdf_vfio_bind(host->device, host->iommu, &host->dev_id, err);
-    if (ret < 0) {
-        if (host->device >= 0)
-            close(host->device);
-        close(host->iommu);
-    }
+    ret = open_device(host, err);
+    if (ret < 0)
+        close_all(host);
     return ret;
 }
 
@@ -43,7 +68,7 @@ static int make(const char *address, struct vdf_host **result, struct vdf_err *e
         return vdf_fail(err, ENOMEM, "no memory for the host's device");
     strcpy(host->address, address);
     host->refs = 1;
-    int ret = open_both(host, err);
+    int ret = open_all(host, err);
     if (ret < 0) {
         free(host);
         return ret;
@@ -101,9 +126,7 @@ void vdf_host_close(struct vdf_host *host)
             *at = host->next;
             break;
         }
-        if (host->device >= 0)
-            close(host->device);
-        close(host->iommu);
+        close_all(host);
         free(host);
     }
     pthread_mutex_unlock(&lock);

@@ -461,6 +461,7 @@ struct vdf_host {
     bool taken;      /* it is attached, for a device in the tree */
     int iommu;       /* /dev/iommu */
     int device;      /* VFIO's; -1: the mock's, which is made in an address space */
+    int request;     /* eventfd that the kernel writes when it wants the device back; or -1 */
     uint32_t dev_id; /* in the iommufd */
 };
 

@@ -38,6 +38,7 @@
 struct vdf_kernel {
     struct vdf_host *host;
     bool taken; /* by us */
+    struct vdf_async *on_request;
     /* Numbers of objects; 0: not made. */
     uint32_t ioas, stdev, dev_id, parent, viommu, nested, veventq;
     bool attached; /* VFIO: to the parent or to what is nested */
@@ -429,7 +430,49 @@ static void show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
             data.tegra.flags, data.tegra.version, data.tegra.log2vcmdqs, data.tegra.log2vsids);
 }
 
+/* --- without them ----------------------------------------------------------------------------- */
+
+/* Queues that the kernel had go on in the model. */
+static void go_on_without(struct vdf_hwqueue *dev)
+{
+    dev->backend = VDF_HWQUEUE_SOFT;
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k] && dev->vcmdqs[k]->enabled &&
+            vdf_hwqueue_ops(dev)->alloc(dev->vcmdqs[k], NULL) < 0)
+            vdf_vcmdq_release(dev->vcmdqs[k]);
+}
+
+/* Somebody unplugs the host's device or unbinds its driver, and waits until it is given back. */
+static bool on_request(struct vdf_obj *obj, uint64_t count)
+{
+    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+
+    (void)count;
+    vdf_report(obj, ENODEV, "%s is taken away from vfio-pci: it is released, backend is soft",
+               dev->host);
+    vdf_kernel_close(dev);
+    go_on_without(dev);
+    return true;
+}
+
 /* --- making them all -------------------------------------------------------------------------- */
+
+/* There is one who attaches the host's device, and who gives it back. */
+static int take_host(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
+{
+    int ret = vdf_host_take(k->host, err);
+
+    if (ret < 0)
+        return ret;
+    k->taken = true;
+    k->on_request = vdf_async_eventfd(dev->priv.obj, on_request, k->host->request);
+    if (!k->on_request)
+        return vdf_fail(err, errno, "the kernel's request for %s cannot be watched: %s", dev->host,
+                        strerror(errno));
+    ret = attach(k, false, err);
+    k->attached = ret == 0;
+    return ret;
+}
 
 /* A device: of the mock in the address space, or the host's, attached by who has taken it. */
 static int make_parent(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
@@ -446,13 +489,7 @@ static int make_parent(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf
         ret = vdf_iommufd_hwpt_parent(iommu, k->dev_id, k->ioas, &k->parent, err);
     if (ret < 0 || k->stdev || !dev->linked)
         return ret;
-    ret = vdf_host_take(k->host, err);
-    if (ret < 0)
-        return ret;
-    k->taken = true;
-    ret = attach(k, false, err);
-    k->attached = ret == 0;
-    return ret;
+    return take_host(dev, k, err);
 }
 
 static int map_region(struct vdf_kernel *k, uint64_t offset, uint64_t length, struct vdf_err *err)
@@ -642,6 +679,7 @@ void vdf_kernel_close(struct vdf_hwqueue *dev)
         destroy(k, k->viommu);
         if (k->attached)
             vdf_vfio_detach(k->host->device, NULL);
+        vdf_async_free(k->on_request);
         if (k->taken)
             vdf_host_leave(k->host);
         destroy(k, k->parent);
@@ -654,16 +692,6 @@ void vdf_kernel_close(struct vdf_hwqueue *dev)
     for (unsigned n = 0; vdf_hwqueue_is_selftest(dev) && n < VDF_QUEUES; n++)
         if (dev->vcmdqs[n])
             vdf_selftest_page(dev->vcmdqs[n]);
-}
-
-/* Queues that the kernel had go on in the model. */
-static void go_on_without(struct vdf_hwqueue *dev)
-{
-    dev->backend = VDF_HWQUEUE_SOFT;
-    for (unsigned k = 0; k < VDF_QUEUES; k++)
-        if (dev->vcmdqs[k] && dev->vcmdqs[k]->enabled &&
-            vdf_hwqueue_ops(dev)->alloc(dev->vcmdqs[k], NULL) < 0)
-            vdf_vcmdq_release(dev->vcmdqs[k]);
 }
 
 int vdf_kernel_reopen(struct vdf_hwqueue *dev, struct vdf_err *err)
