@@ -176,14 +176,19 @@ int vdf_hwqueue_set_viommu_data(const struct vdf_at *at, uint64_t value, struct 
     /* Pages that the kernel has are given up with its objects. */
     bool kernel = dev->kernel;
     vdf_kernel_close(dev);
+    struct vdf_memory pages = dev->region;
+    vdf_memory_init(&dev->region, pages.label, pages.size);
     dev->viommu_data = (uint32_t)value;
     int ret = vdf_selftest_reset(dev, err);
     if (ret == 0 && kernel)
         ret = vdf_kernel_open(dev, err);
-    if (ret == 0)
+    if (ret == 0) {
+        vdf_memory_free(&pages);
         return 0;
+    }
+    vdf_memory_free(&dev->region);
+    dev->region = pages;
     dev->viommu_data = before;
-    vdf_selftest_reset(dev, NULL);
     if (kernel)
         vdf_kernel_reopen(dev, NULL);
     return ret;

@@ -434,7 +434,7 @@ const struct vdf_hwqueue_ops *vdf_hwqueue_ops(const struct vdf_hwqueue *dev);
 #define VDF_REGION_PAGES 2u /* that the mock lets be mapped: a page for each of its queues */
 #define VDF_REGION_SIZE (VDF_REGION_PAGES * VDF_PAGE_SIZE)
 
-/** vdf_selftest_reset() - the pages are as VIOMMU_ALLOC leaves them. 0 or -ENOMEM. */
+/** vdf_selftest_reset() - new pages are as VIOMMU_ALLOC leaves them. 0, or -errno of a memfd. */
 int vdf_selftest_reset(struct vdf_hwqueue *dev, struct vdf_err *err);
 /** vdf_selftest_page() - `page` of a queue is its page of the region, or nothing. */
 int vdf_selftest_page(struct vdf_vcmdq *queue);

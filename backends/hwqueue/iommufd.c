@@ -46,7 +46,8 @@ struct vdf_kernel {
     uint32_t vdevices[VDF_VDEVICES];
     uint8_t *map; /* the vIOMMU's region; NULL: it has none */
     size_t map_len;
-    int event_fd, epoll; /* -1: none */
+    struct vdf_memory pages; /* selftest: the model's, while the region has their place */
+    int event_fd, epoll;     /* -1: none */
     struct vdf_async *watch;
     uint32_t sequence; /* what the kernel counts from 0 is counted from here in this device */
 };
@@ -539,32 +540,34 @@ static int make_tegra(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_
     return ret;
 }
 
-/* The region of the mock takes the place of the model's pages, with what was stored there. */
-static void move_region(struct vdf_hwqueue *dev)
+/* The region of the mock takes the place of the model's pages, with what was stored there. These
+ * are kept, as the way back may not fail. */
+static int move_region(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     struct vdf_kernel *k = dev->kernel;
     struct vdf_memory *region = &dev->region;
+    int ret = vdf_memory_touch(region);
 
-    for (size_t at = 0; region->base && at < VDF_REGION_SIZE; at += 4) {
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the pages of the mock: %s", strerror(-ret));
+    for (size_t at = 0; at < VDF_REGION_SIZE; at += 4) {
         uint32_t word = vdf_load_le32(region->base + at);
         if (vdf_load_le32(k->map + at) != word)
             vdf_store_le32(k->map + at, word);
     }
-    vdf_memory_free(region);
+    k->pages = *region;
     vdf_memory_view(region, "hwqueue-region", k->map, VDF_REGION_SIZE);
+    return 0;
 }
 
-/* And back: without memory the pages are empty. */
 static void leave_region(struct vdf_hwqueue *dev)
 {
     const struct vdf_kernel *k = dev->kernel;
-    struct vdf_memory *region = &dev->region;
 
-    if (!k->map || region->base != k->map)
+    if (!k->pages.base)
         return;
-    vdf_memory_init(region, "hwqueue-region", VDF_REGION_SIZE);
-    if (vdf_memory_touch(region) == 0)
-        memcpy(region->base, k->map, VDF_REGION_SIZE);
+    memcpy(k->pages.base, k->map, VDF_REGION_SIZE);
+    dev->region = k->pages;
 }
 
 /* Mappings, devices and queues that there are already. */
@@ -602,11 +605,9 @@ static int make_objects(struct vdf_hwqueue *dev, struct vdf_err *err)
         ret = vdf_hwqueue_is_selftest(dev) ? make_selftest(dev, k, err) : make_tegra(dev, k, err);
     if (ret == 0)
         ret = make_veventq(dev, k, dev->veventq.depth, err);
-    if (ret < 0)
-        return ret;
-    if (vdf_hwqueue_is_selftest(dev))
-        move_region(dev);
-    return make_contents(dev, err);
+    if (ret == 0 && vdf_hwqueue_is_selftest(dev))
+        ret = move_region(dev, err);
+    return ret < 0 ? ret : make_contents(dev, err);
 }
 
 /* An older kernel does not know the commands, or was built without the mock. */

@@ -147,15 +147,11 @@ static int mock_trigger(struct vdf_hwqueue *dev, struct vdf_err *err)
 
 int vdf_selftest_reset(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
-    vdf_memory_free(&dev->region);
-    vdf_memory_init(&dev->region, "hwqueue-region", VDF_REGION_SIZE);
     int ret = vdf_memory_touch(&dev->region);
+
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the pages of the mock");
     vdf_store_le32(dev->region.base, dev->viommu_data);
-    for (unsigned k = 0; k < VDF_QUEUES; k++)
-        if (dev->vcmdqs[k])
-            vdf_selftest_page(dev->vcmdqs[k]);
     return 0;
 }
 
@@ -167,10 +163,11 @@ int vdf_selftest_page(struct vdf_vcmdq *queue)
         vdf_memory_view(&queue->page, "vcmdq-page", NULL, 0);
         return 0;
     }
+    /* Whatever happens, it is no page that is gone. */
+    vdf_memory_view(&queue->page, "vcmdq-page", NULL, VDF_PAGE_SIZE);
     int ret = vdf_memory_touch(region);
     if (ret < 0)
         return ret;
-    vdf_memory_free(&queue->page);
     vdf_memory_view(&queue->page, "vcmdq-page", region->base + (size_t)queue->index * VDF_PAGE_SIZE,
                     VDF_PAGE_SIZE);
     return 0;
