@@ -219,7 +219,6 @@ int vdf_hwqueue_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_
             return ret;
     } else if (dev->linked) {
         vdf_kernel_close(dev);
-        /* Memory that cannot be moved stays in huge pages. */
         vdf_hwqueue_move_memory(dev, false);
     }
     dev->backend = (uint8_t)value;
@@ -297,18 +296,18 @@ int vdf_hwqueue_move_memory(struct vdf_hwqueue *dev, bool huge)
 
     if (huge == old->prefer_huge || dev->memory_open || dev->attached)
         return 0;
+    if (old->base) {
+        vdf_memory_init(&now, old->label, old->size);
+        now.prefer_huge = huge;
+        int ret = vdf_memory_touch(&now);
+        if (ret < 0)
+            return ret;
+        for (uint64_t at = 0; (at = vdf_memory_data(old, at, &end)) < old->size; at = end)
+            memcpy(now.base + at, old->base + at, end - at);
+        vdf_memory_free(old);
+        *old = now;
+    }
     old->prefer_huge = huge;
-    if (!old->base)
-        return 0;
-    vdf_memory_init(&now, old->label, old->size);
-    now.prefer_huge = huge;
-    int ret = vdf_memory_touch(&now);
-    if (ret < 0)
-        return ret;
-    for (uint64_t at = 0; (at = vdf_memory_data(old, at, &end)) < old->size; at = end)
-        memcpy(now.base + at, old->base + at, end - at);
-    vdf_memory_free(old);
-    *old = now;
     return 0;
 }
 

@@ -560,7 +560,7 @@ int vdf_hwqueue_store_host(const struct vdf_at *at, const char *text, size_t len
                            struct vdf_err *err);
 int vdf_hwqueue_set_viommu_data(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 /** vdf_hwqueue_move_memory() - `memory` is of huge pages if it can be, or of ordinary ones. Memory
- *  that is open or a guest's stays as it is. 0 or -ENOMEM. */
+ *  that is open or a guest's stays as it is, and any where there is no other: 0 or -errno. */
 int vdf_hwqueue_move_memory(struct vdf_hwqueue *dev, bool huge);
 void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

@@ -433,10 +433,11 @@ static void show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
 
 /* --- without them ----------------------------------------------------------------------------- */
 
-/* Queues that the kernel had go on in the model. */
+/* Queues that the kernel had go on in the model, and memory need not be contiguous any more. */
 static void go_on_without(struct vdf_hwqueue *dev)
 {
     dev->backend = VDF_HWQUEUE_SOFT;
+    vdf_hwqueue_move_memory(dev, false);
     for (unsigned k = 0; k < VDF_QUEUES; k++)
         if (dev->vcmdqs[k] && dev->vcmdqs[k]->enabled &&
             vdf_hwqueue_ops(dev)->alloc(dev->vcmdqs[k], NULL) < 0)
@@ -633,8 +634,10 @@ int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err)
     dev->kernel = k;
     int ret = vdf_hwqueue_move_memory(dev, true);
     ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory") : make_objects(dev, err);
-    if (ret < 0)
+    if (ret < 0) {
         vdf_kernel_close(dev);
+        vdf_hwqueue_move_memory(dev, false);
+    }
     return as_absent(ret, err);
 }
 
