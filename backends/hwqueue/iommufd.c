@@ -106,14 +106,18 @@ static int watch(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *
     return 0;
 }
 
-static void drop_veventq(struct vdf_kernel *k)
+static int drop_veventq(struct vdf_kernel *k, struct vdf_err *err)
 {
+    int ret = 0;
+
     if (k->event_fd >= 0)
         close(k->event_fd);
     k->event_fd = -1;
     if (k->veventq)
-        vdf_iommufd_destroy(k->host->iommu, k->veventq, NULL);
-    k->veventq = 0;
+        ret = vdf_iommufd_destroy(k->host->iommu, k->veventq, err);
+    if (ret == 0)
+        k->veventq = 0;
+    return ret;
 }
 
 static int make_veventq(struct vdf_hwqueue *dev, struct vdf_kernel *k, uint32_t depth,
@@ -127,7 +131,7 @@ static int make_veventq(struct vdf_hwqueue *dev, struct vdf_kernel *k, uint32_t 
     if (dev->linked)
         ret = watch(dev, k, err);
     if (ret < 0)
-        drop_veventq(k);
+        drop_veventq(k, NULL);
     return ret;
 }
 
@@ -217,6 +221,14 @@ static void settle_events(struct vdf_hwqueue *dev)
     }
 }
 
+/* What is still in the queue would go with it. */
+static int end_veventq(struct vdf_hwqueue *dev, struct vdf_err *err)
+{
+    if (dev->kernel->event_fd >= 0)
+        settle_events(dev);
+    return drop_veventq(dev->kernel, err);
+}
+
 /* The kernel looks at the depth first, and then finds that there is a queue. */
 static int set_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err)
 {
@@ -237,11 +249,13 @@ static int set_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *er
     ret = vdf_veventq_store_depth(dev, depth, err);
     if (ret < 0)
         return ret;
-    drop_veventq(k);
-    ret = make_veventq(dev, k, depth, err);
+    ret = end_veventq(dev, err);
+    if (ret == 0)
+        ret = make_veventq(dev, k, depth, err);
     if (ret < 0) {
         dev->veventq.depth = before;
-        make_veventq(dev, k, before, NULL);
+        if (make_veventq(dev, k, before, NULL) < 0)
+            vdf_kernel_reopen(dev, NULL);
     }
     return ret;
 }
@@ -669,14 +683,12 @@ void vdf_kernel_close(struct vdf_hwqueue *dev)
     if (!k)
         return;
     if (k->host) {
-        if (k->event_fd >= 0)
-            settle_events(dev);
         vdf_async_free(k->watch);
         if (k->epoll >= 0)
             close(k->epoll);
         leave_contents(dev);
         leave_region(dev);
-        drop_veventq(k);
+        end_veventq(dev, NULL);
         destroy(k, k->nested);
         if (k->map)
             munmap(k->map, k->map_len);
