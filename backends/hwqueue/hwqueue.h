@@ -404,7 +404,7 @@ struct vdf_hwqueue_ops {
     int (*release)(struct vdf_vcmdq *queue, struct vdf_err *err);
     /* VDEVICE_ALLOC, and its end; NULL: nothing belongs to it. */
     int (*add_vdevice)(struct vdf_vdevice *vdevice, struct vdf_err *err);
-    void (*drop_vdevice)(struct vdf_vdevice *vdevice);
+    int (*drop_vdevice)(struct vdf_vdevice *vdevice, struct vdf_err *err);
     /* GET_HW_INFO, a "name = value" a line. */
     void (*show_hw_info)(struct vdf_hwqueue *dev, struct vdf_buf *out);
     /* The vEVENTQ. read: 0 is no event. settle: what waits elsewhere is to be here, as far as it

@@ -398,30 +398,46 @@ static int attach(struct vdf_kernel *k, bool nested, struct vdf_err *err)
     return vdf_vfio_attach(k->host->device, nested ? k->nested : k->parent, err);
 }
 
-static void drop_vdevice(struct vdf_vdevice *vdevice)
+static int destroy_vdevice(struct vdf_kernel *k, unsigned slot, struct vdf_err *err)
 {
-    struct vdf_kernel *k = vdevice->dev->kernel;
-    uint32_t *id = &k->vdevices[vdevice->slot];
+    int ret = k->vdevices[slot] ? vdf_iommufd_destroy(k->host->iommu, k->vdevices[slot], err) : 0;
 
-    if (!*id)
-        return;
-    attach(k, false, NULL);
-    vdf_iommufd_destroy(k->host->iommu, *id, NULL);
-    *id = 0;
+    if (ret == 0)
+        k->vdevices[slot] = 0;
+    return ret;
+}
+
+/* One that stays goes on raising events. */
+static int drop_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = vdevice->dev;
+    struct vdf_err said = { 0 };
+    int ret = attach(dev->kernel, false, err);
+
+    if (ret < 0)
+        return ret;
+    ret = destroy_vdevice(dev->kernel, vdevice->slot, err);
+    if (ret < 0 && attach(dev->kernel, true, &said) < 0)
+        vdf_report(dev->priv.obj, said.code, "virtual device 0x%x raises no events any more: %s",
+                   vdevice->vsid, said.text);
+    return ret;
 }
 
 /* The nested page table finds the device by its number, which is there first. */
 static int add_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
 {
     struct vdf_kernel *k = vdevice->dev->kernel;
-    uint32_t *id = &k->vdevices[vdevice->slot];
-    int ret =
-        vdf_iommufd_vdevice_alloc(k->host->iommu, k->viommu, k->dev_id, vdevice->vsid, id, err);
+    /* What an earlier failure may have left. */
+    int ret = destroy_vdevice(k, vdevice->slot, err);
+
+    if (ret == 0)
+        ret = vdf_iommufd_vdevice_alloc(k->host->iommu, k->viommu, k->dev_id, vdevice->vsid,
+                                        &k->vdevices[vdevice->slot], err);
     if (ret < 0)
         return ret;
     ret = attach(k, true, err);
     if (ret < 0)
-        drop_vdevice(vdevice);
+        destroy_vdevice(k, vdevice->slot, NULL);
     return ret;
 }
 
@@ -671,9 +687,12 @@ static void leave_contents(struct vdf_hwqueue *dev)
             leave_page(queue);
         destroy(k, k->queues[n]);
     }
-    for (unsigned n = VDF_VDEVICES; n-- > 0;)
-        if (dev->vdevices[n])
-            drop_vdevice(dev->vdevices[n]);
+    for (unsigned n = VDF_VDEVICES; n-- > 0;) {
+        if (!k->vdevices[n])
+            continue;
+        attach(k, false, NULL);
+        destroy_vdevice(k, n, NULL);
+    }
 }
 
 void vdf_kernel_close(struct vdf_hwqueue *dev)

@@ -50,13 +50,18 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     return 0;
 }
 
+static int removed(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_vdevice *vdevice = vdf_obj_priv(obj);
+    const struct vdf_hwqueue_ops *ops = vdf_hwqueue_ops(vdevice->dev);
+
+    return ops->drop_vdevice ? ops->drop_vdevice(vdevice, err) : 0;
+}
+
 static void destroy(struct vdf_obj *obj)
 {
     struct vdf_vdevice *vdevice = vdf_obj_priv(obj);
 
-    const struct vdf_hwqueue_ops *ops = vdf_hwqueue_ops(vdevice->dev);
-    if (ops->drop_vdevice)
-        ops->drop_vdevice(vdevice);
     if (vdevice->dev->vdevices[vdevice->slot] == vdevice)
         vdevice->dev->vdevices[vdevice->slot] = NULL;
 }
@@ -127,4 +132,5 @@ const struct vdf_class vdf_vdevice_class = {
     .priv_size = sizeof(struct vdf_vdevice),
     .create = create,
     .destroy = destroy,
+    .remove = removed,
 };
