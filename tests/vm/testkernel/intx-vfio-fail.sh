@@ -6,7 +6,7 @@ VDF_LIMIT=300
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/mount/vm-common"
 . "$vdf_root/tests/mount/intx-rules"
-command -v strace >/dev/null || skip "strace, which makes commands fail, is not installed"
+. "$vdf_root/tests/vm/testkernel/faults"
 
 host=0000:00:04.0
 sys=/sys/bus/pci/devices/$host
@@ -28,23 +28,6 @@ raise() {
 
 lower() {
     same "lowering" "$("$IO" pwrite $d/bar/0 0x64 ffffffff)" ok
-}
-
-strace_is_ready() {
-    grep -q attached "$T/strace"
-}
-
-# failing CALL K COMMAND...: its output when the K-th CALL for it fails.
-failing() {
-    call=$1 when=$2
-    shift 2
-    : >"$T/strace"
-    strace -f -p "$pid" -e "trace=$call" -e "inject=$call:error=ENOMEM:when=$when" 2>>"$T/strace" &
-    tracer=$!
-    wait_for 10 strace_is_ready || fail "strace: $(cat "$T/strace")"
-    "$@"
-    kill -INT $tracer
-    wait $tracer
 }
 
 # each CALL FILE TEXT LEAST: let each fail until there is no such many; at least LEAST have to.
