@@ -87,6 +87,12 @@ mkdir "$b/d" || fail "mkdir"
 eq intx/bus0/devices/d/line 0
 exec 3>&-
 
+exec 3<>"$M/hwqueue/smmu0/state"
+rmdir "$M/hwqueue/smmu0" || fail "rmdir with an open state"
+(printf 'virtdevfs' >&3) 2>/dev/null && fail "a write to the state of a removed device succeeded"
+exec 3>&-
+mkdir "$M/hwqueue/smmu0" || fail "mkdir"
+
 # Blocked readers and writers, and those in poll(2), wake.
 mkdir "$M/aplic/a" "$M/console/con0/ports/1" || fail "mkdir"
 cat "$M/aplic/a/msi" >"$T/out" 2>"$T/reader" &

@@ -128,6 +128,26 @@ same "the vector at its end" "$("$IO" pread gait/gait0/sbv 64 8)" ""
 case $("$IO" pwrite gait/gait0/sbv 64 00) in
 ok | 1) fail "a write beyond the end of the vector was taken" ;;
 esac
+# Whoever opens it to look at it changes nothing.
+exec 3<"$M/gait/gait0/table"
+before=$(stat -c %.Y "$M/gait/gait0/sbv")
+exec 4<"$M/aplic/aplic0/msi" 5<"$M/hwqueue/smmu0/memory"
+exec 3<&- 4<&- 5<&-
+same "the mtime after the files of others were opened" "$(stat -c %.Y "$M/gait/gait0/sbv")" "$before"
+
+# Half of a wide register is none, and nothing lies behind the end.
+w=hwqueue/smmu0/regs
+put hwqueue/smmu0/ioas/map "0x10000000000 0x1000"
+mkdir "$M/hwqueue/smmu0/queues/0" || fail "mkdir of a queue"
+put hwqueue/smmu0/queues/0/base 0x10000000000
+same "a wide register" "$("$IO" pread $w 0x20000 8)" 0800000000010000
+same "its first half" "$("$IO" pread $w 0x20000 4)" EOPNOTSUPP
+same "its second half" "$("$IO" pread $w 0x20004 4)" EOPNOTSUPP
+same "a write to its second half" "$("$IO" pwrite $w 0x20004 01000000)" EOPNOTSUPP
+same "a copy that begins in it" "$("$IO" pread $w 0x20004 12 | cut -c 1-8)" 00010000
+same "a write behind the end" "$("$IO" pwrite $w "$(stat -c %s "$M/$w")" 01000000)" EFBIG
+same "a read behind it" "$("$IO" pread $w "$(stat -c %s "$M/$w")" 4)" ""
+
 case $("$IO" mmap-load $regs 0 4) in
 ENODEV) ;;
 *) fail "regs can be mapped" ;;

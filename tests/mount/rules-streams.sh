@@ -114,6 +114,35 @@ for blocked in $reader $writer $follower; do
 done
 wait
 
+# One that has not reached the daemon yet is interrupted all the same.
+pid=$(daemon_pids)
+kill -STOP "$pid"
+cat "$M/$p/data" >"$T/out" &
+reader=$!
+sleep 0.3
+kill -TERM $reader
+sleep 0.1
+kill -CONT "$pid"
+wait_for 10 ended $reader || fail "a signal before the request was lost"
+wait
+
+# A write of many pieces ends when the last of them has its place, whoever reads.
+exec 6<"$M/$p/data" 5<>"$M/$p/guest"
+for n in 65536 131072 262144; do
+    timeout 20 dd if=/dev/zero of="$M/$p/guest" bs=$n count=1 2>/dev/null || fail "a write of $n bytes does not end"
+    head -c $n <&6 | cmp -n $n - /dev/zero || fail "what was read of $n bytes"
+done
+exec 5<&- 6<&-
+
+# Who waits for edges is told of each; and of a change who shares an open file with somebody who waits for
+# something else, and who waits for a state.
+same "edges of a log" "$("$IO" edges $a/msi 5 20000 sh -c "echo 5 >'$M/$a/genmsi'")" 5
+same "a shared file" "$("$IO" poll-shared $a/target/1 20000 sh -c "echo 3 >'$M/$a/target/1'" | tail -n 1)" pri
+same "a state" "$("$IO" poll $a/state pri 20000 sh -c "echo 4 >'$M/$a/target/1'" | tail -n 1)" pri
+same "the root's state" "$("$IO" poll state pri 20000 sh -c "echo 5 >'$M/$a/target/1'" | tail -n 1)" pri
+same "the root's state and a new device" "$("$IO" poll state pri 20000 mkdir "$M/gait/new" | tail -n 1)" pri
+same "a state that stands still" "$("$IO" poll $a/state pri 100)" timeout
+
 # More readers than there are threads or queues: all sleep, the rest goes on, and all wake.
 mkdir "$M/aplic/b" || fail "mkdir"
 cp "$M/$a/state" "$M/aplic/b/state" || fail "cp of a state: $(tail -n 1 "$M/errors")"

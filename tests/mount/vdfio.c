@@ -10,6 +10,13 @@
  *     vdfio poll FILE in|out|pri MS [COMMAND [ARGUMENT...]]
  *                                         the events of poll(2), or timeout; the command is run
  *                                         when the file is open and, for pri, has been read
+ *     vdfio poll-shared FILE MS COMMAND [ARGUMENT...]
+ *                                         the events that one who waits for POLLPRI gets when
+ *                                         another has polled the same open file for POLLIN and the
+ *                                         command has been run; or timeout
+ *     vdfio edges FILE N MS COMMAND [ARGUMENT...]
+ *                                         how many of N runs of the command an edge-triggered
+ *                                         epoll_wait(2) for EPOLLIN tells of
  *     vdfio mmap-load FILE OFFSET LENGTH  the bytes of a shared mapping as hex
  *     vdfio mmap-store FILE OFFSET HEX    ok
  *     vdfio mmap-hold FILE                ok, and the first page is mapped until the input ends
@@ -31,10 +38,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -219,6 +228,47 @@ static void do_poll(char **arg)
     putchar('\n');
 }
 
+static void do_poll_shared(char **arg)
+{
+    struct timespec asleep = { .tv_nsec = 200000000 };
+    int fd = open_file(arg[0], O_RDONLY | O_NONBLOCK), ms = (int)number(arg[1]);
+
+    if (pread(fd, bytes, MAX_BYTES, 0) < 0)
+        refused();
+    pid_t child = fork();
+    if (child < 0)
+        refused();
+    struct pollfd p = { .fd = fd, .events = child ? POLLIN : POLLPRI };
+    if (child == 0) {
+        int n = poll(&p, 1, ms);
+        puts(n < 0 ? "refused" : n == 0 ? "timeout" : p.revents & POLLPRI ? "pri" : "another");
+        exit(0);
+    }
+    nanosleep(&asleep, NULL);
+    if (poll(&p, 1, 0) < 0)
+        refused();
+    run(arg + 2);
+    waitpid(child, NULL, 0);
+}
+
+static void do_edges(char **arg)
+{
+    unsigned n = (unsigned)number(arg[1]), told = 0;
+    int fd = open_file(arg[0], O_RDONLY | O_NONBLOCK), set = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+    if (set < 0 || epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0)
+        refused();
+    for (unsigned k = 0; k < n; k++) {
+        run(arg + 3);
+        if (epoll_wait(set, &event, 1, (int)number(arg[2])) == 1)
+            told++;
+        while (read(fd, bytes, MAX_BYTES) > 0)
+            ;
+    }
+    printf("%u\n", told);
+}
+
 /* Where @offset of a shared mapping of the file lies; the mapping lasts as long as the program. */
 static uint8_t *map(const char *file, uint64_t offset, size_t len, int flags, int prot)
 {
@@ -326,7 +376,8 @@ int main(int argc, char **argv)
     } commands[] = {
         { "pread", 3, 3, do_pread },      { "pwrite", 3, 3, do_pwrite },
         { "read", 1, 2, do_read },        { "write", 2, 2, do_write },
-        { "poll", 3, 1000, do_poll },     { "mmap-load", 3, 3, do_load },
+        { "poll", 3, 1000, do_poll },     { "poll-shared", 3, 1000, do_poll_shared },
+        { "edges", 4, 1000, do_edges },   { "mmap-load", 3, 3, do_load },
         { "mmap-store", 3, 3, do_store }, { "mmap-hold", 1, 1, do_hold },
         { "has", 1, 1, do_has },          { "json", 1, 1, do_json },
         { "limit", 2, 2, do_limit },
