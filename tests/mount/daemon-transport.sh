@@ -65,14 +65,15 @@ if [ "$(nproc)" -gt 1 ]; then
     VDF_WRAP="taskset -c 0"
     mount_fs
     VDF_WRAP=
+    exec 7<"$M/aplic/aplic0/msi" 8<"$M/version"
     kill -STOP "$(daemon_pids)"
     pids=
     for _ in $(seq 100); do
-        taskset -c 1 cat "$M/aplic/aplic0/msi" >/dev/null 2>&1 &
+        taskset -c 1 sh -c 'read -r line <&7' &
         pids="$pids $!"
     done
     sleep 1
-    taskset -c 1 cat "$M/version" >"$T/version" &
+    taskset -c 1 sh -c 'read -r line <&8 && echo "$line"' >"$T/version" &
     plain=$!
     sleep 0.3
     kill -CONT "$(daemon_pids)"
@@ -82,6 +83,7 @@ if [ "$(nproc)" -gt 1 ]; then
     wait_for 20 answered || fail "a read behind many that wait, on a processor that the daemon was not started on"
     wait $plain
     kill_readers
+    exec 7<&- 8<&-
     umount_fs
 fi
 
