@@ -67,3 +67,28 @@ for transport in dev auto dev auto; do
     vdf_unmount 2>/dev/null
     ended "SIGTERM with readers and writers at work"
 done
+
+# Nor does a driver that stores to a queue's mapped ring, which is written back each time.
+q=hwqueue/smmu0/queues/0
+for transport in dev auto; do
+    mount_fs -o "transport=$transport"
+    put hwqueue/smmu0/ioas/map "0x100000 0x100000"
+    mkdir "$M/$q" || fail "mkdir"
+    put $q/base 0x100000
+    put $q/log2size 12
+    put $q/enable 1
+    "$IO" mmap-drive $q/entries $q/page 20000 >"$T/driver" 2>/dev/null &
+    driver=$!
+    commands_run() {
+        [ -s "$T/driver" ] || [ "$(cat "$M/hwqueue/smmu0/sync")" -gt 1000 ]
+    }
+    wait_for 20 commands_run || fail "no command was run"
+    [ ! -s "$T/driver" ] || say "skipped: mapping the ring answers $(cat "$T/driver")"
+    kill -TERM "$(daemon_pids)"
+    wait_for 10 daemon_gone || fail "a mapped ring keeps the daemon, with transport=$transport"
+    # It has lost the pages that it stores to.
+    kill $driver 2>/dev/null
+    wait $driver 2>/dev/null
+    vdf_unmount 2>/dev/null
+    ended "SIGTERM with a driver at work"
+done

@@ -20,9 +20,11 @@
  *     vdfio mmap-load FILE OFFSET LENGTH  the bytes of a shared mapping as hex
  *     vdfio mmap-store FILE OFFSET HEX    ok
  *     vdfio mmap-hold FILE                ok, and the first page is mapped until the input ends
- *     vdfio limit PID N                   so many descriptors may the process have from now on: ok
- *     vdfio has io_uring|aio              ok, or why the kernel refuses it
- *     vdfio json FILE                     what it holds, a line `PATH TEXT` each; 1 when it is none
+ *     vdfio mmap-drive ENTRIES PAGE MS    CMD_SYNC again and again, stored through mappings of a
+ * queue of at least 4096 commands: ok vdfio limit PID N                   so many descriptors may
+ * the process have from now on: ok vdfio has io_uring|aio              ok, or why the kernel
+ * refuses it vdfio json FILE                     what it holds, a line `PATH TEXT` each; 1 when it
+ * is none
  *
  * A FILE that does not begin with '/' lies below the directory that the variable M names. Numbers
  * are decimal or 0x hex. Stores of 1, 2, 4 and 8 aligned bytes are one store each.
@@ -281,6 +283,25 @@ static uint8_t *map(const char *file, uint64_t offset, size_t len, int flags, in
     return base + (offset - page);
 }
 
+#define DRIVEN_BYTES 0x10000u
+
+static void do_drive(char **arg)
+{
+    struct timespec between = { .tv_nsec = 300000 };
+    int prot = PROT_READ | PROT_WRITE;
+    volatile uint64_t *ring = (void *)map(arg[0], 0, DRIVEN_BYTES, O_RDWR, prot);
+    volatile uint32_t *page = (void *)map(arg[1], 0, 4096, O_RDWR, prot);
+    uint64_t rounds = number(arg[2]) * 1000000 / (uint64_t)between.tv_nsec;
+
+    for (uint32_t prod = 1; prod <= rounds; prod++) {
+        for (size_t k = 0; k < DRIVEN_BYTES / 8; k += 2)
+            ring[k] = 0x46;
+        page[1] = prod % (DRIVEN_BYTES / 16);
+        nanosleep(&between, NULL);
+    }
+    puts("ok");
+}
+
 static void do_load(char **arg)
 {
     size_t len = length(arg[2]);
@@ -380,7 +401,7 @@ int main(int argc, char **argv)
         { "edges", 4, 1000, do_edges },   { "mmap-load", 3, 3, do_load },
         { "mmap-store", 3, 3, do_store }, { "mmap-hold", 1, 1, do_hold },
         { "has", 1, 1, do_has },          { "json", 1, 1, do_json },
-        { "limit", 2, 2, do_limit },
+        { "limit", 2, 2, do_limit },      { "mmap-drive", 3, 3, do_drive },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
