@@ -207,61 +207,54 @@ static int fill_entry(struct vdf_fuse *fuse, const struct vdf_place *place,
     return ret == -ENODEV ? -ENOENT : ret;
 }
 
-static void reply_entry(fuse_req_t req, const struct vdf_place *place)
+/* What a reply tells of a name, or without `ino` of a node's attributes. */
+static void send_told(fuse_req_t req, const struct fuse_entry_param *told)
 {
-    struct vdf_fuse *fuse = vdf_fuse_of(req);
-    struct fuse_entry_param entry;
-    int ret = fill_entry(fuse, place, &entry);
-
-    if (ret < 0)
-        fuse_reply_err(req, -ret);
-    else if (fuse_reply_entry(req, &entry) < 0)
-        forget_node(fuse, entry.ino, 1);
+    if (!told->ino)
+        fuse_reply_attr(req, &told->attr, told->attr_timeout);
+    else if (fuse_reply_entry(req, told) < 0)
+        forget_node(vdf_fuse_of(req), told->ino, 1);
 }
 
-/* A reply that tells of sizes and times is made behind the drops of what they tell of: who has seen
- * that a value is new must not find the old one. */
-struct late_reply {
+struct late_told {
     struct vdf_late late;
     fuse_req_t req;
-    struct vdf_place place; /* of an entry; referenced */
-    struct vdf_node *node;  /* whose attributes or entries are asked for */
-    struct listing *list;
-    size_t size;
-    off_t offset;
+    struct fuse_entry_param told;
 };
 
-/* NULL: it need not wait, or cannot for want of memory. */
-static struct late_reply *new_late(fuse_req_t req, void (*send)(struct vdf_late *late))
+static void send_late(struct vdf_late *late)
 {
-    struct late_reply *reply = vdf_reply_waits(vdf_fuse_of(req)) ? calloc(1, sizeof(*reply)) : NULL;
+    struct late_told *reply = (struct late_told *)late;
 
-    if (reply) {
-        reply->late.send = send;
-        reply->req = req;
-    }
-    return reply;
-}
-
-static void send_entry(struct vdf_late *late)
-{
-    struct late_reply *reply = (struct late_reply *)late;
-
-    reply_entry(reply->req, &reply->place);
+    send_told(reply->req, &reply->told);
     free(reply);
 }
 
-/* Takes over the place's reference. */
-static void reply_entry_later(fuse_req_t req, const struct vdf_place *place)
+/* Behind the drops of what it tells of: who has seen that a value is new must not find the old one.
+ * Without memory it is sent at once. */
+static void tell(fuse_req_t req, const struct fuse_entry_param *told)
 {
-    struct late_reply *reply = new_late(req, send_entry);
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    struct late_told *reply = vdf_reply_waits(fuse) ? malloc(sizeof(*reply)) : NULL;
 
     if (!reply) {
-        reply_entry(req, place);
+        send_told(req, told);
         return;
     }
-    reply->place = *place;
-    vdf_reply_later(vdf_fuse_of(req), &reply->late);
+    *reply = (struct late_told){ .late.send = send_late, .req = req, .told = *told };
+    vdf_reply_later(fuse, &reply->late);
+}
+
+/* Takes over the place's reference. */
+static void reply_entry(fuse_req_t req, const struct vdf_place *place)
+{
+    struct fuse_entry_param entry;
+    int ret = fill_entry(vdf_fuse_of(req), place, &entry);
+
+    if (ret < 0)
+        fuse_reply_err(req, -ret);
+    else
+        tell(req, &entry);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -272,7 +265,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        reply_entry_later(req, &child);
+        reply_entry(req, &child);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
@@ -292,35 +285,19 @@ static void reply_attr(fuse_req_t req, struct vdf_node *node)
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
     bool keep = vdf_cache_note(fuse, node, VDF_CACHE_ATTR);
-    struct stat st;
-    int ret = fill_stat(fuse, node, &st);
+    struct fuse_entry_param told = { .attr_timeout = keep ? KEEP_SECONDS : 0 };
+    int ret = fill_stat(fuse, node, &told.attr);
 
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        fuse_reply_attr(req, &st, keep ? KEEP_SECONDS : 0);
-}
-
-static void send_attr(struct vdf_late *late)
-{
-    struct late_reply *reply = (struct late_reply *)late;
-
-    reply_attr(reply->req, reply->node);
-    free(reply);
+        tell(req, &told);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    struct vdf_fuse *fuse = vdf_fuse_of(req);
-    struct late_reply *reply = new_late(req, send_attr);
-
     (void)fi;
-    if (!reply) {
-        reply_attr(req, vdf_node_of(fuse, ino));
-        return;
-    }
-    reply->node = vdf_node_of(fuse, ino);
-    vdf_reply_later(fuse, &reply->late);
+    reply_attr(req, vdf_node_of(vdf_fuse_of(req), ino));
 }
 
 /* Sizes and times are the daemon's own: setting them is accepted and changes nothing, so that cp,
@@ -366,7 +343,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        reply_entry_later(req, &made);
+        reply_entry(req, &made);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -496,11 +473,12 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 }
 
 /* The same, each name with what a lookup of it tells. */
-static void reply_plus(fuse_req_t req, const struct vdf_node *node, const struct listing *list,
-                       size_t size, off_t offset)
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                           struct fuse_file_info *fi)
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
-    const struct vdf_place *dir = &node->place;
+    const struct vdf_place *dir = &vdf_node_of(fuse, ino)->place;
+    const struct listing *list = (struct listing *)(uintptr_t)fi->fh;
     size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
     struct vdf_buf out = VDF_BUF_INIT;
     char plus[512], name[VDF_NAME_MAX + 1];
@@ -529,35 +507,8 @@ static void reply_plus(fuse_req_t req, const struct vdf_node *node, const struct
     if (out.oom)
         fuse_reply_err(req, ENOMEM);
     else
-        fuse_reply_buf(req, out.data, out.len);
+        vdf_reply_read(fuse, req, out.data, out.len);
     vdf_buf_free(&out);
-}
-
-static void send_plus(struct vdf_late *late)
-{
-    struct late_reply *reply = (struct late_reply *)late;
-
-    reply_plus(reply->req, reply->node, reply->list, reply->size, reply->offset);
-    free(reply);
-}
-
-static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-                           struct fuse_file_info *fi)
-{
-    struct vdf_fuse *fuse = vdf_fuse_of(req);
-    struct vdf_node *node = vdf_node_of(fuse, ino);
-    struct listing *list = (struct listing *)(uintptr_t)fi->fh;
-    struct late_reply *reply = new_late(req, send_plus);
-
-    if (!reply) {
-        reply_plus(req, node, list, size, offset);
-        return;
-    }
-    reply->node = node;
-    reply->list = list;
-    reply->size = size;
-    reply->offset = offset;
-    vdf_reply_later(fuse, &reply->late);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
