@@ -650,17 +650,19 @@ static void show_bits(const struct vdf_at *at, struct vdf_buf *out)
 static int store_eip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = at->priv;
-    uint64_t words[VDF_APLIC_EIX], added = 0, removed = 0;
+    uint64_t words[VDF_APLIC_EIX], wanted = 0, added = 0, removed = 0;
     int ret = vdf_aplic_parse_identities(aplic, text, words, err);
 
     (void)len;
     if (ret < 0)
         return ret;
     for (uint32_t w = 0; w < vdf_aplic_eix(aplic); w++) {
+        wanted |= words[w] & ~LOW_IDENTITIES;
         added |= words[w] & ~aplic->harts[at->i].eip[w] & ~LOW_IDENTITIES;
         removed |= aplic->harts[at->i].eip[w] & ~words[w] & ~LOW_IDENTITIES;
     }
-    if (added | removed)
+    /* Who removes one makes those that stay pending once more; none may be left. */
+    if (wanted && (added | removed))
         ret = check_reach(aplic, at->i, err);
     if (ret < 0)
         return ret;

@@ -524,3 +524,25 @@ Test(aplic_kvm, two_harts_at_one_page)
     refuse(EOPNOTSUPP, DEV "/imsic/1/pending", "31 63");
     put_text(DEV "/imsic/0/pending", "31 63");
 }
+
+/* But those that came by the hart's number can be removed, when none of them is to stay. */
+Test(aplic_kvm, upper_identities_of_a_hart_at_the_page_of_a_guest)
+{
+    cr_assert_eq(vdf_test_mkdir(DEV), 0);
+    put_text(DEV "/backend", "kvm");
+    put(DEV "/harts", 2);
+    put(DEV "/aia/srcs", 8);
+    put(DEV "/aia/hart_bits", 1);
+    put(DEV "/aia/guest_bits", 1);
+    put(DEV "/addr/aplic", 0xd000000);
+    put(DEV "/addr/imsic/0", 0x28000000);
+    put(DEV "/addr/imsic/1", 0x28003000);
+    put(DEV "/init", 1);
+    put(DEV "/genmsi", 1 << 18 | 40);
+    put(DEV "/genmsi", 1 << 18 | 50);
+    expect(DEV "/imsic/1/pending", "40\n50");
+    refuse(EOPNOTSUPP, DEV "/imsic/1/pending", "5 50");
+    expect(DEV "/imsic/1/pending", "40\n50");
+    put_text(DEV "/imsic/1/pending", "5");
+    expect(DEV "/imsic/1/pending", "5");
+}
