@@ -35,6 +35,7 @@
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -285,12 +286,20 @@ static uint8_t *map(const char *file, uint64_t offset, size_t len, int flags, in
 
 #define DRIVEN_BYTES 0x10000u
 
+/* The daemon has ended. */
+static void pages_are_gone(int signal)
+{
+    (void)signal;
+    _exit(0);
+}
+
 static void do_drive(char **arg)
 {
     struct timespec between = { .tv_nsec = 300000 };
     int prot = PROT_READ | PROT_WRITE;
     volatile uint64_t *ring = (void *)map(arg[0], 0, DRIVEN_BYTES, O_RDWR, prot);
     volatile uint32_t *page = (void *)map(arg[1], 0, 4096, O_RDWR, prot);
+    signal(SIGBUS, pages_are_gone);
     uint64_t rounds = number(arg[2]) * 1000000 / (uint64_t)between.tv_nsec;
 
     for (uint32_t prod = 1; prod <= rounds; prod++) {
