@@ -290,6 +290,11 @@ static ssize_t raw_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t
     return ret < 0 ? ret : (ssize_t)n;
 }
 
+static int behind_end(uint64_t offset, uint64_t size, struct vdf_err *err)
+{
+    return vdf_fail(err, EFBIG, "offset 0x%" PRIx64 ": the file ends at 0x%" PRIx64, offset, size);
+}
+
 static ssize_t raw_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
                          struct vdf_err *err)
 {
@@ -297,8 +302,7 @@ static ssize_t raw_write(const struct vdf_at *at, const void *bytes, size_t n, u
     uint64_t size = vdf_row_raw_size(at);
 
     if (offset >= size)
-        return vdf_fail(err, EFBIG, "offset 0x%" PRIx64 ": the file ends at 0x%" PRIx64, offset,
-                        size);
+        return behind_end(offset, size, err);
     if (n > size - offset)
         n = size - offset;
     if (ops && ops->write) {
@@ -335,7 +339,8 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
     if (ret < 0)
         return ret;
     for (size_t done = 0; done < n;) {
-        unsigned into = vdf_window_into(at->obj, at->attr, offset + done);
+        /* What follows begins where something ends. */
+        unsigned into = done ? 0 : vdf_window_into(at->obj, at->attr, offset);
         uint64_t begin = offset + done - into;
         unsigned width = vdf_window_width(at->obj, at->attr, begin);
         ret =
@@ -397,8 +402,7 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
     if (ready < 0)
         return ready;
     if (offset >= size && !at->attr->window_ops->miss)
-        return vdf_fail(err, EFBIG, "offset 0x%" PRIx64 ": the file ends at 0x%" PRIx64, offset,
-                        size);
+        return behind_end(offset, size, err);
     if (offset % align || n % align)
         return vdf_fail(err, EOPNOTSUPP,
                         "%zu bytes at offset 0x%" PRIx64 ": registers take aligned writes of "
