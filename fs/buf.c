@@ -72,6 +72,24 @@ void vdf_buf_add_hex(struct vdf_buf *b, uint64_t value, unsigned digits)
     vdf_buf_add(b, p, (size_t)(text + sizeof(text) - p));
 }
 
+void vdf_buf_add_bytes(struct vdf_buf *b, const void *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *from = bytes;
+    char text[64];
+
+    while (n > 0 && !b->oom) {
+        size_t some = n < sizeof(text) / 2 ? n : sizeof(text) / 2;
+        for (size_t k = 0; k < some; k++) {
+            text[2 * k] = digits[from[k] >> 4];
+            text[2 * k + 1] = digits[from[k] & 0xf];
+        }
+        vdf_buf_add(b, text, 2 * some);
+        from += some;
+        n -= some;
+    }
+}
+
 void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...)
 {
     if (!make_room(b, 1))

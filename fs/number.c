@@ -11,12 +11,51 @@
 #define SPACES " \t\n\v\f\r"
 #define SHOWN 40 /* bytes of a wrong word that its sentence quotes */
 
-static unsigned digit_of(char c)
+int vdf_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    c |= 'a' ^ 'A';
-    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : UINT_MAX;
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int vdf_hex_parse(const char *text, size_t len, uint64_t *value)
+{
+    uint64_t v = 0;
+
+    if (len == 0)
+        return -EINVAL;
+    for (size_t k = 0; k < len; k++) {
+        int digit = vdf_hex_digit(text[k]);
+        if (digit < 0)
+            return -EINVAL;
+        v = v << 4 | (unsigned)digit;
+    }
+    if (len > 2 * sizeof(v))
+        return -ERANGE;
+    *value = v;
+    return 0;
+}
+
+int vdf_hex_bytes(const char *text, size_t len, void *bytes, struct vdf_err *err)
+{
+    uint8_t *to = bytes;
+
+    if (len % 2)
+        return vdf_fail(err, EINVAL, "%zu hex digits: a byte has two", len);
+    for (size_t k = 0; k < len; k += 2) {
+        int high = vdf_hex_digit(text[k]), low = vdf_hex_digit(text[k + 1]);
+        if (high < 0 || low < 0)
+            return vdf_fail(err, EINVAL, "\"%.2s\" is no byte in lower-case hex", text + k);
+        *to++ = (uint8_t)(high << 4 | low);
+    }
+    return 0;
+}
+
+/* Numbers that people write may have capitals in them. */
+static unsigned digit_of(char c)
+{
+    int digit = vdf_hex_digit(c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c);
+    return digit < 0 ? UINT_MAX : (unsigned)digit;
 }
 
 int vdf_number_parse(const char *text, size_t len, uint64_t *value)

@@ -119,19 +119,6 @@ static void add_row_path(struct vdf_buf *out, const struct vdf_at *at)
     vdf_buf_add(out, part, (size_t)(mark - part));
 }
 
-/* And the end of the line. */
-static void add_hex_bytes(struct vdf_buf *out, const uint8_t *bytes, size_t n)
-{
-    char text[2 * MEMORY_LINE + 1];
-
-    for (size_t k = 0; k < n; k++) {
-        text[2 * k] = "0123456789abcdef"[bytes[k] >> 4];
-        text[2 * k + 1] = "0123456789abcdef"[bytes[k] & 0xf];
-    }
-    text[2 * n] = '\n';
-    vdf_buf_add(out, text, 2 * n + 1);
-}
-
 static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, uint64_t from,
                              uint64_t to, struct vdf_buf *out)
 {
@@ -151,7 +138,8 @@ static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, ui
             vdf_buf_add(out, "@", 1);
             vdf_buf_add_hex(out, offset + k, 8);
             vdf_buf_add(out, " = ", 3);
-            add_hex_bytes(out, bytes + k, n);
+            vdf_buf_add_bytes(out, bytes + k, n);
+            vdf_buf_add(out, "\n", 1);
         }
     }
     return 0;
@@ -499,11 +487,6 @@ static bool row_exists(const struct vdf_at *at)
     return levels < 2 || vdf_range_has(&at->attr->range[1], at->priv, at->j);
 }
 
-static int hex_digit(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int load_memory(const struct vdf_at *at, uint64_t offset, struct slice value,
                        struct vdf_err *err)
 {
@@ -519,14 +502,7 @@ static int load_memory(const struct vdf_at *at, uint64_t offset, struct slice va
     uint8_t *to = vdf_memory_at(mem, offset, n);
     if (!to)
         return vdf_fail(err, ENOMEM, "no memory for %s", at->attr->path);
-    for (size_t k = 0; k < n; k++) {
-        int high = hex_digit(value.text[2 * k]), low = hex_digit(value.text[2 * k + 1]);
-        if (high < 0 || low < 0)
-            return vdf_fail(err, EINVAL, "\"%.2s\" is no byte in lower-case hex",
-                            value.text + 2 * k);
-        to[k] = (uint8_t)(high << 4 | low);
-    }
-    return 0;
+    return vdf_hex_bytes(value.text, value.len, to, err);
 }
 
 static int unescape(struct slice value, char *out, size_t *len, struct vdf_err *err)
@@ -541,9 +517,8 @@ static int unescape(struct slice value, char *out, size_t *len, struct vdf_err *
             } else if (left >= 1 && value.text[k + 1] == 'n') {
                 c = '\n';
                 k++;
-            } else if (left >= 3 && value.text[k + 1] == 'x' && hex_digit(value.text[k + 2]) >= 0 &&
-                       hex_digit(value.text[k + 3]) >= 0) {
-                c = (char)(hex_digit(value.text[k + 2]) << 4 | hex_digit(value.text[k + 3]));
+            } else if (left >= 3 && value.text[k + 1] == 'x' &&
+                       vdf_hex_bytes(value.text + k + 2, 2, &c, NULL) == 0) {
                 k += 3;
             } else {
                 return vdf_fail(err, EINVAL, "a backslash begins \\\\, \\n or \\xHH");

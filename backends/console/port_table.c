@@ -368,15 +368,7 @@ static int discarded_get(const struct vdf_at *at, uint64_t *value)
 
 static void fifo_show(const struct vdf_console_fifo *fifo, struct vdf_buf *out)
 {
-    for (uint32_t i = 0; i < fifo->len; i++)
-        vdf_buf_printf(out, "%02x", fifo->bytes[fifo->start + i]);
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    vdf_buf_add_bytes(out, fifo->bytes + fifo->start, fifo->len);
 }
 
 static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t len,
@@ -386,11 +378,11 @@ static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t 
         return vdf_fail(err, EINVAL, "%zu hex digits: two a byte, at most %u bytes", len,
                         VDF_CONSOLE_WAITING);
     for (size_t i = 0; i < len; i += 2) {
-        int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
-        uint8_t byte = (uint8_t)(high << 4 | low);
+        uint8_t byte;
+        int ret = vdf_hex_bytes(text + i, 2, &byte, err);
 
-        if (high < 0 || low < 0)
-            return vdf_fail(err, EINVAL, "\"%.2s\" is no byte in hex", text + i);
+        if (ret < 0)
+            return ret;
         if (vdf_console_fifo_add(fifo, &byte, 1) != 1)
             return vdf_fail(err, ENOMEM, "no memory for waiting bytes");
     }

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtdevfs/text.h>
 
 #include "soft.h"
 
@@ -91,22 +92,13 @@ struct words {
 /* The next word, at most @max; 0 and `bad` when there is no such. */
 static uint64_t word(struct words *w, uint64_t max)
 {
-    uint64_t value = 0;
-    unsigned digits = 0;
+    uint64_t value;
 
     while (*w->at == ' ')
         w->at++;
-    for (; digits <= 16; digits++, w->at++) {
-        char c = *w->at;
-
-        if (c >= '0' && c <= '9')
-            value = value << 4 | (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            value = value << 4 | (uint64_t)(c - 'a' + 10);
-        else
-            break;
-    }
-    if (!digits || digits > 16 || (*w->at && *w->at != ' ') || value > max) {
+    const char *begin = w->at;
+    w->at = strchrnul(begin, ' ');
+    if (vdf_hex_parse(begin, (size_t)(w->at - begin), &value) < 0 || value > max) {
         w->bad = true;
         return 0;
     }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <virtdevfs/text.h>
 
 #include "vm.h"
 
@@ -160,28 +161,11 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
 
 /* --- hex -------------------------------------------------------------------------------------- */
 
-static void put_hex(struct vdf_buf *out, const void *bytes, size_t n)
-{
-    for (size_t k = 0; k < n; k++)
-        vdf_buf_printf(out, "%02x", ((const uint8_t *)bytes)[k]);
-}
-
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct vdf_err *err)
 {
     if (len != 2 * n)
         return vdf_fail(err, EINVAL, "%zu hex digits: it has %zu", len, 2 * n);
-    for (size_t k = 0; k < n; k++) {
-        int high = digit(text[2 * k]), low = digit(text[2 * k + 1]);
-        if (high < 0 || low < 0)
-            return vdf_fail(err, EINVAL, "\"%.2s\" is no byte in lower-case hex", text + 2 * k);
-        ((uint8_t *)bytes)[k] = (uint8_t)(high << 4 | low);
-    }
-    return 0;
+    return vdf_hex_bytes(text, len, bytes, err);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -199,7 +183,7 @@ void vdf_vm_show_part(const struct vdf_at *at, struct vdf_buf *out)
     struct vdf_vcpu_state state;
 
     if (get_processor(at, &state))
-        put_hex(out, (const char *)&state + at->attr->offset, at->attr->stride);
+        vdf_buf_add_bytes(out, (const char *)&state + at->attr->offset, at->attr->stride);
 }
 
 /* What a state has not set is as it is in a new processor. */
@@ -235,7 +219,7 @@ void vdf_vm_show_msrs(const struct vdf_at *at, struct vdf_buf *out)
                        (uint64_t)state.msrs.entries[k].data);
 }
 
-static bool is_listed(unsigned long index)
+static bool is_listed(uint64_t index)
 {
     for (size_t k = 0; k < N_MSRS; k++)
         if (msr_list[k] == index)
@@ -251,16 +235,11 @@ int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
     if (!state)
         return -ENOMEM;
     while (*text) {
-        char *end;
-        unsigned long index = strtoul(text, &end, 16);
-        unsigned long long value = 0;
-        bool right = end != text && *end == '=' && is_listed(index) && state->msrs.n < N_MSRS;
-        if (right) {
-            text = end + 1;
-            value = strtoull(text, &end, 16);
-            right = end != text && (*end == ' ' || !*end);
-        }
-        if (!right)
+        const char *equals = strchrnul(text, '='), *end = strchrnul(equals, ' ');
+        uint64_t index, value;
+        if (!*equals || vdf_number_parse(text, (size_t)(equals - text), &index) < 0 ||
+            vdf_number_parse(equals + 1, (size_t)(end - equals - 1), &value) < 0 ||
+            !is_listed(index) || state->msrs.n >= N_MSRS)
             return vdf_fail(err, EINVAL, "\"%.40s\" is no list of MSRs, 0xINDEX=0xVALUE", text);
         state->msrs.entries[state->msrs.n++] =
             (struct kvm_msr_entry){ .index = (uint32_t)index, .data = value };
@@ -282,7 +261,7 @@ void vdf_vm_show_chip(const struct vdf_at *at, struct vdf_buf *out)
     struct kvm_irqchip chip = { .chip_id = at->i };
 
     if (vdf_vm_started(vm) && ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) == 0)
-        put_hex(out, &chip.chip, chip_size(at->i));
+        vdf_buf_add_bytes(out, &chip.chip, chip_size(at->i));
 }
 
 int vdf_vm_restore_chip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)

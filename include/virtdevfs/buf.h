@@ -43,6 +43,9 @@ void vdf_buf_add_decimal(struct vdf_buf *b, uint64_t value);
 /** vdf_buf_add_hex() - append "0x" and at least @digits digits in lower case. */
 void vdf_buf_add_hex(struct vdf_buf *b, uint64_t value, unsigned digits);
 
+/** vdf_buf_add_bytes() - append two digits in lower-case hex for each byte. */
+void vdf_buf_add_bytes(struct vdf_buf *b, const void *bytes, size_t n);
+
 /** vdf_buf_printf() - append formatted text. Sets `oom` when there is no memory. */
 void vdf_buf_printf(struct vdf_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -32,4 +32,22 @@ int vdf_number_word(const char **text, uint64_t max, const char *what, uint64_t 
  */
 int vdf_number_name(const char *name, uint32_t max, uint32_t *number);
 
+/** vdf_hex_digit() - value of a digit in lower-case hex; -1: @c is none. */
+int vdf_hex_digit(char c);
+
+/**
+ * vdf_hex_parse() - a number in lower-case hex without "0x", as states have them.
+ * Return: 0, -EINVAL when it is none, -ERANGE when it has more than 16 digits.
+ */
+int vdf_hex_parse(const char *text, size_t len, uint64_t *value);
+
+/**
+ * vdf_hex_bytes() - bytes of two digits each, as vdf_buf_add_bytes() writes them.
+ * @len:   digits
+ * @bytes: room for @len / 2; on failure those before the wrong one are there
+ *
+ * Return: 0, or -EINVAL with a sentence.
+ */
+int vdf_hex_bytes(const char *text, size_t len, void *bytes, struct vdf_err *err);
+
 #endif

@@ -2,11 +2,13 @@
 /* Growing buffers, and the refusals that functions hand back. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <virtdevfs/buf.h>
 #include <virtdevfs/error.h>
+#include <virtdevfs/text.h>
 
 static void holds(const struct vdf_buf *b, const char *text)
 {
@@ -56,6 +58,37 @@ Test(buf, numbers)
 }
 
 /* Around the size at which the inner array is outgrown, by both ways of appending. */
+Test(buf, bytes_in_hex_and_back)
+{
+    struct vdf_buf b = VDF_BUF_INIT;
+    struct vdf_err err = { 0 };
+    uint8_t bytes[256], back[256];
+    uint64_t value = 7;
+
+    for (unsigned k = 0; k < 256; k++)
+        bytes[k] = (uint8_t)k;
+    vdf_buf_add_bytes(&b, bytes, sizeof(bytes));
+    cr_assert_eq(b.len, 512);
+    cr_assert_eq(memcmp(b.data + 0x9e * 2, "9e9fa0", 6), 0);
+    cr_assert_eq(vdf_hex_bytes(b.data, b.len, back, &err), 0);
+    cr_assert_eq(memcmp(bytes, back, sizeof(back)), 0);
+    vdf_buf_free(&b);
+
+    for (int c = CHAR_MIN; c <= CHAR_MAX; c++) {
+        char pair[3] = { (char)c, '0' };
+        bool digit = c > 0 && strchr("0123456789abcdef", c);
+        cr_assert_eq(vdf_hex_digit((char)c) >= 0, digit, "%d", c);
+        cr_assert_eq(vdf_hex_bytes(pair, 2, back, &err), digit ? 0 : -EINVAL, "%d", c);
+    }
+    cr_assert_eq(vdf_hex_bytes("abc", 3, back, &err), -EINVAL);
+    cr_assert_eq(vdf_hex_parse("", 0, &value), -EINVAL);
+    cr_assert_eq(vdf_hex_parse("0x1", 3, &value), -EINVAL);
+    cr_assert_eq(vdf_hex_parse("10000000000000000", 17, &value), -ERANGE);
+    cr_assert_eq(value, 7);
+    cr_assert_eq(vdf_hex_parse("ffffffffffffffff", 16, &value), 0);
+    cr_assert_eq(value, UINT64_MAX);
+}
+
 Test(buf, grows_at_the_border)
 {
     char text[3 * VDF_BUF_INLINE + 1];

@@ -565,6 +565,9 @@ Test(console_state, nonsense_is_refused)
     refused_edit("\nsoft = d", "\nsoft = d d");
     refused_edit("waiting = 77", "waiting = 7");
     refused_edit("waiting = 77", "waiting = 7x");
+    refused_edit("waiting = 77", "waiting = xx");
+    refused_edit("waiting = 77", "waiting = x7");
+    refused_edit("waiting = 77", "waiting = -1");
     refused_edit("size = 0 0", "size = 0");
 }
 
