@@ -867,7 +867,7 @@ static int check_held(const struct vdf_obj *old, const struct vdf_obj *now, stru
             struct vdf_at was = { .priv = old->priv, .attr = &old->cls->attrs[k] };
             struct vdf_at is = { .priv = now ? now->priv : NULL, .attr = was.attr };
             struct vdf_memory *mem = vdf_row_memory(&was);
-            if (mem && (!now || mem->size != vdf_row_memory(&is)->size))
+            if (mem && (!now || !vdf_memory_same_kind(mem, vdf_row_memory(&is))))
                 return refuse_held(old, was.attr, err);
         }
     }
@@ -893,7 +893,7 @@ static void keep_with_object(struct vdf_obj *old, struct vdf_obj *now)
         if (was.attr->type != VDF_RAW)
             continue;
         struct vdf_memory *mem = vdf_row_memory(&was), *other = vdf_row_memory(&is);
-        if (mem && mem->base && mem->size == other->size &&
+        if (mem && mem->base && vdf_memory_same_kind(mem, other) &&
             (was.attr->flags & VDF_BESIDE || vdf_memory_swap_in(mem, other) == 0)) {
             struct vdf_memory keep = *mem;
             *mem = *other;

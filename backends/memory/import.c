@@ -166,6 +166,7 @@ int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t
         .mem = { .label = "import",
                  .size = size,
                  .length = size,
+                 .view = true,
                  .fd = -1,
                  .base = (uint8_t *)map + (offset - start) },
         .map = map,

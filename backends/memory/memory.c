@@ -30,8 +30,14 @@ void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size)
 
 void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint64_t size)
 {
-    *mem =
-        (struct vdf_memory){ .label = label, .size = size, .length = size, .fd = -1, .base = base };
+    *mem = (struct vdf_memory){
+        .label = label,
+        .size = size,
+        .length = size,
+        .view = true,
+        .fd = -1,
+        .base = base,
+    };
 }
 
 /* A mapping of huge pages is a whole number of them. */
@@ -42,7 +48,7 @@ static uint64_t mapped_size(const struct vdf_memory *mem)
 
 void vdf_memory_free(struct vdf_memory *mem)
 {
-    if (mem->base && mem->fd >= 0) {
+    if (mem->base && !mem->view) {
         munmap(mem->base, mapped_size(mem));
         close(mem->fd);
     }
@@ -84,7 +90,7 @@ int vdf_memory_touch(struct vdf_memory *mem)
 {
     if (mem->base)
         return 0;
-    if (!mem->size || mem->size > VDF_MEMORY_MAX)
+    if (mem->view || !mem->size || mem->size > VDF_MEMORY_MAX)
         return -ENOMEM;
 
     if (mem->prefer_huge && make(mem, MFD_HUGETLB) == 0)
@@ -96,7 +102,7 @@ int vdf_memory_read(const struct vdf_memory *mem, uint64_t offset, void *to, siz
 {
     size_t done = 0;
 
-    if (mem->base && mem->fd < 0) {
+    if (mem->base && mem->view) {
         memcpy(to, mem->base + offset, n);
         return 0;
     }
@@ -150,6 +156,11 @@ static void clear(struct vdf_memory *mem, uint64_t offset, uint64_t end)
 static bool is_zero(const uint8_t *page)
 {
     return !page[0] && !memcmp(page, page + 1, VDF_PAGE_SIZE - 1);
+}
+
+bool vdf_memory_same_kind(const struct vdf_memory *a, const struct vdf_memory *b)
+{
+    return a->size == b->size && a->view == b->view;
 }
 
 int vdf_memory_swap_in(struct vdf_memory *mem, struct vdf_memory *other)

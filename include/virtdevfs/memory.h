@@ -28,8 +28,9 @@ struct vdf_memory {
     uint64_t size;     /* bytes, a multiple of VDF_PAGE_SIZE */
     uint64_t length;  /* of the memfd as a file, up to the end of its last page; the mapping has all
                        * of  that page */
-    int fd;           /* valid while `base` is set; -1: a view of what somebody else has mapped */
-    uint8_t *base;    /* NULL until first touched */
+    bool view;        /* of what somebody else has mapped: never made, never freed */
+    int fd;           /* valid while `base` is set; -1: a view has none */
+    uint8_t *base;    /* NULL until first touched, and in a view of nothing */
     bool prefer_huge; /* set before it is touched: of huge pages, where the machine has them free.
                        * Their memfd can neither be written nor given to others to map. */
     uint64_t huge;    /* bytes of such a page; 0: it is of ordinary ones */
@@ -43,7 +44,8 @@ void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size);
  */
 void vdf_memory_free(struct vdf_memory *mem);
 
-/** vdf_memory_view() - describe @size bytes at @base, which stay somebody else's. */
+/** vdf_memory_view() - describe @size bytes at @base, which stay somebody else's. @mem has no
+ *  memory of its own. */
 void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint64_t size);
 
 /**
@@ -74,6 +76,10 @@ int vdf_memory_read(const struct vdf_memory *mem, uint64_t offset, void *to, siz
  * Return: offset of its start; the memory's size when there is none.
  */
 uint64_t vdf_memory_data(const struct vdf_memory *mem, uint64_t offset, uint64_t *end);
+
+/** vdf_memory_same_kind() - may the one keep its descriptor and its mappings when it gets the
+ * content of the other? Both are of one size, and both memory of their own or both views. */
+bool vdf_memory_same_kind(const struct vdf_memory *a, const struct vdf_memory *b);
 
 /** vdf_memory_swap_in() - give @mem the content of @other, keeping @mem's descriptor if the sizes
  *  agree, so that whoever has it mapped sees the new content. @other is left to be freed. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core.h"
 #include "harness.h"
@@ -311,6 +312,42 @@ int vdf_test_reg_write(const char *path, uint64_t offset, unsigned width, uint64
     ssize_t ret = vdf_test_pwrite(path, &le, width, offset);
 
     return ret < 0 ? (int)ret : 0;
+}
+
+static unsigned count_fds(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* Read without stdio and malloc, which a test may be letting fail. */
+static unsigned count_memfds(void)
+{
+    static const char word[] = "/memfd:";
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    unsigned n = 0, matched = 0;
+    char text[4096];
+    ssize_t got;
+
+    while ((got = read(fd, text, sizeof(text))) > 0) {
+        for (ssize_t k = 0; k < got; k++) {
+            matched = text[k] == word[matched] ? matched + 1 : text[k] == word[0];
+            if (!word[matched]) {
+                matched = 0;
+                n++;
+            }
+        }
+    }
+    close(fd);
+    return n;
+}
+
+struct vdf_test_resources vdf_test_resources(void)
+{
+    return (struct vdf_test_resources){ .fds = count_fds(), .memfds = count_memfds() };
 }
 
 const char *vdf_test_last_error(void)

@@ -47,6 +47,12 @@ ssize_t vdf_test_file_write(struct vdf_test_file *file, const void *bytes, size_
 unsigned vdf_test_file_poll(struct vdf_test_file *file);
 void vdf_test_close(struct vdf_test_file *file);
 
+/* What the program has open and mapped: descriptors, and mappings of memfds. */
+struct vdf_test_resources {
+    unsigned fds, memfds;
+};
+struct vdf_test_resources vdf_test_resources(void);
+
 /* Last line of /errors without its newline, in a static buffer; "" when there is none. */
 const char *vdf_test_last_error(void);
 /* Find an object, to call a component's functions. NULL when there is none. */

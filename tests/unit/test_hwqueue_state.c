@@ -180,6 +180,50 @@ Test(hwqueue_state, open_page_stays)
     free(text);
 }
 
+/* Memory of one kind does not take the place of the other's. */
+Test(hwqueue_state, pages_of_another_type_of_device)
+{
+    uint32_t word = htole32(0x12345678);
+    int error;
+
+    vdf_test_tree(true);
+    cr_assert_eq(vdf_test_mkdir("hwqueue/mock"), 0);
+    put("hwqueue/mock/type", "selftest");
+    cr_assert_eq(vdf_test_mkdir("hwqueue/mock/queues/0"), 0);
+    cr_assert_eq(vdf_test_pwrite("hwqueue/mock/queues/0/page", &word, 4, 8), 4);
+    char *selftest = save("hwqueue/mock/state");
+    cr_assert_eq(vdf_test_mkdir("hwqueue/smmu0"), 0);
+    cr_assert_eq(vdf_test_mkdir(DEV "queues/0"), 0);
+    char *tegra = save(DEV "state");
+    struct vdf_test_file *file = vdf_test_open(Q0 "page", O_RDWR, &error);
+    cr_assert_not_null(file);
+    cr_assert_eq(vdf_test_file_read(file, &word, 4), 4);
+    /* An open page may be mapped. */
+    cr_assert_eq(vdf_test_write(DEV "state", selftest), -EBUSY);
+    vdf_test_close(file);
+
+    struct vdf_test_resources before = { 0 };
+    for (int round = 0; round < 5; round++) {
+        put(DEV "state", selftest);
+        cr_assert_eq(vdf_test_pread(Q0 "page", &word, 4, 8), 4);
+        cr_assert_eq(le32toh(word), 0x12345678);
+        put(DEV "state", tegra);
+        is(DEV "state", tegra);
+        cr_assert_eq(vdf_test_pread(Q0 "page", &word, 4, 8), 4);
+        cr_assert_eq(word, 0);
+        file = vdf_test_open(Q0 "page", O_RDWR, &error);
+        cr_assert_not_null(file);
+        vdf_test_close(file);
+        struct vdf_test_resources now = vdf_test_resources();
+        if (round == 0)
+            before = now;
+        cr_assert_eq(now.fds, before.fds);
+        cr_assert_eq(now.memfds, before.memfds);
+    }
+    free(selftest);
+    free(tegra);
+}
+
 Test(hwqueue_state, hostile)
 {
     start_queue("8");

@@ -54,6 +54,23 @@ Test(memory, touch_makes_it_once_and_free_ends_it)
     vdf_memory_free(&mem);
 }
 
+Test(memory, kinds)
+{
+    uint8_t bytes[PAGE] = { 0 };
+    struct vdf_memory own, larger, view;
+
+    vdf_memory_init(&own, "test", PAGE);
+    vdf_memory_init(&larger, "test", 2 * PAGE);
+    vdf_memory_view(&view, "test", bytes, sizeof(bytes));
+    cr_assert(vdf_memory_same_kind(&own, &own));
+    cr_assert(vdf_memory_same_kind(&view, &view));
+    cr_assert(!vdf_memory_same_kind(&own, &larger));
+    cr_assert(!vdf_memory_same_kind(&own, &view));
+    /* Nothing to see is not memory that could be made. */
+    vdf_memory_view(&view, "test", NULL, PAGE);
+    cr_assert_eq(vdf_memory_touch(&view), -ENOMEM);
+}
+
 Test(memory, a_view_stays_somebody_elses)
 {
     uint8_t bytes[PAGE] = { [7] = 0x5a }, read[4];
