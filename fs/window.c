@@ -58,10 +58,42 @@ unsigned vdf_window_into(const struct vdf_obj *obj, const struct vdf_attr *row, 
     return 0;
 }
 
-/* The checks that reads and writes share. @at is filled in; its `attr` is NULL where nothing is and
- * the window answers 0. */
+/* What an access reaches: a register, or 4 bytes of one of 8 where the window lets halves be
+ * accessed on their own. `at.attr` is NULL where nothing is and the window answers 0. */
+struct access {
+    struct vdf_at at;
+    bool half;
+    unsigned shift; /* bits of the register below the half */
+};
+
+#define HALF_BYTES 4u
+#define HALF_MASK UINT64_C(0xffffffff)
+
+/* Is it one half of a register of 8 bytes? */
+static bool find_half(const struct vdf_attr *row, uint64_t offset, unsigned width,
+                      struct access *to)
+{
+    unsigned into = 0;
+
+    if (!row->window_ops->halves || width != HALF_BYTES || offset % HALF_BYTES)
+        return false;
+    if (!to->at.attr && offset >= HALF_BYTES) {
+        into = HALF_BYTES;
+        to->at.attr = row_at(to->at.obj, row->window, offset - into, &to->at.i);
+    }
+    if (to->at.attr && to->at.attr->width == 2 * HALF_BYTES) {
+        to->half = true;
+        to->shift = 8 * into;
+        return true;
+    }
+    if (into)
+        to->at.attr = NULL;
+    return false;
+}
+
+/* The checks that reads and writes share. */
 static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset, unsigned width,
-                struct vdf_at *at, struct vdf_err *err)
+                struct access *to, struct vdf_err *err)
 {
     const struct vdf_window_ops *ops = row->window_ops;
     struct vdf_at self = { .obj = obj, .priv = obj->priv, .attr = row };
@@ -69,9 +101,10 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
 
     if (ret < 0)
         return ret;
-    *at = self;
+    *to = (struct access){ .at = self };
+    struct vdf_at *at = &to->at;
     at->attr = row_at(obj, row->window, offset, &at->i);
-    if (at->attr && at->attr->width == width)
+    if ((at->attr && at->attr->width == width) || find_half(row, offset, width, to))
         return 0;
     if (offset % ops->align || width < ops->align)
         return vdf_fail(err, EOPNOTSUPP,
@@ -97,16 +130,35 @@ int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t of
 {
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
     const struct vdf_hooks *hooks = vdf_row_hooks(&at);
+    struct access to;
 
     *value = 0;
     if (hooks->read && width == row->window_ops->align)
         return hooks->read(&at, offset, value, err);
-    int ret = find(obj, row, offset, width, &at, err);
-    if (ret < 0 || !at.attr)
+    int ret = find(obj, row, offset, width, &to, err);
+    if (ret < 0 || !to.at.attr)
         return ret;
-    if (!peek && at.attr->read_side)
-        return at.attr->read_side(&at, value);
-    return vdf_row_get(&at, value);
+    if (!peek && to.at.attr->read_side)
+        ret = to.at.attr->read_side(&to.at, value);
+    else
+        ret = vdf_row_get(&to.at, value);
+    if (to.half)
+        *value = (*value >> to.shift) & HALF_MASK;
+    return ret;
+}
+
+/* The register that a store to one half means: the other half stays as it is, and its bits that
+ * are cleared by writing 1 are not. */
+static int merge_half(const struct access *to, uint64_t *value)
+{
+    uint64_t now;
+    int ret = vdf_row_get(&to->at, &now);
+
+    if (ret < 0)
+        return ret;
+    now &= ~(to->at.attr->w1c | HALF_MASK << to->shift);
+    *value = now | (*value & HALF_MASK) << to->shift;
+    return 0;
 }
 
 int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
@@ -114,14 +166,17 @@ int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t o
 {
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
     const struct vdf_hooks *hooks = vdf_row_hooks(&at);
+    struct access to;
 
     if (hooks->write && width == row->window_ops->align)
         return hooks->write(&at, offset, value, err);
-    int ret = find(obj, row, offset, width, &at, err);
-    if (ret < 0 || !at.attr)
+    int ret = find(obj, row, offset, width, &to, err);
+    if (ret < 0 || !to.at.attr)
         return ret;
     /* A read-only register ignores the store, as hardware does. */
-    if (!(at.attr->flags & VDF_W))
+    if (!(to.at.attr->flags & VDF_W))
         return 0;
-    return vdf_row_set(&at, value, err);
+    if (to.half)
+        ret = merge_half(&to, &value);
+    return ret < 0 ? ret : vdf_row_set(&to.at, value, err);
 }

@@ -371,4 +371,5 @@ static uint64_t window_size(const struct vdf_at *at)
 const struct vdf_window_ops vdf_hwqueue_regs_ops = {
     .size = window_size,
     .align = 4,
+    .halves = true,
 };

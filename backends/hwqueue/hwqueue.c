@@ -532,6 +532,7 @@ static const struct vdf_attr attrs[] = {
         .get = vdf_amdvi_get_status,
         .set = vdf_amdvi_set_status,
         AT(0x2020),
+        .w1c = VDF_AMDVI_STATUS_W1C,
     },
     {
         .path = "status_bits",

@@ -390,6 +390,7 @@ void vdf_amdvi_start(struct vdf_hwqueue *dev);
 #define VDF_AMDVI_LENGTH_MAX 15u
 #define VDF_AMDVI_LENGTH_RESET 9u
 #define VDF_AMDVI_CONTROL_IOMMU_EN VDF_BIT(0)
+#define VDF_AMDVI_STATUS_W1C 0x67u /* EvtOverflow, EvtInt, ComWaitInt, PprOverflow, PprInt */
 
 /* --- what differs from model to model, and the kernel ----------------------------------------- */
 

@@ -158,6 +158,7 @@ struct vdf_window_ops {
     uint64_t (*size)(const struct vdf_at *at); /* bytes: st_size of the file */
     unsigned align; /* accesses of this many bytes; wider rows: their width */
     int miss;       /* positive errno where no row is; 0: reads 0, drops writes */
+    bool halves;    /* an aligned access of 4 bytes reaches one half of a row of 8 bytes */
     /* Refuses every access while it returns -errno (ENODEV before `init`); NULL: never. */
     int (*ready)(const struct vdf_at *at, struct vdf_err *err);
 };
@@ -211,6 +212,7 @@ struct vdf_attr {
     unsigned window; /* number of the window that the register lies in; 0: none */
     uint64_t offset; /* bytes from the window's start, for the first number of '#' */
     uint64_t stride; /* bytes between two numbers of the first '#' */
+    uint64_t w1c;    /* bits that writing 1 clears: a store to the other half leaves them alone */
 };
 
 /*
@@ -362,7 +364,8 @@ void vdf_obj_set_live(struct vdf_obj *obj, bool live);
  * @width:  bytes, 1, 2, 4 or 8
  * @peek:   leave out the side effect
  *
- * Return: 0, EOPNOTSUPP for a misaligned or narrower access, the window's `miss`, or the hook's.
+ * Return: 0, EOPNOTSUPP for a misaligned or narrower access (but see `halves`), the window's `miss`,
+ * or the hook's.
  */
 int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
                     unsigned width, bool peek, uint64_t *value, struct vdf_err *err);

@@ -509,6 +509,35 @@ Test(hwqueue, window)
     cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x30002, 2, &value), -EOPNOTSUPP);
 }
 
+/* A driver may store a wide register in two halves, in either order. */
+Test(hwqueue, halves_of_wide_registers)
+{
+    uint64_t value;
+
+    vdf_test_tree(false);
+    put(DEV "ioas/map", "0x100000000 0x10000");
+    cr_assert_eq(vdf_test_mkdir(DEV "queues/0"), 0);
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x20000, 4, 0x8004), 0);
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x20004, 4, 1), 0);
+    is(Q0 "base", "0x0000000100008000");
+    is(Q0 "log2size", "4");
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x40004, 4, &value), 0);
+    cr_assert_eq(value, 1);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x40000, 4, &value), 0);
+    cr_assert_eq(value, 0x8004);
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x2000c, 4, 2), 0);
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x40008, 4, 0x9000), 0);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x20008, 8, &value), 0);
+    cr_assert_eq(value, UINT64_C(0x200009000));
+    /* The device's own registers ignore a store to a half too. */
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x10c4, 4, 1), 0);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x10c4, 4, &value), 0);
+    cr_assert_eq(value, 0);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x20002, 4, &value), -EOPNOTSUPP);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x20004, 2, &value), -EOPNOTSUPP);
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x20004, 1, 1), -EOPNOTSUPP);
+}
+
 Test(hwqueue, hypervisor_owned)
 {
     start_queue("8");

@@ -385,6 +385,26 @@ Test(hwqueue_amd, registers)
     is(CMD "enable", "0");
 }
 
+/* A store to one half of Status acknowledges what lies in that half, and no more. */
+Test(hwqueue_amd, halves_of_wide_registers)
+{
+    uint64_t value;
+
+    begin();
+    put(EVENT "inject", "IO_PAGE_FAULT 1 2 0x3000");
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x2024, 4, 0xffffffff), 0);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x2020, 4, &value), 0);
+    cr_assert_eq(value, 0x9a);
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x2020, 4, 2), 0);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x2020, 8, &value), 0);
+    cr_assert_eq(value, 0x98);
+    amd_command(0, UINT32_C(8) << 28, 0, 0);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0x2000, 4, &value), 0);
+    cr_assert_eq(value, 16);
+    cr_assert_eq(vdf_test_reg_read(DEV "regs", 0xc, 4, &value), 0);
+    cr_assert_eq(value, UINT32_C(8) << 24);
+}
+
 Test(hwqueue_amd, another_type_begins_afresh)
 {
     vdf_test_tree(false);
