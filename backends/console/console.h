@@ -42,6 +42,12 @@ enum vdf_console_driver {
     VDF_CONSOLE_VM,
 };
 
+/* What becomes of a guest's data that nobody reads. */
+enum vdf_console_overflow {
+    VDF_CONSOLE_HOLD, /* it stays in the transmit queue, and the guest waits */
+    VDF_CONSOLE_DROP, /* it is taken at once, kept up to VDF_CONSOLE_WAITING, and dropped then */
+};
+
 enum vdf_console_order {
     VDF_CONSOLE_COLS_ROWS,
     VDF_CONSOLE_ROWS_COLS,
@@ -131,7 +137,7 @@ struct vdf_console_control {
 };
 
 #define VDF_CONSOLE_PORTS_MAX 0x8000u /* more than that Linux refuses */
-#define VDF_CONSOLE_WAITING 65536u    /* bytes that wait for the guest */
+#define VDF_CONSOLE_WAITING 65536u    /* bytes that wait for the guest, or with us for a reader */
 #define VDF_CONSOLE_NAME_MAX 127u     /* bytes of a port's name */
 
 #define VDF_CONSOLE_RXQ0 0u
@@ -200,6 +206,7 @@ struct vdf_console_port {
     uint32_t id;
 
     bool console;
+    uint8_t overflow; /* enum vdf_console_overflow */
     bool host_connected;
     bool guest_connected;
     bool ready;        /* the driver has answered PORT_READY 1 */
@@ -218,13 +225,15 @@ struct vdf_console_port {
 
     struct vdf_console_fifo waiting;   /* from the host, until the guest opens the port */
     struct vdf_console_fifo emergency; /* from emerg_wr, until the host reads */
+    struct vdf_console_fifo unread;    /* from the guest, where nothing may hold it */
 
     /* The device's own counts, in the guest's sense. */
     uint64_t sent, received, discarded;
 
     /* Open files: not state. */
     unsigned data_opens, guest_opens;
-    bool data_kept; /* `data` is open, and a restored state says that it is not */
+    unsigned data_readers; /* of data_opens, those that can read */
+    bool data_kept;        /* `data` is open, and a restored state says that it is not */
 };
 
 extern const struct vdf_class vdf_console_class;
@@ -351,6 +360,10 @@ void vdf_console_port_drop_held(struct vdf_console_port *port);
 /** vdf_console_port_unplug() - take it out of the device; what it has not read is given back. */
 void vdf_console_port_unplug(struct vdf_console_port *port);
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected);
+/** vdf_console_port_set_console() - console or not; either has its own `overflow`. */
+void vdf_console_port_set_console(struct vdf_console_port *port, bool console);
+/** vdf_console_port_unread() - the last reader has gone: what it left of a port that drops. */
+void vdf_console_port_unread(struct vdf_console_port *port);
 /** vdf_console_port_deliver() - what waits into the receive queue, as buffers allow. */
 void vdf_console_port_deliver(struct vdf_console_port *port);
 void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id);

@@ -3,9 +3,11 @@
  * Data of a port between the host's end and the queues.
  *
  * To the guest: what the host writes goes into receive buffers when the guest has the port open,
- * and waits here, up to 64 KiB, until then. From the guest: there is no buffer; the host's reader
- * empties the driver's transmit chains, and the chain in which it stopped is held (its head and how
- * far it has been read), so a slow reader throttles the guest.
+ * and waits here, up to 64 KiB, until then. From the guest, `overflow` decides. With `hold` there
+ * is no buffer; the host's reader empties the driver's transmit chains, and the chain in which it
+ * stopped is held (its head and how far it has been read), so a slow reader throttles the guest.
+ * With `drop` every chain is taken as it comes and its bytes wait here, up to 64 KiB, because a
+ * kernel that prints on a console stands still until its buffer has come back.
  */
 #include <errno.h>
 #include <poll.h>
@@ -108,6 +110,20 @@ void vdf_console_port_unplug(struct vdf_console_port *port)
     vdf_console_port_transmit_kick(con, port->id);
 }
 
+void vdf_console_port_set_console(struct vdf_console_port *port, bool console)
+{
+    port->console = console;
+    port->overflow = console ? VDF_CONSOLE_DROP : VDF_CONSOLE_HOLD;
+}
+
+void vdf_console_port_unread(struct vdf_console_port *port)
+{
+    if (port->overflow != VDF_CONSOLE_DROP)
+        return;
+    port->discarded += port->unread.len;
+    vdf_console_fifo_drop(&port->unread, port->unread.len);
+}
+
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected)
 {
     port->host_connected = connected;
@@ -170,6 +186,34 @@ static bool discards(const struct vdf_console_port *port)
     return vdf_console_multiport(port->con) && !port->host_connected && !port->throttled;
 }
 
+/* Whether what a port that drops takes is kept for a reader. A file that is open for writing only
+ * is none; host_connected 1 without any open file speaks of one that will come. */
+static bool has_reader(const struct vdf_console_port *port)
+{
+    if (!vdf_console_multiport(port->con))
+        return true;
+    return port->host_connected && (port->data_readers || !port->data_opens);
+}
+
+/* What of the chain has not been read into the buffer, as far as that has room. */
+static void keep(struct vdf_console_port *port, const struct vdf_vq_chain *chain)
+{
+    uint8_t bytes[4096];
+
+    while (has_reader(port) && port->offset < chain->out_len) {
+        size_t n = VDF_CONSOLE_WAITING - port->unread.len;
+        ssize_t kept;
+
+        n = vdf_vq_copy_in(&port->con->space, chain, port->offset, bytes,
+                           n < sizeof(bytes) ? n : sizeof(bytes));
+        kept = n ? vdf_console_fifo_add(&port->unread, bytes, n) : 0;
+        if (kept <= 0)
+            break;
+        port->offset += (size_t)kept;
+    }
+    port->discarded += chain->out_len - port->offset;
+}
+
 /*
  * The chain to read from, whose rest begins at port->offset. Its descriptors are read again each
  * time: the driver's memory is not to be trusted to stand still.
@@ -205,11 +249,31 @@ static int current_chain(struct vdf_console_port *port, struct vdf_vq_chain *cha
     return 0;
 }
 
+static void absorb(struct vdf_console_port *port)
+{
+    struct vdf_console *con = port->con;
+    struct vdf_vq_chain chain;
+
+    port->throttled = false;
+    for (unsigned i = 0; i < CHAINS_AT_ONCE; i++) {
+        if (current_chain(port, &chain))
+            return;
+        keep(port, &chain);
+        port->held = false;
+        if (!vdf_console_complete(con, vdf_console_txq(port->id), chain.head, 0))
+            return;
+    }
+}
+
 void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
 {
     struct vdf_console_port *port = vdf_console_port(con, id);
     struct vdf_vq_chain chain;
 
+    if (port && port->overflow == VDF_CONSOLE_DROP) {
+        absorb(port);
+        return;
+    }
     if (port && !discards(port)) {
         port->throttled = current_chain(port, &chain) == 0;
         return;
@@ -224,17 +288,29 @@ void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
     }
 }
 
+/* Bytes moved. */
+static size_t take_from(struct vdf_console_fifo *fifo, uint8_t *bytes, size_t n)
+{
+    if (n > fifo->len)
+        n = fifo->len;
+    if (!n)
+        return 0;
+    memcpy(bytes, fifo->bytes + fifo->start, n);
+    vdf_console_fifo_drop(fifo, n);
+    return n;
+}
+
 ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t n)
 {
     struct vdf_console *con = port->con;
     struct vdf_vq_chain chain;
-    size_t done = 0;
+    size_t done = take_from(&port->emergency, bytes, n);
+    size_t kept = take_from(&port->unread, (uint8_t *)bytes + done, n - done);
 
-    if (port->emergency.len) {
-        done = n < port->emergency.len ? n : port->emergency.len;
-        memcpy(bytes, port->emergency.bytes + port->emergency.start, done);
-        vdf_console_fifo_drop(&port->emergency, done);
-    }
+    port->sent += kept;
+    done += kept;
+    if (port->overflow == VDF_CONSOLE_DROP)
+        return done ? (ssize_t)done : -EAGAIN;
     for (unsigned i = 0; i < CHAINS_AT_ONCE && done < n; i++) {
         size_t part;
 
@@ -262,7 +338,7 @@ unsigned vdf_console_port_poll(const struct vdf_console_port *port)
     const struct vdf_vq *vq = vdf_console_live(con, vdf_console_rxq(port->id));
     unsigned events = 0;
 
-    if (port->emergency.len ||
+    if (port->emergency.len || port->unread.len ||
         (port->throttled && vdf_console_live(con, vdf_console_txq(port->id))))
         events |= POLLIN;
     if (port->guest_connected) {

@@ -21,10 +21,11 @@ static int data_open(const struct vdf_at *at, int flags, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)flags;
     (void)err;
     vdf_console_bind(port->con);
     port->data_opens++;
+    if (flags != O_WRONLY)
+        port->data_readers++;
     port->data_kept = false;
     vdf_console_port_set_host(port, true);
     vdf_console_settle(port->con);
@@ -44,7 +45,8 @@ static void data_close(const struct vdf_at *at, int flags)
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)flags;
+    if (flags != O_WRONLY && !--port->data_readers)
+        vdf_console_port_unread(port);
     if (--port->data_opens)
         return;
     vdf_console_port_set_host(port, false);
@@ -250,22 +252,48 @@ static int console_check(const struct vdf_at *at, uint64_t value, struct vdf_err
     return 0;
 }
 
-static void settle_after(const struct vdf_at *at, uint64_t value)
-{
-    const struct vdf_console_port *port = at->priv;
-
-    (void)value;
-    vdf_console_settle(port->con);
-}
-
-static int console_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+static int console_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
 
     (void)err;
-    port->console = value;
+    if (port->console == (bool)value)
+        return 0;
+    vdf_console_port_set_console(port, value);
+    vdf_console_port_transmit_kick(port->con, port->id);
+    vdf_console_settle(port->con);
     return 0;
 }
+
+/* The row `overflow` follows; an older state has none. */
+static int console_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)err;
+    vdf_console_port_set_console(at->priv, value);
+    return 0;
+}
+
+static int overflow_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)err;
+    port->overflow = (uint8_t)value;
+    vdf_console_port_transmit_kick(port->con, port->id);
+    vdf_console_settle(port->con);
+    return 0;
+}
+
+static int overflow_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console_port *port = at->priv;
+
+    (void)err;
+    port->overflow = (uint8_t)value;
+    return 0;
+}
+
+static const char *const overflow_names[] = { "hold", "drop", NULL };
 
 static void size_show(const struct vdf_at *at, struct vdf_buf *out)
 {
@@ -401,6 +429,7 @@ static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t 
     }
 FIFO_HOOKS(waiting)
 FIFO_HOOKS(emergency)
+FIFO_HOOKS(unread)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
@@ -450,8 +479,18 @@ static const struct vdf_attr port_attrs[] = {
       .doc = "1: the port is a console, which the guest opens itself; back to 0 only before the "
              "driver knows",
       .check = console_check,
-      .after = settle_after,
+      .set = console_set,
       .restore = console_restore },
+    { .path = "overflow",
+      .type = VDF_CHOICE,
+      .flags = VDF_RW | VDF_SAVE,
+      VDF_FIELD(struct vdf_console_port, overflow),
+      .doc = "what becomes of the guest's data that the host does not read: hold makes the guest "
+             "wait; drop takes it at once, keeps 64 KiB for a reader, and counts the rest in "
+             "bytes_discarded; a change of console sets it, to drop for a console",
+      .choices = overflow_names,
+      .set = overflow_set,
+      .restore = overflow_restore },
     { .path = "size",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
@@ -506,6 +545,12 @@ static const struct vdf_attr port_attrs[] = {
       .doc = "emergency output that waits for the host, in hex",
       .show = emergency_show,
       .restore_text = emergency_restore },
+    { .path = "unread",
+      .type = VDF_TEXT,
+      .flags = VDF_NO_FILE | VDF_SAVE,
+      .doc = "bytes of a guest that may not be held, which wait for the host, in hex",
+      .show = unread_show,
+      .restore_text = unread_restore },
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -528,7 +573,7 @@ static int port_create(struct vdf_obj *obj, struct vdf_err *err)
     }
     port->con = con;
     port->id = id;
-    port->console = id == 0 && con->device == VDF_CONSOLE_CONSOLE;
+    vdf_console_port_set_console(port, id == 0 && con->device == VDF_CONSOLE_CONSOLE);
     con->ports[id] = port;
     return 0;
 }
@@ -541,6 +586,7 @@ static void port_destroy(struct vdf_obj *obj)
         port->con->ports[port->id] = NULL;
     free(port->waiting.bytes);
     free(port->emergency.bytes);
+    free(port->unread.bytes);
 }
 
 static int port_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
@@ -592,6 +638,7 @@ static void port_adopt(struct vdf_obj *obj, void *old, void *now)
 
     (void)obj;
     to->data_opens = from->data_opens;
+    to->data_readers = from->data_readers;
     to->data_kept = to->data_opens && !to->host_connected;
     to->guest_opens = from->guest_opens;
 }

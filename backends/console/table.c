@@ -77,7 +77,7 @@ static int device_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     con->features = vdf_console_default_features((unsigned)value);
     con->dma_mem = false;
     if (vdf_console_port(con, 0))
-        vdf_console_port(con, 0)->console = value == VDF_CONSOLE_CONSOLE;
+        vdf_console_port_set_console(vdf_console_port(con, 0), value == VDF_CONSOLE_CONSOLE);
     vdf_console_reset(con);
     return 0;
 }

@@ -117,11 +117,34 @@ cat "$T/random" >"$M/$p/guest" || fail "the guest's writer failed"
 wait $reader
 cmp "$T/random" "$T/up" || fail "the bytes changed on their way to the host"
 
+# What becomes of data that nobody reads.
+eq $p/overflow hold
+eq $c/ports/0/overflow drop
+refuse EINVAL $p/overflow wait
+exec 3<"$M/$c/ports/0/data"
+k=0
+while [ $k -lt 100 ]; do
+    same "a console's line $k" "$("$IO" write $c/ports/0/guest "$(head -c 1000 "$T/long")")" ok
+    k=$((k + 1))
+done
+eq $c/ports/0/throttled 0
+eq $c/ports/0/bytes_discarded $((100000 - 65536))
+same "what a console keeps" "$(dd bs=65536 count=1 iflag=fullblock <&3 2>/dev/null | wc -c)" 65536
+same "nothing more" "$("$IO" read $c/ports/0/data)" EAGAIN
+same "a line more" "$("$IO" write $c/ports/0/guest more)" ok
+exec 3<&-
+wait_for 10 grep -qx $((100004 - 65536)) "$M/$c/ports/0/bytes_discarded" || fail "the last close counts nothing"
+exec 3>"$M/$c/ports/0/data"
+same "a line to a writer" "$("$IO" write $c/ports/0/guest unread)" ok
+eq $c/ports/0/bytes_discarded $((100010 - 65536))
+exec 3>&-
+
 # A console: the guest opens it itself, and cannot be taken back.
 put $c/ports/1/size "20 10"
 eq $p/guest_size "0 0"
 put $p/console 1
 eq $p/console 1
+eq $p/overflow drop
 eq $p/guest_connected 1
 eq $p/guest_size "20 10"
 eq $c/size "0 0"

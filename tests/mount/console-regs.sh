@@ -113,6 +113,9 @@ buffer 3 0 0x11000 8 0
 same "CONSOLE_PORT" "$("$IO" pread $c/memory 0x10040 8)" 0000000004000100
 eq $c/ports/0/ready 1
 
+# A port that holds what the host has not read.
+put $c/ports/0/overflow hold
+
 # Data for a host that is closed is discarded, as the driver could know.
 store 0x12000 "$(printf hello | od -An -tx1 | tr -d ' ')"
 buffer 1 0 0x12000 5 0

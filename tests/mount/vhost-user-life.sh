@@ -84,6 +84,7 @@ handshake() {
     vhe "PORT_OPEN 0 1" hear
 }
 
+put $p/0/overflow hold
 exec 3<>"$M/$p/0/data"
 up
 handshake

@@ -46,7 +46,8 @@ eq $p/0/bytes_received 12
 vhe "PORT_OPEN 0 1" hear
 vhe "PORT_OPEN 0 0" hear
 
-# From the guest: held back until somebody reads, dropped where nobody has the port open.
+# From the guest, with a port that holds: held back until somebody reads, dropped where nobody has the port open.
+put $p/0/overflow hold
 exec 3<>"$M/$p/0/data"
 vhe "PORT_OPEN 0 1" hear
 vhe 14 send 0 from-the-guest LATER

@@ -126,6 +126,7 @@ Test(console, guest_waits_for_the_host)
 {
     struct vdf_test_file *data, *guest = opened(P0 "guest", O_RDWR);
 
+    put(P0 "overflow", "hold");
     cr_assert_eq(vdf_test_file_write(guest, "x", 1), -EAGAIN);
     cr_assert_eq(vdf_test_file_poll(guest), 0);
     data = opened(P0 "data", O_RDONLY);
@@ -285,6 +286,7 @@ Test(console, a_slow_host_throttles)
     char bytes[4];
     unsigned n = 0;
 
+    put(P0 "overflow", "hold");
     is(P0 "throttled", "0");
     while (vdf_test_file_write(guest, "abcdef", 6) == 6)
         n++;
@@ -315,6 +317,7 @@ Test(console, half_consumed_element_survives_the_close)
     struct vdf_test_file *data = opened(P0 "data", O_RDONLY), *guest = opened(P0 "guest", O_RDWR);
     char bytes[4];
 
+    put(P0 "overflow", "hold");
     send_text(guest, "abcdef");
     send_text(guest, "ghi");
     cr_assert_eq(vdf_test_file_read(data, bytes, 4), 4);
@@ -323,6 +326,114 @@ Test(console, half_consumed_element_survives_the_close)
     data = opened(P0 "data", O_RDONLY);
     got(data, "efghi");
     is(P0 "bytes_discarded", "0");
+    vdf_test_close(data);
+    vdf_test_close(guest);
+}
+
+/* --- data that nobody reads ------------------------------------------------------------------- */
+
+Test(console, what_becomes_of_unread_data_follows_the_kind_of_port)
+{
+    plug(CON "ports/1", NULL);
+    is(P0 "overflow", "drop");
+    is(P1 "overflow", "hold");
+    put(P1 "console", "1");
+    is(P1 "overflow", "drop");
+    put(P1 "overflow", "hold");
+    put(P1 "console", "1");
+    is(P1 "overflow", "hold");
+    refused(P1 "overflow", "wait", EINVAL, "hold");
+    cr_assert_eq(vdf_test_rmdir(CON "ports/1"), 0);
+    put(CON "reset", "1");
+    put(CON "device", "rproc-serial");
+    is(P0 "overflow", "hold");
+}
+
+/* Linux's put_chars() waits for its buffer with a spinlock held. */
+Test(console, a_console_never_holds_the_guest)
+{
+    struct vdf_test_file *data = opened(P0 "data", O_RDONLY), *guest = opened(P0 "guest", O_RDWR);
+    static char block[1024];
+
+    for (unsigned n = 0; n < 200; n++) {
+        memset(block, 'a' + n % 26, sizeof(block));
+        cr_assert_eq(vdf_test_file_write(guest, block, sizeof(block)), sizeof(block));
+    }
+    is(CON "queues/1/used_idx", "200");
+    is(P0 "throttled", "0");
+    is(P0 "bytes_discarded", "139264");
+    cr_assert_eq(vdf_test_file_poll(data) & POLLIN, POLLIN);
+    /* The first 64 KiB, in order, then what has room again. */
+    for (unsigned n = 0; n < 64; n++) {
+        cr_assert_eq(vdf_test_file_read(data, block, sizeof(block)), sizeof(block));
+        cr_assert_eq(block[0], (char)('a' + n % 26));
+        cr_assert_eq(block[1023], block[0]);
+    }
+    got(data, "-EAGAIN");
+    send_text(guest, "on it goes");
+    got(data, "on it goes");
+    is(P0 "bytes_discarded", "139264");
+    vdf_test_close(data);
+    vdf_test_close(guest);
+}
+
+Test(console, the_last_reader_leaves_nothing_behind)
+{
+    struct vdf_test_file *a = opened(P0 "data", O_RDONLY), *b = opened(P0 "data", O_RDWR);
+    struct vdf_test_file *guest = opened(P0 "guest", O_RDWR);
+
+    send_text(guest, "12345");
+    vdf_test_close(a);
+    is(P0 "bytes_discarded", "0");
+    vdf_test_close(b);
+    is(P0 "bytes_discarded", "5");
+    a = opened(P0 "data", O_RDONLY);
+    got(a, "-EAGAIN");
+    vdf_test_close(a);
+    vdf_test_close(guest);
+}
+
+Test(console, a_writer_is_no_reader)
+{
+    struct vdf_test_file *in = opened(P0 "data", O_WRONLY), *guest = opened(P0 "guest", O_RDWR);
+    struct vdf_test_file *out;
+
+    is(P0 "host_connected", "1");
+    send_text(guest, "unheard");
+    is(CON "queues/1/used_idx", "1");
+    is(P0 "bytes_discarded", "7");
+    out = opened(P0 "data", O_RDONLY);
+    send_text(guest, "heard");
+    got(out, "heard");
+    send_text(guest, "late");
+    vdf_test_close(out);
+    is(P0 "bytes_discarded", "11");
+    vdf_test_close(in);
+    vdf_test_close(guest);
+}
+
+/* What the guest was held with when the choice changes is taken like the rest, in order. */
+Test(console, the_choice_can_change_at_any_time)
+{
+    struct vdf_test_file *data, *guest;
+    char two[2];
+
+    plug(CON "ports/1", NULL);
+    data = opened(P1 "data", O_RDONLY);
+    guest = opened(P1 "guest", O_RDWR);
+    send_text(guest, "abcd");
+    send_text(guest, "efg");
+    cr_assert_eq(vdf_test_file_read(data, two, 2), 2);
+    is(CON "queues/5/used_idx", "0");
+    put(P1 "overflow", "drop");
+    is(CON "queues/5/used_idx", "2");
+    is(P1 "throttled", "0");
+    put(P1 "overflow", "hold");
+    send_text(guest, "hi");
+    is(P1 "throttled", "1");
+    got(data, "cdefghi");
+    is(P1 "throttled", "0");
+    is(P1 "bytes_discarded", "0");
     vdf_test_close(data);
     vdf_test_close(guest);
 }

@@ -272,6 +272,7 @@ Test(console_mmio, without_multiport)
 {
     struct vdf_test_file *data = opened(P0 "data", O_RDWR);
 
+    put(P0 "overflow", "hold");
     start(VDF_CONSOLE_F_VERSION_1);
     is(P0 "guest_connected", "1");
     post_text(1, 0, "hello");
@@ -292,6 +293,24 @@ Test(console_mmio, without_multiport)
     cr_assert_eq(peek(BUF(2), 4), 0x64636261);
     is(P0 "bytes_received", "4");
     is(P0 "bytes_sent", "5");
+    vdf_test_close(data);
+}
+
+/* It cannot be told that nobody reads. The first 64 KiB wait, and the driver never does. */
+Test(console_mmio, without_multiport_a_console_never_holds_the_guest)
+{
+    static char line[1024];
+    struct vdf_test_file *data;
+
+    memset(line, 'x', sizeof(line) - 1);
+    start(VDF_CONSOLE_F_VERSION_1);
+    for (unsigned n = 0; n < 100; n++)
+        post_text(1, n % NUM, line);
+    is(CON "queues/1/used_idx", "100");
+    is(P0 "bytes_discarded", "36764");
+    data = opened(P0 "data", O_RDONLY);
+    cr_assert_eq(drain(data), 65536);
+    is(P0 "bytes_sent", "65536");
     vdf_test_close(data);
 }
 
@@ -542,6 +561,7 @@ Test(console_mmio, chain_that_changes_while_it_is_read)
     struct vdf_test_file *data = opened(P0 "data", O_RDWR);
     char bytes[4];
 
+    put(P0 "overflow", "hold");
     start(VDF_CONSOLE_F_VERSION_1);
     post_text(1, 0, "abcdefgh");
     cr_assert_eq(vdf_test_file_read(data, bytes, 4), 4);

@@ -395,6 +395,27 @@ Test(console_state, pending_control_messages)
     round_trip();
 }
 
+/* What a console's reader has not read is kept over a save; an older state has no such line. */
+Test(console_state, unread_output)
+{
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR), *guest = opened(P0 "guest", O_RDWR);
+
+    send_text(guest, "kept");
+    save();
+    vdf_test_close(data);
+    vdf_test_close(guest);
+    restore_fresh();
+    is(P0 "host_connected", "1");
+    data = opened(P0 "data", O_RDWR);
+    got(data, "kept");
+    vdf_test_close(data);
+    /* As saved by a daemon that had no such line. */
+    cr_assert_eq(edited("unread = 6b657074\n", ""), 0, "%s", vdf_test_last_error());
+    data = opened(P0 "data", O_RDWR);
+    got(data, "-EAGAIN");
+    vdf_test_close(data);
+}
+
 /* A device that stopped with a chain half read is saved and restored like any other. */
 Test(console_state, needs_reset)
 {
@@ -404,6 +425,7 @@ Test(console_state, needs_reset)
 
     data = opened(P0 "data", O_RDWR);
     guest = opened(P0 "guest", O_RDWR);
+    put(P0 "overflow", "hold");
     send_text(guest, "abc");
     cr_assert_eq(vdf_test_file_read(data, &byte, 1), 1);
     /* The available index of queue 0 runs away. */
@@ -458,6 +480,7 @@ Test(console_state, restores_among_random_traffic)
     put(CON "memory_size", "0x400000");
     put(CON "max_ports", "2");
     put(CON "dma_mem", "1");
+    put(P0 "overflow", "hold");
     data = opened(P0 "data", O_RDWR);
     guest = opened(P0 "guest", O_RDWR);
     for (unsigned n = 0; n < 3000; n++) {
