@@ -85,8 +85,10 @@ struct vdf_device {
     struct vdf_node *cached_values;
     unsigned n_cached_values;
     struct vdf_cached_name *cached_names;
-    atomic_uint entering; /* threads on their way in: pollers let them go first */
-    bool touched;         /* vdf_obj_touched() */
+    unsigned n_cached_names;
+    bool cached_objects_gone; /* an object has died whose name the kernel keeps */
+    atomic_uint entering;     /* threads on their way in: pollers let them go first */
+    bool touched;             /* vdf_obj_touched() */
 };
 
 struct vdf_obj {
@@ -98,7 +100,8 @@ struct vdf_obj {
         *device; /* own for a device, else the device's; freed with the device object */
     void *priv;  /* freed when the object dies */
     atomic_uint refs;
-    bool dead;                    /* removed: every operation answers ENODEV */
+    bool name_cached;             /* the kernel keeps its name */
+    atomic_bool dead;             /* removed: every operation answers ENODEV */
     atomic_bool live;             /* vdf_obj_set_live() */
     bool started;                 /* linked into the tree, start() was called */
     bool named;                   /* while a state is loaded: it has a section there */

@@ -32,7 +32,7 @@ void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **don
             *done = w;
         }
     } while (progress);
-    if (device->cached_values || device->cached_names)
+    if (device->cached_values || device->cached_names || device->cached_objects_gone)
         device->tree->cache_changed(device->tree->cache_arg, device);
 }
 

@@ -10,6 +10,9 @@
 
 /* Notes of a device that are compared with each change of it; with more all are dropped, once. */
 #define COMPARED_MAX 64u
+/* Names of a device that are kept although they come and go with its values: each is looked at with
+ * each change of it. */
+#define NAMES_MAX 128u
 /* Reads of the whole, one after the other and without a change, until a value is kept. */
 #define QUIET_READS 64u
 #define NO_MEMORY_US 1000u
@@ -115,11 +118,16 @@ static bool note_name(struct vdf_device *device, const struct vdf_place *place)
     struct vdf_cached_name *name = device->cached_names;
     struct vdf_shape shape = { 0 };
 
+    /* An object says itself when it goes, so that many of them cost a change nothing. */
+    if (!place->entry->parent) {
+        place->obj->name_cached = true;
+        return true;
+    }
     while (name && (name->obj != place->obj || name->entry != place->entry))
         name = name->next;
     if (name)
         return true;
-    if (!vdf_place_shape(place, &shape))
+    if (device->n_cached_names >= NAMES_MAX || !vdf_place_shape(place, &shape))
         return false;
     name = malloc(sizeof(*name));
     if (!name)
@@ -131,6 +139,7 @@ static bool note_name(struct vdf_device *device, const struct vdf_place *place)
         .next = device->cached_names,
     };
     device->cached_names = name;
+    device->n_cached_names++;
     return true;
 }
 
@@ -224,8 +233,9 @@ static void compare_values(struct vdf_fuse *fuse, struct vdf_device *device)
 
 static void compare_names(struct vdf_fuse *fuse, struct vdf_device *device)
 {
-    bool gone = false;
+    bool gone = device->cached_objects_gone;
 
+    device->cached_objects_gone = false;
     for (struct vdf_cached_name **link = &device->cached_names, *name; (name = *link);) {
         struct vdf_place place = { .obj = name->obj, .entry = name->entry };
         struct vdf_shape now = { 0 };
@@ -237,6 +247,7 @@ static void compare_names(struct vdf_fuse *fuse, struct vdf_device *device)
         *link = name->next;
         vdf_obj_unref(name->obj);
         free(name);
+        device->n_cached_names--;
         gone = true;
     }
     if (!gone)
@@ -255,7 +266,7 @@ void vdf_cache_changed(void *arg, struct vdf_device *device)
 
     if (device->cached_values)
         compare_values(fuse, device);
-    if (device->cached_names)
+    if (device->cached_names || device->cached_objects_gone)
         compare_names(fuse, device);
 }
 
@@ -272,14 +283,19 @@ void vdf_cache_never(struct vdf_fuse *fuse, struct vdf_node *node)
     unlink_note(device, node);
 }
 
-void vdf_cache_forget(struct vdf_node *node)
+void vdf_cache_forget(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     struct vdf_device *device = node->place.obj->device;
 
     if (!number_row(&node->place))
         return;
     vdf_device_enter(device);
-    unlink_note(device, node);
+    /* Looked up again meanwhile, it may have a new note. */
+    pthread_mutex_lock(&fuse->nodes);
+    bool forgotten = node->lookups == 0;
+    pthread_mutex_unlock(&fuse->nodes);
+    if (forgotten)
+        unlink_note(device, node);
     vdf_device_leave(device, false);
 }
 

@@ -72,7 +72,7 @@ ssize_t vdf_cache_text(struct vdf_fuse *fuse, const struct vdf_node *node, char 
 /** vdf_cache_let_go() - the kernel is about to be given a page that it must not keep. */
 void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node);
 /** vdf_cache_forget() - the kernel has forgotten a node: no notes of it. */
-void vdf_cache_forget(struct vdf_node *node);
+void vdf_cache_forget(struct vdf_fuse *fuse, struct vdf_node *node);
 
 /** vdf_cache_changed() - for tree->changed, the lock of the device is held. */
 void vdf_cache_changed(void *arg, struct vdf_device *device);

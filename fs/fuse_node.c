@@ -16,6 +16,7 @@
 #define WINDOW_BLOCK (1 << 20)
 #define EPOCH_MINOR 44       /* of the protocol that can drop all names at once */
 #define KEEP_SECONDS 86400.0 /* until the kernel is told to drop it */
+#define RETIRED_MAX 65536u   /* nodes that the kernel has forgotten and that are kept */
 
 /* --- the table of nodes ----------------------------------------------------------------------- */
 
@@ -47,12 +48,57 @@ int vdf_nodes_init(struct vdf_fuse *fuse)
     return 0;
 }
 
+static void take_out(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    struct vdf_node **link = &fuse->buckets[bucket_of(fuse, &node->place)];
+
+    while (*link != node)
+        link = &(*link)->hash_next;
+    *link = node->hash_next;
+    fuse->n_nodes--;
+    node->in_table = false;
+}
+
+/* Lock held: one reference less. */
+static void let_go(struct vdf_node *node)
+{
+    if (--node->refs > 0)
+        return;
+    vdf_obj_unref(node->place.obj);
+    free(node);
+}
+
+static void set_retired(struct vdf_fuse *fuse, struct vdf_node *node, bool retired)
+{
+    if (node->retired == retired)
+        return;
+    node->retired = retired;
+    fuse->n_retired += retired ? 1 : -1u;
+}
+
+static void drop_dead(struct vdf_fuse *fuse)
+{
+    for (size_t k = 0; k < fuse->n_buckets; k++) {
+        for (struct vdf_node *node = fuse->buckets[k], *next; node; node = next) {
+            next = node->hash_next;
+            if (!node->retired || !atomic_load(&node->place.obj->dead))
+                continue;
+            set_retired(fuse, node, false);
+            take_out(fuse, node);
+            let_go(node);
+        }
+    }
+}
+
 static void grow(struct vdf_fuse *fuse)
 {
     size_t old = fuse->n_buckets;
     struct vdf_node **buckets, **before = fuse->buckets;
 
     if (fuse->n_nodes < old)
+        return;
+    drop_dead(fuse);
+    if (fuse->n_nodes < old / 2)
         return;
     buckets = calloc(old * 2, sizeof(struct vdf_node *));
     if (!buckets)
@@ -87,6 +133,7 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
             node->place = *place;
             node->ino = fuse->next_ino++;
             node->refs = 1;
+            node->in_table = true;
             node->hash_next = fuse->buckets[k];
             fuse->buckets[k] = node;
             fuse->n_nodes++;
@@ -94,8 +141,10 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
             vdf_obj_unref(place->obj);
         }
     }
-    if (node)
+    if (node) {
         node->lookups++;
+        set_retired(fuse, node, false);
+    }
     pthread_mutex_unlock(&fuse->nodes);
     return node;
 }
@@ -103,36 +152,44 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
 void vdf_node_unref(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     pthread_mutex_lock(&fuse->nodes);
-    bool last = --node->refs == 0;
+    let_go(node);
     pthread_mutex_unlock(&fuse->nodes);
-    if (!last)
-        return;
-    vdf_obj_unref(node->place.obj);
-    free(node);
+}
+
+/* The kernel forgets what it has not used for some time. The node stays while its object is there,
+ * so that a file has the number and the times that it had before. */
+static void retire(struct vdf_fuse *fuse, struct vdf_node *node)
+{
+    vdf_cache_forget(fuse, node);
+    pthread_mutex_lock(&fuse->nodes);
+    /* Another thread may have looked it up again, or be here for the next time it was forgotten. */
+    if (node->lookups == 0 && node->in_table) {
+        if (!atomic_load(&node->place.obj->dead) && fuse->n_retired < RETIRED_MAX) {
+            set_retired(fuse, node, true);
+        } else {
+            set_retired(fuse, node, false);
+            take_out(fuse, node);
+            let_go(node);
+        }
+    }
+    let_go(node);
+    pthread_mutex_unlock(&fuse->nodes);
 }
 
 static void forget_node(struct vdf_fuse *fuse, fuse_ino_t ino, uint64_t lookups)
 {
     struct vdf_node *node = vdf_node_of(fuse, ino);
-    bool gone;
 
     if (ino == FUSE_ROOT_ID)
         return;
     pthread_mutex_lock(&fuse->nodes);
     node->lookups -= lookups < node->lookups ? lookups : node->lookups;
-    gone = node->lookups == 0;
-    if (gone) {
-        struct vdf_node **link = &fuse->buckets[bucket_of(fuse, &node->place)];
-        while (*link != node)
-            link = &(*link)->hash_next;
-        *link = node->hash_next;
-        fuse->n_nodes--;
-    }
+    bool gone = node->lookups == 0;
+    if (gone)
+        node->refs++;
     pthread_mutex_unlock(&fuse->nodes);
-    if (gone) {
-        vdf_cache_forget(node);
-        vdf_node_unref(fuse, node);
-    }
+    if (gone)
+        retire(fuse, node);
 }
 
 void vdf_nodes_free(struct vdf_fuse *fuse)
@@ -551,8 +608,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
     /* A file that may be mapped is the memfd behind it. */
     fuse->can_passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+    /* No memfd lies on a stacked file system, but one such as overlayfs may lie on this one. */
     if (fuse->can_passthrough)
-        conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
+        conn->max_backing_stack_depth = FUSE_BACKING_STACKED_UNDER;
     /* Pages are dropped when the daemon says so, not by looks at times and sizes. */
     fuse_unset_feature_flag(conn, FUSE_CAP_AUTO_INVAL_DATA);
 #else

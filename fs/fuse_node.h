@@ -25,7 +25,9 @@ struct vdf_node {
     int backing_id; /* of FUSE passthrough, while `backing_opens` is not 0 */
     unsigned backing_opens;
     uint64_t backing_ino; /* of the memfd behind it */
-    unsigned refs;        /* 1 for the kernel, 1 while it is among the drops */
+    unsigned refs;        /* 1 of the table, 1 while it is among the drops or is being forgotten */
+    bool in_table;
+    bool retired; /* the kernel has forgotten it, it is kept for the next lookup */
 
     /* What the kernel keeps of it (fuse_cache.h), under the lock of the device. */
     struct vdf_node *note_next, **note_prev;
@@ -71,6 +73,7 @@ struct vdf_fuse {
     pthread_mutex_t nodes;
     struct vdf_node **buckets;
     size_t n_buckets, n_nodes;
+    unsigned n_retired;
     uint64_t next_ino;
     struct vdf_node root;
     struct vdf_handle *handles; /* open files, to be freed if the kernel does not close them */

@@ -286,6 +286,7 @@ void vdf_obj_stop(struct vdf_obj *obj)
 static void mark_dead(struct vdf_obj *obj)
 {
     obj->dead = true;
+    obj->device->cached_objects_gone |= obj->name_cached;
     for (struct vdf_obj *child = obj->children; child; child = child->next)
         mark_dead(child);
 }

@@ -68,3 +68,23 @@ absent aplic/aplic0/sourcecfg/97
 absent aplic/aplic0/sourcecfg/01
 absent aplic/aplic0/wire/1024
 absent gait/gait0/entries/512
+
+# What the kernel has forgotten, because it needed the memory, has the times and the number of before.
+if [ "$(id -u)" = 0 ] && [ -w /proc/sys/vm/drop_caches ]; then
+    sleep 0.05
+    put $d/assert 0
+    put $d/ack 1
+    set -- "$M/$d" "$M/$d/line" "$M/$d/guest_level" "$M/$d" "$M/intx/bus0/devices" "$M/aplic/aplic0/sourcecfg" \
+        "$M/aplic/aplic0/sourcecfg/7" "$M/aplic/aplic0/domaincfg" "$M/$d/state" "$M/intx/bus0/state"
+    stat -c '%n %i %y' "$@" >"$T/before" 2>/dev/null
+    sleep 0.05
+    echo 2 >/proc/sys/vm/drop_caches
+    stat -c '%n %i %y' "$@" >"$T/after" 2>/dev/null
+    diff "$T/before" "$T/after" >"$T/differ" || fail "numbers and times after drop_caches:
+$(cat "$T/differ")"
+    # What is removed is not kept for that.
+    rmdir "$M/$d" || fail "rmdir"
+    mkdir "$M/$d" || fail "mkdir"
+    [ "$(stat -c %i "$M/$d")" != "$(sed -n 's/^[^ ]* \([0-9]*\) .*/\1/p;q' "$T/before")" ] ||
+        fail "a new object has the number of an old one"
+fi
