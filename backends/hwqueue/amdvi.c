@@ -86,6 +86,10 @@ static const char *const event_names[EVENTS] = {
     [INV_PPR_REQ] = "INV_PPR_REQ",
 };
 
+/* In data[2] of the invalidations by address */
+#define DATA2_S 1u
+#define DATA2_GN 4u
+
 static uint64_t ring_bytes(const struct vdf_amdvi_queue *queue)
 {
     return (uint64_t)ENTRY_BYTES << queue->length;
@@ -131,6 +135,8 @@ static void log_event(struct vdf_hwqueue *dev, unsigned code, uint32_t devid, ui
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+#define SPAN_ALL 51u /* where a run of ones ends that means all addresses */
+
 /* Addresses 63:12 with S: without, one page; with, the run of ones from bit 12 up says how large a
  * naturally aligned span is. */
 static void span(uint64_t address, bool s, uint64_t *first, uint64_t *last)
@@ -144,7 +150,7 @@ static void span(uint64_t address, bool s, uint64_t *first, uint64_t *last)
     }
     uint64_t zeros = ~(address | (VDF_PAGE_SIZE - 1));
     unsigned zero = zeros ? (unsigned)__builtin_ctzll(zeros) : 63; /* what ends the run of ones */
-    if (zero >= 63) {
+    if (zero >= SPAN_ALL) {
         *first = 0;
         *last = UINT64_MAX;
         return;
@@ -160,35 +166,80 @@ static uint32_t device_id(struct vdf_hwqueue *dev, uint32_t devid)
     return vdevice ? vdevice->psid : devid;
 }
 
-static void inv_pages(struct vdf_hwqueue *dev, const uint32_t data[4])
+/* The IOMMU's translations. Without GN the address is one of the host's tables: it does not name
+ * guest translations (those with a PASID), unless all of the domain is meant. */
+static bool inv_pages(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
-    uint64_t address = (uint64_t)data[3] << 32 | data[2], first, last;
-    bool gn = data[2] & 4;
-    uint64_t pasid = gn ? data[0] & 0xfffff : 0;
+    uint64_t address = (uint64_t)data[3] << 32 | data[2];
+    struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
 
-    span(address, data[2] & 1, &first, &last);
-    /* Without GN the address is one of the host's tables: it does not name guest translations
-     * (those with a PASID), unless all of the domain is meant. */
-    if (!gn && first == 0 && last == UINT64_MAX)
-        pasid = VDF_IOTLB_ANY;
-    vdf_iotlb_drop_va(&dev->iotlb, data[1] & 0xffff, pasid, first, last, VDF_IOTLB_ANY);
+    (void)at;
+    span(address, data[2] & DATA2_S, &scope.first, &scope.last);
+    scope.tag = data[1] & 0xffff;
+    if (data[2] & DATA2_GN) {
+        scope.ssid = data[0] & 0xfffff;
+        scope.global = VDF_GLOBAL_OF_ANY_SSID;
+    } else if (scope.first != 0 || scope.last != UINT64_MAX) {
+        scope.ssid = 0;
+    }
+    vdf_iotlb_drop(&dev->iotlb, &scope);
     dev->tlbi++;
+    return true;
 }
 
-static void inv_iotlb(struct vdf_hwqueue *dev, const uint32_t data[4])
+/* The device's. One that does not answer keeps them, and the IOMMU goes on after it has logged. */
+static bool inv_iotlb(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
-    uint64_t address = (uint64_t)data[3] << 32 | data[2], first, last, pasid = VDF_IOTLB_ANY;
+    uint64_t address = (uint64_t)data[3] << 32 | data[2];
+    struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+    uint32_t devid = data[0] & 0xffff;
 
-    span(address, data[2] & 1, &first, &last);
-    if (data[2] & 4)
-        pasid = vdf_bits(data[0], 16, 8) << 8 | vdf_bits(data[1], 16, 8);
-    vdf_iotlb_drop_device(&dev->iotlb, device_id(dev, data[0] & 0xffff), pasid, first, last);
+    span(address, data[2] & DATA2_S, &scope.first, &scope.last);
+    scope.sid = device_id(dev, devid);
+    if (data[2] & DATA2_GN)
+        scope.ssid = vdf_bits(data[1], 24, 4) << 16 | vdf_bits(data[0], 16, 8) << 8 |
+                     vdf_bits(data[1], 16, 8);
+    if (vdf_vdevice_answers(dev, (uint32_t)scope.sid))
+        vdf_iotlb_drop(&dev->atc, &scope);
+    else
+        log_event(dev, IOTLB_INV_TIMEOUT, devid, 0, 0, at);
     dev->atc_inv++;
+    return true;
+}
+
+static bool inv_all(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
+{
+    const struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+
+    (void)data;
+    (void)at;
+    vdf_iotlb_drop(&dev->iotlb, &scope);
+    dev->tlbi++;
+    return true;
+}
+
+/* Device table and interrupt remapping table are not cached here. */
+static bool inv_table(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
+{
+    (void)dev;
+    (void)data;
+    (void)at;
+    return true;
+}
+
+static bool complete_ppr(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
+{
+    (void)at;
+    vdf_log_printf(&dev->events, "complete_ppr devid=0x%x pasid=%u tag=%u status=%u",
+                   data[0] & 0xffff, data[1] & 0xfffff, data[3] & 0x1ff,
+                   (unsigned)vdf_bits(data[3], 12, 4));
+    return true;
 }
 
 /* False: the store did not reach memory. */
-static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4])
+static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
+    (void)at;
     if (data[0] & 1) {
         uint64_t address = (uint64_t)(data[1] & 0xfffff) << 32 | (data[0] & ~7u);
         void *to = vdf_ioas_at(dev, address, sizeof(uint64_t), true);
@@ -209,39 +260,52 @@ static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4])
     return true;
 }
 
-/* False: the command buffer stops at this command. */
-static bool run_command(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t address)
+/* By opcode. Reserved bits are 0 (48882, 2.4): those of the low and the high half. */
+static const struct {
+    const char *name; /* NULL: no command of this IOMMU, whose EFR has no PreFSup */
+    uint64_t reserved[2];
+    bool (*run)(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at);
+} commands[16] = {
+    [COMPL_WAIT] = { "COMPLETION_WAIT", { 0x0ff0000000000000, 0 }, compl_wait },
+    [INV_DEV_ENTRY] = { "INVALIDATE_DEVTAB_ENTRY", { 0x0fffffffffff0000, UINT64_MAX }, inv_table },
+    [INV_IOMMU_PAGES] = { "INVALIDATE_IOMMU_PAGES", { 0x0fff0000fff00000, 0xff8 }, inv_pages },
+    [INV_IOTLB_PAGES] = { "INVALIDATE_IOTLB_PAGES", { 0, 0xfca }, inv_iotlb },
+    [INV_IRT] = { "INVALIDATE_INTERRUPT_TABLE", { 0x0fffffffffff0000, UINT64_MAX }, inv_table },
+    [COMPLETE_PPR] = { "COMPLETE_PPR_REQUEST",
+                       { 0x0ff00000ffff0000, 0xffff0000fffffffb },
+                       complete_ppr },
+    [INV_ALL] = { "INVALIDATE_IOMMU_ALL", { 0x0fffffffffffffff, UINT64_MAX }, inv_all },
+};
+
+static void illegal(struct vdf_hwqueue *dev, uint64_t at)
 {
-    switch ((enum command)(data[1] >> 28)) {
-    case COMPL_WAIT:
-        return compl_wait(dev, data);
-    case INV_IOMMU_PAGES:
-        inv_pages(dev, data);
-        return true;
-    case INV_IOTLB_PAGES:
-        inv_iotlb(dev, data);
-        return true;
-    case INV_DEV_ENTRY:
-    case INV_IRT:
-        /* Device table and interrupt remapping table are not cached here. */
-        return true;
-    case COMPLETE_PPR:
-        vdf_log_printf(&dev->events, "complete_ppr devid=0x%x pasid=%u tag=%u status=%u",
-                       data[0] & 0xffff, data[1] & 0xfffff, data[3] & 0x1ff,
-                       (unsigned)vdf_bits(data[3], 12, 4));
-        return true;
-    case INV_ALL:
-        vdf_iotlb_drop_all(&dev->iotlb);
-        dev->tlbi++;
-        return true;
-    default:
-        break;
-    }
     dev->illegal++;
-    log_event(dev, ILL_CMD, 0, 0, 0, address);
-    vdf_report(dev->priv.obj, EINVAL, "command 0x%x at 0x%llx: commands are 1 to 5, 7 and 8",
-               data[1] >> 28, (unsigned long long)address);
-    return false;
+    log_event(dev, ILL_CMD, 0, 0, 0, at);
+}
+
+/* False: the command buffer stops at this command, which is at @at. */
+static bool run_command(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
+{
+    const unsigned opcode = data[1] >> 28;
+    uint64_t low = ((uint64_t)data[1] << 32 | data[0]) & commands[opcode].reserved[0];
+    uint64_t high = ((uint64_t)data[3] << 32 | data[2]) & commands[opcode].reserved[1];
+
+    if (!commands[opcode].run) {
+        illegal(dev, at);
+        vdf_report(dev->priv.obj, EINVAL, "command 0x%x at 0x%llx: commands are 1 to 5, 7 and 8",
+                   opcode, (unsigned long long)at);
+        return false;
+    }
+    if (low | high) {
+        illegal(dev, at);
+        vdf_report(dev->priv.obj, EINVAL,
+                   "%s at 0x%llx: reserved bits 0x%016llx of the low half and 0x%016llx of the "
+                   "high are not 0",
+                   commands[opcode].name, (unsigned long long)at, (unsigned long long)low,
+                   (unsigned long long)high);
+        return false;
+    }
+    return commands[opcode].run(dev, data, at);
 }
 
 /* The ring is at most once around: the tail that was set last is where this ends. */

@@ -587,24 +587,47 @@ static const struct vdf_attr attrs[] = {
         .path = "iotlb/entries",
         .type = VDF_TEXT,
         .flags = VDF_R,
-        .doc = "cached translations: SID SSID IOVA SIZE TAG a line; SID is the machine's, TAG the "
-               "ASID or domain",
+        .doc = "translations that the IOMMU has cached: SID SSID IOVA SIZE TAG [global] a line; "
+               "SID is the machine's, TAG the ASID or domain",
         .show = vdf_iotlb_show,
     },
     {
         .path = "iotlb/insert",
         .type = VDF_TEXT,
         .flags = VDF_W,
-        .doc = "SID SSID IOVA SIZE [TAG]: a translation is cached",
+        .doc = "SID SSID IOVA SIZE [TAG [global]]: the IOMMU caches a translation; global: of all "
+               "ASIDs, or PASIDs",
         .store = vdf_iotlb_store_insert,
     },
     {
         .path = "iotlb/list",
         .type = VDF_TEXT,
         .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "the cached translations, separated by commas",
+        .doc = "the IOMMU's cached translations, separated by commas",
         .show = vdf_iotlb_save,
         .restore_text = vdf_iotlb_restore,
+    },
+    {
+        .path = "iotlb/atc_entries",
+        .type = VDF_TEXT,
+        .flags = VDF_R,
+        .doc = "translations that devices have cached (ATC): SID SSID IOVA SIZE [global] a line",
+        .show = vdf_iotlb_show_atc,
+    },
+    {
+        .path = "iotlb/atc_insert",
+        .type = VDF_TEXT,
+        .flags = VDF_W,
+        .doc = "SID SSID IOVA SIZE [global]: device SID caches a translation",
+        .store = vdf_iotlb_store_atc_insert,
+    },
+    {
+        .path = "iotlb/atc_list",
+        .type = VDF_TEXT,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        .doc = "the devices' cached translations, separated by commas",
+        .show = vdf_iotlb_save_atc,
+        .restore_text = vdf_iotlb_restore_atc,
     },
     {
         .path = "doorbell",
@@ -733,6 +756,7 @@ static void destroy(struct vdf_obj *obj)
     vdf_memory_free(&dev->region);
     vdf_ioas_free(&dev->ioas);
     vdf_iotlb_free(&dev->iotlb);
+    vdf_iotlb_free(&dev->atc);
     vdf_veventq_free(&dev->veventq);
 }
 

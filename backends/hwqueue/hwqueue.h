@@ -6,7 +6,7 @@
  *   device.c    kind, interrupt, memory size: what is the same for both types
  *   text.c      lines of several numbers
  *   ioas.c      mappings of the device's memory at I/O virtual addresses
- *   iotlb.c     cached translations and the invalidations that remove them
+ *   iotlb.c     translations that the IOMMU and the devices have cached, and their invalidation
  *   smmu.c      SMMUv3 commands, as a VCMDQ executes them
  *   vcmdq.c     a Tegra241 VCMDQ: registers, register page, ring; vcmdq_table.c: its files
  *   cmdqv.c     the Tegra241 CMDQV around the queues: registers of the device, errors, interrupt
@@ -126,14 +126,15 @@ int vdf_ioas_restore(const struct vdf_at *at, const char *text, size_t len, stru
 
 /* --- cached translations ---------------------------------------------------------------------- */
 
-#define VDF_IOTLB_ENTRIES 4096u
-#define VDF_IOTLB_ANY UINT64_MAX /* a size or an SSID that does not matter */
+#define VDF_IOTLB_ENTRIES 4096u /* of each of the two caches */
+#define VDF_IOTLB_ANY UINT64_MAX
 
 struct vdf_iotlb_entry {
     uint64_t first, last; /* I/O virtual addresses, inclusive */
     uint32_t sid;         /* of the machine, not the guest's */
     uint32_t ssid;        /* SSID or PASID; 0: without one */
-    uint32_t tag;         /* ASID or domain */
+    uint32_t tag;         /* ASID or domain; a device's translations have none: 0 */
+    bool global;          /* of all ASIDs, or PASIDs */
 };
 
 struct vdf_iotlb {
@@ -141,21 +142,43 @@ struct vdf_iotlb {
     unsigned n, cap;
 };
 
+/* How an invalidation takes global translations. */
+enum vdf_iotlb_global {
+    VDF_GLOBAL_AS_OTHERS,
+    VDF_GLOBAL_STAYS,
+    VDF_GLOBAL_OF_ANY_TAG,
+    VDF_GLOBAL_OF_ANY_SSID,
+};
+
+/* What an invalidation removes: the entries that match all of it. */
+struct vdf_iotlb_scope {
+    uint64_t sid, ssid, tag; /* or VDF_IOTLB_ANY */
+    uint64_t first, last;    /* what touches these addresses, inclusive */
+    uint64_t size;           /* of exactly so many bytes; or VDF_IOTLB_ANY */
+    enum vdf_iotlb_global global;
+};
+
+/* A scope that matches everything, for those who narrow it. */
+#define VDF_IOTLB_ALL                                                                    \
+    {                                                                                    \
+        .sid = VDF_IOTLB_ANY, .ssid = VDF_IOTLB_ANY, .tag = VDF_IOTLB_ANY, .first = 0,    \
+        .last = UINT64_MAX, .size = VDF_IOTLB_ANY, .global = VDF_GLOBAL_AS_OTHERS         \
+    }
+
 void vdf_iotlb_free(struct vdf_iotlb *tlb);
-void vdf_iotlb_drop_all(struct vdf_iotlb *tlb);
-void vdf_iotlb_drop_tag(struct vdf_iotlb *tlb, uint32_t tag);
-/** vdf_iotlb_drop_va() - @tag or VDF_IOTLB_ANY; @ssid as well; @size: only entries of that many
- * bytes. */
-void vdf_iotlb_drop_va(struct vdf_iotlb *tlb, uint64_t tag, uint64_t ssid, uint64_t first,
-                       uint64_t last, uint64_t size);
-void vdf_iotlb_drop_device(struct vdf_iotlb *tlb, uint32_t sid, uint64_t ssid, uint64_t first,
-                           uint64_t last);
+void vdf_iotlb_drop(struct vdf_iotlb *tlb, const struct vdf_iotlb_scope *scope);
 
 int vdf_iotlb_store_insert(const struct vdf_at *at, const char *text, size_t len,
                            struct vdf_err *err);
 void vdf_iotlb_show(const struct vdf_at *at, struct vdf_buf *out);
 void vdf_iotlb_save(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_iotlb_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+int vdf_iotlb_store_atc_insert(const struct vdf_at *at, const char *text, size_t len,
+                               struct vdf_err *err);
+void vdf_iotlb_show_atc(const struct vdf_at *at, struct vdf_buf *out);
+void vdf_iotlb_save_atc(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_iotlb_restore_atc(const struct vdf_at *at, const char *text, size_t len,
+                          struct vdf_err *err);
 
 /* --- records of iommufd's vEVENTQ ------------------------------------------------------------- */
 
@@ -221,6 +244,8 @@ struct vdf_vdevice {
 extern const struct vdf_class vdf_vdevice_class;
 /** vdf_vdevice_find() - by the guest's stream id; NULL: none. */
 struct vdf_vdevice *vdf_vdevice_find(struct vdf_hwqueue *dev, uint32_t vsid);
+/** vdf_vdevice_answers() - does the device with this id of the machine answer ATC invalidations? */
+bool vdf_vdevice_answers(struct vdf_hwqueue *dev, uint32_t psid);
 
 /* --- queues: of a Tegra241 CMDQV, or of the selftest's mock ----------------------------------- */
 
@@ -297,8 +322,12 @@ int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offse
 int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
                            uint64_t value, struct vdf_err *err);
 
-/** vdf_smmu_command() - execute one command of a VCMDQ. */
-enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1);
+/**
+ * vdf_smmu_command() - execute one command of a VCMDQ.
+ * @why: set with VDF_CERROR_ILL: what is wrong with it
+ */
+enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
+                                 const char **why);
 const char *vdf_smmu_command_name(uint64_t w0);
 
 #define VDF_VINTF_CONFIG_EN VDF_BIT(0)
@@ -509,7 +538,8 @@ struct vdf_hwqueue {
     struct vdf_memory memory;
     bool memory_open; /* `memory` has open files */
     struct vdf_ioas ioas;
-    struct vdf_iotlb iotlb;
+    struct vdf_iotlb iotlb; /* the IOMMU's */
+    struct vdf_iotlb atc;   /* in the devices behind it */
     struct vdf_veventq veventq;
     struct vdf_log events;
     struct vdf_irq irq;

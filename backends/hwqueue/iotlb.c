@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cached translations. One cache stands for the IOMMU's own and for those in the devices (ATC), so
- * an entry names what both kinds of invalidation match: stream, substream, addresses, and ASID or
- * domain. An invalidation goes once over the entries and keeps the others in order; it takes no
- * memory.
+ * Cached translations: the IOMMU's own, and those in the devices behind it (ATC), which an IOMMU
+ * gave to them. Both kinds have their invalidations, and each leaves the other kind alone. The
+ * IOMMU's are tagged with the ASID or domain that they belong to; a device knows only its stream
+ * and substream. An invalidation goes once over the entries and keeps the others in order; it takes
+ * no memory.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,46 +21,35 @@ void vdf_iotlb_free(struct vdf_iotlb *tlb)
     *tlb = (struct vdf_iotlb){ 0 };
 }
 
-void vdf_iotlb_drop_all(struct vdf_iotlb *tlb)
+static bool is_or_any(uint64_t wanted, uint32_t value)
 {
-    tlb->n = 0;
+    return wanted == VDF_IOTLB_ANY || wanted == value;
 }
 
-/* Keeps the entries for which @match is false. */
-#define DROP_IF(tlb, entry, match)                                    \
-    do {                                                              \
-        unsigned kept = 0;                                            \
-        for (unsigned k = 0; k < (tlb)->n; k++) {                     \
-            const struct vdf_iotlb_entry *entry = &(tlb)->entries[k]; \
-            if (!(match)) {                                           \
-                if (kept != k)                                        \
-                    (tlb)->entries[kept] = *entry;                    \
-                kept++;                                               \
-            }                                                         \
-        }                                                             \
-        (tlb)->n = kept;                                              \
-    } while (0)
-
-void vdf_iotlb_drop_tag(struct vdf_iotlb *tlb, uint32_t tag)
+static bool in_scope(const struct vdf_iotlb_entry *e, const struct vdf_iotlb_scope *scope)
 {
-    DROP_IF(tlb, e, e->tag == tag);
+    enum vdf_iotlb_global global = e->global ? scope->global : VDF_GLOBAL_AS_OTHERS;
+
+    if (global == VDF_GLOBAL_STAYS || e->first > scope->last || e->last < scope->first)
+        return false;
+    return is_or_any(scope->sid, e->sid) &&
+           (global == VDF_GLOBAL_OF_ANY_SSID || is_or_any(scope->ssid, e->ssid)) &&
+           (global == VDF_GLOBAL_OF_ANY_TAG || is_or_any(scope->tag, e->tag)) &&
+           (scope->size == VDF_IOTLB_ANY || e->last - e->first == scope->size - 1);
 }
 
-void vdf_iotlb_drop_va(struct vdf_iotlb *tlb, uint64_t tag, uint64_t ssid, uint64_t first,
-                       uint64_t last, uint64_t size)
+void vdf_iotlb_drop(struct vdf_iotlb *tlb, const struct vdf_iotlb_scope *scope)
 {
-    DROP_IF(tlb, e,
-            (tag == VDF_IOTLB_ANY || e->tag == tag) && (ssid == VDF_IOTLB_ANY || e->ssid == ssid) &&
-                e->first <= last && e->last >= first &&
-                (size == VDF_IOTLB_ANY || e->last - e->first == size - 1));
-}
+    unsigned kept = 0;
 
-void vdf_iotlb_drop_device(struct vdf_iotlb *tlb, uint32_t sid, uint64_t ssid, uint64_t first,
-                           uint64_t last)
-{
-    DROP_IF(tlb, e,
-            e->sid == sid && (ssid == VDF_IOTLB_ANY || e->ssid == ssid) && e->first <= last &&
-                e->last >= first);
+    for (unsigned k = 0; k < tlb->n; k++) {
+        if (in_scope(&tlb->entries[k], scope))
+            continue;
+        if (kept != k)
+            tlb->entries[kept] = tlb->entries[k];
+        kept++;
+    }
+    tlb->n = kept;
 }
 
 static int insert(struct vdf_iotlb *tlb, const struct vdf_iotlb_entry *new, struct vdf_err *err)
@@ -67,7 +57,7 @@ static int insert(struct vdf_iotlb *tlb, const struct vdf_iotlb_entry *new, stru
     for (unsigned k = 0; k < tlb->n; k++) {
         const struct vdf_iotlb_entry *e = &tlb->entries[k];
         if (e->first == new->first && e->last == new->last && e->sid == new->sid &&
-            e->ssid == new->ssid && e->tag == new->tag)
+            e->ssid == new->ssid && e->tag == new->tag && e->global == new->global)
             return 0;
     }
     if (tlb->n == VDF_IOTLB_ENTRIES)
@@ -84,9 +74,26 @@ static int insert(struct vdf_iotlb *tlb, const struct vdf_iotlb_entry *new, stru
     return 0;
 }
 
-static int parse_entry(struct vdf_hwqueue *dev, const char *text, struct vdf_err *err)
+/* The word that may end a line. */
+static bool take_global(const char **text)
 {
+    static const char word[] = "global";
+    size_t len = sizeof(word) - 1;
+
+    if (!vdf_hwqueue_more(text) || strncmp(*text, word, len) != 0)
+        return false;
+    const char *end = *text + len;
+    if (vdf_hwqueue_more(&end))
+        return false;
+    *text = end;
+    return true;
+}
+
+static int parse_entry(struct vdf_iotlb *tlb, bool tagged, const char *text, struct vdf_err *err)
+{
+    const char *form = tagged ? "SID SSID IOVA SIZE [TAG [global]]" : "SID SSID IOVA SIZE [global]";
     uint64_t sid, ssid, iova, size, tag = 0, last;
+    bool global = false;
     int ret = vdf_hwqueue_number(&text, "SID", UINT32_MAX, &sid, err);
 
     if (ret == 0)
@@ -95,10 +102,12 @@ static int parse_entry(struct vdf_hwqueue *dev, const char *text, struct vdf_err
         ret = vdf_hwqueue_number(&text, "IOVA", UINT64_MAX, &iova, err);
     if (ret == 0)
         ret = vdf_hwqueue_number(&text, "SIZE", UINT64_MAX, &size, err);
-    if (ret == 0 && vdf_hwqueue_more(&text))
+    if (ret == 0 && tagged && vdf_hwqueue_more(&text))
         ret = vdf_hwqueue_number(&text, "TAG", TAG_MAX, &tag, err);
     if (ret == 0)
-        ret = vdf_hwqueue_end(&text, "SID SSID IOVA SIZE [TAG]", err);
+        global = take_global(&text);
+    if (ret == 0)
+        ret = vdf_hwqueue_end(&text, form, err);
     if (ret < 0)
         return ret;
     if (size == 0 || ((iova | size) & PAGE_MASK))
@@ -114,37 +123,71 @@ static int parse_entry(struct vdf_hwqueue *dev, const char *text, struct vdf_err
         .sid = (uint32_t)sid,
         .ssid = (uint32_t)ssid,
         .tag = (uint32_t)tag,
+        .global = global,
     };
-    return insert(&dev->iotlb, &new, err);
+    return insert(tlb, &new, err);
+}
+
+static int parse_iommu_entry(struct vdf_hwqueue *dev, const char *text, struct vdf_err *err)
+{
+    return parse_entry(&dev->iotlb, true, text, err);
+}
+
+static int parse_atc_entry(struct vdf_hwqueue *dev, const char *text, struct vdf_err *err)
+{
+    return parse_entry(&dev->atc, false, text, err);
 }
 
 int vdf_iotlb_store_insert(const struct vdf_at *at, const char *text, size_t len,
                            struct vdf_err *err)
 {
     (void)len;
-    return parse_entry(at->priv, text, err);
+    return parse_iommu_entry(at->priv, text, err);
 }
 
-static void list(const struct vdf_iotlb *tlb, const char *separator, struct vdf_buf *out)
+int vdf_iotlb_store_atc_insert(const struct vdf_at *at, const char *text, size_t len,
+                               struct vdf_err *err)
+{
+    (void)len;
+    return parse_atc_entry(at->priv, text, err);
+}
+
+static void list(const struct vdf_iotlb *tlb, bool tagged, const char *separator,
+                 struct vdf_buf *out)
 {
     for (unsigned k = 0; k < tlb->n; k++) {
         const struct vdf_iotlb_entry *e = &tlb->entries[k];
-        vdf_buf_printf(out, "%s%u %u 0x%llx 0x%llx %u", k ? separator : "", e->sid, e->ssid,
-                       (unsigned long long)e->first, (unsigned long long)(e->last - e->first + 1),
-                       e->tag);
+        vdf_buf_printf(out, "%s%u %u 0x%llx 0x%llx", k ? separator : "", e->sid, e->ssid,
+                       (unsigned long long)e->first, (unsigned long long)(e->last - e->first + 1));
+        if (tagged)
+            vdf_buf_printf(out, " %u", e->tag);
+        if (e->global)
+            vdf_buf_printf(out, " global");
     }
 }
 
 void vdf_iotlb_show(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_hwqueue *dev = at->priv;
-    list(&dev->iotlb, "\n", out);
+    list(&dev->iotlb, true, "\n", out);
 }
 
 void vdf_iotlb_save(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_hwqueue *dev = at->priv;
-    list(&dev->iotlb, ", ", out);
+    list(&dev->iotlb, true, ", ", out);
+}
+
+void vdf_iotlb_show_atc(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    list(&dev->atc, false, "\n", out);
+}
+
+void vdf_iotlb_save_atc(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    list(&dev->atc, false, ", ", out);
 }
 
 int vdf_iotlb_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
@@ -152,6 +195,16 @@ int vdf_iotlb_restore(const struct vdf_at *at, const char *text, size_t len, str
     struct vdf_hwqueue *dev = at->priv;
 
     (void)len;
-    vdf_iotlb_drop_all(&dev->iotlb);
-    return vdf_hwqueue_split(text, parse_entry, dev, err);
+    dev->iotlb.n = 0;
+    return vdf_hwqueue_split(text, parse_iommu_entry, dev, err);
+}
+
+int vdf_iotlb_restore_atc(const struct vdf_at *at, const char *text, size_t len,
+                          struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    (void)len;
+    dev->atc.n = 0;
+    return vdf_hwqueue_split(text, parse_atc_entry, dev, err);
 }

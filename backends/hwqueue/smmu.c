@@ -3,71 +3,37 @@
  * SMMUv3 commands (Arm IHI 0070, chapter 4) as a VCMDQ executes them. A command is two
  * little-endian words, its opcode in bits 7:0 of the first. A queue whose VINTF has HYP_OWN 0
  * belongs to a guest: it takes four opcodes, its VMID is the VINTF's, and its stream ids go through
- * SID_MATCH. With HYP_OWN 1 every command of the SMMU's own queue is taken and names VMID and
- * stream of the machine.
+ * SID_MATCH. With HYP_OWN 1 every command of the SMMU's own Non-secure queue is taken and names
+ * VMID and stream of the machine.
+ *
+ * The SMMU has both stages, EL2, stalls, ATS, PRI, and invalidation by range (IDR3.RIL); it has
+ * neither 52-bit addresses (IDR5.DS), MPAM nor a device permission table. What the specification
+ * calls ILLEGAL or Reserved ends in CERROR_ILL. RES0 fields are ignored, one of the two ways that
+ * 4.1.5 leaves open, but for SSec's bit.
  */
 #include "hwqueue.h"
 
-enum opcode {
-    PREFETCH_CFG = 0x01,
-    CFGI_STE = 0x03,
-    CFGI_ALL = 0x04,
-    CFGI_CD = 0x05,
-    CFGI_CD_ALL = 0x06,
-    TLBI_NH_ALL = 0x10,
-    TLBI_NH_ASID = 0x11,
-    TLBI_NH_VA = 0x12,
-    TLBI_NH_VAA = 0x13,
-    TLBI_EL2_ALL = 0x20,
-    TLBI_EL2_ASID = 0x21,
-    TLBI_EL2_VA = 0x22,
-    TLBI_S12_VMALL = 0x28,
-    TLBI_S2_IPA = 0x2a,
-    TLBI_NSNH_ALL = 0x30,
-    ATC_INV = 0x40,
-    PRI_RESP = 0x41,
-    RESUME = 0x44,
-    CMD_SYNC = 0x46,
-};
+#define SSEC VDF_BIT(10) /* of the first word */
+
+/* CMD_ATC_INV.Size: all addresses */
+#define ATC_SIZE_ALL 52u
+
+/* CMD_PRI_RESP.Resp */
+#define PRI_RESP_RESERVED 3u
 
 /* CMD_SYNC.CS */
 #define SYNC_NONE 0u
 #define SYNC_IRQ 1u
 #define SYNC_SEV 2u
 
-const char *vdf_smmu_command_name(uint64_t w0)
-{
-    static const struct {
-        uint8_t opcode;
-        const char *name;
-    } names[] = {
-        { PREFETCH_CFG, "PREFETCH_CFG" },
-        { CFGI_STE, "CFGI_STE" },
-        { CFGI_ALL, "CFGI_ALL" },
-        { CFGI_CD, "CFGI_CD" },
-        { CFGI_CD_ALL, "CFGI_CD_ALL" },
-        { TLBI_NH_ALL, "TLBI_NH_ALL" },
-        { TLBI_NH_ASID, "TLBI_NH_ASID" },
-        { TLBI_NH_VA, "TLBI_NH_VA" },
-        { TLBI_NH_VAA, "TLBI_NH_VAA" },
-        { TLBI_EL2_ALL, "TLBI_EL2_ALL" },
-        { TLBI_EL2_ASID, "TLBI_EL2_ASID" },
-        { TLBI_EL2_VA, "TLBI_EL2_VA" },
-        { TLBI_S12_VMALL, "TLBI_S12_VMALL" },
-        { TLBI_S2_IPA, "TLBI_S2_IPA" },
-        { TLBI_NSNH_ALL, "TLBI_NSNH_ALL" },
-        { ATC_INV, "ATC_INV" },
-        { PRI_RESP, "PRI_RESP" },
-        { RESUME, "RESUME" },
-        { CMD_SYNC, "CMD_SYNC" },
-    };
-    uint8_t opcode = (uint8_t)w0;
-
-    for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
-        if (names[k].opcode == opcode)
-            return names[k].name;
-    return "unknown";
-}
+struct command {
+    uint8_t opcode;
+    bool guest;       /* a guest's queue takes it */
+    bool stream;      /* it has a stream, and bit 10 is SSec, or was in earlier revisions */
+    const char *name; /* as the events and errors have it */
+    /* What it does. NULL: it is of another Security state, or of what this SMMU does not have. */
+    enum vdf_cerror (*run)(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why);
+};
 
 static bool hyp_own(const struct vdf_hwqueue *dev)
 {
@@ -80,75 +46,195 @@ static bool names_vm(const struct vdf_hwqueue *dev, uint64_t w0)
     return !hyp_own(dev) || vdf_bits(w0, 32, 16) == vdf_bits(dev->vintf_config, 1, 16);
 }
 
-/*
- * TLBI by address. TG 0 invalidates what translates one address. Otherwise the range is
- * (NUM + 1) << SCALE granules, and TTL, if not 0, says at which level the leaf entries are, that
- * is how large they are: a level resolves as many bits as a granule of 8-byte entries has.
- */
-static void tlbi_va(struct vdf_hwqueue *dev, uint64_t tag, uint64_t w0, uint64_t w1)
+static enum vdf_cerror illegal(const char **why, const char *text)
 {
-    static const uint8_t granule[4] = { 12, 12, 14, 16 };
-    unsigned tg = (unsigned)vdf_bits(w1, 10, 2);
-    unsigned shift = granule[tg];
-    uint64_t first = w1 & ~(VDF_BIT(shift) - 1);
-    uint64_t bytes = VDF_BIT(shift), size = VDF_IOTLB_ANY, last;
-
-    if (tg) {
-        unsigned ttl = (unsigned)vdf_bits(w1, 8, 2);
-        bytes = (vdf_bits(w0, 12, 5) + 1) << (vdf_bits(w0, 20, 5) + shift);
-        if (ttl)
-            size = VDF_BIT(shift + (3 - ttl) * (shift - 3));
-    }
-    if (__builtin_add_overflow(first, bytes - 1, &last))
-        last = UINT64_MAX;
-    if (names_vm(dev, w0))
-        vdf_iotlb_drop_va(&dev->iotlb, tag, VDF_IOTLB_ANY, first, last, size);
+    *why = text;
+    return VDF_CERROR_ILL;
 }
 
-/* SIZE is log2 of 4 KiB pages, 52 and more are all addresses. Without an SSID (SSV 0) and with
- * GLOBAL the entries of all substreams in the range go. */
-static enum vdf_cerror atc_inv(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1)
+/* Configuration caches and stalled transactions are not kept here: there is nothing to do. */
+static enum vdf_cerror nothing(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
+{
+    (void)queue;
+    (void)w0;
+    (void)w1;
+    (void)why;
+    return VDF_CERROR_NONE;
+}
+
+/* --- the SMMU's own cache --------------------------------------------------------------------- */
+
+/*
+ * The addresses of a TLBI. TG 0 invalidates what translates one address. Otherwise the range is
+ * (NUM + 1) << SCALE granules, and TTL, if not 0, says at which level the leaf entries are, that
+ * is how large they are: a level resolves as many bits as a granule of 8-byte entries has. Without
+ * DS a granule of 16 KiB has no blocks at level 1, and that TTL counts as 0.
+ */
+static enum vdf_cerror tlbi_range(uint64_t w0, uint64_t w1, struct vdf_iotlb_scope *scope,
+                                  const char **why)
+{
+    static const uint8_t granule[4] = { 12, 12, 14, 16 };
+    unsigned tg = (unsigned)vdf_bits(w1, 10, 2), ttl = (unsigned)vdf_bits(w1, 8, 2);
+    unsigned num = (unsigned)vdf_bits(w0, 12, 5), scale = (unsigned)vdf_bits(w0, 20, 5);
+    unsigned shift = granule[tg];
+    uint64_t bytes = VDF_BIT(shift);
+
+    scope->first = w1 & ~(bytes - 1);
+    if (granule[tg] == 14 && ttl == 1)
+        ttl = 0;
+    if (tg) {
+        if (num == 0 && scale == 0 && ttl == 0)
+            return illegal(why, "TG is not 0, and NUM, SCALE and TTL are: neither range nor level");
+        bytes = (uint64_t)(num + 1) << (scale + shift);
+        if (ttl)
+            scope->size = VDF_BIT(shift + (3 - ttl) * (shift - 3));
+    }
+    if (__builtin_add_overflow(scope->first, bytes - 1, &scope->last))
+        scope->last = UINT64_MAX;
+    return VDF_CERROR_NONE;
+}
+
+static enum vdf_cerror tlbi(struct vdf_hwqueue *dev, uint64_t w0,
+                            const struct vdf_iotlb_scope *scope)
+{
+    if (names_vm(dev, w0))
+        vdf_iotlb_drop(&dev->iotlb, scope);
+    dev->tlbi++;
+    return VDF_CERROR_NONE;
+}
+
+/* A global translation is of every ASID: it goes by its address, not with an ASID. */
+static enum vdf_cerror tlbi_va(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
+{
+    struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+    enum vdf_cerror error = tlbi_range(w0, w1, &scope, why);
+
+    scope.tag = w0 >> 48;
+    scope.global = VDF_GLOBAL_OF_ANY_TAG;
+    return error ? error : tlbi(queue->dev, w0, &scope);
+}
+
+static enum vdf_cerror tlbi_vaa(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
+{
+    struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+    enum vdf_cerror error = tlbi_range(w0, w1, &scope, why);
+
+    return error ? error : tlbi(queue->dev, w0, &scope);
+}
+
+static enum vdf_cerror tlbi_asid(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
+                                 const char **why)
+{
+    struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+
+    (void)w1;
+    (void)why;
+    scope.tag = w0 >> 48;
+    scope.global = VDF_GLOBAL_STAYS;
+    return tlbi(queue->dev, w0, &scope);
+}
+
+static enum vdf_cerror tlbi_vm(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
+{
+    const struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+
+    (void)w1;
+    (void)why;
+    return tlbi(queue->dev, w0, &scope);
+}
+
+static enum vdf_cerror tlbi_all(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
+{
+    const struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+
+    (void)w0;
+    (void)w1;
+    (void)why;
+    vdf_iotlb_drop(&queue->dev->iotlb, &scope);
+    queue->dev->tlbi++;
+    return VDF_CERROR_NONE;
+}
+
+/* Translations of the hypervisor and of stage 2: the cache has the guest's stage 1. */
+static enum vdf_cerror tlbi_others(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
+                                   const char **why)
+{
+    (void)w0;
+    (void)w1;
+    (void)why;
+    queue->dev->tlbi++;
+    return VDF_CERROR_NONE;
+}
+
+static enum vdf_cerror tlbi_others_va(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
+                                      const char **why)
+{
+    struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+    enum vdf_cerror error = tlbi_range(w0, w1, &scope, why);
+
+    return error ? error : tlbi_others(queue, w0, w1, why);
+}
+
+/* --- devices ---------------------------------------------------------------------------------- */
+
+/* Size is log2 of 4 KiB pages. Without an SSID (SSV 0) and with Global the entries of all
+ * substreams in the range go. A device that does not answer keeps what it has. */
+static enum vdf_cerror atc_inv(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
     struct vdf_hwqueue *dev = queue->dev;
-    uint32_t sid = (uint32_t)(w0 >> 32);
+    struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
+    unsigned pages = (unsigned)vdf_bits(w1, 0, 6);
 
+    if (pages > ATC_SIZE_ALL)
+        return illegal(why, "Size is at most 52, all addresses");
+    scope.sid = w0 >> 32;
     if (!hyp_own(dev)) {
-        const struct vdf_vdevice *vdevice = vdf_vdevice_find(dev, sid);
+        const struct vdf_vdevice *vdevice = vdf_vdevice_find(dev, (uint32_t)scope.sid);
         if (!vdevice)
             return VDF_CERROR_ILL_ACCESS;
-        sid = vdevice->psid;
-        if (vdevice->atc_timeout)
-            queue->atc_timeout = 1;
+        scope.sid = vdevice->psid;
     }
-
-    unsigned pages = (unsigned)vdf_bits(w1, 0, 6);
-    uint64_t first = 0, last = UINT64_MAX, ssid = VDF_IOTLB_ANY;
-    if (pages < 52) {
+    if (pages < ATC_SIZE_ALL) {
         uint64_t span = VDF_BIT(12 + pages);
-        first = w1 & ~(span - 1);
-        last = first + (span - 1);
+        scope.first = w1 & ~(span - 1);
+        scope.last = scope.first + (span - 1);
     }
     if (vdf_bits(w0, 11, 1) && !vdf_bits(w0, 9, 1))
-        ssid = vdf_bits(w0, 12, 20);
-    vdf_iotlb_drop_device(&dev->iotlb, sid, ssid, first, last);
+        scope.ssid = vdf_bits(w0, 12, 20);
+    if (vdf_vdevice_answers(dev, (uint32_t)scope.sid))
+        vdf_iotlb_drop(&dev->atc, &scope);
+    else
+        queue->atc_timeout = 1;
     dev->atc_inv++;
+    return VDF_CERROR_NONE;
+}
+
+/* Page requests are not kept here. */
+static enum vdf_cerror pri_resp(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
+{
+    (void)queue;
+    (void)w0;
+    if (vdf_bits(w1, 12, 2) == PRI_RESP_RESERVED)
+        return illegal(why, "Resp 3 is reserved");
     return VDF_CERROR_NONE;
 }
 
 /* Everything before it has been done, so that the only work is to tell. A guest's queue has no MSI
  * and no event to tell with: its driver polls CONS. */
-static enum vdf_cerror sync(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1)
+static enum vdf_cerror sync(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
     struct vdf_hwqueue *dev = queue->dev;
     unsigned cs = (unsigned)vdf_bits(w0, 12, 2);
 
-    if (cs > (hyp_own(dev) ? SYNC_SEV : SYNC_NONE))
-        return VDF_CERROR_ILL;
+    if (cs > SYNC_SEV)
+        return illegal(why, "CS 3 is reserved");
+    if (cs != SYNC_NONE && !hyp_own(dev))
+        return illegal(why, "a guest's queue has no signal, CS is 0");
     if (queue->atc_timeout) {
         queue->atc_timeout = 0;
         return VDF_CERROR_ATC_INV_SYNC;
     }
-    uint64_t address = w1 & ~UINT64_C(3);
+    uint64_t address = w1 & (VDF_BIT(56) - 4); /* 55:2 */
     if (cs == SYNC_IRQ && address) {
         void *to = vdf_ioas_at(dev, address, sizeof(uint32_t), true);
         if (to)
@@ -160,62 +246,70 @@ static enum vdf_cerror sync(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1)
     return VDF_CERROR_NONE;
 }
 
-/* What a queue takes only with HYP_OWN. Configuration caches and page requests are not kept here,
- * so their commands have nothing to do. */
-static enum vdf_cerror hyp_command(struct vdf_hwqueue *dev, uint64_t w0, uint64_t w1)
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static const struct command commands[] = {
+    { .opcode = 0x01, .stream = true, .name = "PREFETCH_CFG", .run = nothing },
+    { .opcode = 0x02, .stream = true, .name = "PREFETCH_ADDR", .run = nothing },
+    { .opcode = 0x03, .stream = true, .name = "CFGI_STE", .run = nothing },
+    { .opcode = 0x04, .stream = true, .name = "CFGI_ALL", .run = nothing }, /* or a STE_RANGE */
+    { .opcode = 0x05, .stream = true, .name = "CFGI_CD", .run = nothing },
+    { .opcode = 0x06, .stream = true, .name = "CFGI_CD_ALL", .run = nothing },
+    { .opcode = 0x07, .name = "CFGI_VMS_PIDM" },
+    { .opcode = 0x10, .name = "TLBI_NH_ALL", .run = tlbi_vm },
+    { .opcode = 0x11, .guest = true, .name = "TLBI_NH_ASID", .run = tlbi_asid },
+    { .opcode = 0x12, .guest = true, .name = "TLBI_NH_VA", .run = tlbi_va },
+    { .opcode = 0x13, .name = "TLBI_NH_VAA", .run = tlbi_vaa },
+    { .opcode = 0x18, .name = "TLBI_EL3_ALL" },
+    { .opcode = 0x1a, .name = "TLBI_EL3_VA" },
+    { .opcode = 0x20, .name = "TLBI_EL2_ALL", .run = tlbi_others },
+    { .opcode = 0x21, .name = "TLBI_EL2_ASID", .run = tlbi_others },
+    { .opcode = 0x22, .name = "TLBI_EL2_VA", .run = tlbi_others_va },
+    { .opcode = 0x23, .name = "TLBI_EL2_VAA", .run = tlbi_others_va },
+    { .opcode = 0x28, .name = "TLBI_S12_VMALL", .run = tlbi_vm },
+    { .opcode = 0x2a, .name = "TLBI_S2_IPA", .run = tlbi_others_va },
+    { .opcode = 0x30, .name = "TLBI_NSNH_ALL", .run = tlbi_all },
+    { .opcode = 0x40, .guest = true, .stream = true, .name = "ATC_INV", .run = atc_inv },
+    { .opcode = 0x41, .stream = true, .name = "PRI_RESP", .run = pri_resp },
+    { .opcode = 0x44, .stream = true, .name = "RESUME", .run = nothing },
+    { .opcode = 0x45, .stream = true, .name = "STALL_TERM", .run = nothing },
+    { .opcode = 0x46, .guest = true, .name = "CMD_SYNC", .run = sync },
+    { .opcode = 0x50, .name = "TLBI_S_EL2_ALL" },
+    { .opcode = 0x51, .name = "TLBI_S_EL2_ASID" },
+    { .opcode = 0x52, .name = "TLBI_S_EL2_VA" },
+    { .opcode = 0x53, .name = "TLBI_S_EL2_VAA" },
+    { .opcode = 0x58, .name = "TLBI_S_S12_VMALL" },
+    { .opcode = 0x5a, .name = "TLBI_S_S2_IPA" },
+    { .opcode = 0x60, .name = "TLBI_SNH_ALL" },
+    { .opcode = 0x70, .name = "DPTI_ALL" },
+    { .opcode = 0x73, .name = "DPTI_PA" },
+};
+
+static const struct command *find(uint64_t w0)
 {
-    switch ((enum opcode)(w0 & 0xff)) {
-    case PREFETCH_CFG:
-    case CFGI_STE:
-    case CFGI_ALL:
-    case CFGI_CD:
-    case CFGI_CD_ALL:
-    case PRI_RESP:
-    case RESUME:
-        return VDF_CERROR_NONE;
-    case TLBI_EL2_ALL:
-    case TLBI_EL2_ASID:
-    case TLBI_EL2_VA:
-    case TLBI_S2_IPA:
-        /* Translations of the hypervisor and of stage 2: the cache has the guest's stage 1. */
-        break;
-    case TLBI_NH_VAA:
-        tlbi_va(dev, VDF_IOTLB_ANY, w0, w1);
-        break;
-    case TLBI_NH_ALL:
-    case TLBI_S12_VMALL:
-        if (names_vm(dev, w0))
-            vdf_iotlb_drop_all(&dev->iotlb);
-        break;
-    case TLBI_NSNH_ALL:
-        vdf_iotlb_drop_all(&dev->iotlb);
-        break;
-    default:
-        return VDF_CERROR_ILL;
-    }
-    dev->tlbi++;
-    return VDF_CERROR_NONE;
+    for (unsigned k = 0; k < sizeof(commands) / sizeof(commands[0]); k++)
+        if (commands[k].opcode == (uint8_t)w0)
+            return &commands[k];
+    return NULL;
 }
 
-enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1)
+const char *vdf_smmu_command_name(uint64_t w0)
 {
-    struct vdf_hwqueue *dev = queue->dev;
+    const struct command *command = find(w0);
+    return command ? command->name : "unknown";
+}
 
-    switch (w0 & 0xff) {
-    case TLBI_NH_VA:
-        tlbi_va(dev, w0 >> 48, w0, w1);
-        dev->tlbi++;
-        return VDF_CERROR_NONE;
-    case TLBI_NH_ASID:
-        if (names_vm(dev, w0))
-            vdf_iotlb_drop_tag(&dev->iotlb, (uint32_t)(w0 >> 48));
-        dev->tlbi++;
-        return VDF_CERROR_NONE;
-    case ATC_INV:
-        return atc_inv(queue, w0, w1);
-    case CMD_SYNC:
-        return sync(queue, w0, w1);
-    default:
-        return hyp_own(dev) ? hyp_command(dev, w0, w1) : VDF_CERROR_ILL;
-    }
+enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
+                                 const char **why)
+{
+    const struct command *command = find(w0);
+
+    if (!hyp_own(queue->dev) && !(command && command->guest))
+        return illegal(why, "a guest's queue takes TLBI_NH_ASID, TLBI_NH_VA, ATC_INV and CMD_SYNC "
+                            "without a signal");
+    if (!command || !command->run)
+        return illegal(why, "the Non-secure queue of this SMMU has no such command");
+    if (command->stream && (w0 & SSEC))
+        return illegal(why, "SSec is 0 in a Non-secure queue");
+    return command->run(queue, w0, w1, why);
 }

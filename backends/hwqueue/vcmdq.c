@@ -124,7 +124,7 @@ static void raise_error(struct vdf_vcmdq *queue, uint32_t bit)
 }
 
 static void command_error(struct vdf_vcmdq *queue, enum vdf_cerror error, uint32_t index,
-                          uint64_t w0)
+                          uint64_t w0, const char *why)
 {
     struct vdf_hwqueue *dev = queue->dev;
 
@@ -140,11 +140,8 @@ static void command_error(struct vdf_vcmdq *queue, enum vdf_cerror error, uint32
     if (error == VDF_CERROR_ILL || error == VDF_CERROR_ILL_ACCESS) {
         dev->illegal++;
         if (error == VDF_CERROR_ILL)
-            vdf_report(
-                queue->priv.obj, EINVAL,
-                "command %u is 0x%02x, %s: this queue takes TLBI_NH_ASID, TLBI_NH_VA, ATC_INV "
-                "and CMD_SYNC without a signal",
-                index, (unsigned)(w0 & 0xff), vdf_smmu_command_name(w0));
+            vdf_report(queue->priv.obj, EINVAL, "command %u is 0x%02x, %s: %s", index,
+                       (unsigned)(w0 & 0xff), vdf_smmu_command_name(w0), why);
         else
             vdf_report(queue->priv.obj, ENOENT,
                        "command %u names stream %u: there is no such directory in vdevices", index,
@@ -192,10 +189,11 @@ static void run_commands(struct vdf_vcmdq *queue)
                                               (uint64_t)vdf_vcmdq_entries(queue) * COMMAND_BYTES);
     enum vdf_cerror error = ring ? VDF_CERROR_NONE : VDF_CERROR_ABT;
     uint64_t w0 = 0;
+    const char *why = "";
     for (; n > 0 && error == VDF_CERROR_NONE; n--) {
         const uint8_t *command = ring + (size_t)(rd & mask) * COMMAND_BYTES;
         w0 = vdf_load_le64(command);
-        error = vdf_smmu_command(queue, w0, vdf_load_le64(command + 8));
+        error = vdf_smmu_command(queue, w0, vdf_load_le64(command + 8), &why);
         if (error == VDF_CERROR_NONE) {
             dev->commands++;
             rd = (rd + 1) & wrap_mask;
@@ -203,7 +201,7 @@ static void run_commands(struct vdf_vcmdq *queue)
     }
     queue->cons = rd;
     if (error != VDF_CERROR_NONE)
-        command_error(queue, error, rd & mask, w0);
+        command_error(queue, error, rd & mask, w0, why);
     if ((dev->global_config & VDF_GLOBAL_CONFIG_CONS_DRAM_EN) && queue->cons_base) {
         void *to = vdf_ioas_at(dev, queue->cons_base & ~UINT64_C(3), sizeof(uint32_t), true);
         if (to)

@@ -16,6 +16,14 @@ struct vdf_vdevice *vdf_vdevice_find(struct vdf_hwqueue *dev, uint32_t vsid)
     return NULL;
 }
 
+bool vdf_vdevice_answers(struct vdf_hwqueue *dev, uint32_t psid)
+{
+    for (unsigned k = 0; k < VDF_VDEVICES; k++)
+        if (dev->vdevices[k] && dev->vdevices[k]->psid == psid && dev->vdevices[k]->atc_timeout)
+            return false;
+    return true;
+}
+
 static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_vdevice *vdevice = vdf_obj_priv(obj);
@@ -118,8 +126,8 @@ static const struct vdf_attr attrs[] = {
         .path = "atc_timeout",
         .type = VDF_BOOL,
         .flags = VDF_RW | VDF_SAVE,
-        .doc = "1: the device does not answer ATC invalidations, and the next CMD_SYNC ends in "
-               "ATC_INV_SYNC",
+        .doc = "1: the device does not answer ATC invalidations: the next CMD_SYNC ends in "
+               "ATC_INV_SYNC; amd: IOTLB_INV_TIMEOUT is logged",
         VDF_FIELD(struct vdf_vdevice, atc_timeout),
     },
 };

@@ -85,14 +85,19 @@ eq $d/iotlb/entries "1 0 0x9000 0x1000 5
 run 3 0x30000005 0x9004 0
 eq $d/iotlb/entries "1 0 0x9000 0x1000 5
 2 0 0x1000 0x1000 6"
+put $d/iotlb/atc_insert "1 0 0x9000 0x1000"
+put $d/iotlb/atc_insert "2 0 0x9000 0x1000"
 run 1 0x40000000 0xfffff001 0x7fffffff
+eq $d/iotlb/atc_entries "2 0 0x9000 0x1000"
+run 0 0x30000005 0xfffff003 0x7fffffff
 eq $d/iotlb/entries "2 0 0x1000 0x1000 6"
 run 0 0x20000000 0 0
 run 0 0x50000000 0 0
 eq $d/iotlb/entries "2 0 0x1000 0x1000 6"
 run 0 0x80000000 0 0
 eq $d/iotlb/entries ""
-eq $d/tlbi 4
+eq $d/iotlb/atc_entries "2 0 0x9000 0x1000"
+eq $d/tlbi 5
 eq $d/atc_inv 1
 
 # An illegal command stops the buffer and is in the log, in memory.
@@ -100,10 +105,10 @@ run 0 0x60000000 0 0
 eq $d/queues/cmd/run 0
 eq $d/illegal 1
 eq $d/queues/event/tail 0x0000000000000010
-same "ILL_CMD in the log" "$("$IO" pread $d/memory 0x1000 16)" 00000000000000509000100000000000
+same "ILL_CMD in the log" "$("$IO" pread $d/memory 0x1000 16)" 0000000000000050a000100000000000
 tail -n 1 "$M/errors" | grep -q "smmu0: EINVAL" || fail "errors does not tell"
 put $d/queues/cmd/enable 0
-put $d/queues/cmd/head 0xa0
+put $d/queues/cmd/head 0xb0
 put $d/queues/cmd/enable 1
 eq $d/queues/cmd/run 1
 
@@ -130,7 +135,7 @@ put $d/queues/ppr/inject "0x10 0x51234 0x7000 0x1ff 0x803"
 same "the request in the log" "$("$IO" pread $d/memory 0x2000 16)" 10003412ff1503180070000000000000
 eq $d/queues/ppr/tail 0x0000000000000010
 refuse EINVAL $d/queues/ppr/inject "0x10 0x51234 0x7000 512"
-tail=160
+tail=176
 run 0x10 0x70051234 4 0x11ff
 same "an event" "$("$IO" read $d/events | tail -n 1)" \
     "complete_ppr devid=0x10 pasid=332340 tag=511 status=1"
@@ -142,7 +147,7 @@ eq $d/queues/ppr/run 0
 # The registers are the same.
 same "EFR" "$("$IO" pread $d/regs 0x30 8)" 5200000000000000
 same "CmdBase" "$("$IO" pread $d/regs 8 8)" 0000100000000008
-same "CmdHead" "$("$IO" pread $d/regs 0x2000 8)" b000000000000000
+same "CmdHead" "$("$IO" pread $d/regs 0x2000 8)" c000000000000000
 same "PPRTail" "$("$IO" pread $d/regs 0x2038 8)" 1000000000000000
 put $d/queues/cmd/enable 0
 put $d/queues/event/enable 0

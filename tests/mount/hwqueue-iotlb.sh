@@ -97,23 +97,41 @@ run 0x0002000000000011 0
 eq $d/iotlb/entries ""
 eq $d/tlbi 5
 
-# ATC_INV of stream 7, which is 263 in the machine: substream 5, then two pages, then everything.
+# ATC_INV of stream 7, which is 263 in the machine: substream 5, then two pages, then everything. The
+# devices' translations are not the IOMMU's.
 fill
+for vdf_line in "263 0 0x1000 0x1000" "263 5 0x2000 0x1000" "263 0 0x200000 0x200000" \
+    "8 0 0x1000 0x1000" "8 0 0x3000 0x1000 global"; do
+    put $d/iotlb/atc_insert "$vdf_line"
+done
+refuse EINVAL $d/iotlb/atc_insert "8 0 0x3000 0x1000 1"
+before=$(cat "$M/$d/iotlb/entries")
 run $((0x40 | 1 << 11 | 5 << 12 | 7 << 32)) 52
-eq $d/iotlb/entries "263 0 0x1000 0x1000 1
-263 0 0x200000 0x200000 1
-8 0 0x1000 0x1000 2
-8 0 0x3000 0x1000 1"
+eq $d/iotlb/atc_entries "263 0 0x1000 0x1000
+263 0 0x200000 0x200000
+8 0 0x1000 0x1000
+8 0 0x3000 0x1000 global"
 run $((0x40 | 7 << 32)) 0x1001
-eq $d/iotlb/entries "263 0 0x200000 0x200000 1
-8 0 0x1000 0x1000 2
-8 0 0x3000 0x1000 1"
+eq $d/iotlb/atc_entries "263 0 0x200000 0x200000
+8 0 0x1000 0x1000
+8 0 0x3000 0x1000 global"
 run $((0x40 | 7 << 32)) 52
-eq $d/iotlb/entries "8 0 0x1000 0x1000 2
-8 0 0x3000 0x1000 1"
+eq $d/iotlb/atc_entries "8 0 0x1000 0x1000
+8 0 0x3000 0x1000 global"
 eq $d/atc_inv 3
+eq $d/iotlb/entries "$before"
 run 0x46 0
 eq $d/sync 1
+
+# A TLBI leaves the devices alone, and one of an ASID global translations.
+put $d/iotlb/insert "8 0 0x5000 0x1000 1 global"
+run 0x0001000000000011 0
+eq $d/iotlb/entries "8 0 0x1000 0x1000 2
+8 0 0x5000 0x1000 1 global"
+run 0x0007000000000012 0x5000
+eq $d/iotlb/entries "8 0 0x1000 0x1000 2"
+eq $d/iotlb/atc_entries "8 0 0x1000 0x1000
+8 0 0x3000 0x1000 global"
 
 # No such stream, and a device that does not answer
 run $((0x40 | 9 << 32)) 52
@@ -128,6 +146,9 @@ put $q/gerrorn 0
 eq $q/error none
 eq $d/sync 2
 eq $d/illegal 1
-eq $d/iotlb/entries "8 0 0x1000 0x1000 2
-8 0 0x3000 0x1000 1"
+eq $d/iotlb/entries "8 0 0x1000 0x1000 2"
+
+# A range without range and level
+run $((0x12 | 1 << 48)) $((0x10000 | 1 << 10))
+eq $q/error ILL
 rmdir "$M/$d/vdevices/9" || fail "rmdir vdevices/9"

@@ -227,11 +227,11 @@ Test(hwqueue, streams_are_translated)
     cr_assert_eq(vdf_test_mkdir(DEV "vdevices/dev7"), -EINVAL);
     cr_assert_eq(vdf_test_mkdir(DEV "vdevices/1048576"), -EINVAL);
     refused(DEV "vdevices/7/psid", "0x100000", EINVAL, "20 bits");
-    put(DEV "iotlb/insert", "0x21 0 0x1000 0x1000");
-    put(DEV "iotlb/insert", "7 0 0x1000 0x1000");
+    put(DEV "iotlb/atc_insert", "0x21 0 0x1000 0x1000");
+    put(DEV "iotlb/atc_insert", "7 0 0x1000 0x1000");
     put(Q0 "gerrorn", "1");
     is(Q0 "cons", "0x00000001");
-    is(DEV "iotlb/entries", "7 0 0x1000 0x1000 0");
+    is(DEV "iotlb/atc_entries", "7 0 0x1000 0x1000");
     is(DEV "atc_inv", "1");
 
     cr_assert_eq(vdf_test_rmdir(DEV "vdevices/7"), 0);

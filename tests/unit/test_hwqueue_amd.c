@@ -9,6 +9,8 @@ TestSuite(hwqueue_amd, .fini = vdf_test_tree_free);
 #define PPR DEV "queues/ppr/"
 #define INSERT DEV "iotlb/insert"
 #define ENTRIES DEV "iotlb/entries"
+#define ATC_INSERT DEV "iotlb/atc_insert"
+#define ATC_ENTRIES DEV "iotlb/atc_entries"
 
 /* Memory at IOVA 0x100000: command buffer, then event log, then PPR log, 256 entries each. */
 static void begin(void)
@@ -249,22 +251,100 @@ Test(hwqueue_amd, invalidate_by_pasid_and_domain)
     is(DEV "commands", "6");
 }
 
+/* All addresses, as the drivers say it: the run of ones ends at bit 51 or above. */
+Test(hwqueue_amd, all_addresses)
+{
+    static const uint64_t addresses[] = {
+        UINT64_C(0x7fffffffffffffff), UINT64_C(0x3fffffffffffffff), UINT64_C(0x7ffffffffffff),
+        UINT64_C(0xffffffffffffffff), UINT64_C(0xfff7ffffffffffff),
+    };
+
+    for (unsigned k = 0; k < sizeof(addresses) / sizeof(addresses[0]); k++) {
+        begin();
+        put(INSERT, "1 0 0xfffffffffffff000 0x1000 5");
+        put(INSERT, "1 3 0x1000 0x1000 5");
+        put(INSERT, "1 3 0x1000 0x1000 6");
+        put(ATC_INSERT, "1 3 0xfffffffffffff000 0x1000");
+        put(ATC_INSERT, "2 0 0x1000 0x1000");
+        uint32_t low = (uint32_t)addresses[k] & 0xfffff000, high = (uint32_t)(addresses[k] >> 32);
+        amd_command(0, 3u << 28 | 5, low | 1, high);
+        is(ENTRIES, "1 3 0x1000 0x1000 6");
+        amd_command(1, 4u << 28, low | 1, high);
+        is(ATC_ENTRIES, "2 0 0x1000 0x1000");
+    }
+    begin();
+    put(INSERT, "1 0 0x3fffffffff000 0x1000 5");
+    put(INSERT, "1 0 0x8000000000000 0x1000 5");
+    amd_command(0, 3u << 28 | 5, 0xfffff001, 0x3ffff);
+    is(ENTRIES, "1 0 0x8000000000000 0x1000 5");
+}
+
 Test(hwqueue_amd, invalidate_devices)
 {
     begin();
     cr_assert_eq(vdf_test_mkdir(DEV "vdevices/16"), 0);
     put(DEV "vdevices/16/psid", "32");
-    put(INSERT, "32 0 0x1000 0x1000");
-    put(INSERT, "32 0x1234 0x1000 0x1000");
-    put(INSERT, "16 0 0x1000 0x1000");
-    put(INSERT, "40 0 0x1000 0x1000");
+    put(ATC_INSERT, "32 0 0x1000 0x1000");
+    put(ATC_INSERT, "32 0x51234 0x1000 0x1000");
+    put(ATC_INSERT, "32 0x1234 0x1000 0x1000");
+    put(ATC_INSERT, "16 0 0x1000 0x1000");
+    put(ATC_INSERT, "40 0 0x1000 0x1000");
+    amd_command(16 | 0x12 << 16, 4u << 28 | 0x534 << 16, 0x1004, 0);
+    is(ATC_ENTRIES,
+       "32 0 0x1000 0x1000\n32 4660 0x1000 0x1000\n16 0 0x1000 0x1000\n40 0 0x1000 0x1000");
     amd_command(16 | 0x12 << 16, 4u << 28 | 0x34 << 16, 0x1004, 0);
-    is(ENTRIES, "32 0 0x1000 0x1000 0\n16 0 0x1000 0x1000 0\n40 0 0x1000 0x1000 0");
+    is(ATC_ENTRIES, "32 0 0x1000 0x1000\n16 0 0x1000 0x1000\n40 0 0x1000 0x1000");
     amd_command(16, 4u << 28, 0x1000, 0);
-    is(ENTRIES, "16 0 0x1000 0x1000 0\n40 0 0x1000 0x1000 0");
+    is(ATC_ENTRIES, "16 0 0x1000 0x1000\n40 0 0x1000 0x1000");
     amd_command(40, 4u << 28, 0xfffff001, 0x7fffffff);
-    is(ENTRIES, "16 0 0x1000 0x1000 0");
-    is(DEV "atc_inv", "3");
+    is(ATC_ENTRIES, "16 0 0x1000 0x1000");
+    is(DEV "atc_inv", "4");
+}
+
+/* Each cache has its own invalidations. */
+Test(hwqueue_amd, two_caches)
+{
+    begin();
+    put(INSERT, "1 0 0x1000 0x1000 5");
+    put(ATC_INSERT, "1 0 0x1000 0x1000");
+    amd_command(1, 4u << 28, 0xfffff001, 0x7fffffff);
+    is(ATC_ENTRIES, "");
+    is(ENTRIES, "1 0 0x1000 0x1000 5");
+    put(ATC_INSERT, "1 0 0x1000 0x1000");
+    amd_command(0, 3u << 28 | 5, 0xfffff003, 0x7fffffff);
+    amd_command(0, 8u << 28, 0, 0);
+    is(ENTRIES, "");
+    is(ATC_ENTRIES, "1 0 0x1000 0x1000");
+}
+
+/* A global translation is of every PASID, in its domain. */
+Test(hwqueue_amd, global_entries)
+{
+    begin();
+    put(INSERT, "1 3 0x1000 0x1000 5 global");
+    put(INSERT, "1 3 0x1000 0x1000 6 global");
+    put(INSERT, "1 3 0x1000 0x1000 5");
+    amd_command(4, 3u << 28 | 5, 0x1004, 0);
+    is(ENTRIES, "1 3 0x1000 0x1000 6 global\n1 3 0x1000 0x1000 5");
+}
+
+Test(hwqueue_amd, unanswered)
+{
+    begin();
+    cr_assert_eq(vdf_test_mkdir(DEV "vdevices/16"), 0);
+    put(DEV "vdevices/16/psid", "32");
+    put(DEV "vdevices/16/atc_timeout", "1");
+    put(ATC_INSERT, "32 0 0x1000 0x1000");
+    amd_command(0, 8u << 28, 0, 0);
+    amd_command(16, 4u << 28, 0x1000, 0);
+    is(ATC_ENTRIES, "32 0 0x1000 0x1000");
+    cr_assert_eq(memory_word(0x1000), UINT64_C(7) << 60 | 16);
+    cr_assert_eq(memory_word(0x1008), 0x100010);
+    is(CMD "run", "1");
+    put(DEV "vdevices/16/atc_timeout", "0");
+    amd_command(16, 4u << 28, 0x1000, 0);
+    is(ATC_ENTRIES, "");
+    is(EVENT "tail", "0x0000000000000010");
 }
 
 Test(hwqueue_amd, event_log)

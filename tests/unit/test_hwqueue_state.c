@@ -72,7 +72,9 @@ Test(hwqueue_state, everything_in_use)
     put(Q1 "log2size", "4");
     put(Q1 "enable", "1");
     put(DEV "iotlb/insert", "77 0 0x1000 0x1000 3");
-    put(DEV "iotlb/insert", "78 1 0x2000 0x200000 4");
+    put(DEV "iotlb/insert", "78 1 0x2000 0x200000 4 global");
+    put(DEV "iotlb/atc_insert", "77 0 0x1000 0x1000");
+    put(DEV "iotlb/atc_insert", "78 0 0x1000 0x1000 global");
     put(DEV "doorbell", "trapped");
     put(DEV "veventq_depth", "3");
     for (unsigned k = 0; k < 5; k++) {
@@ -95,7 +97,12 @@ Test(hwqueue_state, everything_in_use)
     vdf_test_write_u64(Q0 "gerrorn", number(Q0 "gerror"));
     is(Q0 "cons", "0x00000005");
     run(ATC_INV(5), 52);
-    is(DEV "iotlb/entries", "78 1 0x2000 0x200000 4");
+    is(DEV "iotlb/atc_entries", "78 0 0x1000 0x1000 global");
+    is(DEV "iotlb/entries", "77 0 0x1000 0x1000 3\n78 1 0x2000 0x200000 4 global");
+    /* A state of before the devices had translations of their own has none. */
+    cr_assert_eq(edited("iotlb/atc_list = 78 0 0x1000 0x1000 global\n", ""), 0);
+    is(DEV "iotlb/atc_entries", "");
+    is(DEV "iotlb/entries", "77 0 0x1000 0x1000 3\n78 1 0x2000 0x200000 4 global");
     int error;
     uint8_t bytes[128];
     struct vdf_test_file *file = vdf_test_open(DEV "veventq", O_RDONLY | O_NONBLOCK, &error);
@@ -254,6 +261,7 @@ Test(hwqueue_state, hostile)
                  -EEXIST);
     cr_assert_eq(edited("ioas/list = 0x100000 0x10000 0x0", "ioas/list = zzz"), -EINVAL);
     cr_assert_eq(edited("iotlb/list = ", "iotlb/list = 1 2 3 4"), -EINVAL);
+    cr_assert_eq(edited("iotlb/atc_list = ", "iotlb/atc_list = 1 2 0x3000 0x1000 4"), -EINVAL);
     cr_assert_eq(edited("veventq_depth = 2", "veventq_depth = 0"), -EINVAL);
     cr_assert_eq(edited("veventq_depth = 2", "veventq_depth = 524289"), -EINVAL);
     cr_assert_eq(edited("veventq_sequence = 1", "veventq_sequence = 4294967295"), -EINVAL);
@@ -312,6 +320,7 @@ Test(hwqueue_state, random_walk)
         "vintf/config",
         "global/config",
         "iotlb/insert",
+        "iotlb/atc_insert",
         "veventq_depth",
         "memory_size",
         "type",
