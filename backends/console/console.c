@@ -57,16 +57,17 @@ void vdf_console_destroy(struct vdf_obj *obj)
 
 static int queues_restored(struct vdf_console *con, struct vdf_err *err)
 {
-    unsigned max = con->driver == VDF_CONSOLE_VHOST_USER ? VDF_VQ_SIZE_MAX : VDF_VQ_NUM_MAX;
+    unsigned max = con->driver == VDF_CONSOLE_VHOST_USER ? VDF_VQ_SIZE_MAX : con->queue_size;
 
     for (uint32_t i = 0; i < con->n_queues; i++) {
-        const struct vdf_vq *vq = &con->queues[i];
+        struct vdf_vq *vq = &con->queues[i];
         struct vdf_err said = { 0 };
         int r = 0;
 
         if (vq->num > max || vq->num & (vq->num - 1))
             return vdf_fail(err, EINVAL, "queues/%u/size %u: a power of two up to %u", i, vq->num,
                             max);
+        vq->modes = vdf_console_modes(con);
         /* The memory of a guest or a front end is not known yet: its queues are looked at when it
          * is connected. */
         if (vq->ready && con->driver != VDF_CONSOLE_VM && con->driver != VDF_CONSOLE_VHOST_USER)

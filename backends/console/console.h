@@ -63,7 +63,10 @@ enum vdf_console_order {
 #define VDF_CONSOLE_F_EMERG_WRITE (UINT64_C(1) << 2)
 #define VDF_CONSOLE_F_DMA_MEM (UINT64_C(1) << 2) /* instead of EMERG_WRITE with `dma_mem` 1 */
 #define VDF_CONSOLE_F_INDIRECT (UINT64_C(1) << 28)
+#define VDF_CONSOLE_F_EVENT_IDX (UINT64_C(1) << 29)
 #define VDF_CONSOLE_F_VERSION_1 (UINT64_C(1) << 32)
+#define VDF_CONSOLE_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
+#define VDF_CONSOLE_F_IN_ORDER (UINT64_C(1) << 35)
 #define VDF_CONSOLE_F_RING_RESET (UINT64_C(1) << 40)
 
 /* Device status, section 2.1. */
@@ -168,6 +171,7 @@ struct vdf_console {
     uint64_t features;
     uint64_t dma_size;
     uint32_t max_ports;
+    uint16_t queue_size; /* largest size of a queue in the virtio-mmio window */
     uint16_t cols, rows;
     struct vdf_memory memory;
     bool memory_open; /* `memory` has open files */
@@ -265,8 +269,10 @@ int vdf_console_port_number(const char *name, uint32_t *id);
 
 /* --- device.c --------------------------------------------------------------------------------- */
 
-/** vdf_console_default_features() - what a new device of this kind offers; also all it can. */
+/** vdf_console_default_features() - what a new device of this kind offers. */
 uint64_t vdf_console_default_features(unsigned device);
+/** vdf_console_possible_features() - all that a device of this kind can offer. */
+uint64_t vdf_console_possible_features(unsigned device);
 bool vdf_console_multiport(const struct vdf_console *con);
 /** vdf_console_pool() - buffers and rings have to lie in the DMA pool. */
 bool vdf_console_pool(const struct vdf_console *con);
@@ -284,6 +290,9 @@ uint32_t vdf_console_queues(const struct vdf_console *con);
 const struct vdf_vq *vdf_console_queue(const struct vdf_console *con, uint32_t index);
 /** vdf_console_queue_make() - to change. NULL past the end and without memory. */
 struct vdf_vq *vdf_console_queue_make(struct vdf_console *con, uint32_t index);
+/** vdf_console_modes() - how queues work with the features that the driver has accepted, for
+ *  vdf_vq.modes. Set before vdf_vq_check(). */
+uint8_t vdf_console_modes(const struct vdf_console *con);
 /** vdf_console_live() - the queue if the device may use it now, else NULL. */
 struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index);
 void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool ready);

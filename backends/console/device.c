@@ -16,11 +16,18 @@
 
 uint64_t vdf_console_default_features(unsigned device)
 {
-    uint64_t common = VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_RING_RESET;
+    uint64_t common = VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX | VDF_CONSOLE_F_VERSION_1 |
+                      VDF_CONSOLE_F_IN_ORDER | VDF_CONSOLE_F_RING_RESET;
 
     if (device == VDF_CONSOLE_RPROC)
         return common;
     return common | VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE;
+}
+
+/* ACCESS_PLATFORM says that addresses are the platform's, which here are those of the memory. */
+uint64_t vdf_console_possible_features(unsigned device)
+{
+    return vdf_console_default_features(device) | VDF_CONSOLE_F_ACCESS_PLATFORM;
 }
 
 bool vdf_console_multiport(const struct vdf_console *con)
@@ -101,6 +108,12 @@ struct vdf_vq *vdf_console_queue_make(struct vdf_console *con, uint32_t index)
     return &con->queues[index];
 }
 
+uint8_t vdf_console_modes(const struct vdf_console *con)
+{
+    return (con->driver_features & VDF_CONSOLE_F_INDIRECT ? VDF_VQ_INDIRECT : 0) |
+           (con->driver_features & VDF_CONSOLE_F_EVENT_IDX ? VDF_VQ_EVENT_IDX : 0);
+}
+
 struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
 {
     if (!(con->status & VDF_CONSOLE_S_DRIVER_OK) || con->status & VDF_CONSOLE_S_NEEDS_RESET)
@@ -138,6 +151,7 @@ void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool r
         forget_held(con, index);
         return;
     }
+    vq->modes = vdf_console_modes(con);
     r = vdf_vq_check(&con->space, vq, &err);
     if (r) {
         if (r == -EFAULT && vdf_console_pool(con))
@@ -278,8 +292,7 @@ int vdf_console_take(struct vdf_console *con, uint32_t index, bool device_writes
     if (!vq)
         return -EAGAIN;
     for (unsigned i = 0; i < VDF_VQ_SIZE_MAX; i++) {
-        int r =
-            vdf_vq_pop(&con->space, vq, con->driver_features & VDF_CONSOLE_F_INDIRECT, chain, &err);
+        int r = vdf_vq_pop(&con->space, vq, chain, &err);
 
         if (r == -EAGAIN)
             return r;

@@ -26,7 +26,7 @@ uint32_t vdf_console_reg_read(struct vdf_console *con, unsigned reg)
     case VDF_CONSOLE_REG_DEVICE_FEATURES:
         return half(con->features, con->device_features_sel);
     case VDF_CONSOLE_REG_QUEUE_NUM_MAX:
-        return vq ? VDF_VQ_NUM_MAX : 0;
+        return vq ? con->queue_size : 0;
     case VDF_CONSOLE_REG_QUEUE_READY:
         return vq && vq->ready;
     case VDF_CONSOLE_REG_INTERRUPT_STATUS:
@@ -83,10 +83,10 @@ static void write_queue(struct vdf_console *con, unsigned reg, uint32_t value)
     }
     switch (reg) {
     case VDF_CONSOLE_REG_QUEUE_NUM:
-        if (!value || value > VDF_VQ_NUM_MAX || value & (value - 1))
+        if (!value || value > con->queue_size || value & (value - 1))
             vdf_report(con->priv.obj, EINVAL,
                        "queue %u: size %u ignored: a power of two up to %u is needed",
-                       con->queue_sel, value, VDF_VQ_NUM_MAX);
+                       con->queue_sel, value, con->queue_size);
         else
             vq->num = (uint16_t)value;
         return;

@@ -230,8 +230,7 @@ static int current_chain(struct vdf_console_port *port, struct vdf_vq_chain *cha
 
         if (!vq)
             return -EAGAIN;
-        r = vdf_vq_walk(&con->space, vq, port->head, con->driver_features & VDF_CONSOLE_F_INDIRECT,
-                        chain, &err);
+        r = vdf_vq_walk(&con->space, vq, port->head, chain, &err);
         if (!r && chain->out_len > port->offset)
             return 0;
         if (!r)

@@ -262,7 +262,7 @@ static void control_work(struct vdf_console *con)
     uint32_t written;
 
     /* Bounded: the buffers are posted again at once, and the ring is not the driver's alone. */
-    for (unsigned i = 0; i < VDF_VQ_NUM_MAX; i++) {
+    for (unsigned i = 0; i < VDF_SOFT_QUEUE_MAX; i++) {
         if (!vdf_soft_get(con, VDF_CONSOLE_CONTROL_RXQ, &buf, &written))
             break;
         handle_control(con, buf.addr, written < buf.len ? written : buf.len);

@@ -12,6 +12,7 @@
 
 #include "console.h"
 
+#define VDF_SOFT_QUEUE_MAX 64u          /* descriptors of a queue that the driver uses */
 #define VDF_SOFT_WRITE_MAX (32u * 1024) /* bytes of one write to a port */
 
 struct vdf_soft_buf {
@@ -22,8 +23,9 @@ struct vdf_soft_buf {
 /* One queue: a page with the three parts of the ring, and a buffer of one descriptor each. */
 struct vdf_soft_queue {
     uint64_t ring;            /* 0: not set up */
-    struct vdf_soft_buf *buf; /* VDF_VQ_NUM_MAX, by descriptor; made with the first buffer */
+    struct vdf_soft_buf *buf; /* VDF_SOFT_QUEUE_MAX, by descriptor; made with the first buffer */
     uint64_t busy;            /* bit n: descriptor n is with the device */
+    uint16_t num;             /* descriptors */
     uint16_t avail;           /* next entry of the available ring to fill */
     uint16_t last_used;       /* next entry of the used ring to look at */
     bool broken;              /* the used ring was nonsense: never touched again */
@@ -114,6 +116,8 @@ int vdf_soft_queue_setup(struct vdf_console *con, uint32_t index, struct vdf_err
 /** vdf_soft_add() - post a buffer. -ENOSPC: the queue is full; -EIO: it is broken; -ENOMEM. */
 int vdf_soft_add(struct vdf_console *con, uint32_t index, struct vdf_soft_buf buf,
                  bool device_writes);
+/** vdf_soft_queue_full() - every descriptor is with the device. */
+bool vdf_soft_queue_full(const struct vdf_soft_queue *q);
 void vdf_soft_kick(struct vdf_console *con, uint32_t index);
 /** vdf_soft_get() - a buffer that the device has used, and the bytes it wrote; false: none. */
 bool vdf_soft_get(struct vdf_console *con, uint32_t index, struct vdf_soft_buf *buf,

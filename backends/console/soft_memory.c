@@ -9,10 +9,10 @@
 /* Parts of a ring in its page. */
 #define RING_AVAIL 2048u
 #define RING_USED 3072u
-_Static_assert(VDF_VQ_NUM_MAX *VDF_VQ_DESC_SIZE <= RING_AVAIL, "descriptors overlap");
-_Static_assert(RING_AVAIL + 6 + VDF_VQ_NUM_MAX * 2 <= RING_USED, "available ring overlaps");
-_Static_assert(RING_USED + 6 + VDF_VQ_NUM_MAX * 8 <= VDF_PAGE_SIZE, "used ring overlaps");
-_Static_assert(VDF_VQ_NUM_MAX == 64, "a bit of `busy` for each descriptor");
+_Static_assert(VDF_SOFT_QUEUE_MAX *VDF_VQ_DESC_SIZE <= RING_AVAIL, "descriptors overlap");
+_Static_assert(RING_AVAIL + 6 + VDF_SOFT_QUEUE_MAX * 2 <= RING_USED, "available ring overlaps");
+_Static_assert(RING_USED + 6 + VDF_SOFT_QUEUE_MAX * 8 <= VDF_PAGE_SIZE, "used ring overlaps");
+_Static_assert(VDF_SOFT_QUEUE_MAX == 64, "a bit of `busy` for each descriptor");
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
@@ -124,15 +124,29 @@ static void write_addr(struct vdf_console *con, unsigned low, uint64_t addr)
     vdf_console_reg_write(con, low + 4, (uint32_t)(addr >> 32));
 }
 
+/* The lowest descriptor that is free; -1: none. */
+static int free_head(const struct vdf_soft_queue *q)
+{
+    uint64_t none = q->num < 64 ? UINT64_MAX << q->num : 0;
+
+    return ~(q->busy | none) ? __builtin_ctzll(~(q->busy | none)) : -1;
+}
+
+bool vdf_soft_queue_full(const struct vdf_soft_queue *q)
+{
+    return free_head(q) < 0;
+}
+
 int vdf_soft_queue_setup(struct vdf_console *con, uint32_t index, struct vdf_err *err)
 {
     struct vdf_soft_queue *q = &con->soft->queues[index];
     uint64_t addr;
+    uint32_t most;
     void *page;
 
     vdf_console_reg_write(con, VDF_CONSOLE_REG_QUEUE_SEL, index);
-    if (vdf_console_reg_read(con, VDF_CONSOLE_REG_QUEUE_READY) ||
-        vdf_console_reg_read(con, VDF_CONSOLE_REG_QUEUE_NUM_MAX) < VDF_VQ_NUM_MAX)
+    most = vdf_console_reg_read(con, VDF_CONSOLE_REG_QUEUE_NUM_MAX);
+    if (vdf_console_reg_read(con, VDF_CONSOLE_REG_QUEUE_READY) || !most)
         return vdf_fail(err, ENOENT, "queue %u is not there", index);
     if (vdf_soft_alloc(con->soft, VDF_PAGE_SIZE, &addr))
         return vdf_fail(err, ENOMEM,
@@ -144,7 +158,8 @@ int vdf_soft_queue_setup(struct vdf_console *con, uint32_t index, struct vdf_err
         return vdf_fail(err, ENOMEM, "the guest's memory cannot be made");
     memset(page, 0, VDF_PAGE_SIZE);
     q->ring = addr;
-    vdf_console_reg_write(con, VDF_CONSOLE_REG_QUEUE_NUM, VDF_VQ_NUM_MAX);
+    q->num = (uint16_t)(most < VDF_SOFT_QUEUE_MAX ? most : VDF_SOFT_QUEUE_MAX);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_QUEUE_NUM, q->num);
     write_addr(con, VDF_CONSOLE_REG_QUEUE_DESC_LOW, addr);
     write_addr(con, VDF_CONSOLE_REG_QUEUE_DRIVER_LOW, addr + RING_AVAIL);
     write_addr(con, VDF_CONSOLE_REG_QUEUE_DEVICE_LOW, addr + RING_USED);
@@ -157,20 +172,19 @@ int vdf_soft_add(struct vdf_console *con, uint32_t index, struct vdf_soft_buf bu
 {
     struct vdf_soft_queue *q = &con->soft->queues[index];
     uint8_t *desc, *slot, *idx;
-    unsigned head;
+    int head = free_head(q);
 
     if (q->broken)
         return -EIO;
-    if (!~q->busy)
+    if (head < 0)
         return -ENOSPC;
     if (!q->buf) {
-        q->buf = calloc(VDF_VQ_NUM_MAX, sizeof(*q->buf));
+        q->buf = calloc(VDF_SOFT_QUEUE_MAX, sizeof(*q->buf));
         if (!q->buf)
             return -ENOMEM;
     }
-    head = (unsigned)__builtin_ctzll(~q->busy);
-    desc = ring_at(con, q, head * VDF_VQ_DESC_SIZE, VDF_VQ_DESC_SIZE);
-    slot = ring_at(con, q, RING_AVAIL + 4 + q->avail % VDF_VQ_NUM_MAX * 2u, 2);
+    desc = ring_at(con, q, (unsigned)head * VDF_VQ_DESC_SIZE, VDF_VQ_DESC_SIZE);
+    slot = ring_at(con, q, RING_AVAIL + 4 + q->avail % q->num * 2u, 2);
     idx = ring_at(con, q, RING_AVAIL + 2, 2);
     if (!desc || !slot || !idx)
         return -ENOMEM;
@@ -215,12 +229,12 @@ bool vdf_soft_get(struct vdf_console *con, uint32_t index, struct vdf_soft_buf *
 
     if (!vdf_soft_more_used(con, index))
         return false;
-    elem = ring_at(con, q, RING_USED + 4 + q->last_used % VDF_VQ_NUM_MAX * 8u, 8);
+    elem = ring_at(con, q, RING_USED + 4 + q->last_used % q->num * 8u, 8);
     if (!elem)
         return false;
     id = vdf_load_le32(elem);
     *written = vdf_load_le32(elem + 4);
-    if (id >= VDF_VQ_NUM_MAX || !(q->busy >> id & 1)) {
+    if (id >= q->num || !(q->busy >> id & 1)) {
         vdf_report(con->priv.obj, EPROTO,
                    "driver: used entry of queue %u names descriptor %u, which is not in use; the "
                    "queue is given up",
@@ -241,7 +255,7 @@ unsigned vdf_soft_fill(struct vdf_console *con, uint32_t index)
     for (;;) {
         struct vdf_soft_buf buf = { .len = VDF_PAGE_SIZE };
 
-        if (!~con->soft->queues[index].busy || con->soft->queues[index].broken)
+        if (vdf_soft_queue_full(&con->soft->queues[index]) || con->soft->queues[index].broken)
             return n;
         if (vdf_soft_alloc(con->soft, buf.len, &buf.addr))
             return n;

@@ -46,7 +46,7 @@ static void put_inbuf(struct vdf_console *con, struct vdf_soft_port *port)
 /* Bounded by what was used when it began: the device may fill the buffers again at once. */
 static void discard_data(struct vdf_console *con, struct vdf_soft_port *port)
 {
-    for (unsigned i = 0; i <= VDF_VQ_NUM_MAX && get_inbuf(con, port); i++) {
+    for (unsigned i = 0; i <= VDF_SOFT_QUEUE_MAX && get_inbuf(con, port); i++) {
         port->bytes_discarded += port->in_len - port->in_offset;
         put_inbuf(con, port);
     }
@@ -173,7 +173,7 @@ ssize_t vdf_soft_port_read(struct vdf_console *con, struct vdf_soft_port *port, 
     /* As in Linux a read returns what is in one buffer, but goes on behind one that the device has
      * filled, because a reader of large blocks pays for each call. A buffer is posted again when it
      * has been read, so the number of them is bounded; a used one may have nothing in it. */
-    for (unsigned i = 0; i <= VDF_VQ_NUM_MAX && more && get_inbuf(con, port); i++) {
+    for (unsigned i = 0; i <= VDF_SOFT_QUEUE_MAX && more && get_inbuf(con, port); i++) {
         size_t part = port->in_len - port->in_offset;
         const void *p;
 
@@ -227,7 +227,7 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
         return vdf_fail(err, -r, "the transmit queue takes no more buffers: reset the device");
     }
     vdf_soft_kick(con, txq);
-    if (!~soft->queues[txq].busy)
+    if (vdf_soft_queue_full(&soft->queues[txq]))
         port->outvq_full = true;
     port->bytes_sent += buf.len;
     return (ssize_t)buf.len;

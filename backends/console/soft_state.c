@@ -24,7 +24,7 @@ static void show_queue(const struct vdf_soft_queue *q, uint32_t index, struct vd
 {
     vdf_buf_printf(out, " q %x %" PRIx64 " %x %x %x %x", index, q->ring, q->avail, q->last_used,
                    q->broken, (unsigned)__builtin_popcountll(q->busy));
-    for (unsigned head = 0; head < VDF_VQ_NUM_MAX; head++)
+    for (unsigned head = 0; head < VDF_SOFT_QUEUE_MAX; head++)
         if (q->busy >> head & 1)
             vdf_buf_printf(out, " %x %" PRIx64 " %x", head, q->buf[head].addr, q->buf[head].len);
 }
@@ -70,7 +70,7 @@ void vdf_soft_show_buffers(const struct vdf_soft *soft, struct vdf_buf *out)
         const struct vdf_soft_queue *q = &soft->queues[i];
         bool control = soft->multiport && i == VDF_CONSOLE_CONTROL_TXQ;
 
-        for (unsigned head = 0; head < VDF_VQ_NUM_MAX; head++)
+        for (unsigned head = 0; head < VDF_SOFT_QUEUE_MAX; head++)
             if (q->busy >> head & 1 && !control)
                 show_buffer(out, q->buf[head].addr, q->buf[head].len,
                             i & 1 ? "transmit" : "receive");
@@ -155,16 +155,16 @@ static int parse_queue(struct words *w, struct vdf_soft *soft)
     q->avail = (uint16_t)word(w, UINT16_MAX);
     q->last_used = (uint16_t)word(w, UINT16_MAX);
     q->broken = word(w, 1);
-    n = (unsigned)word(w, VDF_VQ_NUM_MAX);
+    n = (unsigned)word(w, VDF_SOFT_QUEUE_MAX);
     if (w->bad || !q->ring)
         return -EINVAL;
     if (!n)
         return 0;
-    q->buf = calloc(VDF_VQ_NUM_MAX, sizeof(*q->buf));
+    q->buf = calloc(VDF_SOFT_QUEUE_MAX, sizeof(*q->buf));
     if (!q->buf)
         return -ENOMEM;
     while (n--) {
-        unsigned head = (unsigned)word(w, VDF_VQ_NUM_MAX - 1);
+        unsigned head = (unsigned)word(w, VDF_SOFT_QUEUE_MAX - 1);
 
         if (w->bad || q->busy >> head & 1)
             return -EINVAL;
@@ -279,16 +279,22 @@ static int claim(struct vdf_soft *soft, const char *what, uint64_t addr, uint64_
     return 0;
 }
 
-static int claim_queue(struct vdf_soft *soft, uint32_t index, struct vdf_err *err)
+/* The driver's queue is as long as the device's. */
+static int claim_queue(const struct vdf_console *con, uint32_t index, struct vdf_err *err)
 {
-    const struct vdf_soft_queue *q = &soft->queues[index];
+    struct vdf_soft *soft = con->soft;
+    struct vdf_soft_queue *q = &soft->queues[index];
+    const struct vdf_vq *vq = vdf_console_queue(con, index);
     bool control = soft->multiport && index == VDF_CONSOLE_CONTROL_TXQ;
     int r;
 
     if (!q->ring)
         return vdf_fail(err, EINVAL, "the driver has no ring for queue %u", index);
+    q->num = vq && vq->num ? vq->num : VDF_SOFT_QUEUE_MAX;
+    if (q->num > VDF_SOFT_QUEUE_MAX || (q->num < 64 && q->busy >> q->num))
+        return vdf_fail(err, EINVAL, "the driver's queue %u has not %u descriptors", index, q->num);
     r = claim(soft, "ring", q->ring, VDF_PAGE_SIZE, err);
-    for (unsigned head = 0; !r && head < VDF_VQ_NUM_MAX; head++) {
+    for (unsigned head = 0; !r && head < VDF_SOFT_QUEUE_MAX; head++) {
         if (!(q->busy >> head & 1))
             continue;
         /* The only buffer that the control queue ever sends is the driver's one for messages. */
@@ -318,7 +324,7 @@ int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err)
     if (soft->multiport)
         r = claim(soft, "message", soft->message, sizeof(struct vdf_console_control), err);
     for (uint32_t i = 0; !r && i < soft->n_queues; i++)
-        r = claim_queue(soft, i, err);
+        r = claim_queue(con, i, err);
     for (uint32_t i = 0; !r && i < soft->n_ports; i++)
         if (soft->ports[i] && soft->ports[i]->inbuf.len)
             r = claim(soft, "buffer", soft->ports[i]->inbuf.addr, soft->ports[i]->inbuf.len, err);

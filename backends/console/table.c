@@ -11,6 +11,7 @@
 
 #define POOL_DEFAULT (UINT64_C(2) << 20)
 #define PORTS_DEFAULT 31u
+#define QUEUE_SIZE_DEFAULT 64u
 
 #define WINDOW_REGS 1u
 
@@ -93,7 +94,7 @@ static int device_restore(const struct vdf_at *at, uint64_t value, struct vdf_er
 
 static int features_possible(const struct vdf_console *con, uint64_t value, struct vdf_err *err)
 {
-    uint64_t can = vdf_console_default_features(con->device);
+    uint64_t can = vdf_console_possible_features(con->device);
 
     if (value & ~can)
         return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": bits of 0x%016" PRIx64 " can be offered",
@@ -343,6 +344,43 @@ static int max_ports_restore(const struct vdf_at *at, uint64_t value, struct vdf
         return vdf_fail(err, EINVAL, "%" PRIu64 ": 1 to %u ports", value, VDF_CONSOLE_PORTS_MAX);
     con->max_ports = (uint32_t)value;
     return 0;
+}
+
+static int queue_max_possible(uint64_t value, struct vdf_err *err)
+{
+    if (value < 2 || value > VDF_VQ_SIZE_MAX || value & (value - 1))
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": a power of two from 2 to %u", value,
+                        VDF_VQ_SIZE_MAX);
+    return 0;
+}
+
+static int queue_max_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_console *con = at->priv;
+    int r = queue_max_possible(value, err);
+
+    return r ? r : need_idle(con, value == con->queue_size, err);
+}
+
+static int queue_max_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console *con = at->priv;
+
+    (void)err;
+    if (value == con->queue_size)
+        return 0;
+    con->queue_size = (uint16_t)value;
+    vdf_console_reset(con);
+    return 0;
+}
+
+static int queue_max_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    int r = queue_max_possible(value, err);
+
+    if (!r)
+        ((struct vdf_console *)at->priv)->queue_size = (uint16_t)value;
+    return r;
 }
 
 static void console_size_show(const struct vdf_at *at, struct vdf_buf *out)
@@ -720,7 +758,8 @@ static const struct vdf_attr console_attrs[] = {
       VDF_FIELD(struct vdf_console, features),
       .doc = "feature bits that the device offers; while status is 0",
       .reset = VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE |
-               VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_RING_RESET,
+               VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX | VDF_CONSOLE_F_VERSION_1 |
+               VDF_CONSOLE_F_IN_ORDER | VDF_CONSOLE_F_RING_RESET,
       .check = features_check,
       .set = features_set,
       .restore = features_restore },
@@ -795,6 +834,17 @@ static const struct vdf_attr console_attrs[] = {
       .check = max_ports_check,
       .set = max_ports_set,
       .restore = max_ports_restore },
+    { .path = "queue_size",
+      .type = VDF_UINT,
+      .flags = VDF_RW | VDF_SAVE,
+      VDF_FIELD(struct vdf_console, queue_size),
+      .doc =
+          "descriptors that a queue may have in regs, a power of two from 2 to 1024; while status "
+          "is 0; the soft driver takes 64 at most, and a vhost-user front end chooses itself",
+      .reset = QUEUE_SIZE_DEFAULT,
+      .check = queue_max_check,
+      .set = queue_max_set,
+      .restore = queue_max_restore },
     { .path = "size",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,

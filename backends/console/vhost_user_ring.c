@@ -55,6 +55,7 @@ static int locate(const struct vdf_vhost_user *vu, unsigned index, struct vdf_vq
                         ": not all are in the front end's memory",
                         index, ring->desc, ring->avail, ring->used);
     vq->num = (uint16_t)ring->num;
+    vq->modes = vdf_console_modes(vu->con);
     r = vdf_vq_check(&vu->con->space, vq, NULL);
     if (r)
         return vdf_fail(err, -r,
@@ -83,6 +84,7 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
         return r;
     vq->last_avail = ring->base;
     vq->used_idx = vdf_vq_used_idx(&con->space, vq);
+    vdf_vq_start(&con->space, vq, vq->modes);
     vq->ready = true;
     ring->active = true;
 

@@ -58,7 +58,7 @@ static int part_check(const struct vdf_space *space, const char *what, uint64_t 
     if (addr % align)
         return vdf_fail(err, EINVAL, "%s at 0x%" PRIx64 ": has to be aligned to %u bytes", what,
                         addr, align);
-    if (!vdf_space_at(space, addr, len, write))
+    if (!vdf_space_has(space, addr, len, write))
         return vdf_fail(err, EFAULT,
                         "%s at 0x%" PRIx64 ", %" PRIu64
                         " bytes: not in memory the device can reach",
@@ -68,6 +68,7 @@ static int part_check(const struct vdf_space *space, const char *what, uint64_t 
 
 int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
+    unsigned event = vq->modes & VDF_VQ_EVENT_IDX ? 2 : 0;
     int r;
 
     if (!vq->num || vq->num > VDF_VQ_SIZE_MAX || (vq->num & (vq->num - 1)))
@@ -76,11 +77,12 @@ int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct 
     r = part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16, false, err);
     if (r)
         return r;
-    r = part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u, 2, false, err);
+    r = part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u + event, 2, false,
+                   err);
     if (r)
         return r;
-    return part_check(space, "used ring", vq->device, USED_RING + vq->num * USED_ELEM, 4, true,
-                      err);
+    return part_check(space, "used ring", vq->device, USED_RING + vq->num * USED_ELEM + event, 4,
+                      true, err);
 }
 
 uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq)
@@ -139,7 +141,7 @@ static int add_segment(const struct vdf_space *space, const struct vdf_vq *vq,
                         "chain of descriptor %u: device-readable buffers have to come before "
                         "device-writable ones (2.7.4.2)",
                         chain->head);
-    if (!vdf_space_at(space, desc->addr, desc->len, write))
+    if (!vdf_space_has(space, desc->addr, desc->len, write))
         return vdf_fail(err, EFAULT,
                         "chain of descriptor %u: buffer at 0x%" PRIx64 ", %u bytes, is not in "
                         "memory the device can %s",
@@ -155,7 +157,7 @@ static int add_segment(const struct vdf_space *space, const struct vdf_vq *vq,
 }
 
 int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
-                bool indirect, struct vdf_vq_chain *chain, struct vdf_err *err)
+                struct vdf_vq_chain *chain, struct vdf_err *err)
 {
     uint64_t table = vq->desc;
     uint32_t entries = vq->num;
@@ -182,7 +184,7 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
                             head, table);
 
         if (desc.flags & VDF_VQ_DESC_INDIRECT) {
-            if (!indirect)
+            if (!(vq->modes & VDF_VQ_INDIRECT))
                 return vdf_fail(err, EPROTO,
                                 "chain of descriptor %u: indirect, but VIRTIO_F_INDIRECT_DESC was "
                                 "not negotiated",
@@ -199,7 +201,7 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
                                 "chain of descriptor %u: indirect table of %u bytes, a multiple of "
                                 "16 is needed",
                                 head, desc.len);
-            if (!vdf_space_at(space, desc.addr, desc.len, false))
+            if (!vdf_space_has(space, desc.addr, desc.len, false))
                 return vdf_fail(err, EFAULT,
                                 "chain of descriptor %u: indirect table at 0x%" PRIx64
                                 ", %u bytes, is not in memory the device can read",
@@ -220,8 +222,61 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
     }
 }
 
-int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, bool indirect,
-               struct vdf_vq_chain *chain, struct vdf_err *err)
+/* --- notifications (2.7.7, 2.7.10) --- */
+
+/* The words behind the rings with EVENT_IDX: the index at whose entry each side wants to be told.
+ */
+static void *used_event(const struct vdf_space *space, const struct vdf_vq *vq)
+{
+    return ring_word(space, vq->driver, AVAIL_RING + vq->num * 2u, 2, false);
+}
+
+static void *avail_event(const struct vdf_space *space, const struct vdf_vq *vq)
+{
+    return ring_word(space, vq->device, USED_RING + vq->num * USED_ELEM, 2, true);
+}
+
+void vdf_vq_want_kicks(const struct vdf_space *space, struct vdf_vq *vq, bool wanted)
+{
+    bool event = vq->modes & VDF_VQ_EVENT_IDX;
+    void *at = event ? avail_event(space, vq) : ring_word(space, vq->device, USED_FLAGS, 2, true);
+
+    vq->quiet = !wanted;
+    if (!at)
+        return;
+    if (!event)
+        vdf_store_le16(at, wanted ? 0 : VDF_VQ_USED_NO_NOTIFY);
+    else if (wanted)
+        vdf_store_le16(at, vq->last_avail);
+    /* The driver makes a chain available and then reads the word: whoever looks for chains after
+     * this finds one that it was not told of. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void vdf_vq_start(const struct vdf_space *space, struct vdf_vq *vq, uint8_t modes)
+{
+    vq->modes = modes;
+    vdf_vq_want_kicks(space, vq, true);
+}
+
+/* Whether the driver wants to hear of the entry that has just been filled. */
+static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *vq)
+{
+    const void *at = vq->modes & VDF_VQ_EVENT_IDX
+                         ? used_event(space, vq)
+                         : ring_word(space, vq->driver, AVAIL_FLAGS, 2, false);
+
+    if (!at)
+        return true;
+    if (vq->modes & VDF_VQ_EVENT_IDX)
+        return vdf_load_le16(at) == (uint16_t)(vq->used_idx - 1u);
+    return !(vdf_load_le16(at) & VDF_VQ_AVAIL_NO_INTERRUPT);
+}
+
+/* --- chains in and out --- */
+
+int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_chain *chain,
+               struct vdf_err *err)
 {
     const void *p;
     uint16_t head;
@@ -241,7 +296,10 @@ int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, bool indirect,
         return vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u",
                         vq->last_avail & (vq->num - 1u), head, vq->num);
     vq->last_avail++;
-    return vdf_vq_walk(space, vq, head, indirect, chain, err);
+    /* The event index moves with what has been taken; the flag stands still. */
+    if (vq->modes & VDF_VQ_EVENT_IDX && !vq->quiet)
+        vdf_vq_want_kicks(space, vq, true);
+    return vdf_vq_walk(space, vq, head, chain, err);
 }
 
 int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head, uint32_t len,
@@ -251,31 +309,18 @@ int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head,
     void *id = ring_word(space, vq->device, entry, 4, true);
     void *written = ring_word(space, vq->device, entry + 4, 4, true);
     void *idx = ring_word(space, vq->device, USED_IDX, 2, true);
-    const void *flags = ring_word(space, vq->driver, AVAIL_FLAGS, 2, false);
 
-    if (!id || !written || !idx || !flags)
+    if (!id || !written || !idx)
         return -EFAULT;
     vdf_store_le32(id, head);
     vdf_store_le32(written, len);
     vq->used_idx++;
     vdf_store_le16(idx, vq->used_idx);
-    /* The driver sets the flag and then looks at the index: the index has to be visible before the
-     * flag is read (2.7.7.2). */
+    /* The driver says what it wants and then looks at the index: the index has to be visible before
+     * that is read (2.7.7.2). */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    *interrupt = !(vdf_load_le16(flags) & VDF_VQ_AVAIL_NO_INTERRUPT);
+    *interrupt = wants_interrupt(space, vq);
     return 0;
-}
-
-void vdf_vq_want_kicks(const struct vdf_space *space, const struct vdf_vq *vq, bool wanted)
-{
-    void *flags = ring_word(space, vq->device, USED_FLAGS, 2, true);
-
-    if (!flags)
-        return;
-    vdf_store_le16(flags, wanted ? 0 : VDF_VQ_USED_NO_NOTIFY);
-    /* The driver makes a chain available and then reads the flag: whoever looks for chains after
-     * this finds one that it was not told of. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *chain,
@@ -332,7 +377,7 @@ uint64_t vdf_vq_fuzz(const uint8_t *bytes, size_t n)
                        .offset = VDF_PAGE_SIZE,
                        .read_only = true } },
     };
-    struct vdf_vq vq = { .num = VDF_VQ_NUM_MAX };
+    struct vdf_vq vq = { .num = 1 };
     uint64_t total = 0;
     uint8_t copy[256] = { 0 };
 
@@ -347,14 +392,16 @@ uint64_t vdf_vq_fuzz(const uint8_t *bytes, size_t n)
     memset(content, 0, sizeof(content));
     memcpy(content, bytes + 8, n - 8 < sizeof(content) ? n - 8 : sizeof(content));
 
+    vq.modes = bytes[7] & (VDF_VQ_INDIRECT | VDF_VQ_EVENT_IDX);
     if (vdf_vq_check(&space, &vq, NULL))
         return 0;
-    for (unsigned i = 0; i < 2 * VDF_VQ_NUM_MAX; i++) {
+    vdf_vq_start(&space, &vq, vq.modes);
+    for (unsigned i = 0; i < 128; i++) {
         struct vdf_vq_chain chain;
         bool interrupt;
         size_t written = 0;
 
-        if (vdf_vq_pop(&space, &vq, bytes[7] & 1, &chain, NULL) < 0)
+        if (vdf_vq_pop(&space, &vq, &chain, NULL) < 0)
             break;
         total += chain.out_len + chain.in_len;
         total += vdf_vq_copy_in(&space, &chain, bytes[7], copy, sizeof(copy));

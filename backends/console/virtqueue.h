@@ -16,8 +16,7 @@
 #include <virtdevfs/error.h>
 #include <virtdevfs/memory.h>
 
-#define VDF_VQ_NUM_MAX 64u    /* descriptors in a queue that the device itself offers */
-#define VDF_VQ_SIZE_MAX 1024u /* in any queue; also the longest chain */
+#define VDF_VQ_SIZE_MAX 1024u /* descriptors in a queue; also the longest chain */
 
 #define VDF_VQ_DESC_SIZE 16u
 #define VDF_VQ_DESC_NEXT 1u
@@ -27,6 +26,10 @@
 #define VDF_VQ_AVAIL_NO_INTERRUPT 1u
 #define VDF_VQ_USED_NO_NOTIFY 1u
 
+/* What driver and device have agreed on for all queues; struct vdf_vq.modes. */
+#define VDF_VQ_INDIRECT 1u  /* VIRTIO_F_INDIRECT_DESC */
+#define VDF_VQ_EVENT_IDX 2u /* VIRTIO_F_EVENT_IDX */
+
 struct vdf_vq {
     uint64_t desc;       /* guest address of the descriptor table */
     uint64_t driver;     /* of the available ring */
@@ -35,6 +38,8 @@ struct vdf_vq {
     uint16_t last_avail; /* next entry of the available ring to take */
     uint16_t used_idx;   /* next entry of the used ring to fill */
     bool ready;
+    uint8_t modes; /* VDF_VQ_INDIRECT, ...: vdf_vq_start() */
+    bool quiet;    /* the driver is asked not to notify: vdf_vq_want_kicks() */
 };
 
 struct vdf_vq_seg {
@@ -59,6 +64,12 @@ struct vdf_vq_chain {
 int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err);
 
 /**
+ * vdf_vq_start() - begin with a checked queue, and ask the driver for its notifications.
+ * @modes: VDF_VQ_INDIRECT and the like
+ */
+void vdf_vq_start(const struct vdf_space *space, struct vdf_vq *vq, uint8_t modes);
+
+/**
  * vdf_vq_pending() - chains that the driver has made available.
  * Return: 0 to num, -EPROTO for an index that has run away, -EFAULT when the ring is not there.
  */
@@ -76,21 +87,21 @@ uint16_t vdf_vq_used_idx(const struct vdf_space *space, const struct vdf_vq *vq)
 bool vdf_vq_next_is(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head);
 
 /**
- * vdf_vq_pop() - take the next available chain.
- * @indirect: VIRTIO_F_INDIRECT_DESC has been negotiated
- * @chain:    result; `head` is valid also with -EFAULT of a buffer
+ * vdf_vq_pop() - take the next available chain. When there is none, the driver notifies of the
+ * next.
+ * @chain: result; `head` is valid also with -EFAULT of a buffer
  *
  * Return: 0; -EAGAIN: there is none; -EFAULT: a buffer or table outside @space; -EPROTO: the driver
  * broke the rules of section 2.7. With the latter two the entry has been taken all the same, unless
  * the ring itself could not be read or its entry named no descriptor (`head` is VDF_VQ_SIZE_MAX
  * then).
  */
-int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, bool indirect,
-               struct vdf_vq_chain *chain, struct vdf_err *err);
+int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_chain *chain,
+               struct vdf_err *err);
 
 /** vdf_vq_walk() - read the chain that begins at @head; errors as vdf_vq_pop(). */
 int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
-                bool indirect, struct vdf_vq_chain *chain, struct vdf_err *err);
+                struct vdf_vq_chain *chain, struct vdf_err *err);
 
 /**
  * vdf_vq_push() - give a chain back, @len bytes of it written.
@@ -103,7 +114,7 @@ int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head,
 
 /** vdf_vq_want_kicks() - whether the driver is to notify of what it makes available (2.7.10). After
  *  asking for it again, look at the queue once more. */
-void vdf_vq_want_kicks(const struct vdf_space *space, const struct vdf_vq *vq, bool wanted);
+void vdf_vq_want_kicks(const struct vdf_space *space, struct vdf_vq *vq, bool wanted);
 
 /** vdf_vq_copy_in() - bytes from @offset of what the device reads; returns how many there were. */
 size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *chain,

@@ -135,10 +135,17 @@ struct vdf_space {
  */
 void *vdf_space_at(const struct vdf_space *space, uint64_t addr, uint64_t len, bool write);
 
-/** vdf_space_copy_in() - copy guest memory to @to; false when vdf_space_at() refuses. */
+/**
+ * vdf_space_has() - whether a device can reach a range of guest memory, which may go from one
+ * region into the next where they touch, as a guest with memory that was plugged in later sees one
+ * memory. False as NULL of vdf_space_at(), but for a range that crosses into another region.
+ */
+bool vdf_space_has(const struct vdf_space *space, uint64_t addr, uint64_t len, bool write);
+
+/** vdf_space_copy_in() - copy guest memory to @to; false when vdf_space_has() says so. */
 bool vdf_space_copy_in(const struct vdf_space *space, uint64_t addr, void *to, uint64_t len);
 
-/** vdf_space_copy_out() - copy @from to guest memory; false when vdf_space_at() refuses. */
+/** vdf_space_copy_out() - copy @from to guest memory; false when vdf_space_has() says so. */
 bool vdf_space_copy_out(const struct vdf_space *space, uint64_t addr, const void *from,
                         uint64_t len);
 

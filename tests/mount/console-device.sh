@@ -8,7 +8,7 @@ c=console/con0
 
 # The console of a plain mount is running.
 eq $c/device console
-eq $c/features 0x0000010110000007
+eq $c/features 0x0000010930000007
 eq $c/driver_features 0x0000000110000003
 eq $c/dma_mem 0
 eq $c/memory_size 16777216
@@ -108,6 +108,11 @@ eq $c/queues/0/ready 0
 eq $c/ports/0/guest_connected 0
 refuse EINVAL $c/features 3
 refuse EINVAL $c/features 0x100000010
+refuse EINVAL $c/queue_size 0
+refuse EINVAL $c/queue_size 65
+refuse EINVAL $c/queue_size 2048
+put $c/queue_size 256
+eq $c/queue_size 256
 refuse EINVAL $c/max_ports 0
 refuse EINVAL $c/max_ports 32769
 refuse ERANGE $c/max_ports 4294967296

@@ -46,7 +46,7 @@ rmdir "$M/$p" || fail "rmdir"
 refuse EBUSY $c/device rproc-serial
 put $c/reset 1
 put $c/device rproc-serial
-eq $c/features 0x0000010110000000
+eq $c/features 0x0000010930000000
 eq $c/dma_mem 0
 eq $c/ports/0/console 0
 refuse EINVAL $c/dma_mem 1
@@ -69,7 +69,7 @@ eq $c/status 0x8b
 grep -q "$c: ENOMEM: driver: no memory for the ring" "$M/errors" || fail "errors says nothing"
 put $c/reset 1
 put $c/device console
-eq $c/features 0x0000010110000007
+eq $c/features 0x0000010930000007
 eq $c/ports/0/console 1
 
 # A driver by hand that leaves the pool with a ring.

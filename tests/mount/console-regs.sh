@@ -34,9 +34,9 @@ same "magic, version, device" "$("$IO" pread $c/regs 0 12)" 76697274020000000300
 same "misaligned" "$("$IO" pread $c/regs 2 4)" EOPNOTSUPP
 same "too short" "$("$IO" pread $c/regs 0x70 1)" EOPNOTSUPP
 same "too short to write" "$("$IO" pwrite $c/regs 0x70 01)" EOPNOTSUPP
-reg_is 0x10 0x10000007
+reg_is 0x10 0x30000007
 reg 0x14 1
-reg_is 0x10 0x101
+reg_is 0x10 0x109
 reg_is 0x34 64
 reg_is 0xb0 0xffffffff
 reg_is 0x104 31

@@ -261,7 +261,8 @@ static bool do_negotiate(uint64_t wanted)
     if (!tell(SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1))
         return false;
     close(pair[1]);
-    features = wanted ? wanted : offered;
+    /* Not bit 29: this driver looks at the rings' flags, not at their event indices. */
+    features = wanted ? wanted : offered & ~(UINT64_C(1) << 29);
     if (!tell(SET_FEATURES, &features, 8, NULL, 0))
         return false;
     snprintf(answer, sizeof(answer), "0x%" PRIx64 " 0x%" PRIx64 " %" PRIu64, offered, protocol,

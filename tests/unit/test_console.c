@@ -37,7 +37,7 @@ Test(console, default_device_is_ready)
     is(CON "status", "0x0f");
     is(CON "device", "console");
     is(CON "driver", "soft");
-    is(CON "features", "0x0000010110000007");
+    is(CON "features", "0x0000010930000007");
     is(CON "driver_features", "0x0000000110000003");
     is(P0 "console", "1");
     is(P0 "guest_connected", "1");

@@ -33,7 +33,7 @@ Test(console_dma, dma_mem)
     struct vdf_test_file *data, *guest;
 
     put(CON "dma_mem", "1");
-    is(CON "features", "0x0000010110000007");
+    is(CON "features", "0x0000010930000007");
     is(CON "dma/used", "0");
     is(CON "dma/addr", "0x0000000000e00000");
     data = opened(P0 "data", O_RDWR);
@@ -70,7 +70,7 @@ Test(console_dma, rproc_serial)
     struct vdf_test_file *data, *guest;
 
     put(CON "device", "rproc-serial");
-    is(CON "features", "0x0000010110000000");
+    is(CON "features", "0x0000010930000000");
     is(P0 "console", "0");
     refused(P0 "console", "1", EINVAL, "never");
     refused(CON "dma_mem", "1", EINVAL, "always");
@@ -101,7 +101,7 @@ Test(console_dma, rproc_serial_has_one_port)
     put(CON "device", "rproc-serial");
     put(CON "device", "console");
     is(P0 "console", "1");
-    is(CON "features", "0x0000010110000007");
+    is(CON "features", "0x0000010930000007");
 }
 
 /* reclaim_consumed_buffers cannot free coherent memory; the next allocation or close does. */

@@ -138,9 +138,9 @@ Test(console_mmio, identity)
     cr_assert_eq(rd(VDF_CONSOLE_REG_MAGIC), 0x74726976);
     cr_assert_eq(rd(VDF_CONSOLE_REG_VERSION), 2);
     cr_assert_eq(rd(VDF_CONSOLE_REG_DEVICE_ID), 3);
-    cr_assert_eq(rd(VDF_CONSOLE_REG_DEVICE_FEATURES), 0x10000007);
+    cr_assert_eq(rd(VDF_CONSOLE_REG_DEVICE_FEATURES), 0x30000007);
     wr(VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 1);
-    cr_assert_eq(rd(VDF_CONSOLE_REG_DEVICE_FEATURES), 0x101);
+    cr_assert_eq(rd(VDF_CONSOLE_REG_DEVICE_FEATURES), 0x109);
     wr(VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 2);
     cr_assert_eq(rd(VDF_CONSOLE_REG_DEVICE_FEATURES), 0);
     cr_assert_eq(rd(VDF_CONSOLE_REG_QUEUE_NUM_MAX), 64);
@@ -219,6 +219,51 @@ Test(console_mmio, queue_sizes)
     }
     wr(VDF_CONSOLE_REG_QUEUE_NUM, 16);
     is(CON "queues/0/size", "16");
+}
+
+/* The largest size is a person's choice, and the driver inside takes what is there. */
+Test(console_mmio, queue_size)
+{
+    struct vdf_test_file *data, *guest;
+
+    put(CON "driver", "soft");
+    refused(CON "queue_size", "128", EBUSY, "reset");
+    put(CON "queue_size", "64");
+    put(CON "reset", "1");
+    refused(CON "queue_size", "1", EINVAL, "2 to 1024");
+    refused(CON "queue_size", "96", EINVAL, "power of two");
+    refused(CON "queue_size", "2048", EINVAL, "2048");
+    for (unsigned size = 2; size <= 1024; size *= 2) {
+        char text[16];
+
+        snprintf(text, sizeof(text), "%u", size);
+        put(CON "reset", "1");
+        put(CON "queue_size", text);
+        cr_assert_eq(rd(VDF_CONSOLE_REG_QUEUE_NUM_MAX), size);
+        data = opened(P0 "data", O_RDWR);
+        guest = opened(P0 "guest", O_RDWR);
+        snprintf(text, sizeof(text), "%u", size < 64 ? size : 64);
+        is(CON "queues/0/size", text);
+        for (unsigned n = 0; n < 200; n++) {
+            send_text(data, "down");
+            got(guest, "down");
+            send_text(guest, "up");
+            got(data, "up");
+        }
+        vdf_test_close(data);
+        vdf_test_close(guest);
+    }
+    put(CON "driver", "none");
+    negotiate(FEATURES);
+    wr(VDF_CONSOLE_REG_QUEUE_SEL, 0);
+    wr(VDF_CONSOLE_REG_QUEUE_NUM, 1024);
+    is(CON "queues/0/size", "1024");
+    put(CON "reset", "1");
+    put(CON "queue_size", "8");
+    negotiate(FEATURES);
+    wr(VDF_CONSOLE_REG_QUEUE_NUM, 16);
+    is(CON "queues/0/size", "0");
+    cr_assert(strstr(vdf_test_last_error(), "up to 8"), "%s", vdf_test_last_error());
 }
 
 Test(console_mmio, queue_reset)
@@ -323,6 +368,51 @@ Test(console_mmio, no_interrupt_when_not_wanted)
     post_text(1, 0, "quiet");
     got(data, "quiet");
     cr_assert_eq(rd(VDF_CONSOLE_REG_INTERRUPT_STATUS), 0);
+    vdf_test_close(data);
+}
+
+/* The driver hears of the entries that it has named, and says which ones the device hears of. */
+Test(console_mmio, event_indices)
+{
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR);
+
+    start(VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_EVENT_IDX);
+    poke(AVAIL(1) + 4 + NUM * 2, 2, 2);
+    for (unsigned n = 0; n < 2; n++) {
+        post_text(1, n, "quiet");
+        got(data, "quiet");
+        cr_assert_eq(rd(VDF_CONSOLE_REG_INTERRUPT_STATUS), 0);
+        cr_assert_eq(peek(USED(1) + 4 + NUM * 8, 2), n + 1);
+    }
+    post_text(1, 2, "loud");
+    got(data, "loud");
+    cr_assert_eq(rd(VDF_CONSOLE_REG_INTERRUPT_STATUS), VDF_CONSOLE_INT_USED);
+    poke(AVAIL(0) + 4 + NUM * 2, 0, 2);
+    wr(VDF_CONSOLE_REG_INTERRUPT_ACK, 1);
+    desc(0, 0, BUF(0), 4, VDF_VQ_DESC_WRITE, 0);
+    post(0, 0);
+    send_text(data, "abcd");
+    cr_assert_eq(rd(VDF_CONSOLE_REG_INTERRUPT_STATUS), VDF_CONSOLE_INT_USED);
+    cr_assert_eq(peek(USED(0) + 4 + NUM * 8, 2), 1);
+    vdf_test_close(data);
+}
+
+/* What the driver is told of order and addresses holds without more. */
+Test(console_mmio, features_that_can_be_offered)
+{
+    struct vdf_test_file *data;
+
+    put(CON "reset", "1");
+    put(CON "features", "0x0000010b30000007");
+    refused(CON "features", "0x0000030b30000007", EINVAL, "can be offered");
+    data = opened(P0 "data", O_RDWR);
+    start(VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_ACCESS_PLATFORM | VDF_CONSOLE_F_IN_ORDER);
+    is(CON "status", "0x0f");
+    for (unsigned n = 0; n < 20; n++) {
+        post_text(1, n % NUM, "in order");
+        cr_assert_eq(peek(USED(1) + 4 + n % NUM * 8, 4), n % NUM);
+    }
+    cr_assert_eq(drain(data), 160);
     vdf_test_close(data);
 }
 

@@ -563,7 +563,7 @@ Test(console_state, nonsense_is_refused)
     traffic();
     save();
     refused_edit("device = console\n", "device = rproc-serial\n");
-    refused_edit("features = 0x0000010110000007", "features = 0x0000010110000017");
+    refused_edit("features = 0x0000010930000007", "features = 0x0000010930000017");
     refused_edit("memory_size = 16777216", "memory_size = 4096");
     refused_edit("memory_size = 16777216", "memory_size = 3145728");
     refused_edit("dma/size = 2097152", "dma/size = 16777216");

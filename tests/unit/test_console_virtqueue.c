@@ -25,8 +25,12 @@ static void setup(void)
 {
     vdf_memory_init(&mem, "test", SIZE);
     space = (struct vdf_space){ .n = 1, .regions = { { .addr = 0, .len = SIZE, .mem = &mem } } };
-    vq =
-        (struct vdf_vq){ .desc = DESC, .driver = AVAIL, .device = USED, .num = NUM, .ready = true };
+    vq = (struct vdf_vq){ .desc = DESC,
+                          .driver = AVAIL,
+                          .device = USED,
+                          .num = NUM,
+                          .ready = true,
+                          .modes = VDF_VQ_INDIRECT };
     err = (struct vdf_err){ 0 };
 }
 
@@ -62,7 +66,7 @@ static void avail(uint16_t idx, uint16_t head)
 
 static void walk_says(int ret, const char *says)
 {
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, true, &chain, &err), ret, "%d", err.code);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), ret, "%d", err.code);
     cr_assert(strstr(err.text, says), "%s", err.text);
 }
 
@@ -76,7 +80,7 @@ Test(virtqueue, a_chain_of_both_kinds)
     desc(5, DATA + 0x100, 20, NEXT, 2);
     desc(2, DATA + 0x200, 30, NEXT | WRITE, 7);
     desc(7, DATA + 0x300, 40, WRITE, 0);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0, "%s", err.text);
     cr_assert_eq(chain.n, 4);
     cr_assert_eq(chain.n_out, 2);
     cr_assert_eq(chain.out_len, 30);
@@ -94,7 +98,7 @@ Test(virtqueue, copies_cross_segments)
     desc(3, DATA + 0x300, 9, WRITE, 0);
     memcpy(vdf_memory_at(&mem, DATA, 3), "abc", 3);
     memcpy(vdf_memory_at(&mem, DATA + 0x100, 5), "defgh", 5);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0);
     cr_assert_eq(vdf_vq_copy_in(&space, &chain, 0, text, sizeof(text)), 8);
     cr_assert_str_eq(text, "abcdefgh");
     memset(text, 0, sizeof(text));
@@ -153,14 +157,14 @@ Test(virtqueue, addresses)
         walk_says(-EFAULT, "not in memory");
     }
     desc(0, SIZE - 1, 1, 0, 0);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0);
 }
 
 Test(virtqueue, read_only_memory)
 {
     space.regions[0].read_only = true;
     desc(0, DATA, 1, 0, 0);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0);
     desc(0, DATA, 1, WRITE, 0);
     walk_says(-EFAULT, "write");
 }
@@ -170,10 +174,11 @@ Test(virtqueue, indirect)
     desc(0, DATA, 3 * 16, INDIRECT, 0);
     desc_at(DATA, 0, DATA + 0x100, 4, NEXT, 2);
     desc_at(DATA, 2, DATA + 0x200, 6, WRITE, 0);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, true, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0, "%s", err.text);
     cr_assert_eq(chain.out_len, 4);
     cr_assert_eq(chain.in_len, 6);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), -EPROTO);
+    vq.modes = 0;
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), -EPROTO);
     cr_assert(strstr(err.text, "not negotiated"), "%s", err.text);
 }
 
@@ -182,7 +187,7 @@ Test(virtqueue, indirect_after_a_direct_one)
     desc(0, DATA + 0x500, 7, NEXT, 1);
     desc(1, DATA, 16, INDIRECT, 0);
     desc_at(DATA, 0, DATA + 0x100, 4, 0, 0);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, true, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0, "%s", err.text);
     cr_assert_eq(chain.out_len, 11);
 }
 
@@ -212,17 +217,17 @@ Test(virtqueue, index_that_ran_away)
 {
     desc(0, DATA, 1, 0, 0);
     vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), NUM + 1);
-    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), -EPROTO);
     cr_assert_eq(chain.head, VDF_VQ_SIZE_MAX);
     cr_assert_eq(vq.last_avail, 0);
     vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), UINT16_MAX);
-    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), -EPROTO);
 }
 
 Test(virtqueue, head_outside_the_table)
 {
     avail(1, NUM);
-    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EPROTO);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), -EPROTO);
     cr_assert_eq(chain.head, VDF_VQ_SIZE_MAX);
 }
 
@@ -230,7 +235,7 @@ Test(virtqueue, a_bad_chain_keeps_its_head)
 {
     desc(3, SIZE, 1, 0, 0);
     avail(1, 3);
-    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EFAULT);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), -EFAULT);
     cr_assert_eq(chain.head, 3);
     cr_assert_eq(vq.last_avail, 1);
 }
@@ -244,7 +249,7 @@ Test(virtqueue, indices_wrap)
     desc(4, DATA, 1, 0, 0);
     vdf_store_le16(vdf_memory_at(&mem, AVAIL + 4 + 7 * 2, 2), 4);
     vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), 0);
-    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), 0, "%s", err.text);
     cr_assert_eq(chain.head, 4);
     cr_assert_eq(vq.last_avail, 0);
     cr_assert_eq(vdf_vq_push(&space, &vq, 4, 77, &interrupt), 0);
@@ -253,7 +258,7 @@ Test(virtqueue, indices_wrap)
     cr_assert_eq(vdf_load_le32(vdf_memory_at(&mem, USED + 4 + 7 * 8, 4)), 4);
     cr_assert_eq(vdf_load_le32(vdf_memory_at(&mem, USED + 4 + 7 * 8 + 4, 4)), 77);
     cr_assert_eq(vdf_load_le16(vdf_memory_at(&mem, USED + 2, 2)), 0);
-    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EAGAIN);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), -EAGAIN);
 }
 
 Test(virtqueue, no_interrupt_flag)
@@ -263,6 +268,56 @@ Test(virtqueue, no_interrupt_flag)
     vdf_store_le16(vdf_memory_at(&mem, AVAIL, 2), VDF_VQ_AVAIL_NO_INTERRUPT);
     cr_assert_eq(vdf_vq_push(&space, &vq, 0, 0, &interrupt), 0);
     cr_assert_not(interrupt);
+}
+
+/* With EVENT_IDX each side names the entry that it wants to hear of (2.7.7.2, 2.7.10.1). */
+Test(virtqueue, event_indices)
+{
+    uint8_t *used_event = vdf_memory_at(&mem, AVAIL + 4 + NUM * 2, 2);
+    uint8_t *avail_event = vdf_memory_at(&mem, USED + 4 + NUM * 8, 2);
+    bool interrupt;
+
+    vq.last_avail = vq.used_idx = UINT16_MAX - 1;
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), UINT16_MAX - 1);
+    vdf_vq_start(&space, &vq, VDF_VQ_EVENT_IDX);
+    cr_assert_eq(vdf_load_le16(avail_event), UINT16_MAX - 1);
+    /* The flags are the driver's and the device's no longer. */
+    vdf_store_le16(vdf_memory_at(&mem, AVAIL, 2), VDF_VQ_AVAIL_NO_INTERRUPT);
+    vdf_store_le16(used_event, 0);
+    for (unsigned n = 0; n < 4; n++) {
+        uint16_t idx = (uint16_t)(UINT16_MAX + n);
+
+        desc(n, DATA, 1, 0, 0);
+        vdf_store_le16(vdf_memory_at(&mem, AVAIL + 4 + (idx - 1u) % NUM * 2, 2), (uint16_t)n);
+        vdf_store_le16(vdf_memory_at(&mem, AVAIL + 2, 2), idx);
+        cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), 0, "%s", err.text);
+        cr_assert_eq(vdf_load_le16(avail_event), idx);
+        cr_assert_eq(vdf_vq_push(&space, &vq, chain.head, 0, &interrupt), 0);
+        /* Entries 65534, 65535, 0, 1: the third is the one that the driver has named. */
+        cr_assert_eq(interrupt, n == 2, "%u", n);
+    }
+    cr_assert_eq(vdf_load_le16(vdf_memory_at(&mem, USED, 2)), 0);
+
+    /* A device that polls leaves the index behind. */
+    vdf_vq_want_kicks(&space, &vq, false);
+    avail(3, 0);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_load_le16(avail_event), 2);
+    vdf_vq_want_kicks(&space, &vq, true);
+    cr_assert_eq(vdf_load_le16(avail_event), 3);
+    cr_assert_eq(vdf_load_le16(vdf_memory_at(&mem, USED, 2)), 0);
+}
+
+/* The two words belong to the rings. */
+Test(virtqueue, event_indices_in_memory)
+{
+    vq.driver = SIZE - 4 - NUM * 2;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), 0, "%s", err.text);
+    vq.modes = VDF_VQ_EVENT_IDX;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EFAULT);
+    vq.driver = AVAIL;
+    vq.device = SIZE - 4 - NUM * 8;
+    cr_assert_eq(vdf_vq_check(&space, &vq, &err), -EFAULT);
 }
 
 Test(virtqueue, where_rings_may_lie)
@@ -296,12 +351,62 @@ Test(virtqueue, memory_that_shrinks)
     bool interrupt;
 
     space.regions[0].len = AVAIL;
-    cr_assert_eq(vdf_vq_pop(&space, &vq, false, &chain, &err), -EFAULT);
+    cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), -EFAULT);
     cr_assert_eq(vdf_vq_push(&space, &vq, 0, 0, &interrupt), -EFAULT);
     cr_assert_eq(vdf_vq_avail_idx(&space, &vq), 0);
 }
 
-/* Two regions that touch are one memory to a guest, but not to a buffer that crosses them. */
+/* Two regions that touch are one memory to a guest, as after more of it was plugged in: buffers,
+ * tables and rings go from one into the other. */
+Test(virtqueue, adjacent_regions)
+{
+    const uint64_t border = DATA;
+    char text[9] = { 0 };
+    uint8_t *first, *second;
+
+    /* The second region is not behind the first in the memory that both are of. */
+    space.n = 2;
+    space.regions[0].len = border;
+    space.regions[1] = (struct vdf_region){
+        .addr = border, .len = SIZE - DATA - 0x1000, .mem = &mem, .offset = DATA + 0x1000
+    };
+    first = vdf_memory_at(&mem, border - 4, 4);
+    second = vdf_memory_at(&mem, DATA + 0x1000, 4);
+    memcpy(first, "half", 4);
+    memcpy(second, "rest", 4);
+    desc(0, border - 4, 8, NEXT, 1);
+    desc(1, border - 2, 5, WRITE, 0);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_vq_copy_in(&space, &chain, 0, text, 8), 8);
+    cr_assert_str_eq(text, "halfrest");
+    cr_assert_eq(vdf_vq_copy_in(&space, &chain, 3, text, 8), 5);
+    cr_assert_arr_eq(text, "frest", 5);
+    cr_assert_eq(vdf_vq_copy_out(&space, &chain, "12345", 5), 5);
+    cr_assert_arr_eq(first, "ha12", 4);
+    cr_assert_arr_eq(second, "345t", 4);
+
+    /* A table whose second descriptor is cut in two. */
+    desc(0, border - 24, 2 * 16, INDIRECT, 0);
+    desc_at(border - 24, 0, 0x100, 4, NEXT, 1);
+    uint8_t whole[16] = { 0 };
+    vdf_store_le32(whole + 8, 6);
+    memcpy(vdf_memory_at(&mem, border - 8, 8), whole, 8);
+    memcpy(second, whole + 8, 8);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(chain.out_len, 10);
+
+    /* Not past the end, nor over a gap, nor into memory that cannot be written to. */
+    desc(0, border - 4, SIZE - DATA - 0x1000 + 5, 0, 0);
+    walk_says(-EFAULT, "not in memory");
+    space.regions[1].read_only = true;
+    desc(0, border - 4, 8, WRITE, 0);
+    walk_says(-EFAULT, "write");
+    space.regions[1].addr++;
+    desc(0, border - 4, 8, 0, 0);
+    walk_says(-EFAULT, "not in memory");
+}
+
+/* Regions with a gap between them. */
 Test(virtqueue, regions)
 {
     space.n = 2;
@@ -311,7 +416,7 @@ Test(virtqueue, regions)
     };
     memcpy(vdf_memory_at(&mem, DATA + 4, 3), "xyz", 3);
     desc(0, (UINT64_C(1) << 40) + 4, 3, 0, 0);
-    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, false, &chain, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0, "%s", err.text);
     char text[4] = { 0 };
     cr_assert_eq(vdf_vq_copy_in(&space, &chain, 0, text, 3), 3);
     cr_assert_str_eq(text, "xyz");

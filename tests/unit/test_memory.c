@@ -402,6 +402,20 @@ Test(space, offset_does_not_overflow)
     cr_assert_null(vdf_space_at(&space, 0x10002, 1, false), "would be offset 0");
 }
 
+Test(space, ranges_may_cross_into_the_next_region)
+{
+    const uint64_t border = 0x10000 + 2 * PAGE;
+
+    cr_assert(vdf_space_has(&space, border - 1, 2, false));
+    cr_assert(vdf_space_has(&space, 0x10000, 3 * PAGE, false));
+    cr_assert(vdf_space_has(&space, UINT64_MAX, 1, false));
+    cr_assert(!vdf_space_has(&space, border - 1, 2, true), "read-only");
+    cr_assert(!vdf_space_has(&space, 0x10000, 3 * PAGE + 1, false), "past the last");
+    cr_assert(!vdf_space_has(&space, border - 1, 0, false), "no length");
+    cr_assert(!vdf_space_has(&space, UINT64_MAX, 2, false), "around the end");
+    cr_assert(!vdf_space_has(&space, border - 1, UINT64_MAX, false));
+}
+
 Test(space, copies_or_does_nothing)
 {
     char bytes[4] = "abc", back[4] = "xyz";

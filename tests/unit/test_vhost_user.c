@@ -49,7 +49,8 @@ Test(vhost_user, several_messages_may_come_at_once)
     vdf_vhost_user_receive(fe.vu);
     cr_assert_eq(fe_reply(&value, 8), 8);
     cr_assert_eq(value, VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE |
-                            VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_VERSION_1 |
+                            VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX |
+                            VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_IN_ORDER |
                             VDF_VU_F_PROTOCOL_FEATURES);
     cr_assert_eq(fe_reply(&value, 8), 8);
     cr_assert_eq(value, FE_PROTOCOL | VDF_VU_P_REPLY_ACK);
