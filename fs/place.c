@@ -72,6 +72,11 @@ void vdf_place_path(const struct vdf_place *place, struct vdf_buf *out)
 
 /* --- what is there ---------------------------------------------------------------------------- */
 
+static bool row_visible(const struct vdf_attr *attr, const void *priv)
+{
+    return (!attr->when || attr->when(priv)) && (!attr->shown || attr->shown(priv));
+}
+
 /* Something below this entry is to be seen. */
 static bool entry_visible(const struct vdf_entry *entry, const void *priv)
 {
@@ -79,7 +84,7 @@ static bool entry_visible(const struct vdf_entry *entry, const void *priv)
         return false;
     if (entry->special == VDF_STATE)
         return true;
-    if (entry->attr && (!entry->attr->when || entry->attr->when(priv)))
+    if (entry->attr && row_visible(entry->attr, priv))
         return true;
     for (const struct vdf_entry *e = entry->children; e; e = e->next)
         if (entry_visible(e, priv))
@@ -89,7 +94,7 @@ static bool entry_visible(const struct vdf_entry *entry, const void *priv)
 
 static bool always_there(const struct vdf_entry *entry)
 {
-    if (entry->special == VDF_STATE || (entry->attr && !entry->attr->when))
+    if (entry->special == VDF_STATE || (entry->attr && !entry->attr->when && !entry->attr->shown))
         return true;
     for (const struct vdf_entry *e = entry->children; e; e = e->next)
         if (e->name && always_there(e))

@@ -117,7 +117,7 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
                         "%u bytes at offset 0x%" PRIx64 ": a register that begins before it is "
                         "accessed as a whole",
                         width, offset);
-    if (!at->attr && ops->miss)
+    if (!at->attr && ops->miss && !(ops->reserved && ops->reserved(&self, offset)))
         return vdf_fail(err, ops->miss, "there is no register at offset 0x%" PRIx64, offset);
     if (at->attr && at->attr->width != width)
         return vdf_fail(err, EOPNOTSUPP, "%u bytes at offset 0x%" PRIx64 ": %s has %u", width,

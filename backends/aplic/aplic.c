@@ -27,6 +27,17 @@ void vdf_aplic_destroy(struct vdf_obj *obj)
     free(aplic->by_index);
 }
 
+/* States of before have reserved modes, and levels that stay pending when their input has gone. */
+static void settle_older(struct vdf_aplic *aplic)
+{
+    for (uint32_t n = 1; n <= aplic->n_sources; n++) {
+        if (!vdf_aplic_is_mode(aplic->sourcecfg[n]))
+            vdf_aplic_write_sourcecfg(aplic, n, VDF_SM_INACTIVE);
+        else if (vdf_aplic_copies_input(aplic, n))
+            vdf_aplic_settle(aplic, n);
+    }
+}
+
 int vdf_aplic_restored(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = vdf_obj_priv(obj);
@@ -35,6 +46,7 @@ int vdf_aplic_restored(struct vdf_obj *obj, struct vdf_err *err)
         return vdf_aplic_kvm_restored(aplic, err);
     if (!vdf_aplic_direct(aplic))
         return 0;
+    settle_older(aplic);
     /* AIA 4.5.2; with MSI delivery an inactive source may well have them, as in KVM. */
     for (uint32_t n = 1; n <= aplic->n_sources; n++)
         if (aplic->sourcecfg[n] == VDF_SM_INACTIVE &&

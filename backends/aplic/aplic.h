@@ -27,10 +27,11 @@
 #include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
 
-#define VDF_APLIC_HOST_IDS 256u /* a host with this many identities: ids and sources stay below */
-#define VDF_APLIC_WIRES 1023u   /* most sources that the architecture has (AIA 4.1) */
-#define VDF_APLIC_HARTS 16384u  /* hart indexes are 14 bits (AIA 4.3) */
-#define VDF_APLIC_WORDS (VDF_APLIC_HOST_IDS / 32)
+#define VDF_APLIC_HOST_IDS \
+    256u /* a host with this many identities: with MSIs sources stay below too */
+#define VDF_APLIC_WIRES 1023u  /* most sources that the architecture has (AIA 4.1) */
+#define VDF_APLIC_HARTS 16384u /* hart indexes are 14 bits (AIA 4.3) */
+#define VDF_APLIC_WORDS ((VDF_APLIC_WIRES + 1) / 32)
 #define VDF_APLIC_EIX (VDF_APLIC_HOST_IDS / 64)
 
 #define VDF_APLIC_SIZE 0x4000u /* bytes of the control region without IDC structures */
@@ -126,13 +127,13 @@ struct vdf_aplic {
     uint32_t pending[VDF_APLIC_WORDS];
     uint32_t enabled[VDF_APLIC_WORDS];
     uint32_t input[VDF_APLIC_WORDS];
-    uint8_t sourcecfg[VDF_APLIC_HOST_IDS];
-    uint32_t target[VDF_APLIC_HOST_IDS];
+    uint8_t sourcecfg[VDF_APLIC_WIRES + 1];
+    uint32_t target[VDF_APLIC_WIRES + 1];
 
     struct vdf_log msi_log;
 
-    /* Where interrupts go besides the model's own files: each MSI that an interrupt file took, or
-     * with direct delivery one line, the OR of the signals to the harts. */
+    /* Where interrupts go besides the model's own files: what the interrupt files signal, or with
+     * direct delivery one line, the OR of the signals to the harts. */
     struct vdf_irq irq;
     bool line;
     struct vdf_aplic_way *ways; /* slots of a guest that it is attached to (guest.c) */
@@ -148,6 +149,12 @@ static inline void vdf_aplic_put_bit(uint32_t *words, uint32_t n, bool value)
     uint32_t bit = UINT32_C(1) << (n % 32);
 
     words[n / 32] = value ? words[n / 32] | bit : words[n / 32] & ~bit;
+}
+
+/* Modes 2 and 3 are reserved (AIA 4.5.2). */
+static inline bool vdf_aplic_is_mode(uint32_t mode)
+{
+    return mode <= VDF_SM_DETACHED || mode >= VDF_SM_EDGE_RISE;
 }
 
 /* A source number of the domain? Sources are 1 and up; 0 is none. */
@@ -210,6 +217,11 @@ bool vdf_aplic_rectified(const struct vdf_aplic *aplic, uint32_t n);
 void vdf_aplic_write_pending(struct vdf_aplic *aplic, uint32_t n, bool pending);
 void vdf_aplic_write_enabled(struct vdf_aplic *aplic, uint32_t n, bool enabled);
 void vdf_aplic_write_sourcecfg(struct vdf_aplic *aplic, uint32_t n, uint32_t value);
+/** vdf_aplic_settle() - direct delivery: what AIA 4.5.2 and 4.7 say that the bits of a source are
+ * in its mode and with its input, whatever they were. */
+void vdf_aplic_settle(struct vdf_aplic *aplic, uint32_t n);
+/** vdf_aplic_copies_input() - is the pending bit of the source a copy of its rectified input? */
+bool vdf_aplic_copies_input(const struct vdf_aplic *aplic, uint32_t n);
 void vdf_aplic_write_target(struct vdf_aplic *aplic, uint32_t n, uint32_t value);
 
 /** vdf_aplic_wire() - KVM_IRQ_LINE: -EBUSY before init, -ENODEV for what is no source. */
@@ -232,6 +244,9 @@ void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t g
  */
 int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t data,
                          struct vdf_err *err);
+
+/** vdf_aplic_signal_again() - tell `irq` of all that the interrupt file of @hart signals. */
+void vdf_aplic_signal_again(struct vdf_aplic *aplic, uint32_t hart);
 
 /** vdf_aplic_find_by_index() - the hart that MSIs with this index go to, or NULL. */
 struct vdf_aplic_hart *vdf_aplic_find_by_index(const struct vdf_aplic *aplic, uint32_t hart_index);
@@ -297,6 +312,7 @@ extern const struct vdf_attr *const vdf_aplic_regs; /* the row of the window */
 /* When rows exist, and how often. */
 bool vdf_aplic_has_registers(const void *priv);
 bool vdf_aplic_has_imsics(const void *priv);
+bool vdf_aplic_has_topei(const void *priv);
 bool vdf_aplic_has_idcs(const void *priv);
 bool vdf_aplic_has_msis(const void *priv);
 uint32_t vdf_aplic_count_harts(const void *priv);
@@ -307,6 +323,7 @@ uint32_t vdf_aplic_count_eix(const void *priv);
 int vdf_aplic_get_backend(const struct vdf_at *at, uint64_t *value);
 int vdf_aplic_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_check_open(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_aplic_check_delivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_check_harts(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_put_harts(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_get_harts(const struct vdf_at *at, uint64_t *value);
@@ -372,6 +389,8 @@ int vdf_aplic_get_eidelivery(const struct vdf_at *at, uint64_t *value);
 int vdf_aplic_set_eidelivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_get_eithreshold(const struct vdf_at *at, uint64_t *value);
 int vdf_aplic_set_eithreshold(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_aplic_get_topei(const struct vdf_at *at, uint64_t *value);
+int vdf_aplic_set_topei(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_get_eip(const struct vdf_at *at, uint64_t *value);
 int vdf_aplic_set_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_aplic_get_eie(const struct vdf_at *at, uint64_t *value);

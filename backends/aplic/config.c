@@ -15,6 +15,7 @@
 #define GROUP_SHIFT_END 56u
 #define HART_BITS_END 16u
 #define GUEST_BITS_END 8u
+#define MMIO_DEVICES 1000u /* places of a VM's MMIO bus: one for the APLIC, one for each IMSIC */
 
 uint32_t vdf_aplic_word_mask(const struct vdf_aplic *aplic, uint32_t w)
 {
@@ -40,6 +41,12 @@ bool vdf_aplic_has_imsics(const void *priv)
     const struct vdf_aplic *aplic = priv;
 
     return aplic->initialised && !vdf_aplic_direct(aplic);
+}
+
+/* The host's interrupt files have no such attribute. */
+bool vdf_aplic_has_topei(const void *priv)
+{
+    return vdf_aplic_has_imsics(priv) && !((const struct vdf_aplic *)priv)->kvm;
 }
 
 bool vdf_aplic_has_idcs(const void *priv)
@@ -152,6 +159,17 @@ int vdf_aplic_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_er
     return ret;
 }
 
+int vdf_aplic_check_delivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_aplic *aplic = at->priv;
+    int ret = vdf_aplic_check_open(at, value, err);
+
+    if (ret == 0 && value == VDF_APLIC_MSI && aplic->n_sources >= VDF_APLIC_HOST_IDS)
+        return vdf_fail(err, EINVAL, "msi: aia/srcs is %" PRIu32 "; with MSIs it is 0 to %u",
+                        aplic->n_sources, VDF_APLIC_HOST_IDS - 1);
+    return ret;
+}
+
 int vdf_aplic_get_harts(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_aplic *aplic = at->priv;
@@ -195,7 +213,9 @@ int vdf_aplic_check_ids(const struct vdf_at *at, uint64_t value, struct vdf_err 
 
 int vdf_aplic_check_sources(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    return check_range(at, value, 0, VDF_APLIC_HOST_IDS, err);
+    bool direct = vdf_aplic_direct(at->priv);
+
+    return check_range(at, value, 0, direct ? VDF_APLIC_WIRES + 1 : VDF_APLIC_HOST_IDS, err);
 }
 
 int vdf_aplic_check_group_bits(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -291,6 +311,27 @@ static uint64_t base_of(const struct vdf_aplic *aplic, uint64_t address)
            ~(low_bits(aplic->group_bits) << aplic->group_shift);
 }
 
+/* KVM's order: what is wrong with hart @h is found when the harts before it have their places. */
+static int check_hart(const struct vdf_aplic *aplic, uint32_t h, struct vdf_err *err)
+{
+    uint64_t address = aplic->harts[h].address;
+    uint32_t before = h + (aplic->n_sources != 0);
+
+    if (address == VDF_APLIC_NO_ADDRESS)
+        return vdf_fail(err, EINVAL, "addr/imsic/%" PRIu32 " has to be set", h);
+    if (base_of(aplic, address) != base_of(aplic, aplic->harts[0].address))
+        return vdf_fail(err, EINVAL,
+                        "addr/imsic/%" PRIu32 " 0x%" PRIx64 " differs from addr/imsic/0 "
+                        "0x%" PRIx64 " outside of the hart, guest and group bits",
+                        h, address, aplic->harts[0].address);
+    if (before >= MMIO_DEVICES)
+        return vdf_fail(err, ENOSPC,
+                        "harts is %" PRIu32
+                        ": KVM has places for %u IMSICs, one less with an APLIC",
+                        aplic->n_harts, MMIO_DEVICES);
+    return 0;
+}
+
 static int check_msi_delivery(const struct vdf_aplic *aplic, struct vdf_err *err)
 {
     if (aplic->n_ids < aplic->n_sources)
@@ -300,15 +341,9 @@ static int check_msi_delivery(const struct vdf_aplic *aplic, struct vdf_err *err
         return vdf_fail(err, EINVAL, "addr/aplic has to be set where there are sources");
 
     for (uint32_t h = 0; h < aplic->n_harts; h++) {
-        uint64_t address = aplic->harts[h].address;
-
-        if (address == VDF_APLIC_NO_ADDRESS)
-            return vdf_fail(err, EINVAL, "addr/imsic/%" PRIu32 " has to be set", h);
-        if (base_of(aplic, address) != base_of(aplic, aplic->harts[0].address))
-            return vdf_fail(err, EINVAL,
-                            "addr/imsic/%" PRIu32 " 0x%" PRIx64 " differs from addr/imsic/0 "
-                            "0x%" PRIx64 " outside of the hart, guest and group bits",
-                            h, address, aplic->harts[0].address);
+        int ret = check_hart(aplic, h, err);
+        if (ret < 0)
+            return ret;
     }
     return 0;
 }

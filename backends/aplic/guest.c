@@ -57,23 +57,25 @@ static const struct vdf_aplic_way *find_way(const struct vdf_aplic *aplic, uint3
     return way;
 }
 
-/* An MSI that an interrupt file has taken: the number of the page within its row names the hart. */
+static const struct vdf_aplic_way *way_of_hart(const struct vdf_aplic *aplic, uint32_t hart)
+{
+    const struct vdf_aplic_way *way = find_way(aplic, 1 + hart);
+
+    return way && way->guest.irq.message ? way : find_way(aplic, 0);
+}
+
+/* An identity that an interrupt file signals. The number of the page in its row names the hart. */
 static void send_message(void *ctx, uint64_t address, uint32_t eiid)
 {
     const struct vdf_aplic *aplic = ctx;
-    const struct vdf_aplic_way *way = NULL;
+    uint32_t hart = 0;
 
-    for (uint32_t h = 0; aplic->ways && h < aplic->n_harts && !way; h++) {
-        if (aplic->harts[h].address != address)
-            continue;
-        way = find_way(aplic, 1 + h);
-        address = (uint64_t)h << VDF_IMSIC_PAGE_SHIFT;
-        break;
-    }
-    if (!way || !way->guest.irq.message)
-        way = find_way(aplic, 0);
+    while (hart < aplic->n_harts && aplic->harts[hart].address != address)
+        hart++;
+    const struct vdf_aplic_way *way = way_of_hart(aplic, hart);
     if (way)
-        vdf_irq_message(&way->guest.irq, address, way->guest.vector + eiid);
+        vdf_irq_message(&way->guest.irq, (uint64_t)hart << VDF_IMSIC_PAGE_SHIFT,
+                        way->guest.vector + eiid);
 }
 
 static void drive_line(void *ctx, bool level)
@@ -97,13 +99,21 @@ static void connect(struct vdf_obj *obj)
     vdf_aplic_connect(obj, aplic->ways ? &irq : NULL);
 }
 
+/* A new guest learns what stands at its harts: a line by its level, an interrupt file by messages.
+ */
+static void signal_pending(struct vdf_aplic *aplic, const struct vdf_aplic_way *way)
+{
+    for (uint32_t h = 0; vdf_aplic_has_imsics(aplic) && h < aplic->n_harts; h++)
+        if (way_of_hart(aplic, h) == way)
+            vdf_aplic_signal_again(aplic, h);
+}
+
 static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
                   struct vdf_err *err)
 {
     struct vdf_aplic *aplic = vdf_obj_priv(obj);
     struct vdf_aplic_way *way;
 
-    (void)fresh;
     if (aplic->kvm)
         return vdf_fail(
             err, EOPNOTSUPP,
@@ -120,6 +130,8 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
     way->next = aplic->ways;
     aplic->ways = way;
     connect(obj);
+    if (fresh)
+        signal_pending(aplic, way);
     return 0;
 }
 

@@ -47,11 +47,10 @@ uint32_t vdf_aplic_claim(struct vdf_aplic *aplic, uint32_t hart)
         aplic->harts[hart].iforce = 0;
     } else {
         uint32_t n = topi >> 16;
-        bool level =
-            aplic->sourcecfg[n] == VDF_SM_LEVEL_HIGH || aplic->sourcecfg[n] == VDF_SM_LEVEL_LOW;
 
-        /* A claim does not clear a level that is still asserted (AIA 4.7). */
-        vdf_aplic_put_bit(aplic->pending, n, level && vdf_aplic_rectified(aplic, n));
+        /* A claim does not clear a level: the device behind it has to let go (AIA 4.7). */
+        if (!vdf_aplic_copies_input(aplic, n))
+            vdf_aplic_put_bit(aplic->pending, n, false);
     }
     vdf_aplic_update_line(aplic);
     return topi;

@@ -16,6 +16,83 @@
 
 #define EITHRESHOLD_BITS 0x7ffu /* identities are 11 bits (AIA 3.1) */
 
+/* --- the signal to a hart --------------------------------------------------------------------- */
+
+struct identities {
+    uint64_t words[VDF_APLIC_EIX];
+};
+
+/* The identities that are pending, enabled and below the threshold (AIA 3.8). */
+static struct identities find_due(const struct vdf_aplic_hart *hart)
+{
+    struct identities due;
+
+    for (uint32_t w = 0; w < VDF_APLIC_EIX; w++) {
+        due.words[w] = hart->eip[w] & hart->eie[w];
+        if (hart->eithreshold != 0 && hart->eithreshold < 64 * w + 64)
+            due.words[w] &=
+                hart->eithreshold <= 64 * w ? 0 : (UINT64_C(1) << (hart->eithreshold - 64 * w)) - 1;
+    }
+    return due;
+}
+
+/* Those that the hart is told of: none while its file does not deliver. */
+static struct identities find_signalled(const struct vdf_aplic_hart *hart)
+{
+    return hart->eidelivery ? find_due(hart) : (struct identities){ 0 };
+}
+
+/* A message for each identity that the hart is told of now and was not told of @before. */
+static void signal_hart(struct vdf_aplic *aplic, const struct vdf_aplic_hart *hart,
+                        const struct identities *before)
+{
+    const struct identities now = find_signalled(hart);
+
+    for (uint32_t w = 0; w < VDF_APLIC_EIX; w++)
+        for (uint64_t bits = now.words[w] & ~before->words[w]; bits != 0; bits &= bits - 1)
+            vdf_irq_message(&aplic->irq, hart->address, 64 * w + (uint32_t)__builtin_ctzll(bits));
+}
+
+void vdf_aplic_signal_again(struct vdf_aplic *aplic, uint32_t hart)
+{
+    const struct identities none = { 0 };
+
+    signal_hart(aplic, &aplic->harts[hart], &none);
+}
+
+static uint32_t top_identity(const struct vdf_aplic_hart *hart)
+{
+    const struct identities due = find_due(hart);
+
+    for (uint32_t w = 0; w < VDF_APLIC_EIX; w++)
+        if (due.words[w])
+            return 64 * w + (uint32_t)__builtin_ctzll(due.words[w]);
+    return 0;
+}
+
+int vdf_aplic_get_topei(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_aplic *aplic = at->priv;
+    uint32_t top = top_identity(&aplic->harts[at->i]);
+
+    *value = top << 16 | top;
+    return 0;
+}
+
+/* AIA 3.9: a write claims what a read would report; the value means nothing. */
+int vdf_aplic_set_topei(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_aplic *aplic = at->priv;
+    struct vdf_aplic_hart *hart = &aplic->harts[at->i];
+    uint32_t top = top_identity(hart);
+
+    (void)value;
+    (void)err;
+    if (top)
+        hart->eip[top / 64] &= ~(UINT64_C(1) << (top % 64));
+    return 0;
+}
+
 /* --- MSIs ------------------------------------------------------------------------------------- */
 
 static void log_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest, uint32_t eiid,
@@ -27,9 +104,14 @@ static void log_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest
 
 static void take_msi(struct vdf_aplic *aplic, struct vdf_aplic_hart *hart, uint32_t eiid)
 {
-    hart->eip[eiid / 64] |= UINT64_C(1) << (eiid % 64);
+    struct identities signalled = find_signalled(hart);
+    uint64_t bit = UINT64_C(1) << (eiid % 64);
+
+    hart->eip[eiid / 64] |= bit;
     log_msi(aplic, hart->hart_index, 0, eiid, true);
-    vdf_irq_message(&aplic->irq, hart->address, eiid);
+    /* An attached guest is told of each, also of one that it has not claimed yet. */
+    signalled.words[eiid / 64] &= ~bit;
+    signal_hart(aplic, hart, &signalled);
 }
 
 /* Of harts with the same index KVM finds the first. */
@@ -193,8 +275,11 @@ int vdf_aplic_get_eidelivery(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_eidelivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
+    struct identities before = find_signalled(hart_at(at));
+
     (void)err;
     hart_at(at)->eidelivery = value & 1;
+    signal_hart(at->priv, hart_at(at), &before);
     return 0;
 }
 
@@ -206,27 +291,33 @@ int vdf_aplic_get_eithreshold(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_eithreshold(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
+    struct identities before = find_signalled(hart_at(at));
+
     (void)err;
     hart_at(at)->eithreshold = value & EITHRESHOLD_BITS;
+    signal_hart(at->priv, hart_at(at), &before);
     return 0;
 }
 
 /*
  * KVM reaches eip and eie of a file in memory with 32-bit atomics: a read is the sign-extended low
  * half, a write replaces the low half. An MSI for an identity of the high half is pending all the
- * same, which `pending` shows. @n is the register's number, two for each 64 identities; bit 0 of
- * number 0 is no identity.
+ * same, which `pending` shows. The register's number is two for each 64 identities; bit 0 of number
+ * 0 is no identity.
  */
 static uint64_t read_half(const uint64_t *words, uint32_t n)
 {
     return (uint64_t)(int64_t)(int32_t)(uint32_t)words[n / 2];
 }
 
-static void write_half(uint64_t *words, uint32_t n, uint64_t value)
+static int write_half(const struct vdf_at *at, uint64_t *words, uint64_t value)
 {
-    uint64_t mask = n == 0 ? UINT64_C(0xfffffffe) : UINT64_C(0xffffffff);
+    struct identities before = find_signalled(hart_at(at));
+    uint64_t mask = at->j == 0 ? UINT64_C(0xfffffffe) : UINT64_C(0xffffffff);
 
-    words[n / 2] = (words[n / 2] & ~mask) | (value & mask);
+    words[at->j / 2] = (words[at->j / 2] & ~mask) | (value & mask);
+    signal_hart(at->priv, hart_at(at), &before);
+    return 0;
 }
 
 int vdf_aplic_get_eip(const struct vdf_at *at, uint64_t *value)
@@ -238,8 +329,7 @@ int vdf_aplic_get_eip(const struct vdf_at *at, uint64_t *value)
 int vdf_aplic_set_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     (void)err;
-    write_half(hart_at(at)->eip, at->j, value);
-    return 0;
+    return write_half(at, hart_at(at)->eip, value);
 }
 
 int vdf_aplic_get_eie(const struct vdf_at *at, uint64_t *value)
@@ -251,8 +341,7 @@ int vdf_aplic_get_eie(const struct vdf_at *at, uint64_t *value)
 int vdf_aplic_set_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     (void)err;
-    write_half(hart_at(at)->eie, at->j, value);
-    return 0;
+    return write_half(at, hart_at(at)->eie, value);
 }
 
 void vdf_aplic_show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out)
@@ -300,10 +389,13 @@ static int store_identities(const struct vdf_at *at, uint64_t *words, const char
 {
     uint64_t listed[VDF_APLIC_EIX];
     int ret = vdf_aplic_parse_identities(at->priv, text, listed, err);
+    struct identities before = find_signalled(hart_at(at));
 
-    if (ret == 0)
-        memcpy(words, listed, sizeof(listed));
-    return ret;
+    if (ret < 0)
+        return ret;
+    memcpy(words, listed, sizeof(listed));
+    signal_hart(at->priv, hart_at(at), &before);
+    return 0;
 }
 
 int vdf_aplic_store_eip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)

@@ -401,10 +401,17 @@ static int window_ready(const struct vdf_at *at, struct vdf_err *err)
     return 0;
 }
 
+/* AIA 4.5: what is no register is read-only zero. KVM's attribute calls have an errno for it. */
+static bool reads_zero(const struct vdf_at *at, uint64_t offset)
+{
+    return vdf_aplic_direct(at->priv) && offset < window_size(at);
+}
+
 const struct vdf_window_ops vdf_aplic_window_ops = {
     .size = window_size,
     .align = 4,
     .miss = ENODEV,
+    .reserved = reads_zero,
     .ready = window_ready,
 };
 

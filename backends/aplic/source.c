@@ -6,9 +6,9 @@
  * inactive source, lets a level that has gone stay pending, and pends on every call with an
  * asserted level.
  *
- * With direct delivery they are those of the AIA specification (4.7). Where it leaves a choice, and
- * for a level that goes away before it is claimed (it stays pending, as if still on its way), the
- * device does what QEMU's APLIC does.
+ * With direct delivery they are those of the AIA specification (4.7): the pending bit of a level is
+ * a copy of its rectified input. Where the specification leaves a choice, the device does what
+ * QEMU's APLIC does.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +23,11 @@ static enum vdf_source_mode mode_of(const struct vdf_aplic *aplic, uint32_t n)
 static bool is_level(enum vdf_source_mode mode)
 {
     return mode == VDF_SM_LEVEL_HIGH || mode == VDF_SM_LEVEL_LOW;
+}
+
+bool vdf_aplic_copies_input(const struct vdf_aplic *aplic, uint32_t n)
+{
+    return vdf_aplic_direct(aplic) && is_level(mode_of(aplic, n));
 }
 
 bool vdf_aplic_rectified(const struct vdf_aplic *aplic, uint32_t n)
@@ -64,16 +69,28 @@ void vdf_aplic_write_enabled(struct vdf_aplic *aplic, uint32_t n, bool enabled)
 
 void vdf_aplic_write_sourcecfg(struct vdf_aplic *aplic, uint32_t n, uint32_t value)
 {
-    /* There is no child domain to delegate to: bit D makes the whole register zero (AIA 4.5.2). */
-    aplic->sourcecfg[n] = value & VDF_SOURCECFG_D ? 0 : (uint8_t)(value & VDF_SOURCECFG_SM);
+    uint8_t mode = (uint8_t)(value & VDF_SOURCECFG_SM);
 
-    if (!vdf_aplic_direct(aplic))
+    /* There is no child domain to delegate to: bit D makes the whole register zero (AIA 4.5.2). */
+    if (value & VDF_SOURCECFG_D)
+        mode = VDF_SM_INACTIVE;
+    if (!vdf_aplic_direct(aplic)) {
+        aplic->sourcecfg[n] = mode;
         return;
-    if (aplic->sourcecfg[n] == VDF_SM_INACTIVE) {
+    }
+    aplic->sourcecfg[n] = vdf_aplic_is_mode(mode) ? mode : VDF_SM_INACTIVE;
+    if (vdf_aplic_rectified(aplic, n))
+        vdf_aplic_put_bit(aplic->pending, n, true);
+    vdf_aplic_settle(aplic, n);
+}
+
+void vdf_aplic_settle(struct vdf_aplic *aplic, uint32_t n)
+{
+    if (vdf_aplic_copies_input(aplic, n)) {
+        vdf_aplic_put_bit(aplic->pending, n, vdf_aplic_rectified(aplic, n));
+    } else if (mode_of(aplic, n) == VDF_SM_INACTIVE) {
         vdf_aplic_put_bit(aplic->pending, n, false);
         vdf_aplic_put_bit(aplic->enabled, n, false);
-    } else if (vdf_aplic_rectified(aplic, n)) {
-        vdf_aplic_put_bit(aplic->pending, n, true);
     }
 }
 
@@ -147,10 +164,12 @@ int vdf_aplic_wire(struct vdf_aplic *aplic, uint32_t n, bool level, struct vdf_e
     if (pend)
         vdf_aplic_put_bit(aplic->pending, n, true);
 
-    if (vdf_aplic_direct(aplic))
+    if (vdf_aplic_direct(aplic)) {
+        vdf_aplic_settle(aplic, n);
         vdf_aplic_update_line(aplic);
-    else if (aplic->interrupt_enable && vdf_aplic_bit(aplic->pending, n) &&
-             vdf_aplic_bit(aplic->enabled, n))
+    } else if (aplic->interrupt_enable && vdf_aplic_bit(aplic->pending, n) &&
+               vdf_aplic_bit(aplic->enabled, n)) {
         forward(aplic, n);
+    }
     return 0;
 }

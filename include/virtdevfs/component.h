@@ -159,6 +159,8 @@ struct vdf_window_ops {
     unsigned align; /* accesses of this many bytes; wider rows: their width */
     int miss;       /* positive errno where no row is; 0: reads 0, drops writes */
     bool halves;    /* an aligned access of 4 bytes reaches one half of a row of 8 bytes */
+    /* Reads 0 and drops writes at @offset, where no row is, whatever `miss` says; NULL: never. */
+    bool (*reserved)(const struct vdf_at *at, uint64_t offset);
     /* Refuses every access while it returns -errno (ENODEV before `init`); NULL: never. */
     int (*ready)(const struct vdf_at *at, struct vdf_err *err);
 };
@@ -178,7 +180,10 @@ struct vdf_attr {
     const char *doc; /* one line for the manual */
 
     struct vdf_range range[2];
-    bool (*when)(const void *priv); /* the file exists only while this holds; NULL: always */
+    bool (*when)(const void *priv); /* the row exists only while this holds; NULL: always */
+    /* The file is there only while this holds too; a state has the row all the same. NULL: always.
+     */
+    bool (*shown)(const void *priv);
 
     /* Where the value lies: an unsigned integer of `width` bytes (bool and enums too), a struct
      * vdf_log or a struct vdf_memory in the private structure. VDF_FIELD() sets has_field, field
@@ -364,8 +369,8 @@ void vdf_obj_set_live(struct vdf_obj *obj, bool live);
  * @width:  bytes, 1, 2, 4 or 8
  * @peek:   leave out the side effect
  *
- * Return: 0, EOPNOTSUPP for a misaligned or narrower access (but see `halves`), the window's `miss`,
- * or the hook's.
+ * Return: 0, EOPNOTSUPP for a misaligned or narrower access (but see `halves`), the window's
+ * `miss`, or the hook's.
  */
 int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
                     unsigned width, bool peek, uint64_t *value, struct vdf_err *err);

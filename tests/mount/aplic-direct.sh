@@ -10,8 +10,9 @@ mount_fs -o empty
 D=aplic/d
 mkdir "$M/$D" || fail "mkdir $D"
 put $D/delivery direct
-absent $D/signal_msi
-absent $D/idc
+for file in signal_msi msi addr/imsic aia/mode aia/ids aia/hart_bits idc; do
+    absent $D/$file
+done
 put $D/harts 2
 put $D/aia/srcs 40
 same "regs before init" "$("$IO" pread $D/regs 0x4000 4)" ENODEV
@@ -71,8 +72,18 @@ eq $D/pending 4
 same "a claim of a level" "$(claimi 0)" 07000400
 eq $D/pending 4
 put $D/wire/4 0
-same "a claim of a level that went" "$(claimi 0)" 07000400
+eq $D/setip/0 0x00000000
+eq $D/idc/0/topi 0x00000000
+same "a claim of a level that went" "$(claimi 0)" 00000000
+put $D/sourcecfg/4 4
+put $D/setipnum 4
+put $D/sourcecfg/4 6
 eq $D/pending ""
+put $D/sourcecfg/4 2
+eq $D/sourcecfg/4 0x00000000
+put $D/sourcecfg/4 6
+put $D/setienum 4
+put $D/target/4 7
 eq $D/in_clrip/0 0x00000008
 
 # The highest priority first, of equal ones the lowest number; a threshold leaves out the rest.
@@ -118,7 +129,23 @@ eq $D/enabled "3
 11
 12"
 
-for offset in 0x400c 0x4010 0x4014 0x4040; do
-    same "pwrite at $offset" "$("$IO" pwrite $D/regs $offset 01000000)" ENODEV
+lines=$(wc -l <"$M/errors")
+# What is no register is read-only zero up to the end of the control region.
+for offset in 0x1bc0 0x1ffc 0x2008 0x400c 0x4010 0x4014; do
+    same "pwrite at $offset" "$("$IO" pwrite $D/regs $offset ffffffff)" ok
+    same "pread at $offset" "$("$IO" pread $D/regs $offset 4)" 00000000
 done
-[ "$("$IO" read $D/msi)" = EAGAIN ] || fail "there are MSIs"
+same "lines in errors" "$(wc -l <"$M/errors")" "$lines"
+same "pwrite behind the end" "$("$IO" pwrite $D/regs 0x4040 01000000)" ENODEV
+
+# Without MSIs there may be 1023 sources.
+D=aplic/e
+mkdir "$M/$D" || fail "mkdir $D"
+refuse EINVAL $D/aia/srcs 1023
+put $D/delivery direct
+refuse EINVAL $D/aia/srcs 1024
+put $D/aia/srcs 1023
+refuse EINVAL $D/delivery msi
+put $D/init 1
+put $D/sourcecfg/1023 7
+eq $D/pending 1023

@@ -59,6 +59,8 @@ rmdir "$M/vm/con" || fail "rmdir vm/con"
 
 # --- aplic: MSIs of the APLIC and of the IMSIC page
 machine irq long aplic
+put aplic/aplic0/imsic/0/eidelivery 1
+put aplic/aplic0/imsic/0/enabled "7 9"
 slot irq 0 aplic/aplic0 0x10000000 msi
 slot irq 1 aplic/aplic0/imsic/0 0x20000000 ""
 eq vm/irq/slots/0/size 16384

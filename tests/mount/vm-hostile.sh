@@ -24,6 +24,8 @@ put hwqueue/amd/ioas/map "0 0x200000"
 machine h user hostile
 put vm/h/cpus 2
 slot h 0 console/con0 0x10000000 10
+put aplic/aplic0/imsic/0/eidelivery 1
+put aplic/aplic0/imsic/0/enabled "$(seq 255)"
 slot h 1 aplic/aplic0 0x11000000 msi
 slot h 2 aplic/aplic0/imsic/0 0x12000000 ""
 slot h 3 hwqueue/smmu0 0x13000000 11

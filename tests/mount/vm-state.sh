@@ -18,6 +18,8 @@ same "the echo" "$(timeout 20 head -n 1 "$M/console/con0/ports/0/data")" "ONE"
 printf 'two\n' >"$M/console/con0/ports/0/data"
 # An aplic guest that waits for its wire; a device in a second machine that never ran.
 machine irq long aplic
+put aplic/aplic0/imsic/0/eidelivery 1
+put aplic/aplic0/imsic/0/enabled "7 9"
 slot irq 0 aplic/aplic0 0x10000000 msi
 slot irq 1 aplic/aplic0/imsic/0 0x20000000 ""
 put vm/irq/run 1

@@ -494,6 +494,8 @@ Test(aplic, guest_accesses)
     make_msi(2, 8, 63);
     struct vdf_obj *obj = vdf_test_obj(DEV);
     vdf_aplic_connect(obj, &(struct vdf_irq){ .message = take_message, .ctx = &messages });
+    put(at("imsic/1/eidelivery"), 1);
+    put_text(at("imsic/1/enabled"), "3 9 10");
 
     cr_assert_eq(vdf_aplic_mmio_read(obj, 0, 4, &value), 0);
     cr_assert_eq(value, 0x80000004);
@@ -524,4 +526,79 @@ Test(aplic, guest_accesses)
     vdf_aplic_connect(obj, NULL);
     put(at("genmsi"), 1);
     cr_assert_eq(messages, 3);
+}
+
+Test(aplic, a_hart_is_told_of_what_its_file_signals)
+{
+    make_msi(1, 8, 255);
+    vdf_aplic_connect(vdf_test_obj(DEV),
+                      &(struct vdf_irq){ .message = take_message, .ctx = &messages });
+    expect(at("imsic/0/topei"), "0x0000000000000000");
+    put_text(at("signal_msi"), "0x28000000 70");
+    put_text(at("imsic/0/enabled"), "70 200");
+    expect_number(at("imsic/0/topei"), 70 << 16 | 70);
+    cr_assert_eq(messages, 0);
+    put(at("imsic/0/eidelivery"), 1);
+    cr_assert_eq(messages, 1);
+    cr_assert_eq(last_data, 70);
+    /* Told once, unless an MSI comes for it again. */
+    put(at("imsic/0/eidelivery"), 1);
+    put_text(at("imsic/0/pending"), "70 80");
+    cr_assert_eq(messages, 1);
+    put_text(at("signal_msi"), "0x28000000 70");
+    cr_assert_eq(messages, 2);
+    put_text(at("imsic/0/enabled"), "70 80 200");
+    cr_assert_eq(messages, 3);
+    cr_assert_eq(last_data, 80);
+    /* The threshold leaves out itself and what is above. */
+    put(at("imsic/0/eithreshold"), 200);
+    put_text(at("signal_msi"), "0x28000000 200");
+    cr_assert_eq(messages, 3);
+    put(at("imsic/0/eithreshold"), 201);
+    cr_assert_eq(messages, 4);
+    cr_assert_eq(last_data, 200);
+    put(at("imsic/0/eithreshold"), 70);
+    expect_number(at("imsic/0/topei"), 0);
+    put(at("imsic/0/eithreshold"), 0);
+    cr_assert_eq(messages, 7);
+    /* A read claims nothing, a write does whatever its value. */
+    expect_number(at("imsic/0/topei"), 70 << 16 | 70);
+    expect(at("imsic/0/pending"), "70\n80\n200");
+    put(at("imsic/0/topei"), 0);
+    expect(at("imsic/0/pending"), "80\n200");
+    put(at("imsic/0/topei"), UINT64_MAX);
+    put(at("imsic/0/topei"), 0);
+    expect(at("imsic/0/pending"), "");
+    put(at("imsic/0/topei"), 0);
+    cr_assert_eq(messages, 7);
+    /* What its registers set it signals as well. */
+    put(at("imsic/0/eie/2"), 4);
+    put(at("imsic/0/eip/2"), 4);
+    cr_assert_eq(messages, 8);
+    cr_assert_eq(last_data, 66);
+}
+
+Test(aplic, harts_that_the_mmio_bus_has_no_place_for)
+{
+    static const struct {
+        unsigned harts, sources;
+        int code;
+    } cases[] = { { 999, 8, 0 }, { 1000, 8, ENOSPC }, { 1000, 0, 0 }, { 1001, 0, ENOSPC } };
+
+    vdf_test_tree(true);
+    for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        cr_assert_eq(vdf_test_mkdir(DEV), 0);
+        put(at("aia/hart_bits"), 10);
+        put(at("aia/srcs"), cases[k].sources);
+        put(at("addr/aplic"), 0xd000000);
+        put(at("harts"), cases[k].harts);
+        for (unsigned h = 0; h < cases[k].harts; h++)
+            put(at("addr/imsic/%u", h), 0x28000000 + UINT64_C(0x1000) * h);
+        if (cases[k].code) {
+            refuse(cases[k].code, at("init"), "1");
+            put(at("harts"), 999);
+        }
+        put(at("init"), 1);
+        cr_assert_eq(vdf_test_rmdir(DEV), 0);
+    }
 }

@@ -212,6 +212,31 @@ Test(aplic_state, what_no_device_can_have)
     free(state);
 }
 
+/* Levels once stayed pending when their input had gone, and reserved modes were kept. */
+Test(aplic_state, an_older_one_with_idcs)
+{
+    make_direct(1, 8);
+    for (unsigned n = 1; n <= 3; n++) {
+        put(at("sourcecfg/%u", n), n == 3 ? 1 : HIGH);
+        put(at("setienum"), n);
+    }
+    put(at("wire/1"), 1);
+    put(at("setipnum"), 3);
+    char *state = save();
+    char *pending = edited(state, "setip/0", "setip/0 = 0x0000000e");
+    char *reserved = edited(pending, "sourcecfg/3", "sourcecfg/3 = 0x00000003");
+
+    put_text(at("state"), pending);
+    cr_assert_str_eq(vdf_test_read(at("state")), state);
+    put_text(at("state"), reserved);
+    expect_number(at("sourcecfg/3"), 0);
+    expect(at("pending"), "1");
+    expect(at("enabled"), "1\n2");
+    free(reserved);
+    free(pending);
+    free(state);
+}
+
 Test(aplic_state, what_no_device_with_idcs_can_have)
 {
     make_direct(1, 8);

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <virtdevfs/guest.h>
 
@@ -183,6 +184,14 @@ Test(guest, aplic_sends_numbers_by_way_of_its_parts)
     cr_assert_eq(ops->attach(aplic, 2, &g, true, NULL), 0);
 
     store(aplic, 0, 0x3000, 4, 0u << 18 | 5);
+    cr_assert_eq(messages, 0);
+    for (unsigned h = 0; h < 2; h++) {
+        char file[64];
+        snprintf(file, sizeof(file), "aplic/aplic0/imsic/%u/eidelivery", h);
+        cr_assert_eq(vdf_test_write(file, "1"), 0);
+        snprintf(file, sizeof(file), "aplic/aplic0/imsic/%u/enabled", h);
+        cr_assert_eq(vdf_test_write(file, "5 6 7 9"), 0);
+    }
     cr_assert_eq(messages, 1);
     cr_assert_eq(last_data, 32 + 5);
     cr_assert_eq(last_address, 0);
@@ -199,6 +208,33 @@ Test(guest, aplic_sends_numbers_by_way_of_its_parts)
     ops->detach(aplic, 0);
     cr_assert_eq(vdf_test_write("aplic/aplic0/genmsi", "7"), 0);
     cr_assert_eq(messages, 3);
+    /* A new guest is told of what is pending at hart 0, a restored one knows. */
+    cr_assert_eq(ops->attach(aplic, 1, &g, false, NULL), 0);
+    cr_assert_eq(messages, 3);
+    ops->detach(aplic, 1);
+    cr_assert_eq(ops->attach(aplic, 1, &g, true, NULL), 0);
+    cr_assert_eq(messages, 5);
+    cr_assert_eq(last_data, 100 + 7);
+    ops->detach(aplic, 1);
+}
+
+/* A dump of the registers' pages: every aligned word of the control region is read. */
+Test(guest, a_dump_of_an_aplic_with_idcs_is_silent)
+{
+    vdf_test_mkdir("aplic/d");
+    vdf_test_write("aplic/d/delivery", "direct");
+    vdf_test_write("aplic/d/aia/srcs", "40");
+    cr_assert_eq(vdf_test_write("aplic/d/init", "1"), 0);
+    struct vdf_obj *aplic = vdf_test_obj("aplic/d");
+    const struct vdf_guest_ops *ops = ops_of(aplic);
+
+    cr_assert_eq(attach(aplic, 0), 0);
+    for (uint64_t offset = 0; offset < ops->size(aplic, 0); offset += 4) {
+        uint64_t value;
+        cr_assert_eq(ops->read(aplic, 0, offset, 4, &value, NULL), 0, "0x%x", (unsigned)offset);
+    }
+    cr_assert_str_eq(vdf_test_read("errors"), "");
+    ops->detach(aplic, 0);
 }
 
 /* --- gait ---------------------------------------------------------------------------------------
