@@ -18,10 +18,11 @@
 
 #include "fuse_ring.h"
 
+#include <errno.h>
+
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
 
 #include <assert.h>
-#include <errno.h>
 #include <fuse_log.h>
 #include <liburing.h>
 #include <linux/fuse.h>
