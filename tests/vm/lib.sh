@@ -126,11 +126,14 @@ hvc_has() {
     tail -c "+$((hvc_from + 1))" "$hvc" | tr -d '\r' | grep -q -- "$1"
 }
 
+# hvc_settled PATTERN: it is there, or will never be.
+hvc_settled() {
+    hvc_has "$1" || guest_gone
+}
+
 hvc_expect() {
-    wait_for "$1" hvc_has "$2" || {
-        guest_gone && fail "the guest has ended, while '$2' was awaited on hvc0"
-        fail "'$2' was not seen on hvc0 in $(($1 * VDF_SLOW)) s"
-    }
+    wait_for "$1" hvc_settled "$2" || fail "'$2' was not seen on hvc0 in $(($1 * VDF_SLOW)) s"
+    hvc_has "$2" || fail "the guest has ended before '$2' was seen on hvc0"
 }
 
 # guest_dial: a person's terminal: all that hvc0 prints goes to $hvc, file descriptor 7 types.
