@@ -86,7 +86,7 @@ machine_initrd() {
     {
         for variable in VDF_BIN="$VDF_BIN" VDF_IO="$IO" VDF_NORING="$build/tests/noring" \
             VDF_GUESTS="$build/tests/guests" VDF_ENGINE=auto VDF_SLOW=4 HOME=/root LANG=C \
-            VDF_SCENARIO_LIMIT="${VDF_SCENARIO_LIMIT:-600}" VDF_VM_FULL="${VDF_VM_FULL:-}" \
+            VDF_VM_FULL="${VDF_VM_FULL:-}" \
             VDF_OPERATIONS="${VDF_OPERATIONS:-}" VDF_SEED="${VDF_SEED:-}" TMPDIR=/run/tmp; do
             echo "export ${variable%%=*}=$(quoted "${variable#*=}")"
         done
@@ -153,6 +153,7 @@ machine_run() {
         sleep 0.3
     done
     report_news
+    cat "$out_folder/speed"
     [ -n "$finished" ] || fail "the machine has ended after $number of $count scripts"
     echo "# $count scripts in $finished, $(($(date +%s) - boots)) s with the boot"
     [ $bad = 0 ] || fail "$bad of $count scripts have failed"

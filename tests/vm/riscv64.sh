@@ -21,12 +21,11 @@
 #   - /dev/kvm with the AIA, /dev/fuse; one processor, 512 MiB
 #
 #   VDF_QEMU     more options for QEMU
-#   VDF_SCENARIO_LIMIT   seconds that one script may take at most, 600 unless told
 #   VDF_VM_FULL  is handed on to the scripts
 vdf_root=$(cd "$(dirname "$0")/../.." && pwd)
 VDF_BIN=$vdf_root/build/riscv64/virtdevfs
 VDF_IO=$vdf_root/build/riscv64/tests/vdfio
-VDF_LIMIT=${VDF_LIMIT:-1500}
+VDF_LIMIT=${VDF_LIMIT:-2400}
 VDF_SLOW=1
 vdf_mounts_nothing=1
 # A person may take longer.
