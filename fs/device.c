@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <virtdevfs/foreign.h>
+
 #include "core.h"
 
 void vdf_device_enter(struct vdf_device *device)
@@ -330,6 +332,16 @@ struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn)
         return async;
     async->source.poll = poller_call;
     return added(async, vdf_engine_add_poller(engine, &async->source));
+}
+
+struct vdf_signal *vdf_async_signal(struct vdf_obj *obj, int fd)
+{
+    struct vdf_signal *signal;
+    int ret = vdf_signal_open(obj->device->tree->engine, fd, &signal);
+
+    if (ret)
+        errno = -ret;
+    return signal;
 }
 
 void vdf_async_free(struct vdf_async *async)

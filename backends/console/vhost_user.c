@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,11 +25,21 @@ static struct vdf_obj *object(const struct vdf_vhost_user *vu)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
+static void close_aside(struct vdf_vhost_user *vu, const int *fds, unsigned n)
+{
+    if (vdf_foreign_close(fds, n, vu->closed))
+        vu->closing++;
+}
+
 static void close_fds(struct vdf_vhost_user *vu)
 {
-    for (unsigned i = 0; i < vu->n_fds; i++)
-        close(vu->fds[i]);
+    close_aside(vu, vu->fds, vu->n_fds);
     vu->n_fds = 0;
+}
+
+void vdf_vhost_user_close(struct vdf_vhost_user *vu, int fd)
+{
+    close_aside(vu, &fd, 1);
 }
 
 int vdf_vhost_user_take_fd(struct vdf_vhost_user *vu)
@@ -37,6 +48,16 @@ int vdf_vhost_user_take_fd(struct vdf_vhost_user *vu)
 
     vu->n_fds = 0;
     return fd;
+}
+
+/* Whether descriptors are still being closed. */
+static bool is_closing(struct vdf_vhost_user *vu)
+{
+    uint64_t closed;
+
+    if (vu->closing && read(vu->closed, &closed, sizeof(closed)) == (ssize_t)sizeof(closed))
+        vu->closing -= (unsigned)closed;
+    return vu->closing;
 }
 
 /* The part of the message that is still to be moved. */
@@ -53,8 +74,6 @@ static struct iovec rest(struct vdf_vhost_user *vu)
 /* Descriptors that came along. All of them are taken out first, so that none is left open. */
 static int take_fds(struct vdf_vhost_user *vu, struct msghdr *mh, struct vdf_err *err)
 {
-    bool too_many = mh->msg_flags & MSG_CTRUNC;
-
     for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
         size_t n;
 
@@ -65,26 +84,25 @@ static int take_fds(struct vdf_vhost_user *vu, struct msghdr *mh, struct vdf_err
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-            if (vu->n_fds < VDF_VU_FDS_MAX) {
+            if (vu->n_fds < VDF_VU_FDS_SENT)
                 vu->fds[vu->n_fds++] = fd;
-            } else {
-                close(fd);
-                too_many = true;
-            }
+            else
+                close_aside(vu, &fd, 1);
         }
     }
-    return too_many ? vdf_fail(err, EPROTO,
-                               "more than %u descriptors with a message, or no room "
-                               "for them in this process",
-                               VDF_VU_FDS_MAX)
-                    : 0;
+    if (mh->msg_flags & MSG_CTRUNC || vu->n_fds > VDF_VU_FDS_MAX)
+        return vdf_fail(err, EPROTO,
+                        "more than %u descriptors with a message, or no room for them in this "
+                        "process",
+                        VDF_VU_FDS_MAX);
+    return 0;
 }
 
 /* Return: 1 when the message is complete, 0 when it is not, -EAGAIN, -EPIPE at the end. */
 static int read_step(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     union {
-        char bytes[CMSG_SPACE(VDF_VU_FDS_MAX * sizeof(int))];
+        char bytes[CMSG_SPACE(VDF_VU_FDS_SENT * sizeof(int))];
         struct cmsghdr align;
     } control;
     struct iovec iov = rest(vu);
@@ -177,9 +195,12 @@ static bool on_connection(struct vdf_obj *obj, uint64_t events)
 /* Wait for what is needed next. @writing: what `async`, if there is one, waits for now. */
 static int watch(struct vdf_vhost_user *vu, bool writing)
 {
-    if (vu->async && writing == vu->writing)
+    if (vu->async && writing == vu->writing && !vu->closing)
         return 0;
     vdf_async_free(vu->async);
+    vu->async = NULL;
+    if (vu->closing)
+        return 0;
     vu->async = vdf_async_fd(object(vu), on_connection, vu->fd, vu->writing ? POLLOUT : POLLIN);
     return vu->async ? 0 : -ENOMEM;
 }
@@ -191,7 +212,7 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
     unsigned steps = 0;
     int r = 0;
 
-    while (vu->fd >= 0 && !r && steps++ < STEPS_AT_ONCE)
+    while (vu->fd >= 0 && !r && !is_closing(vu) && steps++ < STEPS_AT_ONCE)
         r = step(vu, &err);
     if (vu->fd < 0)
         return true;
@@ -225,8 +246,7 @@ int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *er
     }
     vu->n_rings = n;
     for (unsigned i = 0; i < n; i++) {
-        vu->rings[i].call_fd = -1;
-        vu->rings[i].err_fd = -1;
+        vu->rings[i].call_sock = -1;
     }
     /* What a state has brought back is nobody's until the front end says where it is. */
     for (unsigned i = 0; i < con->n_queues; i++)
@@ -244,23 +264,29 @@ int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *er
     return 0;
 }
 
+static void drop_backend(struct vdf_vhost_user *vu)
+{
+    vdf_async_free(vu->backend_async);
+    vu->backend_async = NULL;
+    if (vu->backend_fd >= 0)
+        vdf_vhost_user_close(vu, vu->backend_fd);
+    vu->backend_fd = -1;
+    vu->config_pending = false;
+}
+
 void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu)
 {
     if (vu->fd < 0)
         return;
     vdf_async_free(vu->async);
     vu->async = NULL;
-    vdf_async_free(vu->backend_async);
-    vu->backend_async = NULL;
     vdf_vhost_user_rings_free(vu);
     vdf_vhost_user_drop_memory(vu);
     close_fds(vu);
-    close(vu->fd);
+    shutdown(vu->fd, SHUT_RDWR);
+    vdf_vhost_user_close(vu, vu->fd);
     vu->fd = -1;
-    if (vu->backend_fd >= 0)
-        close(vu->backend_fd);
-    vu->backend_fd = -1;
-    vu->config_pending = false;
+    drop_backend(vu);
     vu->protocol = false;
     vu->protocol_features = 0;
     vu->done = 0;
@@ -309,9 +335,7 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
     }
     vdf_report(object(vu), EPIPE,
                "vhost-user: the front end takes no requests; it will not hear of changes");
-    close(vu->backend_fd);
-    vu->backend_fd = -1;
-    vu->config_pending = false;
+    drop_backend(vu);
 }
 
 /* --- listening -------------------------------------------------------------------------------- */
@@ -362,11 +386,25 @@ static bool on_listen(struct vdf_obj *obj, uint64_t events)
 
 static void listen_again(struct vdf_vhost_user *vu)
 {
-    if (vu->listen_fd < 0 || vu->listen_async)
+    if (vu->listen_fd < 0 || vu->listen_async || is_closing(vu))
         return;
     vu->listen_async = vdf_async_fd(object(vu), on_listen, vu->listen_fd, POLLIN);
     if (!vu->listen_async)
         vdf_report(object(vu), ENOMEM, "vhost-user: the socket cannot be listened to");
+}
+
+static bool on_closed(struct vdf_obj *obj, uint64_t n)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_vhost_user *vu = con->vhost;
+
+    if (!vu)
+        return false;
+    vu->closing -= n < vu->closing ? (unsigned)n : vu->closing;
+    if (vu->fd >= 0)
+        return vdf_vhost_user_receive(vu);
+    listen_again(vu);
+    return false;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -381,7 +419,13 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
     vu->listen_fd = -1;
     vu->fd = -1;
     vu->backend_fd = -1;
-    return vu;
+    vu->closed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (vu->closed >= 0)
+        vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, vu->closed);
+    if (vu->closed_async)
+        return vu;
+    vdf_vhost_user_free(vu);
+    return NULL;
 }
 
 void vdf_vhost_user_free(struct vdf_vhost_user *vu)
@@ -390,10 +434,16 @@ void vdf_vhost_user_free(struct vdf_vhost_user *vu)
         return;
     vdf_async_free(vu->listen_async);
     vu->listen_async = NULL;
-    if (vu->listen_fd >= 0)
-        close(vu->listen_fd);
+    /* What those who still wait have sent already may be slow to close. */
+    if (vu->listen_fd >= 0) {
+        shutdown(vu->listen_fd, SHUT_RDWR);
+        vdf_vhost_user_close(vu, vu->listen_fd);
+    }
     vu->listen_fd = -1;
     vdf_vhost_user_disconnect(vu);
+    vdf_async_free(vu->closed_async);
+    if (vu->closed >= 0)
+        close(vu->closed);
     free(vu);
 }
 

@@ -17,8 +17,9 @@
  * lets it come back in mid-work; what ends a driver's life is RESET_DEVICE, other features, or a
  * DEVICE_READY from the guest. One front end is served at a time, the next waits in the backlog.
  *
- * Nothing here waits: descriptors from the front end are made non-blocking, and a reply that does
- * not fit into the socket keeps further requests unread.
+ * Nothing here waits, and nothing that the front end can do to a descriptor that it shares with us
+ * makes it wait (virtdevfs/foreign.h). A reply that does not fit into the socket keeps further
+ * requests unread, and so does a descriptor whose closing takes long.
  *
  * The protocol: QEMU's docs/interop/vhost-user.rst, by the names of its sections and messages.
  */
@@ -28,11 +29,14 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <virtdevfs/foreign.h>
+
 #include "console.h"
 
 #define VDF_VU_QUEUES_MAX 256u /* the ring messages have eight bits for the number */
 #define VDF_VU_PORTS_MAX (VDF_VU_QUEUES_MAX / 2 - 1)
 #define VDF_VU_FDS_MAX 8u       /* descriptors in a message */
+#define VDF_VU_FDS_SENT 253u    /* that can be sent at once; all are taken, and closed here */
 #define VDF_VU_PAYLOAD_MAX 512u /* the longest is SET_MEM_TABLE, 264 bytes */
 #define VDF_VU_TABLE_MAX 8u     /* regions in SET_MEM_TABLE */
 #define VDF_VU_CONFIG_MAX 256u  /* bytes of configuration space that can be asked for */
@@ -151,8 +155,8 @@ struct vdf_vu_ring {
     uint16_t base;              /* next available entry, while not active */
     uint64_t desc, used, avail; /* in the front end's addresses */
     struct vdf_async *kick;
-    int call_fd, err_fd; /* -1: none */
-    bool call_is_socket;
+    struct vdf_signal *call, *err; /* NULL: none */
+    int call_sock;                 /* instead of `call`; -1: none */
 };
 
 struct vdf_vu_mapping {
@@ -175,8 +179,14 @@ struct vdf_vhost_user {
     bool writing; /* `async` waits for room, not for messages */
     struct vdf_vu_message msg;
     size_t done; /* bytes of `msg` that have been read or written, header first */
-    int fds[VDF_VU_FDS_MAX];
+    int fds[VDF_VU_FDS_SENT];
     unsigned n_fds;
+
+    /* Descriptors that are being closed where that may wait: meanwhile nothing more is read and
+     * nobody else served, so that no front end has us open more and more of them. */
+    int closed; /* an eventfd that tells when they are */
+    struct vdf_async *closed_async;
+    unsigned closing; /* lots of them */
 
     bool protocol; /* VHOST_USER_F_PROTOCOL_FEATURES has been accepted */
     uint64_t protocol_features;
@@ -207,8 +217,10 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu);
 int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *err);
 /** vdf_vhost_user_disconnect() - give up the connection and all that came with it. */
 void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_take_fd() - the only descriptor of the message, now the caller's. */
+/** vdf_vhost_user_take_fd() - the only descriptor of the message, which is not closed with it. */
 int vdf_vhost_user_take_fd(struct vdf_vhost_user *vu);
+/** vdf_vhost_user_close() - close what the front end has passed, later where that may wait. */
+void vdf_vhost_user_close(struct vdf_vhost_user *vu, int fd);
 /** vdf_vhost_user_send_config() - tell the front end of a configuration change, as soon as its
  *  socket has room. */
 void vdf_vhost_user_send_config(struct vdf_vhost_user *vu);
@@ -266,8 +278,9 @@ int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct
 int vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu, struct vdf_err *err);
 /** vdf_vhost_user_ring_stop() - GET_VRING_BASE; returns the base. */
 uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index);
+/** vdf_vhost_user_set_kick() - start the ring, and listen to this descriptor. */
 int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err);
-/** vdf_vhost_user_set_call() - take over a descriptor to tell the driver with; -1: none. */
+/** vdf_vhost_user_set_call() - tell the driver with this descriptor; -1: with none. */
 int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
                             struct vdf_err *err);
 /** vdf_vhost_user_rings_begin() - for the rings of a new connection. */

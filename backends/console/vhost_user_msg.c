@@ -219,7 +219,7 @@ static int ring_fd(struct vdf_vhost_user *vu, unsigned *index, int *fd, struct v
         return vdf_fail(err, EPROTO, "ring %u: %u descriptors came along, %u announced",
                         (unsigned)(value & RING_MASK), vu->n_fds, value & RING_NO_FD ? 0 : 1);
     *index = (unsigned)(value & RING_MASK);
-    *fd = vu->n_fds ? vdf_vhost_user_take_fd(vu) : -1;
+    *fd = vu->n_fds ? vu->fds[0] : -1;
     return 0;
 }
 
@@ -297,14 +297,12 @@ static int set_config(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static int set_backend_req_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    struct stat st;
-
     if (vu->n_fds != 1)
         return vdf_fail(err, EPROTO, "%u descriptors: one socket is needed", vu->n_fds);
-    if (fstat(vu->fds[0], &st) || !S_ISSOCK(st.st_mode))
-        return vdf_fail(err, EINVAL, "the descriptor is no socket");
+    if (vdf_foreign_kind(vu->fds[0]) != VDF_FOREIGN_SOCKET)
+        return vdf_fail(err, EINVAL, "the descriptor is no socket of AF_UNIX");
     if (vu->backend_fd >= 0)
-        close(vu->backend_fd);
+        vdf_vhost_user_close(vu, vu->backend_fd);
     vdf_async_free(vu->backend_async);
     vu->backend_async = NULL;
     vu->config_pending = false;

@@ -188,10 +188,10 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
         struct vdf_vu_ring *ring = &vu->rings[i];
 
         vdf_vhost_user_ring_stop(vu, i);
-        if (ring->call_fd >= 0)
-            close(ring->call_fd);
-        if (ring->err_fd >= 0)
-            close(ring->err_fd);
+        vdf_signal_close(ring->call);
+        vdf_signal_close(ring->err);
+        if (ring->call_sock >= 0)
+            vdf_vhost_user_close(vu, ring->call_sock);
     }
     free(vu->rings);
     vu->rings = NULL;
@@ -203,31 +203,6 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */
-
-enum kind {
-    OTHER,
-    EVENTFD,
-    SOCKET,
-};
-
-/* What a front end may have passed: reading or writing anything else could make us wait. */
-static enum kind kind_of(int fd)
-{
-    static const char eventfd[] = "anon_inode:[eventfd]";
-    char link[32], target[sizeof(eventfd)];
-    struct stat st;
-    ssize_t n;
-
-    if (fstat(fd, &st))
-        return OTHER;
-    if (S_ISSOCK(st.st_mode))
-        return SOCKET;
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, target, sizeof(target));
-    return n == (ssize_t)sizeof(eventfd) - 1 && !memcmp(target, eventfd, sizeof(eventfd) - 1)
-               ? EVENTFD
-               : OTHER;
-}
 
 /*
  * A guest that reads gives one buffer back at a time and kicks for each: a writer that waits for
@@ -302,13 +277,10 @@ int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, s
     if (fd < 0)
         return vdf_fail(err, EOPNOTSUPP, "ring %u: without a kick descriptor, an eventfd is needed",
                         index);
-    if (kind_of(fd) != EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK)) {
-        close(fd);
+    if (vdf_foreign_kind(fd) != VDF_FOREIGN_EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))
         return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", index);
-    }
     vdf_async_free(ring->kick);
     ring->kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, fd);
-    close(fd);
     if (!ring->kick)
         return vdf_fail(err, ENOMEM, "ring %u: its kick cannot be waited for", index);
     ring->started = true;
@@ -319,19 +291,29 @@ int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, b
                             struct vdf_err *err)
 {
     struct vdf_vu_ring *ring = &vu->rings[index];
-    int *slot = errors ? &ring->err_fd : &ring->call_fd;
-    enum kind kind = fd < 0 ? OTHER : kind_of(fd);
+    struct vdf_signal **slot = errors ? &ring->err : &ring->call;
+    enum vdf_foreign kind = fd < 0 ? VDF_FOREIGN_OTHER : vdf_foreign_kind(fd);
+    struct vdf_signal *signal = NULL;
+    int sock = -1;
 
-    if (fd >= 0 && (kind == OTHER || (errors && kind != EVENTFD))) {
-        close(fd);
+    if (kind == VDF_FOREIGN_EVENTFD) {
+        signal = vdf_async_signal(vu->con->priv.obj, fd);
+        if (!signal)
+            return vdf_fail(err, errno, "ring %u: the %s descriptor cannot be used: %s", index,
+                            errors ? "error" : "call", strerror(errno));
+    } else if (kind == VDF_FOREIGN_SOCKET && !errors) {
+        sock = vdf_vhost_user_take_fd(vu);
+    } else if (fd >= 0) {
         return vdf_fail(err, EINVAL, "ring %u: the %s descriptor is no eventfd%s", index,
-                        errors ? "error" : "call", errors ? "" : " and no socket");
+                        errors ? "error" : "call", errors ? "" : " and no socket of AF_UNIX");
     }
-    if (*slot >= 0)
-        close(*slot);
-    *slot = fd;
-    if (!errors)
-        ring->call_is_socket = kind == SOCKET;
+    vdf_signal_close(*slot);
+    *slot = signal;
+    if (!errors) {
+        if (ring->call_sock >= 0)
+            vdf_vhost_user_close(vu, ring->call_sock);
+        ring->call_sock = sock;
+    }
     return 0;
 }
 
@@ -348,18 +330,20 @@ void vdf_vhost_user_kicked(struct vdf_vhost_user *vu)
     vdf_console_settle(con);
 }
 
-/* An eventfd that is full has been heard; so has a socket without room. The flag is set each time,
- * because the front end could clear it, and then fill the counter to have us wait. */
-static void call(int fd, bool socket)
+/* An eventfd that is full has been heard; so has a socket without room. Return: whether the driver
+ * is still to be told. */
+static bool call(const struct vdf_vu_ring *ring)
 {
     const uint64_t one = 1;
     ssize_t n;
 
-    if (socket)
-        n = send(fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
-    else
-        n = fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) ? -1 : write(fd, &one, sizeof(one));
-    (void)n;
+    if (ring->call)
+        return vdf_signal_raise(ring->call);
+    if (ring->call_sock >= 0) {
+        n = send(ring->call_sock, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)n;
+    }
+    return false;
 }
 
 bool vdf_vhost_user_live(const struct vdf_console *con, uint32_t index)
@@ -389,8 +373,8 @@ void vdf_vhost_user_broken(struct vdf_console *con, uint32_t index)
 {
     struct vdf_vhost_user *vu = con->vhost;
 
-    if (vu && index < vu->n_rings && vu->rings[index].err_fd >= 0)
-        call(vu->rings[index].err_fd, false);
+    if (vu && index < vu->n_rings && vu->rings[index].err)
+        vdf_signal_raise(vu->rings[index].err);
 }
 
 void vdf_vhost_user_flush(struct vdf_console *con)
@@ -404,9 +388,8 @@ void vdf_vhost_user_flush(struct vdf_console *con)
         for (unsigned i = 0; i < vu->n_rings; i++) {
             struct vdf_vu_ring *ring = &vu->rings[i];
 
-            if (ring->call_pending && ring->call_fd >= 0)
-                call(ring->call_fd, ring->call_is_socket);
-            ring->call_pending = false;
+            ring->call_pending = ring->call_pending && call(ring);
+            vu->calls_pending |= ring->call_pending;
         }
     }
     if (vu->config_pending && !vu->backend_async)

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <virtdevfs/foreign.h>
+
 #include "engine.h"
 
 /* Kernels add the timeout to the present time, and some do not look for an overflow. */
@@ -257,6 +259,15 @@ static void leave_pollers(struct vdf_engine *engine, struct vdf_source *source)
         *link = source->poll_next;
 }
 
+/* The caller may have closed its own, and the last close of a socket may wait. */
+static void close_watched(int fd)
+{
+    if (vdf_foreign_kind(fd) == VDF_FOREIGN_SOCKET)
+        vdf_foreign_close(&fd, 1, -1);
+    else
+        close(fd);
+}
+
 /* Take a source out of the engine for good. The lock is held, and is given back. */
 static void release(struct vdf_engine *engine, struct vdf_source *source)
 {
@@ -284,7 +295,7 @@ static void release(struct vdf_engine *engine, struct vdf_source *source)
 
     free(op);
     if (fd >= 0)
-        close(fd);
+        close_watched(fd);
     if (source->release)
         source->release(source);
 }

@@ -8,6 +8,7 @@
  * it lost, the access goes on there, and who uses the mapping finds the mark afterwards.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <pthread.h>
@@ -21,10 +22,6 @@
 #include <virtdevfs/memory.h>
 
 #define SLOTS 4096u
-
-#ifndef CIFS_SUPER_MAGIC
-#define CIFS_SUPER_MAGIC 0xff534d42u
-#endif
 
 /*
  * The handler reads this table in any thread while others change rows of it, but never the row of
@@ -109,45 +106,49 @@ static void free_slot(int index)
     pthread_mutex_unlock(&slots_lock);
 }
 
-/* A page of a file that another process or machine serves may never come, and who waits for it
- * holds a lock. */
-static bool may_hang(const struct statfs *fs)
+/*
+ * A page of a file that another process or machine serves may never come, and who waits for it
+ * holds a lock; so may the answer to fstat(2). Files in memory are known by their having seals, and
+ * those on a disk by the number of their device, which is asked for without asking the file system.
+ * Other file systems without a disk could lie on top of one that is served.
+ */
+static int check_file(int fd, uint64_t *size, uint64_t *align, struct vdf_err *err)
 {
-    static const uint32_t served[] = {
-        FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  V9FS_MAGIC,       CEPH_SUPER_MAGIC,
-        SMB_SUPER_MAGIC,  SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, AFS_SUPER_MAGIC,
-    };
+    bool in_memory = fcntl(fd, F_GET_SEALS) >= 0;
+    struct statfs fs;
+    struct statx st;
 
-    for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
-        if ((uint32_t)fs->f_type == served[i])
-            return true;
-    return false;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st))
+        return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
+    if (!S_ISREG(st.stx_mode))
+        return vdf_fail(err, EINVAL, "the memory's descriptor is no file that can be mapped");
+    if (!in_memory && !st.stx_dev_major)
+        return vdf_fail(err, EINVAL,
+                        "memory in a file system without a disk: tmpfs, hugetlbfs, a memfd or a "
+                        "local disk is needed");
+    if (fstatfs(fd, &fs))
+        return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
+    if ((uint32_t)fs.f_type == FUSE_SUPER_MAGIC)
+        return vdf_fail(err, EINVAL, "memory in a FUSE file system: a process serves it");
+    *size = st.stx_size;
+    *align = (uint32_t)fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : VDF_PAGE_SIZE;
+    return 0;
 }
 
 int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t size,
                     struct vdf_err *err)
 {
-    uint64_t align = VDF_PAGE_SIZE, start, end, len;
-    struct statfs fs;
-    struct stat st;
+    uint64_t align, file_size, start, end, len;
     void *map;
-    int slot;
+    int slot, r = check_file(fd, &file_size, &align, err);
 
-    if (fstatfs(fd, &fs) || fstat(fd, &st))
-        return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return vdf_fail(err, EINVAL, "the memory's descriptor is no file that can be mapped");
-    if (may_hang(&fs))
-        return vdf_fail(err, EINVAL,
-                        "memory in a FUSE or network file system: tmpfs, a memfd or a local disk "
-                        "is needed");
-    if ((uint32_t)fs.f_type == HUGETLBFS_MAGIC)
-        align = (uint64_t)fs.f_bsize;
-    if (!size || __builtin_add_overflow(offset, size, &end) || end > (uint64_t)st.st_size)
+    if (r)
+        return r;
+    if (!size || __builtin_add_overflow(offset, size, &end) || end > file_size)
         return vdf_fail(err, EINVAL,
                         "memory of 0x%" PRIx64 " bytes at 0x%" PRIx64 " of a file of 0x%" PRIx64
                         ": it has to lie in the file",
-                        size, offset, (uint64_t)st.st_size);
+                        size, offset, file_size);
     start = offset & ~(align - 1);
     if (__builtin_add_overflow(end - start, align - 1, &len) || len > SIZE_MAX / 2)
         return vdf_fail(err, EINVAL, "memory of 0x%" PRIx64 " bytes is too much", size);

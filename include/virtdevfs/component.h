@@ -408,6 +408,10 @@ void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
  * and as seldom as every 20 to 500 ms when none has for some time (engine.h). Its value: for how
  * long, nanoseconds; 0 for less than 50 microseconds. */
 struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
+struct vdf_signal;
+/** vdf_async_signal() - for telling an eventfd of another process, see foreign.h; the caller closes
+ *  it. NULL, with errno set, when it cannot be. */
+struct vdf_signal *vdf_async_signal(struct vdf_obj *obj, int fd);
 /**
  * vdf_sync_mapped() - from within a vdf_async function: take over what processes have stored
  * through mappings of a VDF_MAP row that has hooks instead of memory. It arrives as writes before

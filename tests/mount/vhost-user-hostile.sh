@@ -184,6 +184,15 @@ vhe ok close
 attach
 vhe ok tell DEVICE_READY 0xffffffff 1
 vhe "PORT_ADD 0 1" hear
+vhe ok jam 5
+mkdir "$M/$c/ports/1"
+i=0
+while [ $i -lt 200 ]; do
+    vhe 1 send 1 x
+    i=$((i + 1))
+done
+eq $c/ports/1/bytes_discarded 200
+eq aplic/aplic0/harts 2
 vhe ok close
 wait_for 10 descriptors_are "$before" ||
     fail "$(descriptors) descriptors are open in the daemon, $before were before"

@@ -7,26 +7,35 @@
  *
  *     vhostio SOCKET
  *
- *     connect                        ok
- *     close                          ok
- *     negotiate [FEATURES]           SET_OWNER to SET_FEATURES; `FEATURES PROTOCOL QUEUES` as
- * offered memory [MIB [KIND]]            SET_MEM_TABLE; KIND is plain, readonly, short (the file
- * is) or slots (with ADD_MEM_REG) rings [FROM TO]                set up and enable rings, with
- * receive buffers in them stop RING                      GET_VRING_BASE; the base start RING BASE
- * the ring as it is, from BASE tell EVENT ID VALUE            a control message of the driver, used
- * when this answers hear                           a control message of the device: EVENT ID VALUE
- * [HEX] send PORT TEXT [LATER]         a transmit buffer; how many bytes, when the device has used
- * it, or at once with LATER sent PORT                      buffers of the port that the device has
- * not used receive PORT                   what the device has put into one receive buffer config
- * OFFSET LENGTH           bytes of configuration space as hex emergency BYTE                 the
- * byte by SET_CONFIG changed                        waits for CONFIG_CHANGE_MSG reset RESET_DEVICE
- *     desc RING INDEX ADDR LEN FLAGS NEXT    a descriptor of any content, made available
- *     trips PORT NS [SPIN]           transmit buffers of a byte for NS nanoseconds, each when the
- * device has called for the one before, with SPIN without sleeping; nanoseconds of one
- *     cut                            the memory's file becomes empty
- *     raw REQUEST FLAGS HEX [FDS [KIND]]     any message with FDS descriptors of KIND eventfd,
- * memfd, file or pipe; the reply's payload as hex, or ok when none comes bytes HEX any bytes at
- * all; ok
+ *     connect                       ok
+ *     close                         ok
+ *     negotiate [FEATURES]          SET_OWNER to SET_FEATURES; `FEATURES PROTOCOL QUEUES` as offered
+ *     memory [MIB [KIND]]           SET_MEM_TABLE; KIND is plain, readonly, short (the file is) or
+ *                                   slots (with ADD_MEM_REG)
+ *     rings [FROM TO]               set up and enable rings, with receive buffers in them
+ *     stop RING                     GET_VRING_BASE; the base
+ *     start RING BASE               the ring as it is, from BASE
+ *     tell EVENT ID VALUE           a control message of the driver, used when this answers
+ *     hear                          a control message of the device: EVENT ID VALUE [HEX]
+ *     send PORT TEXT [LATER]        a transmit buffer; how many bytes, when the device has used it,
+ *                                   or at once with LATER
+ *     sent PORT                     buffers of the port that the device has not used
+ *     receive PORT                  what the device has put into one receive buffer
+ *     config OFFSET LENGTH          bytes of configuration space as hex
+ *     emergency BYTE                the byte by SET_CONFIG
+ *     changed                       waits for CONFIG_CHANGE_MSG
+ *     reset                         RESET_DEVICE
+ *     desc RING INDEX ADDR LEN FLAGS NEXT   a descriptor of any content, made available
+ *     trips PORT NS [SPIN]          transmit buffers of a byte for NS nanoseconds, each when the
+ *                                   device has called for the one before, with SPIN without
+ *                                   sleeping; nanoseconds of one
+ *     cut                           the memory's file becomes empty
+ *     jam RING                      the counter of the ring's call eventfd is full from now on, and
+ *                                   a process clears O_NONBLOCK of it again and again
+ *     raw REQUEST FLAGS HEX [FDS [KIND]]    any message with FDS descriptors of KIND eventfd,
+ *                                   memfd, file, pipe or socket; the reply's payload as hex, or ok
+ *                                   when none comes
+ *     bytes HEX                     any bytes at all; ok
  *
  * Numbers are decimal or 0x hex. The memory is one region at guest address 1 MiB.
  */
@@ -34,6 +43,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,6 +51,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -663,6 +674,8 @@ static int descriptor(const char *kind)
     }
     if (!strcmp(kind, "file"))
         return open("/dev/zero", O_RDWR | O_CLOEXEC);
+    if (!strcmp(kind, "socket"))
+        return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (!strcmp(kind, "pipe")) {
         if (pipe2(ends, O_CLOEXEC))
             return -1;
@@ -710,6 +723,27 @@ static bool do_flood(uint32_t request)
         n = send(sock, &header, sizeof(header), MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (n > 0);
     return errno == EAGAIN ? true : give_up_errno();
+}
+
+static bool do_jam(unsigned index)
+{
+    if (index >= RINGS_MAX || !rings[index].set)
+        return give_up("no ring");
+    int fd = rings[index].call;
+    uint64_t value;
+
+    while (read(fd, &value, sizeof(value)) > 0)
+        ;
+    if (eventfd_write(fd, UINT64_MAX - 1))
+        return give_up_errno();
+    pid_t child = fork();
+    if (child)
+        return child > 0 ? true : give_up_errno();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(fd, 0);
+    close_range(1, ~0u, 0);
+    for (;;)
+        fcntl(0, F_SETFL, 0);
 }
 
 static bool do_desc(char *const *w)
@@ -793,6 +827,8 @@ static bool run(unsigned n, char *const *w)
                       n > 5 ? w[5] : "eventfd");
     if (!strcmp(w[0], "flood"))
         return do_flood((uint32_t)a[1]);
+    if (!strcmp(w[0], "jam") && n == 2)
+        return do_jam((unsigned)a[1]);
     if (!strcmp(w[0], "bytes") && n > 1)
         return send_bytes(bytes, from_hex(w[1], bytes, sizeof(bytes)), NULL, 0);
     return give_up("what?");

@@ -338,6 +338,50 @@ Test(vhost_user, errors_are_told_by_the_rings_descriptor)
     close(pair[0]);
 }
 
+/* A counter that the front end has filled, of an eventfd that it has made to block. */
+Test(vhost_user, a_full_counter_does_not_stop_the_device)
+{
+    int err = eventfd(0, 0);
+    uint64_t value;
+
+    fe_up();
+    cr_assert_eq(fe_fd(VDF_VU_SET_VRING_ERR, 3, err), 0);
+    fe_called(3);
+    cr_assert_eq(fcntl(fe.call[3], F_SETFL, 0), 0);
+    cr_assert_eq(eventfd_write(fe.call[3], UINT64_MAX - 1), 0);
+    cr_assert_eq(eventfd_write(err, UINT64_MAX - 1), 0);
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    fe_control(0, VDF_CONSOLE_PORT_READY, 1);
+    cr_assert_eq(fe_used(3), 2);
+    cr_assert_str_eq(vdf_test_read(CON "ports/0/ready"), "1");
+    fe_desc(3, 2, 0, 8, 0);
+    fe_available(3, 2, 16);
+    vdf_vhost_user_kicked(fe.vu);
+    cr_assert_str_eq(vdf_test_read(CON "status"), "0x4f");
+    cr_assert_eq(read(err, &value, sizeof(value)), sizeof(value));
+    cr_assert_eq(value, UINT64_MAX);
+    close(err);
+}
+
+/* A descriptor whose close takes its time keeps the front end's next message unread. */
+Test(vhost_user, messages_wait_for_the_close_of_descriptors)
+{
+    int pipes[2];
+
+    cr_assert_eq(pipe(pipes), 0);
+    fe_post(VDF_VU_SET_OWNER, VDF_VU_VERSION, NULL, 0, NULL, 0);
+    vdf_vhost_user_receive(fe.vu);
+    fe.vu->closing++;
+    fe_post(VDF_VU_SET_VRING_NUM, VDF_VU_VERSION, &(struct vdf_vu_vring_state){ 5, 32 }, 8, NULL,
+            0);
+    vdf_vhost_user_receive(fe.vu);
+    cr_assert_eq(fe.vu->rings[5].num, 0);
+    cr_assert(vdf_foreign_close(pipes, 2, fe.vu->closed));
+    while (fe.vu->closing)
+        vdf_vhost_user_receive(fe.vu);
+    cr_assert_eq(fe.vu->rings[5].num, 32);
+}
+
 /* A front end that does not read what it is told loses nothing but repetitions. */
 Test(vhost_user, changes_of_the_configuration_are_told_once_there_is_room)
 {

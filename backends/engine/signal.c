@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signals: eventfds of other processes, told without write(2).
+ *
+ * A write(2) to an eventfd whose counter is full waits unless O_NONBLOCK is set, and the flag
+ * belongs to whoever shares the open file. But the kernel tells an eventfd on its own of each
+ * request that has completed, and that never waits: it is made for interrupts. So a signal is a
+ * request that completes at once: with io_uring a NOP of a ring that has the eventfd registered,
+ * with libaio a poll of the eventfd (IOCB_FLAG_RESFD).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libaio.h>
+#include <liburing.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <virtdevfs/foreign.h>
+
+#include "engine.h"
+
+#define RING_ENTRIES 2u
+#define AIO_ROOM 4u
+
+struct vdf_signal {
+    int fd; /* for libaio; -1: there is a ring */
+    struct io_uring ring;
+};
+
+/* One context serves all signals; a context belongs to the process that made it. */
+static struct {
+    pthread_mutex_t lock;
+    pid_t process;
+    io_context_t context;
+} aio = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int open_ring(struct vdf_signal *signal, int fd)
+{
+    struct io_uring_params params = { 0 };
+    int rc = io_uring_queue_init_params(RING_ENTRIES, &signal->ring, &params);
+
+    if (rc)
+        return rc;
+    rc = io_uring_register_eventfd(&signal->ring, fd);
+    if (rc)
+        io_uring_queue_exit(&signal->ring);
+    return rc;
+}
+
+static int raise_ring(struct vdf_signal *signal)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&signal->ring);
+
+    /* Without an entry earlier ones are still to be submitted, and one of them says it all. */
+    if (sqe)
+        io_uring_prep_nop(sqe);
+    int rc = io_uring_submit(&signal->ring);
+    io_uring_cq_advance(&signal->ring, io_uring_cq_ready(&signal->ring));
+    return rc > 0 ? 0 : -EAGAIN;
+}
+
+/* The lock is held. */
+static int make_context(void)
+{
+    if (aio.process == getpid())
+        return 0;
+    aio.context = NULL;
+    int rc = io_setup(AIO_ROOM, &aio.context);
+    if (!rc)
+        aio.process = getpid();
+    return rc;
+}
+
+static int open_aio(struct vdf_signal *signal, int fd)
+{
+    pthread_mutex_lock(&aio.lock);
+    int rc = make_context();
+    pthread_mutex_unlock(&aio.lock);
+    if (rc)
+        return rc;
+    signal->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return signal->fd < 0 ? -errno : 0;
+}
+
+static int raise_aio(struct vdf_signal *signal)
+{
+    struct iocb iocb, *list = &iocb;
+    struct io_event event;
+
+    /* Whatever its counter is, an eventfd can be read or written to. */
+    io_prep_poll(&iocb, signal->fd, POLLIN | POLLOUT);
+    io_set_eventfd(&iocb, signal->fd);
+    pthread_mutex_lock(&aio.lock);
+    int rc = io_submit(aio.context, 1, &list);
+    if (rc == 1)
+        rc = io_getevents(aio.context, 0, 1, &event, &(struct timespec){ 0 });
+    pthread_mutex_unlock(&aio.lock);
+    return rc >= 0 ? 0 : -EAGAIN;
+}
+
+int vdf_signal_open(const struct vdf_engine *engine, int fd, struct vdf_signal **result)
+{
+    *result = NULL;
+    if (vdf_foreign_kind(fd) != VDF_FOREIGN_EVENTFD)
+        return -EINVAL;
+    struct vdf_signal *signal = calloc(1, sizeof(*signal));
+    if (!signal)
+        return -ENOMEM;
+    signal->fd = -1;
+
+    int rc = engine && engine->ops == &vdf_aio_ops ? -ENOSYS : open_ring(signal, fd);
+    if (rc && (!engine || engine->ops == &vdf_aio_ops))
+        rc = open_aio(signal, fd);
+    if (rc) {
+        free(signal);
+        return rc;
+    }
+    *result = signal;
+    return 0;
+}
+
+int vdf_signal_raise(struct vdf_signal *signal)
+{
+    return signal->fd < 0 ? raise_ring(signal) : raise_aio(signal);
+}
+
+void vdf_signal_close(struct vdf_signal *signal)
+{
+    if (!signal)
+        return;
+    if (signal->fd < 0)
+        io_uring_queue_exit(&signal->ring);
+    else
+        close(signal->fd);
+    free(signal);
+}
