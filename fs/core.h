@@ -323,8 +323,20 @@ int vdf_state_restore(struct vdf_obj *obj, const char *text, size_t len, struct 
 uint64_t vdf_state_version(const struct vdf_obj *obj);
 /** vdf_state_snapshot() - as vdf_state_save(), takes its own locks. @version: of what is in @out */
 int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out, uint64_t *version);
-/** vdf_state_complete() - does the text end with a whole checksum line? */
-bool vdf_state_complete(const char *text, size_t len);
+
+/* A state that is being written. No lock is held, one thread at a time. After a refusal there is
+ * nothing but to free it. */
+struct vdf_state_load;
+int vdf_state_begin(struct vdf_obj *obj, struct vdf_state_load **load, struct vdf_err *err);
+/** vdf_state_feed() - the next bytes; refuses what cannot be in the state. */
+int vdf_state_feed(struct vdf_state_load *load, const char *text, size_t len, struct vdf_err *err);
+/** vdf_state_whole() - does it end with a whole checksum line by now? */
+bool vdf_state_whole(const struct vdf_state_load *load);
+/** vdf_state_ends() - the same, the newline may be missing. */
+bool vdf_state_ends(const struct vdf_state_load *load);
+/** vdf_state_finish() - the text has ended: all of it takes effect, or none. */
+int vdf_state_finish(struct vdf_state_load *load, struct vdf_err *err);
+void vdf_state_free(struct vdf_state_load *load);
 
 /** vdf_errors_add() - one line; any lock may be held. */
 void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
@@ -349,8 +361,9 @@ struct vdf_file {
     bool fresh;             /* a state in `value` is of the open and was not read yet */
     atomic_ullong seen;     /* hash or version of what the reader knows, for POLLPRI */
     uint64_t log_position;
-    pthread_mutex_t state_lock; /* of a state that is read (value, fresh) or written (incoming) */
-    struct vdf_buf incoming;    /* a state being written */
+    pthread_mutex_t state_lock;     /* of a state that is read (value, fresh) or written */
+    struct vdf_state_load *loading; /* a state being written; NULL: none */
+    uint64_t written;               /* bytes of it */
 };
 
 /** vdf_file_init() - a file that is not open yet; takes a reference to the place's object. */

@@ -13,10 +13,6 @@
 
 #include "core.h"
 
-#define STATE_TEXT_MAX                                                         \
-    (UINT64_C(3) << 30) /* bytes of a written state: the largest memory in hex \
-                         */
-
 /* How many files of a raw row are open. */
 struct vdf_open_count {
     const struct vdf_attr *attr;
@@ -228,7 +224,7 @@ void vdf_file_close(struct vdf_file *file)
 void vdf_file_release(struct vdf_file *file)
 {
     vdf_buf_free(&file->value);
-    vdf_buf_free(&file->incoming);
+    vdf_state_free(file->loading);
     pthread_mutex_destroy(&file->state_lock);
     vdf_obj_unref(file->place.obj);
 }
@@ -535,46 +531,48 @@ ssize_t vdf_file_read_state(struct vdf_file *file, void *bytes, size_t n, uint64
     return ret;
 }
 
-static int apply(struct vdf_file *file, struct vdf_err *err)
+/* Lock of the state held. */
+static void end_state(struct vdf_file *file)
 {
-    int ret = vdf_state_restore(file->place.obj, file->incoming.data, file->incoming.len, err);
+    vdf_state_free(file->loading);
+    file->loading = NULL;
+    file->written = 0;
+}
 
-    vdf_buf_free(&file->incoming);
+static int take_state(struct vdf_file *file, const char *bytes, size_t n, struct vdf_err *err)
+{
+    int ret = file->loading ? 0 : vdf_state_begin(file->place.obj, &file->loading, err);
+
+    if (ret == 0)
+        ret = vdf_state_feed(file->loading, bytes, n, err);
+    file->written += n;
+    if (ret == 0 && !vdf_state_whole(file->loading))
+        return 0;
+    if (ret == 0)
+        ret = vdf_state_finish(file->loading, err);
+    end_state(file);
     return ret;
 }
 
 ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n, uint64_t offset,
                              struct vdf_err *err)
 {
-    struct vdf_buf *incoming = &file->incoming;
-    ssize_t ret = (ssize_t)n;
+    int ret;
 
     if (check_there(file->place.obj) < 0)
         return vdf_fail(err, ENODEV, "it was removed");
     pthread_mutex_lock(&file->state_lock);
     if (offset == 0)
-        vdf_buf_free(incoming);
-    if (offset != incoming->len && !(file->flags & O_APPEND)) {
-        ret =
-            vdf_fail(err, EINVAL,
-                     "offset %" PRIu64 ": a state is written from its begin to its end, %zu bytes "
-                     "are here",
-                     offset, incoming->len);
-    } else if (n > STATE_TEXT_MAX - incoming->len) {
-        ret = vdf_fail(err, EFBIG, "more than %" PRIu64 " bytes are no state", STATE_TEXT_MAX);
-    } else {
-        vdf_buf_add(incoming, bytes, n);
-        if (incoming->oom) {
-            vdf_buf_free(incoming);
-            ret = vdf_fail(err, ENOMEM, "no memory for the state");
-        } else if (vdf_state_complete(incoming->data, incoming->len)) {
-            int applied = apply(file, err);
-            if (applied < 0)
-                ret = applied;
-        }
-    }
+        end_state(file);
+    if (offset != file->written && !(file->flags & O_APPEND))
+        ret = vdf_fail(err, EINVAL,
+                       "offset %" PRIu64 ": a state is written from its begin to its end, %" PRIu64
+                       " bytes are here",
+                       offset, file->written);
+    else
+        ret = n ? take_state(file, bytes, n, err) : 0;
     pthread_mutex_unlock(&file->state_lock);
-    return ret;
+    return ret < 0 ? ret : (ssize_t)n;
 }
 
 int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
@@ -584,12 +582,12 @@ int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
     if (!is_state(file))
         return 0;
     pthread_mutex_lock(&file->state_lock);
-    if (file->incoming.len)
-        ret = vdf_state_restore(file->place.obj, file->incoming.data, file->incoming.len, err);
-    /* A shell closes copies of its descriptor between the commands that write to it: what is there
-     * stays, and the next write may make it whole. */
-    if (ret == 0)
-        vdf_buf_free(&file->incoming);
+    bool ends = file->loading && vdf_state_ends(file->loading);
+    if (file->loading)
+        ret = vdf_state_finish(file->loading, err);
+    /* What is cut short stays: another process that has the file open may write the rest. */
+    if (ends)
+        end_state(file);
     pthread_mutex_unlock(&file->state_lock);
     return ret;
 }
