@@ -273,7 +273,8 @@ int vdf_place_stat(const struct vdf_place *place, struct vdf_seen *seen);
 
 /** vdf_value_render() - what a read of the file gives, with the final newline. 0 or -errno. */
 int vdf_value_render(const struct vdf_place *place, struct vdf_buf *out);
-/** vdf_value_write() - one write of a whole value. 0 or -errno. */
+#define VDF_VALUE_MAX 65536u /* bytes of a written value */
+/** vdf_value_write() - a whole value. 0 or -errno. */
 int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
                     struct vdf_err *err);
 /* Rows by number, for state files and windows. */
@@ -363,7 +364,10 @@ struct vdf_file {
     uint64_t log_position;
     pthread_mutex_t state_lock;     /* of a state that is read (value, fresh) or written */
     struct vdf_state_load *loading; /* a state being written; NULL: none */
-    uint64_t written;               /* bytes of it */
+    uint64_t written;               /* where the last write ended, 0: there was none */
+    struct vdf_buf lines;           /* a list being written */
+    enum { VDF_UNTOUCHED, VDF_TAKEN, VDF_COMPLETE, VDF_SPOILT } list; /* the same */
+    bool line_ended; /* the last write of a value ended with a newline */
 };
 
 /** vdf_file_init() - a file that is not open yet; takes a reference to the place's object. */
@@ -389,9 +393,16 @@ ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint6
 /** vdf_file_write_state() - lock not held; collects and applies a state. */
 ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n, uint64_t offset,
                              struct vdf_err *err);
-/** vdf_file_flush() - lock not held; a close(2) of the process that opened the file. A state that
- * is not whole by then is refused. */
+/** vdf_file_is_list() - a list that is open for writing: its value is complete at the close. */
+bool vdf_file_is_list(const struct vdf_file *file);
+/** vdf_file_flush() - lock not held; the last close(2) of the process that opened the file. A state
+ * that is not whole by then is refused, a list is stored. */
 int vdf_file_flush(struct vdf_file *file, struct vdf_err *err);
+/** vdf_value_add() - lock held; one write to a value. Bytes or -errno. */
+ssize_t vdf_value_add(struct vdf_file *file, const char *bytes, size_t n, uint64_t offset,
+                      struct vdf_err *err);
+/** vdf_list_end() - lock held; stores a list that has been written. */
+int vdf_list_end(struct vdf_file *file, struct vdf_err *err);
 /** vdf_file_note() - lock held; the reader of a raw file knows what is in it now. */
 void vdf_file_note(struct vdf_file *file);
 /** vdf_file_poll() - lock held; poll(2) events that hold now. */

@@ -206,6 +206,11 @@ int vdf_file_open(struct vdf_file *file, struct vdf_err *err)
 
 void vdf_file_close(struct vdf_file *file)
 {
+    struct vdf_err err = { 0 };
+
+    /* Nobody but `errors` can be told of a refusal now. */
+    if (vdf_file_is_list(file))
+        vdf_place_refused(&file->place, NULL, vdf_file_flush(file, &err), &err);
     if (!file->counted && !file->holds)
         return;
     vdf_file_enter(file);
@@ -225,6 +230,7 @@ void vdf_file_release(struct vdf_file *file)
 {
     vdf_buf_free(&file->value);
     vdf_state_free(file->loading);
+    vdf_buf_free(&file->lines);
     pthread_mutex_destroy(&file->state_lock);
     vdf_obj_unref(file->place.obj);
 }
@@ -488,11 +494,8 @@ ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint6
         return raw_write(&at, bytes, n, offset, err);
     case VDF_WINDOW:
         return window_write(&at, bytes, n, offset, err);
-    default: {
-        /* A value comes whole in one write(2), wherever the file position is by now. */
-        int ret = vdf_value_write(&file->place, bytes, n, err);
-        return ret < 0 ? ret : (ssize_t)n;
-    }
+    default:
+        return vdf_value_add(file, bytes, n, offset, err);
     }
 }
 
@@ -579,8 +582,13 @@ int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
 {
     int ret = 0;
 
+    if (vdf_file_is_list(file)) {
+        vdf_file_enter_write(file);
+        ret = vdf_list_end(file, err);
+        vdf_file_leave_write(file, ret >= 0);
+    }
     if (!is_state(file))
-        return 0;
+        return ret;
     pthread_mutex_lock(&file->state_lock);
     bool ends = file->loading && vdf_state_ends(file->loading);
     if (file->loading)

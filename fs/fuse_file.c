@@ -184,6 +184,11 @@ void vdf_fuse_write_back(void *arg, const struct vdf_obj *obj, const struct vdf_
     atomic_fetch_sub(&fuse->writing_back, 1);
 }
 
+static bool wants_flush(const struct vdf_handle *handle)
+{
+    return handle->file.place.entry->special == VDF_STATE || vdf_file_is_list(&handle->file);
+}
+
 /* A stream that is open for both directions has no file position, so that a reader and a writer can
  * share the open file and neither waits for the other; the kernel is told so in its own words, for
  * libfuse has none for it. One that is open for one direction keeps a position that means nothing,
@@ -206,9 +211,9 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
         out.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH;
     else if (!is_mapped_by_pages(vdf_fuse_of(req), handle))
         out.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
-    /* What a close means is known to `state` only; pages that were mapped are written back by it.
-     */
-    if (out.open_flags && handle->file.place.entry->special != VDF_STATE)
+    /* A close means something to `state` and lists only; pages that were mapped are written back by
+     * it. */
+    if (out.open_flags && !wants_flush(handle))
         out.open_flags |= FOPEN_NOFLUSH;
     if (vdf_file_is_stream(&handle->file) && (handle->file.flags & O_ACCMODE) == O_RDWR)
         out.open_flags |= FOPEN_STREAM;
@@ -395,7 +400,7 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         fuse_reply_err(req, ENOMEM);
         return;
     }
-    if (handle->file.place.entry->special == VDF_STATE)
+    if (wants_flush(handle))
         handle->opener = vdf_task_process(fuse_req_ctx(req)->pid);
     handle->cached = (fi->flags & O_ACCMODE) == O_RDONLY && vdf_cache_wants(fuse, handle->node);
     vdf_file_enter(&handle->file);
@@ -543,6 +548,20 @@ void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t si
     fuse_reply_err(req, (int)-ret);
 }
 
+/* In `{ sed ...; echo ...; } > state` the commands close what their shell has opened and goes on
+ * with, and the shell itself closes the descriptor that it has moved to 1. Where the descriptors
+ * are not known, a state ends now, so that its error is heard, and a list when the file is
+ * released, as an early end would empty it. */
+static bool is_last_close(const struct vdf_handle *handle)
+{
+    struct vdf_buf path = VDF_BUF_INIT;
+
+    vdf_place_path(&handle->file.place, &path);
+    int held = path.oom ? -1 : vdf_task_holds(handle->opener, path.data, path.len);
+    vdf_buf_free(&path);
+    return held < 0 ? !vdf_file_is_list(&handle->file) : !held;
+}
+
 void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct vdf_handle *handle = handle_of(fi);
@@ -550,9 +569,8 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     int ret = 0;
 
     (void)ino;
-    /* In `{ sed ...; echo ...; } > state` the commands close what their shell has opened and goes
-     * on with. */
-    if (handle->opener && vdf_task_process(fuse_req_ctx(req)->pid) == handle->opener)
+    if (handle->opener && vdf_task_process(fuse_req_ctx(req)->pid) == handle->opener &&
+        is_last_close(handle))
         ret = vdf_file_flush(&handle->file, &err);
     vdf_reply_err(vdf_fuse_of(req), req, -vdf_place_refused(&handle->file.place, NULL, ret, &err));
 }

@@ -62,7 +62,7 @@ struct vdf_handle {
     struct vdf_node *node;
     bool passthrough;           /* counted in node->backing_opens */
     bool cached;                /* read through the kernel's page cache */
-    pid_t opener;               /* of `state`: the process */
+    pid_t opener;               /* of `state` and of lists: the process */
     struct vdf_pending *poller; /* of poll(2), while somebody sleeps on this file */
     struct vdf_handle *next, **prev;
 };

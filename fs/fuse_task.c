@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fuse_task.h"
 
@@ -44,4 +48,26 @@ bool vdf_task_interrupted(pid_t tid)
     uint64_t masks[3];
 
     return read_status(tid, names, 16, masks, 3) && (masks[0] | masks[1]) & ~masks[2];
+}
+
+int vdf_task_holds(pid_t process, const char *path, size_t len)
+{
+    char name[40], target[PATH_MAX];
+    const struct dirent *entry;
+    int held = 0;
+
+    snprintf(name, sizeof(name), "/proc/%d/fd", (int)process);
+    DIR *dir = opendir(name);
+    if (!dir)
+        return errno == ENOENT ? 0 : -1;
+    errno = 0;
+    while (held == 0 && (entry = readdir(dir))) {
+        ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+        if (n > (ssize_t)len && memcmp(target + n - len, path, len) == 0 &&
+            target[n - (ssize_t)len - 1] == '/')
+            held = 1;
+        errno = 0;
+    }
+    closedir(dir);
+    return held;
 }

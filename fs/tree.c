@@ -71,12 +71,12 @@ static const struct vdf_attr root_rows[] = {
       .doc = "version of virtdevfs" },
     { .path = "errors",
       .type = VDF_TEXT,
-      .flags = VDF_RW,
+      .flags = VDF_RW | VDF_LIST | VDF_LINES,
       .show = show_errors,
       .store = store_errors,
       .doc =
           "the last 256 refusals, one a line: path, errno, what was wrong and what would be right; "
-          "writing anything empties it" },
+          "writing anything, or opening it with O_TRUNC, empties it" },
     { .path = "engine/kind",
       .type = VDF_TEXT,
       .flags = VDF_R,

@@ -9,8 +9,6 @@
 
 #include "core.h"
 
-#define VALUE_MAX 65536u /* bytes of a written value */
-
 /* An odd factor with bits everywhere, 2^64 divided by the golden ratio. It carries only up, and
  * what it has carried comes down by half. */
 static uint64_t mix(uint64_t hash, uint64_t word)
@@ -250,7 +248,7 @@ int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
     struct vdf_at at = vdf_place_at(place);
     uint64_t value;
 
-    if (len > VALUE_MAX)
+    if (len > VDF_VALUE_MAX)
         return vdf_fail(err, EINVAL, "%zu bytes are no value of this file", len);
     while (len && isspace((unsigned char)text[len - 1]))
         len--;

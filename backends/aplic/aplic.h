@@ -255,6 +255,9 @@ struct vdf_aplic_hart *vdf_aplic_find_by_page(const struct vdf_aplic *aplic, uin
 
 /** vdf_aplic_parse_msi() - "ADDRESS DATA". 0, -EINVAL or -ERANGE. */
 int vdf_aplic_parse_msi(const char *text, uint64_t *address, uint32_t *data, struct vdf_err *err);
+/** vdf_aplic_check_identity() - for rows that are lists of them. */
+int vdf_aplic_check_identity(const struct vdf_at *at, const char *line, size_t len,
+                             struct vdf_err *err);
 /** vdf_aplic_parse_identities() - a list of interrupt identities as bits. 0, -EINVAL or -ERANGE. */
 int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,
                                uint64_t words[VDF_APLIC_EIX], struct vdf_err *err);

@@ -383,6 +383,15 @@ int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,
     return 0;
 }
 
+int vdf_aplic_check_identity(const struct vdf_at *at, const char *line, size_t len,
+                             struct vdf_err *err)
+{
+    uint64_t words[VDF_APLIC_EIX];
+
+    (void)len;
+    return vdf_aplic_parse_identities(at->priv, line, words, err);
+}
+
 /* The identities of the list and no others. */
 static int store_identities(const struct vdf_at *at, uint64_t *words, const char *text,
                             struct vdf_err *err)

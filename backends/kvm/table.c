@@ -314,7 +314,7 @@ static const struct vdf_attr attrs[] = {
       .doc = "the processors have begun" },
     { .path = "cpu/#/regs",
       .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_ALONE,
+      .flags = VDF_RW | VDF_ALONE | VDF_LINES,
       .when = stands_still,
       CPUS,
       .show = vdf_vm_show_regs,

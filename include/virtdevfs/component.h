@@ -89,6 +89,11 @@ enum vdf_type {
 /* A value that may change without a hook of its device having been called: it lies in memory that
  * others write to, or with the kernel. */
 #define VDF_LIVE 0x800u
+/* VDF_TEXT: a list. Opened with O_TRUNC and closed without a write it becomes empty. With
+ * `check_line`, writes that follow each other are one value, which is stored at the close. */
+#define VDF_LIST 0x1000u
+/* VDF_TEXT: each line stands for itself, and so do writes that follow each other. */
+#define VDF_LINES 0x2000u
 
 /* The numbers that a '#' stands for. All zero: the row has no such '#'. */
 struct vdf_range {
@@ -203,6 +208,8 @@ struct vdf_attr {
      * trimmed of white space around and NUL-terminated. */
     void (*show)(const struct vdf_at *at, struct vdf_buf *out);
     int (*store)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+    /* VDF_LIST: may this line, trimmed and not empty, be in the value? */
+    int (*check_line)(const struct vdf_at *at, const char *line, size_t len, struct vdf_err *err);
     /* Restoring, where it is not the same as writing the file: numbers; text. */
     int (*restore)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
     int (*restore_text)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
