@@ -55,10 +55,22 @@ void vdf_console_destroy(struct vdf_obj *obj)
     console_free(vdf_obj_priv(obj));
 }
 
+/* A device that an older state says to need a reset had all of its queues stopped. */
+static void queues_broken(struct vdf_console *con)
+{
+    for (uint32_t i = 0; i < con->n_queues; i++)
+        if (con->queues[i].broken)
+            return;
+    for (uint32_t i = 0; i < con->n_queues; i++)
+        con->queues[i].broken = con->queues[i].ready;
+}
+
 static int queues_restored(struct vdf_console *con, struct vdf_err *err)
 {
     unsigned max = con->driver == VDF_CONSOLE_VHOST_USER ? VDF_VQ_SIZE_MAX : con->queue_size;
 
+    if (con->status & VDF_CONSOLE_S_NEEDS_RESET)
+        queues_broken(con);
     for (uint32_t i = 0; i < con->n_queues; i++) {
         struct vdf_vq *vq = &con->queues[i];
         struct vdf_err said = { 0 };

@@ -179,7 +179,8 @@ struct vdf_console {
     /* What the driver has set. */
     uint8_t status;
     uint8_t int_status;
-    bool device_ready; /* DEVICE_READY 1 has come */
+    bool device_ready; /* DEVICE_READY 1 has come, or what only a driver says that is ready */
+    bool resumed;      /* the latter: it knows ports from before its reset */
     uint64_t driver_features;
     uint32_t device_features_sel, driver_features_sel;
     uint32_t queue_sel, shm_sel;
@@ -194,6 +195,7 @@ struct vdf_console {
     struct vdf_memory *guest_memory; /* of the guest that it is attached to; NULL: of none */
     struct vdf_log control;
     uint64_t violations;
+    uint64_t discarded; /* bytes that no port is there to count */
 
     struct vdf_console_port **ports; /* by id; NULL where there is none */
     uint32_t n_ports;                /* length of the array */
@@ -226,6 +228,7 @@ struct vdf_console_port {
     bool held;       /* a transmit chain is being read: */
     uint16_t head;   /* its first descriptor */
     uint64_t offset; /* bytes of it that have been read */
+    uint64_t mark;   /* its length and those bytes, hashed: to know it again; 0: not known */
 
     struct vdf_console_fifo waiting;   /* from the host, until the guest opens the port */
     struct vdf_console_fifo emergency; /* from emerg_wr, until the host reads */
@@ -303,7 +306,8 @@ void vdf_console_set_status(struct vdf_console *con, uint8_t status);
 void vdf_console_set_interrupt(struct vdf_console *con, uint8_t int_status);
 /** vdf_console_config_changed() - new generation, configuration change interrupt. */
 void vdf_console_config_changed(struct vdf_console *con);
-/** vdf_console_needs_reset() - the driver broke the rules beyond repair; reports @err. */
+/** vdf_console_needs_reset() - the driver broke the rules beyond repair in this queue, which is
+ *  stopped while the others go on; reports @err. */
 void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result,
                              const struct vdf_err *err);
 /** vdf_console_notify() - the driver's notification of a queue. */
@@ -366,6 +370,11 @@ void vdf_console_port_forget(struct vdf_console_port *port);
 void vdf_console_port_alone(struct vdf_console *con);
 /** vdf_console_port_drop_held() - the chain that is being read is no longer the device's. */
 void vdf_console_port_drop_held(struct vdf_console_port *port);
+/** vdf_console_port_lose() - nor is the rest of the transmit queue: count what nobody will read. */
+void vdf_console_port_lose(struct vdf_console_port *port);
+/** vdf_console_port_resume() - the queue begins again: go on in the chain that was being read if it
+ *  is the next one there, forget it otherwise. */
+void vdf_console_port_resume(struct vdf_console_port *port, struct vdf_vq *vq);
 /** vdf_console_port_unplug() - take it out of the device; what it has not read is given back. */
 void vdf_console_port_unplug(struct vdf_console_port *port);
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected);

@@ -161,6 +161,7 @@ static void port_ready(struct vdf_console_port *port, bool ready)
 void vdf_console_control_resume(struct vdf_console *con)
 {
     con->device_ready = true;
+    con->resumed = true;
     /* The driver opens consoles itself, and says so once. */
     for (uint32_t id = 0; id < con->n_ports; id++)
         if (con->ports[id] && con->ports[id]->console)
@@ -188,12 +189,35 @@ static void begin_again(struct vdf_console *con)
     }
 }
 
+/* A driver that goes on after a suspension resets the device and says nothing but which of its
+ * ports are ready and open. A port that it opens it has added. */
+static void resume(struct vdf_console *con, struct vdf_console_port *port, uint16_t event)
+{
+    if (!con->device_ready) {
+        con->device_ready = true;
+        con->resumed = true;
+    }
+    if (con->resumed && port && !port->ready && event == VDF_CONSOLE_PORT_OPEN)
+        port_ready(port, true);
+}
+
+/* False: the driver should know that there is no such port. */
+static bool unknown_port(struct vdf_console *con, uint32_t id, uint16_t event, uint16_t value)
+{
+    /* The driver's users close a port that is being pulled out before it has heard of that. */
+    if (event == VDF_CONSOLE_PORT_OPEN && !value)
+        return true;
+    /* It was pulled out while the driver was suspended. */
+    return con->resumed && id < con->max_ports && !vdf_console_control_removed(con, id);
+}
+
 static void receive(struct vdf_console *con, uint32_t id, uint16_t event, uint16_t value)
 {
     struct vdf_console_port *port = vdf_console_port(con, id);
 
     if (event == VDF_CONSOLE_DEVICE_READY) {
         con->device_ready = value;
+        con->resumed = false;
         if (!value)
             vdf_report(con->priv.obj, EIO, "DEVICE_READY 0: the driver could not set itself up");
         begin_again(con);
@@ -206,12 +230,12 @@ static void receive(struct vdf_console *con, uint32_t id, uint16_t event, uint16
                    event);
         return;
     }
+    if (value)
+        resume(con, port, event);
     if (!port) {
-        /* The driver's users close a port that is being pulled out before it has heard of that. */
-        if (event == VDF_CONSOLE_PORT_OPEN && !value)
-            return;
-        vdf_report(con->priv.obj, ENODEV, "%s for port %u, which is not there", event_names[event],
-                   id);
+        if (!unknown_port(con, id, event, value))
+            vdf_report(con->priv.obj, ENODEV, "%s for port %u, which is not there",
+                       event_names[event], id);
         return;
     }
     if (event == VDF_CONSOLE_PORT_READY) {

@@ -116,12 +116,12 @@ uint8_t vdf_console_modes(const struct vdf_console *con)
 
 struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
 {
-    if (!(con->status & VDF_CONSOLE_S_DRIVER_OK) || con->status & VDF_CONSOLE_S_NEEDS_RESET)
+    if (!(con->status & VDF_CONSOLE_S_DRIVER_OK))
         return NULL;
     /* A restored guest, which has not been started yet, has no memory yet. */
     if (con->driver == VDF_CONSOLE_VM && !con->guest_memory)
         return NULL;
-    if (index >= con->n_queues || !con->queues[index].ready)
+    if (index >= con->n_queues || !con->queues[index].ready || con->queues[index].broken)
         return NULL;
     /* Saved with a front end, restored without one. */
     if (con->driver == VDF_CONSOLE_VHOST_USER && !vdf_vhost_user_live(con, index))
@@ -129,13 +129,13 @@ struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
     return &con->queues[index];
 }
 
-/* The chain that a port was reading is no longer the device's. */
-static void forget_held(struct vdf_console *con, uint32_t index)
+/* What the driver had put into the queue of a port is no longer the device's. */
+static void forget_sent(struct vdf_console *con, uint32_t index)
 {
     struct vdf_console_port *port = vdf_console_port(con, vdf_console_queue_port(index));
 
     if (port && index == vdf_console_txq(port->id))
-        vdf_console_port_drop_held(port);
+        vdf_console_port_lose(port);
 }
 
 void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool ready)
@@ -147,8 +147,8 @@ void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool r
     if (!vq || vq->ready == ready)
         return;
     if (!ready) {
+        forget_sent(con, index);
         vq->ready = false;
-        forget_held(con, index);
         return;
     }
     vq->modes = vdf_console_modes(con);
@@ -168,14 +168,17 @@ void vdf_console_queue_reset(struct vdf_console *con, uint32_t index)
 
     if (!vq)
         return;
+    forget_sent(con, index);
     *vq = (struct vdf_vq){ 0 };
-    forget_held(con, index);
 }
 
 /* --- status ----------------------------------------------------------------------------------- */
 
 void vdf_console_reset(struct vdf_console *con)
 {
+    for (uint32_t id = 0; id < con->n_ports; id++)
+        if (con->ports[id])
+            vdf_console_port_forget(con->ports[id]);
     con->status = 0;
     con->driver_features = 0;
     con->device_features_sel = 0;
@@ -183,13 +186,11 @@ void vdf_console_reset(struct vdf_console *con)
     con->queue_sel = 0;
     con->shm_sel = 0;
     con->device_ready = false;
+    con->resumed = false;
     con->n_removed = 0;
     free(con->queues);
     con->queues = NULL;
     con->n_queues = 0;
-    for (uint32_t id = 0; id < con->n_ports; id++)
-        if (con->ports[id])
-            vdf_console_port_forget(con->ports[id]);
     vdf_console_set_interrupt(con, 0);
     vdf_vhost_user_reset(con);
     vdf_console_update_space(con);
@@ -250,7 +251,12 @@ void vdf_console_config_changed(struct vdf_console *con)
 void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result,
                              const struct vdf_err *err)
 {
-    vdf_report(con->priv.obj, -result, "queue %u: %s; the device needs a reset", queue, err->text);
+    struct vdf_vq *vq = vdf_console_queue_make(con, queue);
+
+    vdf_report(con->priv.obj, -result, "queue %u: %s; the queue is stopped and needs a reset",
+               queue, err->text);
+    if (vq)
+        vq->broken = true;
     if (con->status & VDF_CONSOLE_S_NEEDS_RESET)
         return;
     con->status |= VDF_CONSOLE_S_NEEDS_RESET;

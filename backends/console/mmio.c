@@ -113,9 +113,13 @@ static void write_emergency(struct vdf_console *con, uint32_t value)
 {
     struct vdf_console_port *port = vdf_console_port(con, 0);
 
-    if (con->device == VDF_CONSOLE_CONSOLE && !con->dma_mem &&
-        con->features & VDF_CONSOLE_F_EMERG_WRITE && port)
+    if (con->device != VDF_CONSOLE_CONSOLE || con->dma_mem ||
+        !(con->features & VDF_CONSOLE_F_EMERG_WRITE))
+        return;
+    if (port)
         vdf_console_port_emergency(port, (uint8_t)value);
+    else
+        con->discarded++;
 }
 
 void vdf_console_reg_write(struct vdf_console *con, unsigned reg, uint32_t value)

@@ -70,15 +70,80 @@ void vdf_console_port_drop_held(struct vdf_console_port *port)
 {
     port->held = false;
     port->offset = 0;
+    port->mark = 0;
     port->throttled = false;
+}
+
+/* FNV-1a. */
+static uint64_t hash(uint64_t from, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+
+    for (size_t i = 0; i < n; i++)
+        from = (from ^ p[i]) * UINT64_C(0x100000001b3);
+    return from;
+}
+
+static uint64_t mark_of(const struct vdf_vq_chain *chain)
+{
+    return hash(UINT64_C(0xcbf29ce484222325), &chain->out_len, sizeof(chain->out_len));
+}
+
+/* Whether the chain begins with what was read of the one that the port held. */
+static bool has_mark(const struct vdf_console_port *port, const struct vdf_vq_chain *chain)
+{
+    uint64_t mark = mark_of(chain), at = 0;
+    uint8_t bytes[4096];
+
+    if (chain->out_len <= port->offset)
+        return false;
+    while (at < port->offset) {
+        size_t n = port->offset - at < sizeof(bytes) ? (size_t)(port->offset - at) : sizeof(bytes);
+
+        if (vdf_vq_copy_in(&port->con->space, chain, at, bytes, n) != n)
+            return false;
+        mark = hash(mark, bytes, n);
+        at += n;
+    }
+    return !port->mark || mark == port->mark;
+}
+
+void vdf_console_port_resume(struct vdf_console_port *port, struct vdf_vq *vq)
+{
+    struct vdf_vq_chain chain;
+
+    if (!port->held)
+        return;
+    if (vdf_vq_next_is(&port->con->space, vq, port->head) &&
+        !vdf_vq_walk(&port->con->space, vq, port->head, &chain, NULL) && has_mark(port, &chain))
+        vq->last_avail++;
+    else
+        vdf_console_port_drop_held(port);
+}
+
+void vdf_console_port_lose(struct vdf_console_port *port)
+{
+    struct vdf_console *con = port->con;
+    struct vdf_vq *vq = vdf_console_live(con, vdf_console_txq(port->id));
+    struct vdf_vq_chain chain;
+
+    if (vq && port->held && !vdf_vq_walk(&con->space, vq, port->head, &chain, NULL) &&
+        chain.out_len > port->offset)
+        port->discarded += chain.out_len - port->offset;
+    for (unsigned i = 0; vq && i < vq->num; i++) {
+        if (vdf_vq_pop(&con->space, vq, &chain, NULL))
+            break;
+        port->discarded += chain.out_len;
+    }
+    vdf_console_port_drop_held(port);
 }
 
 void vdf_console_port_forget(struct vdf_console_port *port)
 {
+    vdf_console_port_lose(port);
     port->guest_connected = false;
     port->ready = false;
     port->added = false;
-    vdf_console_port_drop_held(port);
     port->told_console = false;
     port->told_name = false;
     port->told_open = false;
@@ -103,8 +168,16 @@ void vdf_console_port_unplug(struct vdf_console_port *port)
 {
     struct vdf_console *con = port->con;
 
-    if (port->held)
+    const struct vdf_vq *vq = vdf_console_live(con, vdf_console_txq(port->id));
+    struct vdf_vq_chain chain;
+
+    con->discarded += port->unread.len + port->emergency.len + port->waiting.len;
+    if (port->held) {
+        if (vq && !vdf_vq_walk(&con->space, vq, port->head, &chain, NULL) &&
+            chain.out_len > port->offset)
+            con->discarded += chain.out_len - port->offset;
         vdf_console_complete(con, vdf_console_txq(port->id), port->head, 0);
+    }
     con->ports[port->id] = NULL;
     /* What else the guest sent through it must not come out of a port that is plugged in later. */
     vdf_console_port_transmit_kick(con, port->id);
@@ -245,6 +318,7 @@ static int current_chain(struct vdf_console_port *port, struct vdf_vq_chain *cha
     port->held = true;
     port->head = chain->head;
     port->offset = 0;
+    port->mark = mark_of(chain);
     return 0;
 }
 
@@ -280,8 +354,7 @@ void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
     for (unsigned i = 0; i < CHAINS_AT_ONCE; i++) {
         if (vdf_console_take(con, vdf_console_txq(id), false, &chain))
             return;
-        if (port)
-            port->discarded += chain.out_len;
+        *(port ? &port->discarded : &con->discarded) += chain.out_len;
         if (!vdf_console_complete(con, vdf_console_txq(id), chain.head, 0))
             return;
     }
@@ -317,9 +390,11 @@ ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t
         if (!port->throttled)
             break;
         part = vdf_vq_copy_in(&con->space, &chain, port->offset, (uint8_t *)bytes + done, n - done);
-        done += part;
         port->offset += part;
         port->sent += part;
+        if (port->offset < chain.out_len)
+            port->mark = hash(port->mark, (uint8_t *)bytes + done, part);
+        done += part;
         if (port->offset < chain.out_len)
             continue;
         port->held = false;

@@ -519,8 +519,9 @@ static const struct vdf_attr port_attrs[] = {
     COUNTER(sent, "bytes that the guest has written"),
     COUNTER(received, "bytes in receive buffers that the guest has taken from its queue"),
     COUNTER(discarded,
-            "bytes dropped: unread at the guest's close, sent to a host that was closed, "
-            "or emergency output that nobody read"),
+            "bytes dropped: unread at the guest's close, sent to a host that was closed, not read "
+            "by one that drops, in the transmit queue at a reset, or emergency output that nobody "
+            "read"),
     HIDDEN("added", VDF_BOOL, added, "PORT_ADD has been sent"),
     HIDDEN("told_console", VDF_BOOL, told_console, "CONSOLE_PORT has been sent"),
     HIDDEN("told_name", VDF_BOOL, told_name, "PORT_NAME has been sent"),
@@ -530,6 +531,7 @@ static const struct vdf_attr port_attrs[] = {
     HIDDEN("held", VDF_BOOL, held, "a transmit chain is half read"),
     HIDDEN("held_head", VDF_UINT, head, "its first descriptor"),
     HIDDEN("held_offset", VDF_UINT, offset, "bytes of it that were read"),
+    HIDDEN("held_mark", VDF_UINT, mark, "its length and those bytes, hashed"),
     HIDDEN("device_sent", VDF_UINT, sent, "bytes that the host has read"),
     HIDDEN("device_received", VDF_UINT, received, "bytes put into receive buffers"),
     HIDDEN("device_discarded", VDF_UINT, discarded, "bytes that the device dropped"),

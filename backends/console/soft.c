@@ -159,6 +159,9 @@ void vdf_soft_unbind(struct vdf_console *con)
 {
     if (!con->soft)
         return;
+    for (uint32_t id = 0; id < con->soft->n_ports; id++)
+        if (con->soft->ports[id] && vdf_console_port(con, id))
+            vdf_console_port(con, id)->discarded += vdf_soft_port_unread(con, con->soft->ports[id]);
     vdf_soft_free(con->soft);
     con->soft = NULL;
     con->irq = (struct vdf_irq){ 0 };

@@ -82,6 +82,8 @@ void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_consol
 
 struct vdf_soft_port *vdf_soft_port(const struct vdf_soft *soft, uint32_t id);
 void vdf_soft_port_add(struct vdf_console *con, uint32_t id);
+/** vdf_soft_port_unread() - take out of the receive queue what nobody has read: how many bytes. */
+uint64_t vdf_soft_port_unread(struct vdf_console *con, struct vdf_soft_port *port);
 void vdf_soft_port_remove(struct vdf_console *con, struct vdf_soft_port *port);
 /** vdf_soft_port_read_size() - from the configuration space, where there is no MULTIPORT. */
 void vdf_soft_port_read_size(struct vdf_console *con, struct vdf_soft_port *port);

@@ -52,6 +52,17 @@ static void discard_data(struct vdf_console *con, struct vdf_soft_port *port)
     }
 }
 
+uint64_t vdf_soft_port_unread(struct vdf_console *con, struct vdf_soft_port *port)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i <= VDF_SOFT_QUEUE_MAX && get_inbuf(con, port); i++) {
+        n += port->in_len - port->in_offset;
+        port->inbuf.len = 0;
+    }
+    return n;
+}
+
 void vdf_soft_port_input(struct vdf_console *con, uint32_t id)
 {
     struct vdf_soft_port *port = vdf_soft_port(con->soft, id);

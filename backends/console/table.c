@@ -599,6 +599,7 @@ QUEUE_FIELD(ready, ready)
 QUEUE_FIELD(desc, desc)
 QUEUE_FIELD(driver, driver)
 QUEUE_FIELD(device, device)
+QUEUE_FIELD(broken, broken)
 QUEUE_FIELD(used_idx, used_idx)
 QUEUE_FIELD(last_avail, last_avail)
 QUEUE_GETTER(avail_idx, vq->ready ? vdf_vq_avail_idx(&con->space, vq) : 0)
@@ -825,6 +826,12 @@ static const struct vdf_attr console_attrs[] = {
       .has_field = true,
       .field = offsetof(struct vdf_console, memory),
       .raw = &memory_ops },
+    { .path = "bytes_discarded",
+      .type = VDF_UINT,
+      .flags = VDF_R | VDF_SAVE,
+      VDF_FIELD(struct vdf_console, discarded),
+      .doc = "bytes dropped without a port to count them: those in a port that was unplugged, and "
+             "output for a port that is not there" },
     { .path = "max_ports",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
@@ -905,6 +912,8 @@ static const struct vdf_attr console_attrs[] = {
       .field = offsetof(struct vdf_console, control) },
     QUEUE(size, VDF_UINT, 2, "descriptors of the queue, 0 before the driver sets it"),
     QUEUE(ready, VDF_BOOL, 1, "1 while the device may use the queue"),
+    QUEUE(broken, VDF_BOOL, 1,
+          "1 from the driver's breach of virtio's rules until the queue or the device is reset"),
     QUEUE(desc, VDF_REG, 8, "guest address of the descriptor table"),
     QUEUE(driver, VDF_REG, 8, "guest address of the available ring"),
     QUEUE(device, VDF_REG, 8, "guest address of the used ring"),
@@ -980,7 +989,12 @@ static const struct vdf_attr console_attrs[] = {
       .type = VDF_BOOL,
       .flags = VDF_NO_FILE | VDF_SAVE,
       VDF_FIELD(struct vdf_console, device_ready),
-      .doc = "the driver has sent DEVICE_READY 1" },
+      .doc = "the driver has sent DEVICE_READY 1, or goes on without" },
+    { .path = "resumed",
+      .type = VDF_BOOL,
+      .flags = VDF_NO_FILE | VDF_SAVE,
+      VDF_FIELD(struct vdf_console, resumed),
+      .doc = "the driver goes on after its reset without DEVICE_READY" },
     { .path = "removed",
       .type = VDF_TEXT,
       .flags = VDF_NO_FILE | VDF_SAVE,

@@ -88,12 +88,8 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
     vq->ready = true;
     ring->active = true;
 
-    if (port && port->held) {
-        if (vdf_vq_next_is(&con->space, vq, port->head))
-            vq->last_avail++;
-        else
-            vdf_console_port_drop_held(port);
-    }
+    if (port)
+        vdf_console_port_resume(port, vq);
     if (!(con->status & VDF_CONSOLE_S_DRIVER_OK))
         vdf_console_set_status(con, VDF_CONSOLE_S_DRIVER_OK);
     /* A driver that is older than this device, which has come back without its state, does not

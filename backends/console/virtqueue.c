@@ -256,6 +256,7 @@ void vdf_vq_want_kicks(const struct vdf_space *space, struct vdf_vq *vq, bool wa
 void vdf_vq_start(const struct vdf_space *space, struct vdf_vq *vq, uint8_t modes)
 {
     vq->modes = modes;
+    vq->broken = false;
     vdf_vq_want_kicks(space, vq, true);
 }
 

@@ -39,6 +39,7 @@ struct vdf_vq {
     uint16_t used_idx;   /* next entry of the used ring to fill */
     bool ready;
     uint8_t modes; /* VDF_VQ_INDIRECT, ...: vdf_vq_start() */
+    bool broken;   /* the driver broke the rules: not used until it is reset */
     bool quiet;    /* the driver is asked not to notify: vdf_vq_want_kicks() */
 };
 

@@ -713,11 +713,15 @@ Test(console, the_guest_end_survives_a_reset)
     put(CON "reset", "1");
     got(guest, "-EAGAIN");
     is(CON "status", "0x00");
+    is(P1 "bytes_discarded", "0");
     data = opened(P1 "data", O_RDWR);
     is(CON "status", "0x0f");
     is(P1 "guest_connected", "1");
     send_text(data, "again");
     got(guest, "again");
+    send_text(data, "unread");
+    put(CON "reset", "1");
+    is(P1 "bytes_discarded", "6");
     vdf_test_close(data);
     vdf_test_close(guest);
     is(P1 "guest_connected", "0");

@@ -74,8 +74,11 @@ static void start(uint64_t features)
     unsigned n = features & VDF_CONSOLE_F_MULTIPORT ? 6 : 2;
 
     negotiate(features);
-    for (unsigned q = 0; q < n; q++)
+    for (unsigned q = 0; q < n; q++) {
+        poke(AVAIL(q), 0, 4);
+        poke(USED(q), 0, 4);
         set_queue(q, DESC(q), AVAIL(q), USED(q));
+    }
     wr(VDF_CONSOLE_REG_STATUS, DRIVER_OK);
 }
 
@@ -507,6 +510,54 @@ Test(console_mmio, port_open_again_after_device_ready)
     vdf_test_close(control);
 }
 
+/* Linux's driver after a suspension: no DEVICE_READY, only what it has. */
+Test(console_mmio, a_driver_that_goes_on_after_a_reset)
+{
+    struct vdf_test_file *control;
+
+    start(FEATURES);
+    send_control(UINT32_MAX, VDF_CONSOLE_DEVICE_READY, 1);
+    start(FEATURES);
+    control = opened(CON "control", O_RDONLY);
+    drain(control);
+    put(P0 "name", "zero");
+    put(P0 "host_connected", "1");
+    for (unsigned n = 0; n < 7; n++) {
+        desc(2, n, BUF(n), 64, VDF_VQ_DESC_WRITE, 0);
+        post(2, n);
+    }
+    got(control, "-EAGAIN");
+    put("errors", "\n");
+    send_control(0, VDF_CONSOLE_PORT_READY, 1);
+    got(control, "< PORT_READY id=0 value=1\n> CONSOLE_PORT id=0 value=1\n"
+                 "> PORT_NAME id=0 value=1 name=zero\n> PORT_OPEN id=0 value=1\n");
+    /* A port that was pulled out meanwhile, which it is told, and one that was never possible. */
+    send_control(5, VDF_CONSOLE_PORT_READY, 1);
+    got(control, "< PORT_READY id=5 value=1\n> PORT_REMOVE id=5 value=1\n");
+    is("errors", "");
+    send_control(31, VDF_CONSOLE_PORT_READY, 1);
+    cr_assert(strstr(vdf_test_last_error(), "port 31, which is not there"));
+    vdf_test_close(control);
+}
+
+Test(console_mmio, a_port_that_is_opened_after_a_reset)
+{
+    struct vdf_test_file *control;
+
+    start(FEATURES);
+    for (unsigned n = 0; n < 7; n++) {
+        desc(2, n, BUF(n), 64, VDF_VQ_DESC_WRITE, 0);
+        post(2, n);
+    }
+    control = opened(CON "control", O_RDONLY);
+    drain(control);
+    send_control(0, VDF_CONSOLE_PORT_OPEN, 1);
+    is(P0 "ready", "1");
+    is(P0 "guest_connected", "1");
+    got(control, "< PORT_OPEN id=0 value=1\n> CONSOLE_PORT id=0 value=1\n");
+    vdf_test_close(control);
+}
+
 /* MULTIPORT tells the driver that the host's end is closed; what it sends all the same is dropped.
  */
 Test(console_mmio, data_for_a_closed_host_is_discarded)
@@ -532,6 +583,54 @@ Test(console_mmio, data_for_a_port_that_is_not_there)
     post_text(5, 0, "lost");
     is(CON "queues/5/used_idx", "1");
     is(CON "status", "0x0f");
+}
+
+Test(console_mmio, what_a_reset_takes_away_is_counted)
+{
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR);
+    char two[2];
+
+    put(P0 "overflow", "hold");
+    for (unsigned round = 1; round < 4; round++) {
+        char text[16];
+
+        start(VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_RING_RESET);
+        post_text(1, 0, "abcdef");
+        post_text(1, 1, "ghi");
+        cr_assert_eq(vdf_test_file_read(data, two, 2), 2);
+        wr(VDF_CONSOLE_REG_QUEUE_SEL, 1);
+        if (round == 1)
+            wr(VDF_CONSOLE_REG_STATUS, 0);
+        else
+            wr(round == 2 ? VDF_CONSOLE_REG_QUEUE_RESET : VDF_CONSOLE_REG_QUEUE_READY, round == 2);
+        snprintf(text, sizeof(text), "%u", 7 * round);
+        is(P0 "bytes_discarded", text);
+        got(data, "-EAGAIN");
+    }
+    vdf_test_close(data);
+}
+
+Test(console_mmio, what_an_unplugged_port_takes_away_is_counted)
+{
+    struct vdf_test_file *data;
+    char two[2];
+
+    start(FEATURES);
+    send_control(UINT32_MAX, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert_eq(vdf_test_mkdir(CON "ports/1"), 0);
+    data = opened(P1 "data", O_RDWR);
+    post_text(5, 0, "abcdef");
+    post_text(5, 1, "ghi");
+    cr_assert_eq(vdf_test_file_read(data, two, 2), 2);
+    send_text(data, "wait");
+    cr_assert_eq(vdf_test_rmdir(CON "ports/1"), 0);
+    vdf_test_close(data);
+    is(CON "bytes_discarded", "11");
+    post_text(5, 2, "late");
+    is(CON "bytes_discarded", "15");
+    cr_assert_eq(vdf_test_rmdir(CON "ports/0"), 0);
+    wr(VDF_CONSOLE_REG_EMERG_WR, 'x');
+    is(CON "bytes_discarded", "16");
 }
 
 /* --- emergency output ------------------------------------------------------------------------- */
@@ -638,12 +737,40 @@ Test(console_mmio, index_that_ran_away)
     poke(AVAIL(1) + 2, NUM + 1, 2);
     wr(VDF_CONSOLE_REG_QUEUE_NOTIFY, 1);
     needs_reset("available index");
-    /* A device that needs a reset does nothing more, until it gets it. */
+    /* A queue that needs a reset is not used until it gets it. */
     poke(AVAIL(1) + 2, 0, 2);
     post_text(1, 0, "ignored");
     is(CON "queues/1/used_idx", "0");
     start(VDF_CONSOLE_F_VERSION_1);
     is(CON "status", "0x0f");
+}
+
+/* The other queues go on, and the one that was stopped does after its own reset. */
+Test(console_mmio, a_bad_chain_stops_one_queue)
+{
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR);
+
+    start(VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_RING_RESET);
+    desc(0, 0, BUF(0), 16, 0, 0);
+    post(0, 0);
+    cr_assert_eq(vdf_test_file_write(data, "x", 1), -EAGAIN);
+    needs_reset("receive queue");
+    is(CON "queues/0/broken", "1");
+    is(CON "queues/1/broken", "0");
+    post_text(1, 0, "still alive");
+    got(data, "still alive");
+    cr_assert_eq(vdf_test_file_write(data, "x", 1), -EAGAIN);
+    wr(VDF_CONSOLE_REG_QUEUE_SEL, 0);
+    wr(VDF_CONSOLE_REG_QUEUE_RESET, 1);
+    is(CON "queues/0/broken", "0");
+    poke(AVAIL(0), 0, 4);
+    poke(USED(0), 0, 4);
+    set_queue(0, DESC(0), AVAIL(0), USED(0));
+    desc(0, 0, BUF(0), 16, VDF_VQ_DESC_WRITE, 0);
+    post(0, 0);
+    send_text(data, "x");
+    cr_assert_eq(peek(BUF(0), 1), 'x');
+    vdf_test_close(data);
 }
 
 Test(console_mmio, chain_that_changes_while_it_is_read)
@@ -675,6 +802,7 @@ Test(console_mmio, control_messages_that_are_none)
     };
 
     start(FEATURES);
+    send_control(UINT32_MAX, VDF_CONSOLE_DEVICE_READY, 1);
     for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
         send_control(9, bad[k].event, 1);
         cr_assert(strstr(vdf_test_last_error(), bad[k].says), "%s", vdf_test_last_error());

@@ -250,6 +250,50 @@ Test(vhost_user, a_disabled_ring_is_left_alone_and_goes_on)
     cr_assert_str_eq(vdf_test_read(CON "ports/0/ready"), "1");
 }
 
+static void read_is(struct vdf_test_file *data, size_t n, const char *text)
+{
+    char bytes[16] = { 0 };
+    ssize_t ret = vdf_test_file_read(data, bytes, n);
+
+    cr_assert_eq(ret, (ssize_t)strlen(text), "%zd", ret);
+    cr_assert_str_eq(bytes, text);
+}
+
+/* A half-read buffer goes on where it was if it is the same; another driver's first one has the
+ * same index and the same head. */
+Test(vhost_user, a_half_read_buffer_is_known_again)
+{
+    static const struct {
+        const char *bytes;
+        uint32_t len;
+        const char *read;
+    } next[] = { { "abcdefgh", 8, "defgh" },
+                 { "abXdefgh", 8, "abXdefgh" },
+                 { "abcdef", 6, "abcdef" } };
+    uint8_t *buffer = fe.mem + FE_BUFFERS + 0x400;
+    struct vdf_vu_vring_state base = { 1, 0 };
+    struct vdf_test_file *data;
+    int error;
+
+    fe_up();
+    cr_assert_eq(vdf_test_write(CON "ports/0/overflow", "hold"), 0);
+    data = vdf_test_open(CON "ports/0/data", O_RDONLY, &error);
+    for (unsigned n = 0; n < 3; n++) {
+        memcpy(buffer, "abcdefgh", 8);
+        fe_desc(1, 0, FE_GUEST + FE_BUFFERS + 0x400, 8, 0);
+        fe_available(1, 0, 16);
+        vdf_vhost_user_kicked(fe.vu);
+        read_is(data, 3, "abc");
+        cr_assert_eq(fe_ask(VDF_VU_GET_VRING_BASE, &base, 8, NULL, 0, &base, 8), 8);
+        cr_assert_eq(base.num, n);
+        memcpy(buffer, next[n].bytes, next[n].len);
+        fe_desc(1, 0, FE_GUEST + FE_BUFFERS + 0x400, next[n].len, 0);
+        fe_start_ring(1, 16, n);
+        read_is(data, sizeof("abXdefgh"), next[n].read);
+    }
+    vdf_test_close(data);
+}
+
 Test(vhost_user, memory_may_move_under_running_rings)
 {
     fe_up();
