@@ -258,10 +258,12 @@ int vdf_obj_create(struct vdf_tree *tree, struct vdf_obj *parent, const struct v
 
 int vdf_obj_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
+    /* Also if it fails: the object may stay, as a restored one does, and be told later to begin what
+     * has to end before it goes. */
+    obj->started = true;
     int ret = obj->cls->start ? obj->cls->start(obj, fresh, err) : 0;
     if (ret < 0)
         return ret;
-    obj->started = true;
     for (struct vdf_obj *child = obj->children; child; child = child->next) {
         ret = vdf_obj_start(child, fresh, err);
         if (ret < 0) {

@@ -264,7 +264,8 @@ struct vdf_class {
     int (*restored)(struct vdf_obj *obj, struct vdf_err *err);
     /* The object was linked into the tree by mkdir or a restore, or is about to leave it. vdf_async
      * objects are made in start and freed in stop; those that adopt hands on, so that a restore
-     * needs no descriptors for them, are freed in destroy. @fresh: made by mkdir, not restored. */
+     * needs no descriptors for them, are freed in destroy. @fresh: made by mkdir, not restored.
+     * stop follows a start that has failed, too. */
     int (*start)(struct vdf_obj *obj, bool fresh, struct vdf_err *err);
     void (*stop)(struct vdf_obj *obj);
     /* rmdir: refuse (EBUSY), or do what the removal means to the rest of the device. */
