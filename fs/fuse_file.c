@@ -513,10 +513,12 @@ void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t si
 {
     struct vdf_handle *handle = handle_of(fi);
     bool stream = vdf_file_is_stream(&handle->file);
+    struct vdf_user user = vdf_user_of(req);
     struct vdf_err err = { 0 };
     ssize_t ret;
 
     (void)ino;
+    vdf_user_serve(&user);
     if (handle->file.place.entry->special == VDF_STATE) {
         ret = vdf_file_write_state(&handle->file, bytes, size, (uint64_t)offset, &err);
     } else {
@@ -524,6 +526,7 @@ void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t si
         ret = vdf_file_write(&handle->file, bytes, size, (uint64_t)offset, &err);
         vdf_file_leave_write(&handle->file, ret >= 0);
     }
+    vdf_user_serve(NULL);
     bool more = stream && (ret == -EAGAIN || (ret > 0 && (size_t)ret < size));
     if (more && !(fi->flags & O_NONBLOCK)) {
         size_t done = ret > 0 ? (size_t)ret : 0;
@@ -565,13 +568,16 @@ static bool is_last_close(const struct vdf_handle *handle)
 void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct vdf_handle *handle = handle_of(fi);
+    struct vdf_user user = vdf_user_of(req);
     struct vdf_err err = { 0 };
     int ret = 0;
 
     (void)ino;
+    vdf_user_serve(&user);
     if (handle->opener && vdf_task_process(fuse_req_ctx(req)->pid) == handle->opener &&
         is_last_close(handle))
         ret = vdf_file_flush(&handle->file, &err);
+    vdf_user_serve(NULL);
     vdf_reply_err(vdf_fuse_of(req), req, -vdf_place_refused(&handle->file.place, NULL, ret, &err));
 }
 

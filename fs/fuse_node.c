@@ -214,6 +214,15 @@ static bool is_window(const struct vdf_place *place)
            place->entry->attr->type == VDF_WINDOW;
 }
 
+/* The table says who can read and write at all; the umask takes from it. */
+static mode_t mode_of(const struct vdf_fuse *fuse, const struct vdf_place *place)
+{
+    mode_t mode = vdf_place_mode(place);
+    mode_t all = mode & 0700;
+
+    return (mode & S_IFMT) | ((all | all >> 3 | all >> 6) & ~fuse->umask);
+}
+
 static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *st)
 {
     struct vdf_seen seen;
@@ -230,10 +239,10 @@ static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *
 
     memset(st, 0, sizeof(*st));
     st->st_ino = node->ino;
-    st->st_mode = vdf_place_mode(&node->place);
+    st->st_mode = mode_of(fuse, &node->place);
     st->st_nlink = S_ISDIR(st->st_mode) ? 2 : 1;
-    st->st_uid = getuid();
-    st->st_gid = getgid();
+    st->st_uid = fuse->uid;
+    st->st_gid = fuse->gid;
     st->st_size = (off_t)seen.size;
     st->st_blocks = (blkcnt_t)((seen.size + 511) / 512);
     /* wc(1) seeks to an odd place before the last block, where no register can be read: windows are
@@ -362,19 +371,19 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
                        struct fuse_file_info *fi)
 {
-    struct vdf_node *node = vdf_node_of(vdf_fuse_of(req), ino);
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    struct vdf_node *node = vdf_node_of(fuse, ino);
     struct vdf_err err = { 0 };
-    unsigned mode = vdf_place_mode(&node->place) & 07777;
+    unsigned mode = mode_of(fuse, &node->place) & 07777;
     int ret = 0;
 
     (void)fi;
     if (to_set & FUSE_SET_ATTR_MODE && (attr->st_mode & 07777) != mode)
         ret = vdf_fail(&err, EPERM, "mode %04o: it is %04o and stays so", attr->st_mode & 07777,
                        mode);
-    if ((to_set & FUSE_SET_ATTR_UID && attr->st_uid != getuid()) ||
-        (to_set & FUSE_SET_ATTR_GID && attr->st_gid != getgid()))
-        ret =
-            vdf_fail(&err, EPERM, "the owner is the one of the daemon, %u:%u", getuid(), getgid());
+    if ((to_set & FUSE_SET_ATTR_UID && attr->st_uid != fuse->uid) ||
+        (to_set & FUSE_SET_ATTR_GID && attr->st_gid != fuse->gid))
+        ret = vdf_fail(&err, EPERM, "the owner is %u:%u and stays so", fuse->uid, fuse->gid);
     if (ret < 0)
         fuse_reply_err(req, -vdf_place_refused(&node->place, NULL, ret, &err));
     else
@@ -393,10 +402,13 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+    struct vdf_user user = vdf_user_of(req);
     struct vdf_place made;
-    int ret = vdf_place_mkdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, &made);
 
     (void)mode;
+    vdf_user_serve(&user);
+    int ret = vdf_place_mkdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, &made);
+    vdf_user_serve(NULL);
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
@@ -406,8 +418,11 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
-    int ret = vdf_place_rmdir(&vdf_node_of(fuse, parent)->place, name);
+    struct vdf_user user = vdf_user_of(req);
 
+    vdf_user_serve(&user);
+    int ret = vdf_place_rmdir(&vdf_node_of(fuse, parent)->place, name);
+    vdf_user_serve(NULL);
     vdf_reply_err(fuse, req, -ret);
 }
 
@@ -605,6 +620,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
     struct vdf_fuse *fuse = userdata;
 
+    if (fuse->max_read)
+        conn->max_read = fuse->max_read;
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
     /* A file that may be mapped is the memfd behind it. */
     fuse->can_passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);

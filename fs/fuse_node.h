@@ -12,6 +12,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <virtdevfs/user.h>
 
 #include "core.h"
 #include "fuse_session.h"
@@ -78,6 +79,10 @@ struct vdf_fuse {
     struct vdf_node root;
     struct vdf_handle *handles; /* open files, to be freed if the kernel does not close them */
     bool can_passthrough;
+    uid_t uid; /* what stat(2) shows of all files */
+    gid_t gid;
+    mode_t umask;
+    unsigned max_read;       /* that the mount was made with; 0: the kernel's own */
     struct vdf_rings *rings; /* NULL: requests come through /dev/fuse */
     bool need_rings;         /* without them the mount fails */
     struct vdf_err ring_err; /* why there are none; code 0: there are */
@@ -123,6 +128,13 @@ struct vdf_node *vdf_node_of(struct vdf_fuse *fuse, fuse_ino_t ino);
 static inline struct vdf_fuse *vdf_fuse_of(fuse_req_t req)
 {
     return fuse_req_userdata(req);
+}
+/* The user of a request, for vdf_user_serve(). */
+static inline struct vdf_user vdf_user_of(fuse_req_t req)
+{
+    const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+    return (struct vdf_user){ .uid = ctx->uid, .gid = ctx->gid, .tid = ctx->pid };
 }
 
 #endif

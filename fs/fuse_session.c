@@ -61,6 +61,10 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
     struct vdf_fuse *fuse = &session->fuse;
     fuse->tree = tree;
     fuse->cache = options->cache;
+    fuse->uid = options->uid;
+    fuse->gid = options->gid;
+    fuse->umask = options->umask;
+    fuse->max_read = options->max_read;
     fuse->ready = options->ready;
     fuse->ready_arg = options->ready_arg;
     if (vdf_nodes_init(fuse) < 0) {

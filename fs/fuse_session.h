@@ -27,8 +27,12 @@ enum vdf_cache {
 struct vdf_fuse_options {
     enum vdf_cache cache;
     enum vdf_transport transport;
-    const char *options;      /* of -o, for libfuse: "allow_other,ro"; NULL: none */
-    bool debug;               /* print requests on standard error */
+    const char *options; /* of -o, for libfuse: "allow_other,ro"; NULL: none */
+    bool debug;          /* print requests on standard error */
+    uid_t uid;           /* owner, group and umask that stat(2) shows of all files */
+    gid_t gid;
+    mode_t umask;
+    unsigned max_read;        /* bytes that one request reads at most; 0: the kernel's own */
     void (*ready)(void *arg); /* called in the FUSE thread when the mount can be used */
     void *ready_arg;
 };

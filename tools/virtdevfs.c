@@ -12,10 +12,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fuse_session.h"
+#include "guard.h"
+#include "options.h"
 
-#define EXIT_USAGE 2
+#define FIRST_FD 3 /* behind standard input, output and error */
 
 extern char **environ;
 
@@ -41,260 +40,7 @@ static const struct vdf_component *const components[] = {
     NULL,
 };
 
-enum probe_format { NO_PROBE, PROBE_TEXT, PROBE_JSON };
-
-struct options {
-    bool foreground, debug, empty;
-    enum probe_format probe;
-    const char *run;
-    char *state;      /* absolute */
-    char *mountpoint; /* absolute */
-    bool made_mountpoint;
-    enum vdf_engine_kind engine;
-    enum vdf_transport transport;
-    enum vdf_cache cache;
-    char *fuse; /* what is left of -o, for libfuse */
-};
-
-/* --- the command line ------------------------------------------------------------------------- */
-
-static void usage(FILE *to)
-{
-    fprintf(
-        to,
-        "usage: virtdevfs [-df] [-o OPTION[,OPTION...]] MOUNTPOINT\n"
-        "       virtdevfs [-d] [-o OPTION[,OPTION...]] --run 'COMMAND' [MOUNTPOINT]\n"
-        "       virtdevfs --probe[=json]\n"
-        "       virtdevfs --help | --version\n"
-        "\n"
-        "Mounts a tree in which every part of an emulated virtual device is a file.\n"
-        "\n"
-        "  -f                   stay in the foreground\n"
-        "  -d                   stay in the foreground and print every request\n"
-        "  --run 'COMMAND'      mount, run COMMAND with the mount point in $VIRTDEVFS, unmount,\n"
-        "                       exit with its status; without MOUNTPOINT on a temporary one\n"
-        "  --probe[=json]       print what this host offers and what would bring the rest, as a\n"
-        "                       table or as JSON; mounts nothing\n"
-        "  -h, --help           print this\n"
-        "  -V, --version        print the versions\n"
-        "  -o allow_other       other users may use the tree\n"
-        "  -o default_permissions\n"
-        "                       the kernel checks the files' modes\n"
-        "  -o ro                nothing can be written, made or removed\n"
-        "  -o empty             begin without devices\n"
-        "  -o state=FILE        begin with the devices saved in FILE\n"
-        "  -o engine=auto|io_uring|libaio\n"
-        "                       what the daemon waits with (auto)\n"
-        "  -o transport=auto|io_uring|dev\n"
-        "                       how requests come from the kernel (auto)\n"
-        "  -o cache=auto|always|off\n"
-        "                       which values the kernel keeps for those who only read (auto)\n"
-        "\n"
-        "virtdevfs(8) says more, virtdevfs-tree(5) describes the files.\n");
-}
-
-__attribute__((format(printf, 1, 2))) static int complain(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    fputs("virtdevfs: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
-    va_end(ap);
-    return -1;
-}
-
-static char *absolute(const char *path)
-{
-    char *result, *cwd;
-
-    if (*path == '/')
-        return strdup(path);
-    cwd = getcwd(NULL, 0);
-    if (!cwd || asprintf(&result, "%s/%s", cwd, path) < 0)
-        result = NULL;
-    free(cwd);
-    return result;
-}
-
-static int parse_engine(struct options *o, const char *word)
-{
-    if (strcmp(word, "auto") == 0)
-        o->engine = VDF_ENGINE_AUTO;
-    else if (strcmp(word, "io_uring") == 0)
-        o->engine = VDF_ENGINE_IO_URING;
-    else if (strcmp(word, "libaio") == 0)
-        o->engine = VDF_ENGINE_LIBAIO;
-    else
-        return complain("-o engine=%s: engines are auto, io_uring and libaio", word);
-    return 0;
-}
-
-static int parse_transport(struct options *o, const char *word)
-{
-    if (strcmp(word, "auto") == 0)
-        o->transport = VDF_TRANSPORT_AUTO;
-    else if (strcmp(word, "io_uring") == 0)
-        o->transport = VDF_TRANSPORT_IO_URING;
-    else if (strcmp(word, "dev") == 0)
-        o->transport = VDF_TRANSPORT_DEV;
-    else
-        return complain("-o transport=%s: transports are auto, io_uring and dev", word);
-    return 0;
-}
-
-static int parse_cache(struct options *o, const char *word)
-{
-    if (strcmp(word, "auto") == 0)
-        o->cache = VDF_CACHE_AUTO;
-    else if (strcmp(word, "always") == 0)
-        o->cache = VDF_CACHE_ALWAYS;
-    else if (strcmp(word, "off") == 0)
-        o->cache = VDF_CACHE_OFF;
-    else
-        return complain("-o cache=%s: it is auto, always or off", word);
-    return 0;
-}
-
-/* Takes our own mount options and leaves the others to libfuse. */
-static int parse_mount_options(struct options *o, const char *list)
-{
-    char *copy = strdup(list), *rest = copy, *word;
-    int ret = copy ? 0 : complain("no memory");
-
-    while (ret == 0 && (word = strsep(&rest, ","))) {
-        if (strcmp(word, "empty") == 0) {
-            o->empty = true;
-        } else if (strncmp(word, "state=", 6) == 0) {
-            free(o->state);
-            o->state = absolute(word + 6);
-        } else if (strncmp(word, "engine=", 7) == 0) {
-            ret = parse_engine(o, word + 7);
-        } else if (strncmp(word, "transport=", 10) == 0) {
-            ret = parse_transport(o, word + 10);
-        } else if (strcmp(word, "io_uring") == 0) {
-            /* libfuse's word for it, whose own rings would get in the way of ours. */
-            o->transport = VDF_TRANSPORT_IO_URING;
-        } else if (strncmp(word, "cache=", 6) == 0) {
-            ret = parse_cache(o, word + 6);
-        } else if (*word) {
-            char *more;
-            if (asprintf(&more, "%s%s%s", o->fuse ? o->fuse : "", o->fuse ? "," : "", word) < 0)
-                ret = complain("no memory");
-            else {
-                free(o->fuse);
-                o->fuse = more;
-            }
-        }
-    }
-    free(copy);
-    return ret;
-}
-
-/* -1: go on; else the exit status. */
-static int parse_arguments(struct options *o, int argc, char **argv)
-{
-    static const struct option words[] = {
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { "run", required_argument, NULL, 'r' },
-        { "probe", optional_argument, NULL, 'p' },
-        { 0 },
-    };
-    int c;
-
-    while ((c = getopt_long(argc, argv, "dfho:V", words, NULL)) >= 0) {
-        switch (c) {
-        case 'd':
-            o->debug = true;
-            o->foreground = true;
-            break;
-        case 'f':
-            o->foreground = true;
-            break;
-        case 'h':
-            usage(stdout);
-            return EXIT_SUCCESS;
-        case 'V':
-            printf("virtdevfs %s\nlibfuse %s\n", VDF_VERSION, vdf_fuse_version());
-            return EXIT_SUCCESS;
-        case 'o':
-            if (parse_mount_options(o, optarg) < 0)
-                return EXIT_USAGE;
-            break;
-        case 'r':
-            o->run = optarg;
-            break;
-        case 'p':
-            if (optarg && strcmp(optarg, "json") != 0) {
-                complain("--probe=%s: formats are json and, without a word, a table", optarg);
-                return EXIT_USAGE;
-            }
-            o->probe = optarg ? PROBE_JSON : PROBE_TEXT;
-            break;
-        default:
-            complain("try virtdevfs --help");
-            return EXIT_USAGE;
-        }
-    }
-    if (optind < argc)
-        o->mountpoint = absolute(argv[optind++]);
-    if (optind < argc) {
-        complain("%s: there is one MOUNTPOINT; try virtdevfs --help", argv[optind]);
-        return EXIT_USAGE;
-    }
-    if (o->probe && (o->mountpoint || o->run)) {
-        complain("--probe mounts nothing: it goes without a MOUNTPOINT and --run");
-        return EXIT_USAGE;
-    }
-    if (o->probe)
-        return -1;
-    if (!o->mountpoint && !o->run) {
-        complain("a MOUNTPOINT is missing; try virtdevfs --help");
-        return EXIT_USAGE;
-    }
-    return -1;
-}
-
 /* --- the mount point -------------------------------------------------------------------------- */
-
-/* The mount table writes a space as \040 and so on. */
-static bool same_mount(const char *escaped, const char *path)
-{
-    for (; *escaped && *path; path++) {
-        int c = (unsigned char)*escaped++;
-        if (c == '\\') {
-            char *end, digits[4] = { 0 };
-            strncpy(digits, escaped, 3);
-            c = (int)strtol(digits, &end, 8);
-            escaped += end - digits;
-        }
-        if (c != (unsigned char)*path)
-            return false;
-    }
-    return *escaped == *path;
-}
-
-static bool is_mounted(const char *mountpoint)
-{
-    FILE *mounts = fopen("/proc/self/mounts", "re");
-    char *line = NULL;
-    size_t cap = 0;
-    bool found = false;
-
-    while (mounts && !found && getline(&line, &cap, mounts) >= 0) {
-        char *rest = line;
-        strsep(&rest, " ");
-        char *where = strsep(&rest, " ");
-        char *type = rest ? strsep(&rest, " ") : NULL;
-        found = type && strcmp(type, "fuse.virtdevfs") == 0 && same_mount(where, mountpoint);
-    }
-    free(line);
-    if (mounts)
-        fclose(mounts);
-    return found;
-}
 
 static int check_mountpoint(struct options *o)
 {
@@ -324,7 +70,7 @@ static int check_mountpoint(struct options *o)
         return complain("%s: %s", o->mountpoint, strerror(errno));
     free(o->mountpoint);
     o->mountpoint = real;
-    if (is_mounted(o->mountpoint))
+    if (mount_find(o->mountpoint, "fuse.virtdevfs", NULL))
         return complain("%s: a virtdevfs is mounted here already", o->mountpoint);
     return 0;
 }
@@ -347,6 +93,7 @@ struct daemon {
     struct vdf_engine *engine;
     struct vdf_tree *tree;
     struct vdf_fuse *fuse;
+    struct guard guard;
     int parent; /* pipe to the process that the user started; -1: we are it */
     int status; /* of the command of --run, once it has ended */
     pid_t command;
@@ -479,6 +226,10 @@ static int start_command(struct daemon *d)
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
     int ret = posix_spawn(&d->command, "/bin/sh", NULL, &attr, argv, environ);
     posix_spawnattr_destroy(&attr);
+    if (ret == 0) {
+        d->guard.command = d->command;
+        guard_tell(&d->guard);
+    }
     return ret ? complain("/bin/sh: %s", strerror(ret)) : 0;
 }
 
@@ -505,24 +256,20 @@ static void mount_is_ready(void *arg)
 
 static int serve(struct daemon *d)
 {
-    struct vdf_fuse_options options = {
-        .options = d->options.fuse,
-        .debug = d->options.debug,
-        .transport = d->options.transport,
-        .cache = d->options.cache,
-        .ready = mount_is_ready,
-        .ready_arg = d,
-    };
     struct vdf_err err = { 0 };
     int ret;
 
     if (build(d) < 0)
         return EXIT_FAILURE;
-    ret = vdf_fuse_mount(d->tree, d->options.mountpoint, &options, &d->fuse, &err);
+    d->options.fuse.ready = mount_is_ready;
+    d->options.fuse.ready_arg = d;
+    ret = vdf_fuse_mount(d->tree, d->options.mountpoint, &d->options.fuse, &d->fuse, &err);
     if (ret < 0) {
         complain("%s", err.text);
         return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
     }
+    if (d->guard.pipe >= 0 && mount_find(d->options.mountpoint, NULL, &d->guard.mount))
+        guard_tell(&d->guard);
     if (d->options.run && start_command(d) < 0)
         ret = -1;
     else if (pthread_create(&d->signal_thread, NULL, wait_for_signals, d) != 0)
@@ -567,17 +314,43 @@ static int daemonise(struct daemon *d)
         _exit(EXIT_FAILURE);
     }
     close(ends[0]);
-    d->parent = ends[1];
+    /* What the user's shell has open is not ours to keep. */
+    if (dup2(ends[1], FIRST_FD) < 0 || close_range(FIRST_FD + 1, ~0u, 0) < 0)
+        return complain("descriptors: %s", strerror(errno));
+    fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC);
+    d->parent = FIRST_FD;
     setsid();
     if (chdir("/") < 0)
         return complain("/: %s", strerror(errno));
     return 0;
 }
 
+/* What is opened must not become standard error. */
+static void hold_standard_files(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd < FIRST_FD);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Where --run or auto_unmount ask for one. */
+static int start_guard(struct daemon *d, int argc, char **argv)
+{
+    if (!d->options.run && !d->options.auto_unmount)
+        return 0;
+    return guard_start(&d->guard, &d->options, argc, argv);
+}
+
 int main(int argc, char **argv)
 {
-    struct daemon d = { .parent = -1, .status = -1 };
-    int status = parse_arguments(&d.options, argc, argv);
+    struct daemon d = { .parent = -1, .status = -1, .guard.pipe = -1 };
+
+    hold_standard_files();
+    int status = options_parse(&d.options, argc, argv);
 
     if (status < 0 && d.options.probe) {
         status = probe(d.options.probe);
@@ -591,7 +364,8 @@ int main(int argc, char **argv)
         sigaddset(&d.signals, SIGCHLD);
         sigaddset(&d.signals, SIGUSR2);
         if (check_mountpoint(&d.options) == 0 &&
-            (d.options.foreground || d.options.run || daemonise(&d) == 0)) {
+            (d.options.foreground || d.options.run || daemonise(&d) == 0) &&
+            start_guard(&d, argc, argv) == 0) {
             sigprocmask(SIG_BLOCK, &d.signals, NULL);
             signal(SIGPIPE, SIG_IGN);
             raise_descriptor_limit();
@@ -607,8 +381,6 @@ int main(int argc, char **argv)
     vdf_engine_destroy(d.engine);
     if (d.options.made_mountpoint)
         rmdir(d.options.mountpoint);
-    free(d.options.mountpoint);
-    free(d.options.state);
-    free(d.options.fuse);
+    options_free(&d.options);
     return status;
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include <virtdevfs/user.h>
 
 #include "vhost_user.h"
 
@@ -152,7 +153,7 @@ static int remove_stale(int dir, const char *name, const char *path, const struc
     return 0;
 }
 
-int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err)
+static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
 {
     const char *name = strrchr(path, '/') + 1;
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -196,7 +197,18 @@ int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *e
     return r;
 }
 
-void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino)
+int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err)
+{
+    int r = vdf_user_enter(err);
+
+    if (r < 0)
+        return r;
+    r = make_socket(path, made, err);
+    vdf_user_leave();
+    return r;
+}
+
+static void remove_socket(const char *path, dev_t dev, ino_t ino)
 {
     const char *name = strrchr(path, '/') + 1;
     int dir = open_dir(path, NULL);
@@ -207,4 +219,12 @@ void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino)
     if (!fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev && st.st_ino == ino)
         unlinkat(dir, name, 0);
     close(dir);
+}
+
+void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino)
+{
+    if (vdf_user_enter(NULL) < 0)
+        return;
+    remove_socket(path, dev, ino);
+    vdf_user_leave();
 }

@@ -89,11 +89,13 @@ int vdf_host_open(const char *address, struct vdf_host **result, struct vdf_err 
     struct vdf_host *host = hosts;
     while (host && strcmp(host->address, address) != 0)
         host = host->next;
-    if (host) {
+    if (!host)
+        ret = make(address, result, err);
+    else
+        ret = vdf_vfio_allowed(address, err);
+    if (host && ret == 0) {
         host->refs++;
         *result = host;
-    } else {
-        ret = make(address, result, err);
     }
     pthread_mutex_unlock(&lock);
     return ret;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <virtdevfs/iommufd.h>
+#include <virtdevfs/user.h>
 
 #include "uapi.h"
 
@@ -88,9 +89,10 @@ static int fail_missing(const char *address, struct vdf_err *err)
                     address);
 }
 
-int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err)
+/* The character device of a PCI device. */
+static int find_device(const char *address, char *path, size_t size, struct vdf_err *err)
 {
-    char name[32], path[64];
+    char name[32];
 
     if (!vdf_vfio_is_address(address))
         return vdf_fail(err, EINVAL, "%.64s: a PCI address is written 0000:00:03.0", address);
@@ -99,11 +101,39 @@ int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err)
         return ret;
     if (!name[0])
         return fail_missing(address, err);
-    snprintf(path, sizeof(path), "/dev/vfio/devices/%s", name);
+    snprintf(path, size, "/dev/vfio/devices/%s", name);
+    return 0;
+}
+
+int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err)
+{
+    char path[64];
+    int ret = find_device(address, path, sizeof(path), err);
+
+    if (ret == 0)
+        ret = vdf_user_enter(err);
+    if (ret < 0)
+        return ret;
     *fd = open(path, O_RDWR | O_CLOEXEC);
     if (*fd < 0)
-        return vdf_fail(err, errno, "%s: %s: %s", address, path, strerror(errno));
-    return 0;
+        ret = vdf_fail(err, errno, "%s: %s: %s", address, path, strerror(errno));
+    vdf_user_leave();
+    return ret;
+}
+
+int vdf_vfio_allowed(const char *address, struct vdf_err *err)
+{
+    char path[64];
+    int ret = find_device(address, path, sizeof(path), err);
+
+    if (ret == 0)
+        ret = vdf_user_enter(err);
+    if (ret < 0)
+        return ret;
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) < 0)
+        ret = vdf_fail(err, errno, "%s: %s: %s", address, path, strerror(errno));
+    vdf_user_leave();
+    return ret;
 }
 
 static int command(int device, unsigned long request, void *arg, const char *name,

@@ -229,7 +229,8 @@ int vdf_iommufd_mock_vevent(int iommu, uint32_t dev_id, struct vdf_err *err);
 bool vdf_vfio_is_address(const char *text);
 
 /**
- * vdf_vfio_open() - open the character device of a PCI device that is bound to vfio-pci.
+ * vdf_vfio_open() - open the character device of a PCI device that is bound to vfio-pci, with the
+ *   rights of the user whose request this is.
  * @address: "0000:00:03.0"
  * @fd:      result, close-on-exec
  *
@@ -237,6 +238,9 @@ bool vdf_vfio_is_address(const char *text);
  * no such character devices), or -errno of open(2).
  */
 int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err);
+
+/** vdf_vfio_allowed() - may the user whose request this is open it? 0, or as vdf_vfio_open(). */
+int vdf_vfio_allowed(const char *address, struct vdf_err *err);
 
 /** vdf_vfio_bind() - VFIO_DEVICE_BIND_IOMMUFD: before anything else can be done with the device.
  *  EBUSY: somebody has it open.

@@ -31,6 +31,12 @@ M=$vdf_first
 [ -d "$M/aplic/mine" ] || fail "the first tree went with the second"
 umount_fs
 
+# What its caller has open is not kept by a daemon in the background.
+daemon -o "engine=$VDF_ENGINE" "$M" 7>"$T/lock" 2>"$T/stderr" || fail "the mount failed"
+ls -l "/proc/$(daemon_pids)/fd" >"$T/fds"
+! grep -qF "$T/lock" "$T/fds" || fail "the daemon keeps an inherited descriptor: $(cat "$T/fds")"
+umount_fs
+
 # In the foreground the command ends with the unmount, successfully.
 daemon -f -o "engine=$VDF_ENGINE" "$M" 2>"$T/stderr" &
 child=$!

@@ -5,7 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 daemon --help >"$T/help" || fail "--help ends with $?"
-for word in -f -d -o allow_other default_permissions ro empty state= engine= auto io_uring libaio transport= cache= \
+for word in -f -d -o allow_other allow_root default_permissions no_default_permissions auto_unmount uid= gid= umask= ro \
+    empty state= engine= auto io_uring libaio transport= cache= \
     --run --probe --help --version MOUNTPOINT; do
     grep -qF -e "$word" "$T/help" || fail "--help says nothing of $word"
 done
@@ -39,3 +40,26 @@ rejects "$T/missing" "$T/missing"
 rejects "$T/file" "$T/file"
 rejects "$T/nostate" -o "state=$T/nostate" "$M"
 rejects extra "$M" extra
+rejects MOUNTPOINT ''
+rejects MOUNTPOINT
+
+# Every option that libfuse knows works or is refused.
+uring=
+[ "$(cat /sys/module/fuse/parameters/enable_uring 2>/dev/null)" != Y ] || uring=auto
+for transport in dev $uring; do
+    for option in allow_other allow_root auto_unmount default_permissions no_default_permissions fsname=name \
+        'fsname=a\,b' subtype=word max_read=4096 max_read=65536 ro rw suid nosuid dev nodev exec noexec async sync \
+        dirsync noatime nodiratime nostrictatime user=me x-word defaults,_netdev,nofail,noauto,relatime; do
+        mount_fs -o "transport=$transport" -o "$option"
+        cat "$M/state" >"$T/out" || fail "-o $option,transport=$transport: the state cannot be read"
+        [ "$(wc -c <"$T/out")" = "$(stat -c %s "$M/state")" ] || fail "-o $option: the state is cut off"
+        umount_fs
+    done
+    for option in blkdev blksize=512 nonempty clone_fd max_threads=2 io_uring_q_depth=4 max_read= max_read=1 \
+        max_read=x uid=-1 uid= gid=no.such.group umask=8 umask=1000 umask= state= -n; do
+        rejects "$option" -o "transport=$transport" -o "$option" "$M"
+    done
+done
+mount_fs -o 'fsname=a\,b'
+same "the name of the file system" "$(grep -F " $M " /proc/self/mounts | cut -d ' ' -f 1)" 'a,b'
+umount_fs

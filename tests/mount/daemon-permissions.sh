@@ -1,0 +1,87 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A daemon of the superuser that serves other users: they do with it what the files' modes let them, and
+# a socket that they name is opened with their own rights.
+. "$(dirname "$0")/lib.sh"
+root_only
+command -v setpriv >/dev/null || skip "setpriv is missing"
+
+user() {
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+member() {
+    setpriv --reuid=65534 --regid=65534 --groups 4242 "$@"
+}
+# says WANTED COMMAND...: the command's write(2) ends with that error.
+says() {
+    same "the answer to $*" "$(shift && "$@")" "$1"
+}
+
+chmod 755 "$T"
+user test -x "$IO" || skip "an ordinary user cannot reach $IO"
+mkdir -m 700 "$T/private"
+mkdir -m 777 "$T/public"
+touch "$T/private/file"
+
+# The modes count with allow_other, unless told otherwise.
+mount_fs -o allow_other
+same "what another user reads" "$(user cat "$M/aplic/aplic0/harts")" 2
+says EACCES user "$IO" write aplic/aplic0/wire/5 1
+user mkdir "$M/intx/mine" 2>/dev/null && fail "another user makes devices"
+umount_fs
+mount_fs -o allow_other,no_default_permissions
+says ok user "$IO" write aplic/aplic0/wire/5 1
+umount_fs
+mount_fs -o allow_root
+user cat "$M/version" >/dev/null 2>&1 && fail "allow_root lets others in"
+cat "$M/version" >/dev/null || fail "allow_root keeps the superuser out"
+umount_fs
+
+# owner, group and umask are those that the options name.
+mount_fs -o allow_other,uid=65534,gid=4242,umask=007
+same "the owner and mode of a value" "$(stat -c %u:%g:%a "$M/aplic/aplic0/harts")" 65534:4242:660
+same "the owner and mode of a directory" "$(stat -c %u:%g:%a "$M/aplic")" 65534:4242:770
+same "the mode of what is only read" "$(stat -c %a "$M/version")" 440
+user mkdir "$M/intx/mine" || fail "the owner cannot make a device"
+setpriv --reuid=65533 --regid=65533 --groups 4242 cat "$M/version" >/dev/null || fail "the group cannot read"
+setpriv --reuid=65533 --regid=65533 --clear-groups cat "$M/version" 2>/dev/null && fail "others read"
+umount_fs
+
+mount_fs -o allow_other,umask=0
+here=console/con0/vhost_user
+# What is there and what is not are the same to a user who cannot look.
+says EACCES user "$IO" write $here "$T/private/file"
+says EACCES user "$IO" write $here "$T/private/none"
+says EACCES user "$IO" write $here "$T/private/none/none"
+same "what errors tells of them" "$(grep -c 'private/.*: Permission denied$' "$M/errors")" 3
+eq $here ""
+says ok user "$IO" write $here "$T/public/socket"
+same "the owner of the socket" "$(stat -c %u:%g "$T/public/socket")" 65534:65534
+
+# The same through a state.
+sed "s,$T/public/socket,$T/private/socket,; s/^checksum = .*/checksum = none/" "$M/console/con0/state" >"$T/state"
+grep -q "$T/private/socket" "$T/state" || fail "the state has no socket: $(cat "$T/state")"
+user cp "$T/state" "$M/console/con0/state" 2>/dev/null
+[ ! -e "$T/private/socket" ] || fail "a state makes a socket where the user cannot go"
+
+# Sockets of others are not removed.
+put $here "$T/private/root"
+[ -S "$T/private/root" ] || fail "the superuser cannot make a socket"
+says ok user "$IO" write $here ''
+[ -S "$T/private/root" ] || fail "another user removes a socket where the user cannot go"
+
+# The groups of the request count.
+chgrp 4242 "$T/private"
+chmod 770 "$T/private"
+says EACCES user "$IO" write $here "$T/private/group"
+says ok member "$IO" write $here "$T/private/group"
+same "the owner of the socket" "$(stat -c %u:%g "$T/private/group")" 65534:65534
+member rmdir "$M/console/con0" || fail "the user cannot remove the device"
+[ ! -e "$T/private/group" ] || fail "the socket outlives its device"
+
+# The daemon has its own rights again.
+mkdir "$M/console/root"
+chmod 700 "$T/private"
+put console/root/vhost_user "$T/private/again"
+same "the owner of the socket" "$(stat -c %u:%g "$T/private/again")" "$(id -u):$(id -g)"

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line of virtdevfs(8). */
+#ifndef VDF_OPTIONS_H
+#define VDF_OPTIONS_H
+
+#include "fuse_session.h"
+
+#define EXIT_USAGE 2
+
+enum probe_format { NO_PROBE, PROBE_TEXT, PROBE_JSON };
+
+struct options {
+    bool foreground, empty, auto_unmount;
+    enum probe_format probe;
+    const char *run;
+    char *source;     /* what mount(8) calls the file system; NULL: nothing */
+    char *state;      /* absolute */
+    char *mountpoint; /* absolute */
+    bool made_mountpoint;
+    enum vdf_engine_kind engine;
+    struct vdf_fuse_options fuse;
+    char *for_libfuse; /* what is left of -o */
+    bool shared, permissions, no_permissions;
+};
+
+/** options_parse() - -1: go on; else the exit status. What is wrong has been complained of. */
+int options_parse(struct options *o, int argc, char **argv);
+void options_free(struct options *o);
+
+/** complain() - a line on standard error. Return: -1. */
+__attribute__((format(printf, 1, 2))) int complain(const char *fmt, ...);
+
+#endif
