@@ -236,28 +236,46 @@ static bool complete_ppr(struct vdf_hwqueue *dev, const uint32_t data[4], uint64
     return true;
 }
 
-/* False: the store did not reach memory. */
+#define COMPL_WAIT_STORE 1u
+#define COMPL_WAIT_INT 2u
+
+/* Where a COMPLETION_WAIT stores. NULL: that is no memory of the device. */
+static void *semaphore(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t *address)
+{
+    *address = (uint64_t)(data[1] & 0xfffff) << 32 | (data[0] & ~7u);
+    return vdf_ioas_at(dev, *address, sizeof(uint64_t), true);
+}
+
+/* False: the store cannot reach memory. */
 static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
+    uint64_t address;
+
     (void)at;
-    if (data[0] & 1) {
-        uint64_t address = (uint64_t)(data[1] & 0xfffff) << 32 | (data[0] & ~7u);
-        void *to = vdf_ioas_at(dev, address, sizeof(uint64_t), true);
-        if (!to) {
-            log_event(dev, CMD_HW_ERR, 0, 0, 0, address);
-            vdf_report(dev->priv.obj, EFAULT,
-                       "COMPL_WAIT stores to 0x%llx, which is not mapped writable",
-                       (unsigned long long)address);
-            return false;
-        }
-        vdf_store_le64(to, (uint64_t)data[3] << 32 | data[2]);
-    }
-    if (data[0] & 2) {
-        dev->amd_status |= STATUS_COM_WAIT_INT;
-        vdf_hwqueue_update_irq(dev);
+    if ((data[0] & COMPL_WAIT_STORE) && !semaphore(dev, data, &address)) {
+        log_event(dev, CMD_HW_ERR, 0, 0, 0, address);
+        vdf_report(dev->priv.obj, EFAULT,
+                   "COMPL_WAIT stores to 0x%llx, which is not mapped writable",
+                   (unsigned long long)address);
+        return false;
     }
     dev->sync++;
     return true;
+}
+
+/* Tells of a COMPLETION_WAIT that is done, and that head is past: the store before the interrupt.
+ */
+static void tell_completion(struct vdf_hwqueue *dev, const uint32_t data[4])
+{
+    uint64_t address;
+    void *to = data[0] & COMPL_WAIT_STORE ? semaphore(dev, data, &address) : NULL;
+
+    if (to)
+        vdf_store_le64(to, (uint64_t)data[3] << 32 | data[2]);
+    if (data[0] & COMPL_WAIT_INT) {
+        dev->amd_status |= STATUS_COM_WAIT_INT;
+        vdf_hwqueue_update_irq(dev);
+    }
 }
 
 /* By opcode. Reserved bits are 0 (48882, 2.4): those of the low and the high half. */
@@ -335,6 +353,8 @@ static void run_commands(struct vdf_hwqueue *dev)
         }
         dev->commands++;
         queue->head = (queue->head + ENTRY_BYTES) & (ring_bytes(queue) - 1);
+        if (data[1] >> 28 == COMPL_WAIT)
+            tell_completion(dev, data);
     }
 }
 

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hwqueue.h"
 
@@ -189,18 +190,22 @@ int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value)
     const struct vdf_hwqueue *dev = at->priv;
     const struct vdf_vcmdq *queue = dev->vcmdqs[at->i];
 
-    *value = queue && queue->mapped ? CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT : 0;
+    *value = dev->cmdq_preset[at->i];
+    if (queue && queue->mapped)
+        *value = CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT;
     return 0;
 }
 
-/* A guest's driver gives VCMDQs to its VINTF. Queues come into being in order, as by mkdir; only
- * the logical queue of the same number can be had. */
+/* A guest's driver gives VCMDQs to its VINTF: in one store, or first VINTF and logical queue and
+ * then ALLOC. Queues come into being in order, as by mkdir; only the logical queue of the same
+ * number can be had. */
 int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
     bool alloc = value & CMDQ_ALLOC_ALLOC;
 
-    if (alloc && (value & CMDQ_ALLOC_MASK) != (CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT))
+    value &= CMDQ_ALLOC_MASK;
+    if (alloc && value != (CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT))
         return vdf_fail(err, EINVAL, "0x%llx: VCMDQ %u is logical queue %u of VINTF 0",
                         (unsigned long long)value, at->i, at->i);
     if (alloc && !dev->vcmdqs[at->i]) {
@@ -211,6 +216,7 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
         if (ret < 0)
             return ret;
     }
+    dev->cmdq_preset[at->i] = (uint32_t)value & ~CMDQ_ALLOC_ALLOC;
     if (dev->vcmdqs[at->i]) {
         dev->vcmdqs[at->i]->mapped = alloc;
         vdf_vcmdq_round(dev->vcmdqs[at->i]);
@@ -218,53 +224,140 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
     return 0;
 }
 
-/* The rows repeat for each word of all queues, number 0 at the first queue's offset 0. Registers of
- * a queue that does not exist read 0 and ignore writes. */
-static struct vdf_vcmdq *forward(const struct vdf_at *at, uint64_t *offset)
+int vdf_cmdqv_get_cmdq_preset(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->cmdq_preset[at->i];
+    return 0;
+}
+
+int vdf_cmdqv_restore_cmdq_preset(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
+
+    if (value & ~(uint64_t)(CMDQ_ALLOC_MASK & ~CMDQ_ALLOC_ALLOC))
+        return vdf_fail(err, EINVAL, "0x%llx: CMDQ_ALLOC has LVCMDQ 7:1 and VINTF 20:15",
+                        (unsigned long long)value);
+    dev->cmdq_preset[at->i] = (uint32_t)value;
+    return 0;
+}
+
+int vdf_cmdqv_get_idle(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS];
+    return 0;
+}
+
+int vdf_cmdqv_restore_idle(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    (void)err;
+    dev->idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS] = value;
+    return 0;
+}
+
+/* --- registers of the queues ------------------------------------------------------------------ */
+
+/* The rows repeat for each word of all queues, number 0 at the first queue's offset 0. */
+struct place {
+    unsigned index; /* of the VCMDQ */
+    unsigned page;
+    uint64_t offset; /* in its registers there */
+};
+
+static struct place place_of(const struct vdf_at *at, unsigned page)
+{
     uint64_t position = (uint64_t)at->i * at->attr->width;
 
-    *offset = position % QUEUE_STRIDE;
-    return dev->vcmdqs[position / QUEUE_STRIDE];
+    return (struct place){
+        .index = (unsigned)(position / QUEUE_STRIDE),
+        .page = page,
+        .offset = position % QUEUE_STRIDE,
+    };
 }
 
-static int get_forwarded(const struct vdf_at *at, unsigned page, uint64_t *value)
+/* A VCMDQ has its registers whether it is a queue or not. */
+static int read_vcmdq(const struct vdf_at *at, unsigned page, uint64_t *value)
 {
-    uint64_t offset;
-    struct vdf_vcmdq *queue = forward(at, &offset);
+    struct vdf_hwqueue *dev = at->priv;
+    struct place to = place_of(at, page);
+    struct vdf_vcmdq *queue = dev->vcmdqs[to.index];
+    uint64_t mask;
 
-    *value = 0;
-    return queue ? vdf_vcmdq_window_read(queue, page, offset, at->attr->width, value) : 0;
+    if (queue)
+        return vdf_vcmdq_window_read(queue, page, to.offset, at->attr->width, value);
+    int reg = vdf_vcmdq_idle_reg(page, to.offset, &mask);
+    *value = reg < 0 ? 0 : dev->idle[to.index][reg];
+    return 0;
 }
 
-static int set_forwarded(const struct vdf_at *at, unsigned page, uint64_t value,
-                         struct vdf_err *err)
+static int write_vcmdq(const struct vdf_at *at, unsigned page, uint64_t value, struct vdf_err *err)
 {
-    uint64_t offset;
-    struct vdf_vcmdq *queue = forward(at, &offset);
+    struct vdf_hwqueue *dev = at->priv;
+    struct place to = place_of(at, page);
+    struct vdf_vcmdq *queue = dev->vcmdqs[to.index];
+    uint64_t mask;
 
-    return queue ? vdf_vcmdq_window_write(queue, page, offset, at->attr->width, value, err) : 0;
+    if (queue)
+        return vdf_vcmdq_window_write(queue, page, to.offset, at->attr->width, value, err);
+    int reg = vdf_vcmdq_idle_reg(page, to.offset, &mask);
+    if (reg >= 0)
+        dev->idle[to.index][reg] = value & mask;
+    return 0;
+}
+
+/* A logical queue is there while a VCMDQ is allocated to it: otherwise its registers read 0 and
+ * ignore stores. */
+static bool has_logical(const struct vdf_at *at, unsigned page)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_vcmdq *queue = dev->vcmdqs[place_of(at, page).index];
+
+    return queue && queue->mapped;
 }
 
 int vdf_cmdqv_get_page0(const struct vdf_at *at, uint64_t *value)
 {
-    return get_forwarded(at, 0, value);
+    return read_vcmdq(at, 0, value);
 }
 
 int vdf_cmdqv_set_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    return set_forwarded(at, 0, value, err);
+    return write_vcmdq(at, 0, value, err);
 }
 
 int vdf_cmdqv_get_page1(const struct vdf_at *at, uint64_t *value)
 {
-    return get_forwarded(at, 1, value);
+    return read_vcmdq(at, 1, value);
 }
 
 int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    return set_forwarded(at, 1, value, err);
+    return write_vcmdq(at, 1, value, err);
+}
+
+int vdf_cmdqv_get_vintf_page0(const struct vdf_at *at, uint64_t *value)
+{
+    *value = 0;
+    return has_logical(at, 0) ? read_vcmdq(at, 0, value) : 0;
+}
+
+int vdf_cmdqv_set_vintf_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return has_logical(at, 0) ? write_vcmdq(at, 0, value, err) : 0;
+}
+
+int vdf_cmdqv_get_vintf_page1(const struct vdf_at *at, uint64_t *value)
+{
+    *value = 0;
+    return has_logical(at, 1) ? read_vcmdq(at, 1, value) : 0;
+}
+
+int vdf_cmdqv_set_vintf_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return has_logical(at, 1) ? write_vcmdq(at, 1, value, err) : 0;
 }
 
 void vdf_cmdqv_reset(struct vdf_hwqueue *dev)
@@ -272,6 +365,8 @@ void vdf_cmdqv_reset(struct vdf_hwqueue *dev)
     dev->global_config = VDF_GLOBAL_CONFIG_EN;
     dev->vintf_config = VDF_VINTF_CONFIG_EN;
     dev->vintf_int_mask = 0;
+    memset(dev->cmdq_preset, 0, sizeof(dev->cmdq_preset));
+    memset(dev->idle, 0, sizeof(dev->idle));
 }
 
 int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err)

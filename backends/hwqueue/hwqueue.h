@@ -159,10 +159,10 @@ struct vdf_iotlb_scope {
 };
 
 /* A scope that matches everything, for those who narrow it. */
-#define VDF_IOTLB_ALL                                                                    \
-    {                                                                                    \
-        .sid = VDF_IOTLB_ANY, .ssid = VDF_IOTLB_ANY, .tag = VDF_IOTLB_ANY, .first = 0,    \
-        .last = UINT64_MAX, .size = VDF_IOTLB_ANY, .global = VDF_GLOBAL_AS_OTHERS         \
+#define VDF_IOTLB_ALL                                                                  \
+    {                                                                                  \
+        .sid = VDF_IOTLB_ANY, .ssid = VDF_IOTLB_ANY, .tag = VDF_IOTLB_ANY, .first = 0, \
+        .last = UINT64_MAX, .size = VDF_IOTLB_ANY, .global = VDF_GLOBAL_AS_OTHERS      \
     }
 
 void vdf_iotlb_free(struct vdf_iotlb *tlb);
@@ -263,6 +263,17 @@ enum vdf_cerror {
     VDF_CERROR_ILL_ACCESS,
 };
 
+/* Registers of a VCMDQ that is no queue yet. The driver may set them up before it allocates. */
+enum vdf_idle_reg {
+    VDF_IDLE_BASE,
+    VDF_IDLE_CONS_BASE,
+    VDF_IDLE_CONS,
+    VDF_IDLE_PROD,
+    VDF_IDLE_CONFIG,
+    VDF_IDLE_GERRORN,
+    VDF_IDLE_REGS,
+};
+
 struct vdf_vcmdq {
     struct vdf_priv priv;
     struct vdf_hwqueue *dev;
@@ -273,11 +284,13 @@ struct vdf_vcmdq {
     uint64_t length;     /* selftest: bytes of it */
     uint32_t queue_type; /* selftest: IOMMU_HW_QUEUE_ALLOC's type */
     uint8_t log2size;
-    uint8_t enabled;     /* HW_QUEUE_ALLOC has been done */
-    uint8_t mapped;      /* CMDQ_ALLOC.ALLOC */
-    uint8_t fetch_abort; /* fetches of commands end in an abort */
-    uint8_t atc_timeout; /* an ATC_INV before the next CMD_SYNC was not answered */
-    bool bad_prod;       /* PROD was reported to be out of range */
+    uint8_t enabled;      /* HW_QUEUE_ALLOC has been done */
+    uint8_t mapped;       /* CMDQ_ALLOC.ALLOC */
+    uint8_t fetch_abort;  /* fetches of commands end in an abort */
+    uint8_t atc_timeout;  /* an ATC_INV before the next CMD_SYNC was not answered */
+    uint64_t msi_address; /* of the CMD_SYNC that has just been done; 0: it has no MSI */
+    uint32_t msi_data;
+    bool bad_prod; /* PROD was reported to be out of range */
     /* The registers of page 0. `prod`, `config` and `gerrorn` belong to the driver: what was seen
      * last. */
     uint32_t cons, prod, config, status, gerror, gerrorn;
@@ -317,6 +330,11 @@ void vdf_vcmdq_release(struct vdf_vcmdq *queue);
 bool vdf_vcmdq_error(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_pins() - does the queue use memory at these addresses? */
 bool vdf_vcmdq_pins(const struct vdf_vcmdq *queue, uint64_t first, uint64_t last);
+/** vdf_vcmdq_take_idle() - a queue that was made goes on from what its registers were before. */
+void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_idle_reg() - the register at this offset of a page, and its bits; -1: none that can be
+ *  written. */
+int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask);
 int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
                           uint64_t *value);
 int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
@@ -328,6 +346,8 @@ int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offs
  */
 enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
                                  const char **why);
+/** vdf_smmu_signal() - send the MSI of the CMD_SYNC that has just been executed. */
+void vdf_smmu_signal(struct vdf_vcmdq *queue);
 const char *vdf_smmu_command_name(uint64_t w0);
 
 #define VDF_VINTF_CONFIG_EN VDF_BIT(0)
@@ -353,10 +373,18 @@ int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_cmdqv_get_sid_match(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_get_sid_replace(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_cmdq_preset(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_restore_cmdq_preset(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_idle(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_restore_idle(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_cmdqv_get_page0(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_vintf_page0(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_vintf_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_vintf_page1(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_vintf_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_cmdqv_get_page1(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 /** vdf_cmdqv_error_raised() - a queue has a new error: tell the vEVENTQ. */
@@ -553,6 +581,8 @@ struct vdf_hwqueue {
     struct vdf_vcmdq *vcmdqs[VDF_QUEUES];       /* NULL: not made */
     uint32_t global_config, vintf_config;
     uint32_t vintf_int_mask;
+    uint32_t cmdq_preset[VDF_VCMDQS]; /* CMDQ_ALLOC without ALLOC, as it was written last */
+    uint64_t idle[VDF_VCMDQS][VDF_IDLE_REGS];
 
     struct vdf_amdvi_queue amd[VDF_AMDVI_QUEUES];
     uint64_t amd_control; /* without the bits that are `enabled` */

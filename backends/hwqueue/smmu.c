@@ -219,8 +219,8 @@ static enum vdf_cerror pri_resp(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w
     return VDF_CERROR_NONE;
 }
 
-/* Everything before it has been done, so that the only work is to tell. A guest's queue has no MSI
- * and no event to tell with: its driver polls CONS. */
+/* Everything before it has been done, so that the only work is to tell, once CONS is behind it. A
+ * guest's queue has no MSI and no event to tell with: its driver polls CONS. */
 static enum vdf_cerror sync(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
     struct vdf_hwqueue *dev = queue->dev;
@@ -234,16 +234,24 @@ static enum vdf_cerror sync(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, c
         queue->atc_timeout = 0;
         return VDF_CERROR_ATC_INV_SYNC;
     }
-    uint64_t address = w1 & (VDF_BIT(56) - 4); /* 55:2 */
-    if (cs == SYNC_IRQ && address) {
-        void *to = vdf_ioas_at(dev, address, sizeof(uint32_t), true);
-        if (to)
-            vdf_store_le32(to, (uint32_t)(w0 >> 32));
-        else
-            vdf_irq_message(&dev->irq, address, (uint32_t)(w0 >> 32));
+    if (cs == SYNC_IRQ) {
+        queue->msi_address = w1 & (VDF_BIT(56) - 4); /* 55:2 */
+        queue->msi_data = (uint32_t)(w0 >> 32);
     }
     dev->sync++;
     return VDF_CERROR_NONE;
+}
+
+void vdf_smmu_signal(struct vdf_vcmdq *queue)
+{
+    struct vdf_hwqueue *dev = queue->dev;
+    void *to = vdf_ioas_at(dev, queue->msi_address, sizeof(uint32_t), true);
+
+    if (to)
+        vdf_store_le32(to, queue->msi_data);
+    else
+        vdf_irq_message(&dev->irq, queue->msi_address, queue->msi_data);
+    queue->msi_address = 0;
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */

@@ -31,14 +31,22 @@ static void publish_word(uint8_t *page, unsigned offset, uint32_t value)
         vdf_store_le32(page + offset, value);
 }
 
+static void publish_cons(struct vdf_vcmdq *queue)
+{
+    if (queue->published)
+        publish_word(queue->page.base, REG_CONS, queue->cons);
+}
+
+/* CONS.ERR is there before GERROR tells of it, and both before STATUS tells that the queue has
+ * stopped: SMMUv3 7.1 for the former. */
 void vdf_vcmdq_publish(struct vdf_vcmdq *queue)
 {
     if (!queue->published || queue->hardware)
         return;
     uint8_t *page = queue->page.base;
-    publish_word(page, REG_STATUS, queue->status);
+    publish_cons(queue);
     publish_word(page, REG_GERROR, queue->gerror);
-    publish_word(page, REG_CONS, queue->cons);
+    publish_word(page, REG_STATUS, queue->status);
 }
 
 bool vdf_vcmdq_is_published(const struct vdf_vcmdq *queue)
@@ -94,6 +102,16 @@ uint32_t vdf_vcmdq_load_config(const struct vdf_vcmdq *queue)
 uint32_t vdf_vcmdq_load_gerrorn(const struct vdf_vcmdq *queue)
 {
     return driver_word(queue, REG_GERRORN, GERROR_MASK, queue->gerrorn);
+}
+
+struct vdf_vcmdq_words vdf_vcmdq_load_words(const struct vdf_vcmdq *queue)
+{
+    struct vdf_vcmdq_words words;
+
+    words.gerrorn = vdf_vcmdq_load_gerrorn(queue);
+    words.config = vdf_vcmdq_load_config(queue);
+    words.prod = vdf_vcmdq_load_prod(queue);
+    return words;
 }
 
 uint32_t vdf_vcmdq_load_cons(const struct vdf_vcmdq *queue)
@@ -157,11 +175,41 @@ uint32_t vdf_vcmdq_entries(const struct vdf_vcmdq *queue)
     return UINT32_C(1) << queue->log2size;
 }
 
+uint32_t vdf_vcmdq_cons_bits(const struct vdf_vcmdq *queue)
+{
+    return CONS_MASK & ~(CONS_RD_MASK & ~(2 * vdf_vcmdq_entries(queue) - 1));
+}
+
 /* Commands from RD to PROD. The wrap bit lies above the index, so that 2 * entries positions tell
  * an empty ring from a full one. */
 uint32_t vdf_vcmdq_outstanding(const struct vdf_vcmdq *queue, uint32_t prod, uint32_t cons)
 {
     return (prod - cons) & (2 * vdf_vcmdq_entries(queue) - 1);
+}
+
+/* CONS in memory, where a driver may have it instead of in the page. */
+static void store_cons(struct vdf_vcmdq *queue)
+{
+    struct vdf_hwqueue *dev = queue->dev;
+
+    if (!(dev->global_config & VDF_GLOBAL_CONFIG_CONS_DRAM_EN) || !queue->cons_base)
+        return;
+    void *to = vdf_ioas_at(dev, queue->cons_base & ~UINT64_C(3), sizeof(uint32_t), true);
+    if (to)
+        vdf_store_le32(to, queue->cons);
+    else
+        raise_error(queue, GERROR_CONS_DRAM_WR_ABT);
+}
+
+/* The signal of a CMD_SYNC: whoever has seen it finds CONS behind the command (SMMUv3 4.7.3). */
+static void signal_sync(struct vdf_vcmdq *queue, uint32_t rd)
+{
+    if (!queue->msi_address)
+        return;
+    queue->cons = rd;
+    store_cons(queue);
+    publish_cons(queue);
+    vdf_smmu_signal(queue);
 }
 
 static void run_commands(struct vdf_vcmdq *queue)
@@ -197,18 +245,13 @@ static void run_commands(struct vdf_vcmdq *queue)
         if (error == VDF_CERROR_NONE) {
             dev->commands++;
             rd = (rd + 1) & wrap_mask;
+            signal_sync(queue, rd);
         }
     }
     queue->cons = rd;
     if (error != VDF_CERROR_NONE)
         command_error(queue, error, rd & mask, w0, why);
-    if ((dev->global_config & VDF_GLOBAL_CONFIG_CONS_DRAM_EN) && queue->cons_base) {
-        void *to = vdf_ioas_at(dev, queue->cons_base & ~UINT64_C(3), sizeof(uint32_t), true);
-        if (to)
-            vdf_store_le32(to, queue->cons);
-        else
-            raise_error(queue, GERROR_CONS_DRAM_WR_ABT);
-    }
+    store_cons(queue);
 }
 
 /* --- allocation ------------------------------------------------------------------------------- */
@@ -229,9 +272,8 @@ int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
     return ret;
 }
 
-/* IOMMU_HW_QUEUE_ALLOC: the core pins the pages, then the driver looks at order, length and base.
- */
-int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
+/* The core pins the pages, then the driver looks at order, length and the address of the pages. */
+int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool in_order, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = queue->dev;
     uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
@@ -239,21 +281,30 @@ int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
 
     if (ret < 0)
         return ret;
-    if (queue->index > 0 &&
+    if (in_order && queue->index > 0 &&
         !(dev->vcmdqs[queue->index - 1] && dev->vcmdqs[queue->index - 1]->enabled))
         return vdf_fail(err, EIO, "queue %u is enabled before queue %u", queue->index - 1,
                         queue->index);
     if (queue->log2size < VDF_VCMDQ_LOG2_MIN || queue->log2size > VDF_VCMDQ_LOG2_MAX)
         return vdf_fail(err, EINVAL, "log2size %u: a ring has 2^%u to 2^%u entries of 16 bytes",
                         queue->log2size, VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
-    if (queue->base & (length - 1))
-        return vdf_fail(err, EINVAL, "base 0x%llx: a multiple of the ring's length, 0x%llx",
-                        (unsigned long long)queue->base, (unsigned long long)length);
+    if (ring & (length - 1))
+        return vdf_fail(err, EINVAL,
+                        "base 0x%llx: it lies at 0x%llx of the memory, which is no multiple of the "
+                        "ring's length, 0x%llx",
+                        (unsigned long long)queue->base, (unsigned long long)ring,
+                        (unsigned long long)length);
     if (queue->base & ~BASE_ADDR_MASK)
         return vdf_fail(err, EINVAL, "base 0x%llx: an address of 48 bits",
                         (unsigned long long)queue->base);
     queue->ring = ring;
     return 0;
+}
+
+/* IOMMU_HW_QUEUE_ALLOC */
+int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    return vdf_vcmdq_pin(queue, true, err);
 }
 
 int vdf_vcmdq_soft_release(struct vdf_vcmdq *queue, struct vdf_err *err)
@@ -276,6 +327,7 @@ void vdf_vcmdq_release(struct vdf_vcmdq *queue)
     if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
         return;
     queue->prod = queue->cons = queue->config = queue->status = 0;
+    queue->cons_base = 0;
     queue->gerrorn = queue->gerror;
     queue->bad_prod = false;
     vdf_vcmdq_publish_driver_word(queue, REG_PROD, 0);
@@ -326,7 +378,7 @@ void vdf_vcmdq_advance(struct vdf_vcmdq *queue, uint32_t prod, uint32_t config, 
     bool starts = config & ~queue->config & CONFIG_EN;
     uint32_t stopped = vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR;
 
-    queue->cons = vdf_vcmdq_load_cons(queue);
+    queue->cons = vdf_vcmdq_load_cons(queue) & vdf_vcmdq_cons_bits(queue);
     queue->prod = prod;
     queue->config = config;
     queue->gerrorn = gerrorn;
@@ -357,8 +409,19 @@ void vdf_vcmdq_round(struct vdf_vcmdq *queue)
 {
     if (vdf_hwqueue_is_selftest(queue->dev))
         return;
-    vdf_vcmdq_advance(queue, vdf_vcmdq_load_prod(queue), vdf_vcmdq_load_config(queue),
-                      vdf_vcmdq_load_gerrorn(queue));
+    const struct vdf_vcmdq_words words = vdf_vcmdq_load_words(queue);
+    vdf_vcmdq_advance(queue, words.prod, words.config, words.gerrorn);
+}
+
+int vdf_vcmdq_unpin(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    int ret = queue->dev->kernel ? vdf_hwqueue_ops(queue->dev)->release(queue, err) : 0;
+
+    if (ret < 0)
+        return ret;
+    queue->enabled = 0;
+    queue->atc_timeout = 0;
+    return 0;
 }
 
 int vdf_vcmdq_disable(struct vdf_vcmdq *queue, struct vdf_err *err)

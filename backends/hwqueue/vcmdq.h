@@ -30,6 +30,7 @@
 #define GERROR_CMDQ_INIT_ERR 4u
 #define GERROR_MASK 7u
 #define BASE_ADDR_MASK UINT64_C(0xffffffffffe0)
+#define BASE_LOG2SIZE_MASK 0x1fu
 #define COMMAND_BYTES 16u
 
 extern const char *const vdf_cerror_words[];
@@ -53,14 +54,28 @@ uint32_t vdf_vcmdq_load_prod(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_config(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_gerrorn(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_cons(const struct vdf_vcmdq *queue);
+/* All of them, each before what it announces: a driver sets PROD up before CONFIG.EN, and mends a
+ * command before it acknowledges the error. */
+struct vdf_vcmdq_words {
+    uint32_t prod, config, gerrorn;
+};
+struct vdf_vcmdq_words vdf_vcmdq_load_words(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_active_errors() - bits of GERROR that are not acknowledged. */
 uint32_t vdf_vcmdq_active_errors(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_entries() - commands that the ring has room for. */
 uint32_t vdf_vcmdq_entries(const struct vdf_vcmdq *queue);
+/** vdf_vcmdq_cons_bits() - the bits of CONS: index and wrap bit of a ring of this size, and ERR. */
+uint32_t vdf_vcmdq_cons_bits(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_outstanding() - commands from CONS to PROD; more than the entries: PROD is wrong. */
 uint32_t vdf_vcmdq_outstanding(const struct vdf_vcmdq *queue, uint32_t prod, uint32_t cons);
 /** vdf_vcmdq_allocate() - HW_QUEUE_ALLOC. 0 or its -errno. */
 int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err);
+/** vdf_vcmdq_pin() - what HW_QUEUE_ALLOC of the model asks; @in_order: of the queue before it too.
+ */
+int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool in_order, struct vdf_err *err);
+/** vdf_vcmdq_unpin() - a driver that stores another BASE leaves the memory of the old one, in any
+ *  order of the queues; registers stay. */
+int vdf_vcmdq_unpin(struct vdf_vcmdq *queue, struct vdf_err *err);
 /** vdf_vcmdq_disable() - give the queue back; EBUSY while the next one is enabled. */
 int vdf_vcmdq_disable(struct vdf_vcmdq *queue, struct vdf_err *err);
 /** vdf_vcmdq_ready() - STATUS as the other registers make it. */

@@ -28,9 +28,9 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
     /* Not while a store is on its way, which it would hold up again. */
     if (queue->page_stored_to && value >= QUIET_NS && !queue->store_awaited)
         vdf_tripwire_set(&queue->wire);
-    uint32_t prod = vdf_vcmdq_load_prod(queue);
-    if (prod == queue->prod && vdf_vcmdq_load_config(queue) == queue->config &&
-        vdf_vcmdq_load_gerrorn(queue) == queue->gerrorn) {
+    const struct vdf_vcmdq_words words = vdf_vcmdq_load_words(queue);
+    if (words.prod == queue->prod && words.config == queue->config &&
+        words.gerrorn == queue->gerrorn) {
         bool tripped = queue->tripped;
         queue->tripped = false;
         if (vdf_vcmdq_is_published(queue))
@@ -42,14 +42,15 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
     }
     queue->store_awaited = false;
     /* The commands that this PROD announces may have been stored through a mapping of the ring. */
-    if (queue->ring_open && !(queue->ring_synced && prod == queue->synced_prod)) {
+    if (queue->ring_open && !(queue->ring_synced && words.prod == queue->synced_prod)) {
         queue->ring_synced = true;
-        queue->synced_prod = prod;
+        queue->synced_prod = words.prod;
         vdf_sync_mapped(obj, queue->ring_row);
         return false;
     }
     queue->ring_synced = false;
-    vdf_vcmdq_round(queue);
+    /* No later PROD, whose commands are not yet there. */
+    vdf_vcmdq_advance(queue, words.prod, words.config, words.gerrorn);
     return true;
 }
 
@@ -261,7 +262,7 @@ static int set_cons(const struct vdf_at *at, uint64_t value, struct vdf_err *err
                             (unsigned long long)value, queue->cons);
         return 0;
     }
-    queue->cons = (uint32_t)value;
+    queue->cons = (uint32_t)value & vdf_vcmdq_cons_bits(queue);
     vdf_vcmdq_publish_driver_word(queue, REG_CONS, queue->cons);
     return 0;
 }
@@ -309,8 +310,10 @@ static int set_gerror(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     queue->gerror = (uint32_t)value;
     if (vdf_vcmdq_active_errors(queue) & ~before)
         vdf_cmdqv_error_raised(queue->dev);
-    if (before & ~vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR)
+    if (before & ~vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR) {
         queue->cons &= CONS_RD_MASK;
+        vdf_vcmdq_publish_driver_word(queue, REG_CONS, queue->cons);
+    }
     vdf_vcmdq_round(queue);
     return 0;
 }
@@ -443,12 +446,12 @@ static int set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err 
     if (queue->status & STATUS_EN_OK)
         return vdf_fail(err, EBUSY, "0x%llx: BASE while the queue runs", (unsigned long long)value);
     if (queue->enabled) {
-        int ret = vdf_vcmdq_disable(queue, err);
+        int ret = vdf_vcmdq_unpin(queue, err);
         if (ret < 0)
             return ret;
     }
     queue->base = value & BASE_ADDR_MASK;
-    queue->log2size = (uint8_t)(value & 0x1f);
+    queue->log2size = (uint8_t)(value & BASE_LOG2SIZE_MASK);
     return 0;
 }
 
@@ -614,7 +617,8 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         TEGRA,
-        .doc = "CONS: RD in bits 19:0, ERR in 30:24; written only while STATUS.EN_OK is 0",
+        .doc = "CONS: RD in bits 19:0, of which those above the wrap bit read 0, ERR in 30:24; "
+               "written only while STATUS.EN_OK is 0",
         VDF_FIELD(struct vdf_vcmdq, cons),
         .get = get_cons,
         .set = set_cons,
@@ -687,7 +691,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         TEGRA,
         .doc = "CONS_INDX_BASE: where CONS is stored in memory while global/config has CONS_DRAM_EN; "
-               "0: nowhere",
+               "0: nowhere, as after enable 0",
         VDF_FIELD(struct vdf_vcmdq, cons_base),
         .window = WINDOW_PAGE1,
         .offset = REG_CONS_INDX_BASE,
@@ -751,6 +755,52 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, atc_timeout),
     },
 };
+
+int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask)
+{
+    static const struct {
+        unsigned page, offset;
+        uint64_t mask;
+    } regs[VDF_IDLE_REGS] = {
+        [VDF_IDLE_BASE] = { 1, REG_BASE, BASE_ADDR_MASK | BASE_LOG2SIZE_MASK },
+        [VDF_IDLE_CONS_BASE] = { 1, REG_CONS_INDX_BASE, UINT64_MAX },
+        [VDF_IDLE_CONS] = { 0, REG_CONS, CONS_MASK },
+        [VDF_IDLE_PROD] = { 0, REG_PROD, PROD_MASK },
+        [VDF_IDLE_CONFIG] = { 0, REG_CONFIG, CONFIG_EN },
+        [VDF_IDLE_GERRORN] = { 0, REG_GERRORN, GERROR_MASK },
+    };
+
+    for (int k = 0; k < VDF_IDLE_REGS; k++)
+        if (regs[k].page == page && regs[k].offset == offset) {
+            *mask = regs[k].mask;
+            return k;
+        }
+    return -1;
+}
+
+/* A BASE that nobody has stored leaves what a new queue has. */
+void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
+{
+    if (!vdf_hwqueue_is_tegra(queue->dev) || queue->hardware)
+        return;
+    uint64_t *idle = queue->dev->idle[queue->index];
+    const uint64_t base = idle[VDF_IDLE_BASE];
+    const uint32_t prod = (uint32_t)idle[VDF_IDLE_PROD], config = (uint32_t)idle[VDF_IDLE_CONFIG],
+                   gerrorn = (uint32_t)idle[VDF_IDLE_GERRORN];
+
+    if (base) {
+        queue->base = base & BASE_ADDR_MASK;
+        queue->log2size = (uint8_t)(base & BASE_LOG2SIZE_MASK);
+    }
+    queue->cons_base = idle[VDF_IDLE_CONS_BASE];
+    queue->cons = (uint32_t)idle[VDF_IDLE_CONS];
+    memset(idle, 0, sizeof(queue->dev->idle[queue->index]));
+    vdf_vcmdq_publish_driver_word(queue, REG_CONS, queue->cons);
+    vdf_vcmdq_publish_driver_word(queue, REG_PROD, prod);
+    vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, config);
+    vdf_vcmdq_publish_driver_word(queue, REG_GERRORN, gerrorn);
+    vdf_vcmdq_advance(queue, prod, config, gerrorn);
+}
 
 int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
                           uint64_t *value)
@@ -844,7 +894,8 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
         (queue->gerror | queue->gerrorn) & ~GERROR_MASK)
         return vdf_fail(err, EINVAL, "a register of queue %u has bits that are none", queue->index);
     if (queue->enabled) {
-        int ret = vdf_vcmdq_allocate(queue, err);
+        int ret = vdf_hwqueue_is_tegra(queue->dev) ? vdf_vcmdq_pin(queue, false, err)
+                                                   : vdf_vcmdq_allocate(queue, err);
         if (ret < 0)
             return ret;
     }
@@ -876,7 +927,9 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
         queue->poller = vdf_async_poller(obj, poll_page);
     }
     /* What a mapped page had asked for when the state was saved. */
-    if (!fresh)
+    if (fresh)
+        vdf_vcmdq_take_idle(queue);
+    else
         vdf_vcmdq_round(queue);
     return 0;
 }

@@ -129,21 +129,36 @@ Test(hwqueue_ioas, many_mappings)
 Test(hwqueue_ioas, rings_in_the_middle_of_mappings)
 {
     vdf_test_tree(false);
-    put(MAP, "0x100000 0x1000 0x5000");
-    put(MAP, "0x101000 0x2000 0x6000");
-    put(MAP, "0x103000 0x1000 0x8000");
+    put(MAP, "0x100000 0x1000 0x4000");
+    put(MAP, "0x101000 0x2000 0x5000");
+    put(MAP, "0x103000 0x1000 0x7000");
     cr_assert_eq(vdf_test_mkdir(DEV "queues/0"), 0);
     put(Q0 "base", "0x100000");
     put(Q0 "log2size", "10");
     put(Q0 "enable", "1");
     command(0x3ff, SYNC, 0);
     uint8_t byte;
-    cr_assert_eq(vdf_test_pread(DEV "memory", &byte, 1, 0x5000 + 0x3ff0), 1);
+    cr_assert_eq(vdf_test_pread(DEV "memory", &byte, 1, 0x4000 + 0x3ff0), 1);
     cr_assert_eq(byte, 0x46);
     fails(UNMAP, "0x103000 0x1000", EBUSY, "a queue uses");
     fails(UNMAP, "0x100000 0x4000", EBUSY, "a queue uses");
     cr_assert_eq(vdf_test_rmdir(DEV "queues/0"), 0);
     put(UNMAP, "0x100000 0x4000");
+}
+
+/* A ring is aligned to its length in memory, wherever it appears for the device. */
+Test(hwqueue_ioas, rings_are_aligned_in_memory)
+{
+    vdf_test_tree(false);
+    put(MAP, "0x101000 0x4000 0x8000");
+    put(MAP, "0x200000 0x4000 0x5000");
+    cr_assert_eq(vdf_test_mkdir(DEV "queues/0"), 0);
+    put(Q0 "log2size", "10");
+    put(Q0 "base", "0x200000");
+    refused(Q0 "enable", "1", EINVAL, "at 0x5000 of the memory");
+    put(Q0 "base", "0x101000");
+    put(Q0 "enable", "1");
+    is(Q0 "status", "0x00000001");
 }
 
 /* The ring is read-only memory for the device, which is enough for commands. */
