@@ -6,7 +6,8 @@
  *
  * Interpreted: the entry names a GISA and the guest is eligible. Firmware sets the guest's summary
  * bit and the ISC's bit of the GISA's IPM. A guest that is not running, and whose IAM has the bit,
- * is linked into the GIB's alert list, and the host gets an alert.
+ * is linked into the GIB's alert list, and the host gets an alert. The alert clears the IAM, which
+ * the host sets again when the guest has taken what is pending.
  *
  * Forwarded: otherwise, or when the entry designates nothing. Firmware sets the host's summary bit,
  * and the host gets an adapter interrupt if the ISC is armed, which disarms it. The host forwards
@@ -129,6 +130,7 @@ static void alert(struct gait *gait, struct gait_guest *guest)
     gait->alert_origin = vdf_gait_gisa_address(guest);
     guest->alerts++;
     gait->alerts++;
+    vdf_gait_alerted(guest);
     host_interrupt(gait, false);
 }
 
@@ -160,9 +162,11 @@ static bool interpret(struct gait *gait, struct gait_function *function,
         vdf_gait_set_bit(word, entry->aisbo);
     guest->ipm |= bit;
     if (!guest->running) {
-        if (!(guest->iam & bit))
+        if (!vdf_gait_wants_alert(guest, entry->gisc))
             return true;
-        alert(gait, guest);
+        /* After an alert the host wakes the guest again and again, without another. */
+        if (guest->iam & bit)
+            alert(gait, guest);
     }
     vdf_irq_message(&function->irq, 0, entry->gisc);
     return true;

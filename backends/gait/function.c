@@ -231,8 +231,9 @@ static void clear_entry(struct gait *gait, unsigned index)
 static int vm_missing(const struct gait_guest *guest, struct vdf_err *err)
 {
     return vdf_fail(err, EBUSY,
-                    "guest %s was saved in a VM that is not there: restore the state of the root, "
-                    "or write 0 to registered of all its functions",
+                    "the memory of guest %s is that of a VM which has not run since the restore: "
+                    "write 1 to the run of the VM, or without one 0 to registered of all functions "
+                    "of the guest",
                     vdf_obj_name(guest->base.obj));
 }
 

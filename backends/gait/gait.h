@@ -85,6 +85,7 @@ struct gait_guest {
     uint64_t locked_limit; /* pages that may be pinned; 0: any number */
     uint8_t ipm, iam, simm, nimm;
     bool running;
+    bool alerted; /* an alert has cleared `iam`, and the host has not set it again */
     uint64_t alerts, aen_forward;
 
     /* Derived from the functions. */
@@ -186,6 +187,11 @@ int vdf_gait_deliver(struct gait_function *function, uint32_t vector, struct vdf
  */
 void vdf_gait_gisc_register(struct gait_guest *guest, unsigned isc);
 void vdf_gait_gisc_unregister(struct gait_guest *guest, unsigned isc);
+/** vdf_gait_wants_alert() - does the host want alerts for @isc, at the moment or later again? */
+bool vdf_gait_wants_alert(const struct gait_guest *guest, unsigned isc);
+/** vdf_gait_alerted() - firmware has alerted the host: no further alert until nothing that the host
+ * wants alerts for is pending, as then the host sets the mask again. */
+void vdf_gait_alerted(struct gait_guest *guest);
 /** vdf_gait_restored_guests() - refuse what mkdir and writes could not have made. */
 int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err);
 

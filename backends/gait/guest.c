@@ -163,9 +163,43 @@ static int get_memory_address(const struct vdf_at *at, uint64_t *value)
 
 /* --- GISA ------------------------------------------------------------------------------------- */
 
+/* The host's own mask: an ISC is in it while functions with it are registered. */
+static uint8_t alert_mask(const struct gait_guest *guest)
+{
+    uint8_t mask = 0;
+
+    for (unsigned isc = 0; isc < GAIT_ISCS; isc++)
+        if (guest->gisc_refs[isc])
+            mask |= vdf_gait_isc_bit(isc);
+    return mask;
+}
+
+/* The host's timer looks after an alert until the guest has taken what is pending. */
+static void restore_iam(struct gait_guest *guest)
+{
+    uint8_t mask = alert_mask(guest);
+
+    if (!guest->alerted || guest->ipm & mask)
+        return;
+    guest->iam = mask;
+    guest->alerted = false;
+}
+
+void vdf_gait_alerted(struct gait_guest *guest)
+{
+    guest->iam = 0;
+    guest->alerted = true;
+    restore_iam(guest);
+}
+
+bool vdf_gait_wants_alert(const struct gait_guest *guest, unsigned isc)
+{
+    return guest->iam & vdf_gait_isc_bit(isc) || (guest->alerted && guest->gisc_refs[isc]);
+}
+
 void vdf_gait_gisc_register(struct gait_guest *guest, unsigned isc)
 {
-    if (guest->gisc_refs[isc]++ == 0)
+    if (guest->gisc_refs[isc]++ == 0 && !guest->alerted)
         guest->iam |= vdf_gait_isc_bit(isc);
 }
 
@@ -173,6 +207,28 @@ void vdf_gait_gisc_unregister(struct gait_guest *guest, unsigned isc)
 {
     if (--guest->gisc_refs[isc] == 0)
         guest->iam &= (uint8_t)~vdf_gait_isc_bit(isc);
+    restore_iam(guest);
+}
+
+static void ipm_written(const struct vdf_at *at, uint64_t value)
+{
+    (void)value;
+    restore_iam(at->priv);
+}
+
+/* Somebody sets the mask in the host's stead. */
+static void iam_written(const struct vdf_at *at, uint64_t value)
+{
+    (void)value;
+    ((struct gait_guest *)at->priv)->alerted = false;
+}
+
+/* A mask of the state, without the consequences of a write. */
+static int restore_mask(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)err;
+    *((uint8_t *)at->priv + at->attr->field) = (uint8_t)value;
+    return 0;
 }
 
 static int get_gisa_address(const struct vdf_at *at, uint64_t *value)
@@ -297,6 +353,8 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, ipm),
+        .after = ipm_written,
+        .restore = restore_mask,
         .doc = "interruption pending mask, a bit an ISC (ISC 0 is 0x80); the guest takes an "
                "interrupt by clearing its bit",
     },
@@ -305,8 +363,18 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, iam),
+        .after = iam_written,
+        .restore = restore_mask,
         .doc = "interruption alert mask: ISCs whose interrupts alert the host while the guest is "
-               "not running; set by the first registration with an ISC, cleared by its last end",
+               "not running; set by the first registration with an ISC, cleared by its last end; "
+               "an alert clears the whole mask until ipm has none of the registered ISCs",
+    },
+    {
+        .path = "alerted",
+        .type = VDF_BOOL,
+        .flags = VDF_NO_FILE | VDF_SAVE,
+        VDF_FIELD(struct gait_guest, alerted),
+        .doc = "an alert has cleared iam, and the host has not set it again",
     },
     {
         .path = "simm",

@@ -47,7 +47,7 @@ static void render(const struct vdf_intx_dev *dev, uint8_t space[VDF_PCI_CONFIG_
     put16(&space[VENDOR_ID], VENDOR);
     put16(&space[DEVICE_ID], DEVICE);
     put16(&space[COMMAND], guest_command(dev));
-    put16(&space[STATUS], dev->asserted ? VDF_PCI_STATUS_INTERRUPT : 0);
+    put16(&space[STATUS], vdf_intx_status(dev));
     space[BASE_CLASS] = CLASS_UNASSIGNED;
     space[CACHE_LINE_SIZE] = dev->cache_line_size;
     space[LATENCY_TIMER] = dev->latency_timer;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An assigned device: its interrupt pin, the host's handler for it and the guest's line. */
+#include <assert.h>
 #include <errno.h>
 
 #include "intx.h"
@@ -20,13 +21,36 @@ bool vdf_intx_drives(const struct vdf_intx_dev *dev)
     /* A function with MSI enabled may not use its pin (PCI 3.0, 6.8.1.3). */
     if (dev->enabled && dev->host_type == VDF_INTX_MSI)
         return false;
-    return dev->asserted && !(dev->command & VDF_PCI_COMMAND_INTX_DISABLE);
+    return dev->asserted && !(dev->intx_masks && dev->command & VDF_PCI_COMMAND_INTX_DISABLE);
+}
+
+uint16_t vdf_intx_status(const struct vdf_intx_dev *dev)
+{
+    return dev->asserted && dev->intx_status ? VDF_PCI_STATUS_INTERRUPT : 0;
+}
+
+bool vdf_intx_claims(const struct vdf_intx_dev *dev)
+{
+    return vdf_intx_drives(dev) && vdf_intx_status(dev) &&
+           !(dev->command & VDF_PCI_COMMAND_INTX_DISABLE);
+}
+
+/* What a device does to its line, as far as a rise of it interrupts. */
+struct pull {
+    bool drives, claims;
+};
+
+static struct pull pull_of(const struct vdf_intx_dev *dev)
+{
+    return (struct pull){ .drives = vdf_intx_drives(dev), .claims = vdf_intx_claims(dev) };
 }
 
 /* After a change of what the device drives: a rising input interrupts. */
-static void driven(struct vdf_intx_dev *dev, bool before)
+static void driven(struct vdf_intx_dev *dev, struct pull before)
 {
-    if (!before && vdf_intx_drives(dev))
+    struct pull now = pull_of(dev);
+
+    if ((now.drives && !before.drives) || (now.claims && !before.claims))
         vdf_intx_line_interrupt(vdf_intx_line_of(dev));
 }
 
@@ -62,7 +86,7 @@ void vdf_intx_raise_guest(struct vdf_intx_dev *dev)
  */
 static bool check_and_set_mask(struct vdf_intx_dev *dev, bool mask)
 {
-    if (dev->asserted != mask)
+    if ((vdf_intx_status(dev) != 0) != mask)
         return false;
     if (mask)
         dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
@@ -78,10 +102,8 @@ bool vdf_intx_handle(struct vdf_intx_dev *dev)
      * A device whose bit 10 is set already, by this handler or by the guest, asserts without
      * driving the line: the interrupt is another one's.
      */
-    if (vdf_intx_shares(dev)) {
-        if (!vdf_intx_drives(dev) || !check_and_set_mask(dev, true))
-            return false;
-    }
+    if (vdf_intx_shares(dev) && !(vdf_intx_claims(dev) && check_and_set_mask(dev, true)))
+        return false;
     /* One that cannot be asked has the line to itself, so it must have been this one. */
     dev->host_irq_disabled = true;
     dev->interrupts++;
@@ -116,7 +138,7 @@ void vdf_intx_eoi(struct vdf_intx_dev *dev)
 
 void vdf_intx_write_command(struct vdf_intx_dev *dev, uint16_t value)
 {
-    bool before = vdf_intx_drives(dev);
+    struct pull before = pull_of(dev);
 
     dev->command = value & VDF_PCI_COMMAND_WRITABLE;
     if (!dev->intx_sticks)
@@ -137,6 +159,14 @@ void vdf_intx_set_sticks(struct vdf_intx_dev *dev, bool sticks)
 {
     dev->intx_sticks = sticks;
     vdf_intx_write_command(dev, dev->command);
+}
+
+void vdf_intx_set_quirk(struct vdf_intx_dev *dev, bool *quirk, bool value)
+{
+    struct pull before = pull_of(dev);
+
+    *quirk = value;
+    driven(dev, before);
 }
 
 void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
@@ -169,7 +199,7 @@ static void send_message(struct vdf_intx_dev *dev)
 
 void vdf_intx_assert(struct vdf_intx_dev *dev, bool asserted)
 {
-    bool before = vdf_intx_drives(dev);
+    struct pull before = pull_of(dev);
     bool rises = asserted && !dev->asserted;
 
     dev->asserted = asserted;
@@ -187,7 +217,7 @@ void vdf_intx_rewire(struct vdf_intx_dev *dev, uint32_t number)
     vdf_intx_join(dev, number);
     /* Firmware leaves the routing in the Interrupt Line register for the driver to read. */
     dev->interrupt_line = (uint8_t)number;
-    driven(dev, false);
+    driven(dev, (struct pull){ 0 });
 }
 
 /* --- assignment ------------------------------------------------------------------------------- */
@@ -218,20 +248,22 @@ int vdf_intx_enable(struct vdf_intx_dev *dev, struct vdf_err *err)
         return 0;
     }
 
+    struct vdf_intx_line *line = vdf_intx_line_of(dev);
+    bool was_on = vdf_intx_line_sharers(line);
     int ret = request_line(dev, err);
     if (ret < 0)
         return ret;
     dev->enabled = true;
     if (vdf_intx_shares(dev))
         dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
-    if (vdf_intx_shares(dev) ? vdf_intx_drives(dev) : vdf_intx_line_level(vdf_intx_line_of(dev)))
-        vdf_intx_line_interrupt(vdf_intx_line_of(dev));
+    if (was_on ? vdf_intx_drives(dev) : vdf_intx_line_level(line))
+        vdf_intx_line_interrupt(line);
     return 0;
 }
 
 void vdf_intx_disable(struct vdf_intx_dev *dev)
 {
-    bool before = vdf_intx_drives(dev);
+    struct pull before = pull_of(dev);
 
     if (vdf_intx_shares(dev))
         dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
@@ -241,6 +273,25 @@ void vdf_intx_disable(struct vdf_intx_dev *dev)
     dev->pending = false;
     vdf_intx_set_guest_level(dev, false);
     driven(dev, before);
+}
+
+void vdf_intx_reset(struct vdf_intx_dev *dev)
+{
+    bool enabled = dev->enabled;
+
+    if (enabled)
+        vdf_intx_disable(dev);
+    dev->asserted = false;
+    dev->command = 0;
+    dev->cache_line_size = 0;
+    dev->latency_timer = 0;
+    dev->interrupt_line = (uint8_t)dev->line;
+    dev->guest_mask = false;
+    if (enabled) {
+        int ret = vdf_intx_enable(dev, NULL);
+        assert(ret == 0); /* the line was its own, or shared, a moment ago */
+        (void)ret;
+    }
 }
 
 /* --- the model as a backend ------------------------------------------------------------------- */
@@ -262,7 +313,7 @@ static int soft_get_command(struct vdf_intx_dev *dev, uint16_t *value, struct vd
 static int soft_get_status(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
 {
     (void)err;
-    *value = dev->asserted ? VDF_PCI_STATUS_INTERRUPT : 0;
+    *value = vdf_intx_status(dev);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An assigned device in a guest: its configuration space, its INTx, the end of its interrupt. */
+#include <errno.h>
 #include <string.h>
 
 #include "intx.h"
@@ -19,8 +20,14 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
 
     (void)part;
     (void)fresh;
-    (void)err;
+    if (dev->attached)
+        return vdf_fail(err, EBUSY, "it is attached to another slot");
+    if (guest->line_is_message && dev->guest_type == VDF_INTX_PIN)
+        return vdf_fail(err, EINVAL,
+                        "the slot's irq is msi and guest_type is intx: a message has no end that "
+                        "could unmask the device; irq takes a GSI, or guest_type msi");
     dev->irq = guest->irq;
+    dev->line_is_message = guest->line_is_message;
     dev->attached = true;
     vdf_irq_set(&dev->irq, dev->guest_level);
     return 0;
@@ -33,6 +40,7 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     (void)part;
     dev->irq = (struct vdf_irq){ 0 };
     dev->attached = false;
+    dev->line_is_message = false;
     if (dev->vfio)
         vdf_intx_vfio_unmask_fd(dev->vfio, false, NULL);
 }

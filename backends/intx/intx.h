@@ -45,7 +45,15 @@
  * each time one of its inputs rises, and once when it is enabled again while it is high; all
  * handlers run once for it. Handlers only ever lower inputs, so the work of one write is bounded by
  * the devices on the line. An interrupt that no handler claims counts as spurious, and the line
- * stays high without further interrupts until an input rises again.
+ * stays high without further interrupts until an input rises again. A line without a handler is
+ * off: it interrupts nobody, and the first handler that is requested enables it.
+ *
+ * Devices that break the rules. Bit 10 of the command register may hold and mask nothing
+ * (`intx_masks` 0), and status bit 3 may be dead (`intx_status` 0). Linux has such devices in its
+ * quirk list and does not mask them at the device, which is `pci_2_3` 0. A handler that believes
+ * them all the same masks in vain, or never finds an interrupt. Where bit 10 masks nothing the line
+ * interrupts as well when the handler would claim the device again, which is what a line that stays
+ * high comes to.
  */
 #ifndef VDF_INTX_H
 #define VDF_INTX_H
@@ -97,12 +105,15 @@ struct vdf_intx_dev {
     struct vdf_intx_vfio *vfio; /* NULL: not that backend, or the host has lost the device */
     bool linked;                /* it is in the tree and may wait for things */
     bool attached;              /* it has a guest */
+    bool line_is_message;       /* and there its line is a message without an end */
     bool refires; /* vfio: the kernel will tell of an interrupt that was never ended */
 
     uint32_t line;
     uint8_t host_type, guest_type; /* enum vdf_intx_kind */
     bool pci_2_3;                  /* what the user asked for */
     bool intx_sticks;              /* command bit 10 can be set */
+    bool intx_masks;               /* and masks the pin then */
+    bool intx_status;              /* status bit 3 shows the interrupt condition */
     bool enabled;
 
     bool asserted; /* the device's interrupt condition: status bit 3 */
@@ -183,6 +194,10 @@ bool vdf_intx_shares(const struct vdf_intx_dev *dev);
 bool vdf_intx_listens(const struct vdf_intx_dev *dev);
 /** vdf_intx_drives() - does it pull its line now? */
 bool vdf_intx_drives(const struct vdf_intx_dev *dev);
+/** vdf_intx_status() - the status register. */
+uint16_t vdf_intx_status(const struct vdf_intx_dev *dev);
+/** vdf_intx_claims() - would a handler that asks the device find its interrupt, not masked yet? */
+bool vdf_intx_claims(const struct vdf_intx_dev *dev);
 /** vdf_intx_handle() - the host's interrupt handler. Return: whether the interrupt was its
  * device's. */
 bool vdf_intx_handle(struct vdf_intx_dev *dev);
@@ -205,6 +220,11 @@ void vdf_intx_set_guest_level(struct vdf_intx_dev *dev, bool level);
 void vdf_intx_raise_guest(struct vdf_intx_dev *dev);
 /** vdf_intx_set_sticks() - @sticks false: bit 10 becomes one that reads 0. */
 void vdf_intx_set_sticks(struct vdf_intx_dev *dev, bool sticks);
+
+/** vdf_intx_set_quirk() - set `intx_masks` or `intx_status`. */
+void vdf_intx_set_quirk(struct vdf_intx_dev *dev, bool *quirk, bool value);
+/** vdf_intx_reset() - a function reset, between disabling and enabling if it is enabled. */
+void vdf_intx_reset(struct vdf_intx_dev *dev);
 
 /* --- vfio_device.c --------------------------------------------------------------------------- */
 

@@ -95,8 +95,9 @@ void vdf_intx_line_interrupt(struct vdf_intx_line *line)
     const struct vdf_intx_dev *owner = vdf_intx_line_owner(line);
     bool handled = line->host;
 
-    /* The handler of a device that cannot be masked has switched the whole line off. */
-    if (owner && owner->host_irq_disabled)
+    /* The handler of a device that cannot be masked has switched the whole line off, or there is
+     * none, and nobody has switched it on. */
+    if ((owner && owner->host_irq_disabled) || !vdf_intx_line_sharers(line))
         return;
     line->raised++;
     for (struct vdf_intx_dev *dev = line->first; dev; dev = dev->next)

@@ -30,6 +30,15 @@ static int check_disabled(const struct vdf_at *at, uint64_t value, struct vdf_er
     return 0;
 }
 
+static int check_guest_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_intx_dev *dev = at->priv;
+
+    if (value == VDF_INTX_PIN && dev->line_is_message)
+        return vdf_fail(err, EBUSY, "intx: it is attached to a slot whose irq is msi");
+    return check_disabled(at, value, err);
+}
+
 /* What the host's own device is and how it is wired is not for us to choose. */
 static int check_model(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
@@ -147,6 +156,13 @@ static int set_sticks(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     return 0;
 }
 
+static int set_quirk(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)err;
+    vdf_intx_set_quirk(at->priv, (bool *)((char *)at->priv + at->attr->field), value);
+    return 0;
+}
+
 static int set_enabled(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_intx_dev *dev = at->priv;
@@ -165,7 +181,7 @@ static int get_asserted(const struct vdf_at *at, uint64_t *value)
     struct vdf_intx_dev *dev = at->priv;
     uint16_t status;
 
-    if (dev->ops->get_status(dev, &status, NULL) == 0)
+    if (dev->backend == VDF_INTX_VFIO && dev->ops->get_status(dev, &status, NULL) == 0)
         dev->asserted = status & VDF_PCI_STATUS_INTERRUPT;
     *value = dev->asserted;
     return 0;
@@ -262,6 +278,20 @@ static int write_ack(const struct vdf_at *at, uint64_t value, struct vdf_err *er
     return dev->ops->eoi(dev, err);
 }
 
+static int write_reset(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_intx_dev *dev = at->priv;
+
+    if (!value)
+        return vdf_fail(err, EINVAL, "0: a reset is written as 1");
+    if (dev->backend == VDF_INTX_VFIO)
+        return vdf_fail(err, EOPNOTSUPP,
+                        "1: a device of the host is reset when it is given back: write soft to "
+                        "backend");
+    vdf_intx_reset(dev);
+    return 0;
+}
+
 static uint64_t config_size(const struct vdf_at *at)
 {
     (void)at;
@@ -341,6 +371,26 @@ static const struct vdf_attr device_attrs[] = {
       .restore = restore_bool,
       .doc = "0: command bit 10 reads 0 whatever is written, the probe for it fails and pci_2_3 is "
              "treated as 0; before enabled" },
+    { .path = "intx_masks",
+      .type = VDF_BOOL,
+      .flags = VDF_RW | VDF_SAVE,
+      DEV(intx_masks),
+      .reset = 1,
+      .check = check_model,
+      .set = set_quirk,
+      .restore = restore_bool,
+      .doc = "0: command bit 10 holds and masks nothing, as in devices of Linux's quirk list; such "
+             "a device is safe with pci_2_3 0 only; before enabled" },
+    { .path = "intx_status",
+      .type = VDF_BOOL,
+      .flags = VDF_RW | VDF_SAVE,
+      DEV(intx_status),
+      .reset = 1,
+      .check = check_model,
+      .set = set_quirk,
+      .restore = restore_bool,
+      .doc = "0: status bit 3 reads 0 while the device asserts, and a handler that asks it finds "
+             "nothing; before enabled" },
     { .path = "host_type",
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_SAVE,
@@ -354,7 +404,7 @@ static const struct vdf_attr device_attrs[] = {
       .flags = VDF_RW | VDF_SAVE,
       DEV(guest_type),
       .choices = kinds,
-      .check = check_disabled,
+      .check = check_guest_type,
       .doc = "how the guest is interrupted: intx or msi, which has neither mask nor EOI; before "
              "enabled" },
     { .path = "assert",
@@ -418,6 +468,14 @@ static const struct vdf_attr device_attrs[] = {
       .set = write_ack,
       .doc = "1 is the guest's EOI: its line falls, the device is unmasked, and raised again if it "
              "still asserts" },
+    { .path = "reset",
+      .type = VDF_BOOL,
+      .flags = VDF_W,
+      .width = 1,
+      .set = write_reset,
+      .doc = "1 is a function reset, around which the interrupt is disabled and enabled again: the "
+             "device asserts no more, its registers and the guest's mask are as after mkdir, and "
+             "nothing is masked or pending; EOPNOTSUPP with vfio" },
     { .path = "interrupts",
       .type = VDF_UINT,
       .flags = VDF_R | VDF_SAVE,
@@ -587,6 +645,7 @@ static void device_adopt(struct vdf_obj *obj, void *old, void *now)
     adopt_backend(from, to);
     to->irq = from->irq;
     to->attached = from->attached;
+    to->line_is_message = from->line_is_message;
     if (to->guest_level != from->guest_level)
         vdf_irq_set(&to->irq, to->guest_level);
 }
@@ -812,7 +871,7 @@ static void take_unseen(struct vdf_intx_line *line)
     for (const struct vdf_intx_dev *dev = line->first; dev; dev = dev->next) {
         if (!vdf_intx_listens(dev))
             continue;
-        if (vdf_intx_shares(dev) ? vdf_intx_drives(dev) : vdf_intx_line_level(line)) {
+        if (vdf_intx_shares(dev) ? vdf_intx_claims(dev) : vdf_intx_line_level(line)) {
             vdf_intx_line_interrupt(line);
             return;
         }

@@ -261,6 +261,7 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
         .machine = slot->vm,
         .memory = &slot->vm->memory,
         .vector = slot->vector,
+        .line_is_message = slot->irq == VDF_SLOT_MSI,
         .remap = remap,
         .ctx = slot,
     };

@@ -23,6 +23,7 @@ struct vdf_guest {
     const void *machine;       /* tells one guest from another */
     struct vdf_memory *memory; /* from guest address 0; stays while anything is attached */
     struct vdf_irq irq;        /* where the device's line and its MSIs go */
+    bool line_is_message;      /* a rise of the line is a message: its end is not told of */
     uint32_t vector;           /* for interrupts that have numbers, not messages: number + vector
                                 * is the data of the MSI that a number becomes */
 

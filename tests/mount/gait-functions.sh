@@ -124,8 +124,15 @@ is_memory 0x1f80 40
 is_memory 0x2000 40
 is_memory 0x3000 0040
 eq $vm/ipm 0x20
-eq $vm/alerts 2
+eq $vm/alerts 1
+eq $g/alerts 1
+# The next alert comes when the guest has taken the interrupt.
+eq $vm/iam 0x00
+put $vm/ipm 0
+eq $vm/iam 0x20
+put $f/signal 1
 eq $g/alerts 2
+eq $vm/ipm 0x20
 eq $g/aen_forward 0
 
 # Running: none.

@@ -46,6 +46,11 @@ goes_on() {
     refuse EPERM "$1/enabled" 1
     refuse EINVAL "$1/functions/f/registered" 1
     put "$1/functions/f/signal" 8
+    eq "$1/alerts" 1
+    for guest in aa zz; do
+        put "$1/guests/$guest/ipm" 0
+    done
+    put "$1/functions/f/signal" 8
     eq "$1/alerts" 2
     put "$1/functions/f/registered" 0
     put "$1/functions/g/registered" 0

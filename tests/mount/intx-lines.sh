@@ -51,6 +51,22 @@ eq $bus/devices/d0/interrupts 2
 eq $l/handled 4
 put $bus/devices/old/assert 0
 
+# One whose bit 10 masks nothing, and one whose status bit is dead; a reset ends what was there.
+put $bus/devices/old/intx_masks 0
+put $bus/devices/old/intx_disable 1
+put $bus/devices/old/assert 1
+eq $bus/devices/old/command 0x0400
+eq $l/level 1
+put $bus/devices/old/intx_status 0
+eq $bus/devices/old/status 0x0000
+eq $bus/devices/old/assert 1
+put $bus/devices/old/reset 1
+eq $bus/devices/old/assert 0
+eq $bus/devices/old/command 0x0000
+eq $l/level 0
+put $bus/devices/old/intx_masks 1
+put $bus/devices/old/intx_status 1
+
 # One that cannot be masked needs a line of its own, in both directions.
 put $bus/devices/old/intx_sticks 0
 refuse EBUSY $bus/devices/old/enabled 1

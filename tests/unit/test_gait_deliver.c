@@ -47,11 +47,46 @@ Test(gait_deliver, guest_that_is_not_running_is_alerted, .fini = vdf_test_tree_f
     IS(VM "alerts", "1");
     is_counted(0, 1, 0, 1);
     /* Not in the list any more: next_alert is the GISA's own address again. */
-    uint8_t gisa[32], want[32] = { 0x01, 0, 0, 0, 0x10, 0, 0, 0x10 };
+    uint8_t gisa[32], want[32] = { 0x01, 0, 0, 0, 0x10, 0, 0, 0 };
     cr_assert_eq(vdf_test_pread(VM "gisa", gisa, 32, 0), 32);
     cr_assert_arr_eq(gisa, want, 32);
+}
+
+/* An alert clears the IAM, which the host sets again when nothing is pending any more. */
+Test(gait_deliver, one_alert_until_the_guest_has_taken_it, .fini = vdf_test_tree_free)
+{
+    set_up_one();
+    make_function("g", 6, 0x2100, 0, 0);
+    OK(put("g", "registered", 1));
+    IS(VM "iam", "0x12");
+    for (unsigned vector = 0; vector < 3; vector++)
+        OK(put("f", "signal", vector));
+    OK(put("g", "signal", 0));
+    IS(G "functions/f/aibv", "0\n1\n2");
+    IS(VM "ipm", "0x12");
+    IS(VM "iam", "0x00");
+    IS(VM "alerts", "1");
+    is_counted(0, 1, 0, 1);
+    char *state = strdup(vdf_test_read(G "state"));
+    OK(vdf_test_write(VM "ipm", "0x02"));
+    IS(VM "iam", "0x00");
+    OK(vdf_test_write(VM "ipm", "0"));
+    IS(VM "iam", "0x12");
     OK(put("f", "signal", 5));
-    is_counted(0, 2, 0, 2);
+    IS(VM "alerts", "2");
+    /* The rest of an alert goes with the state. */
+    OK(vdf_test_write(G "state", state));
+    cr_assert_str_eq(vdf_test_read(G "state"), state);
+    free(state);
+    OK(put("f", "signal", 9));
+    IS(VM "alerts", "1");
+    /* The last function with what is pending takes its bit of the mask along. */
+    OK(put("g", "registered", 0));
+    IS(VM "iam", "0x00");
+    OK(put("f", "registered", 0));
+    IS(VM "iam", "0x00");
+    OK(put("g", "registered", 1));
+    IS(VM "iam", "0x02");
 }
 
 Test(gait_deliver, no_alert_without_the_mask, .fini = vdf_test_tree_free)

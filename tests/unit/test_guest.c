@@ -398,3 +398,30 @@ Test(guest, intx_end_of_interrupt_raises_again)
     cr_assert_eq(load(dev, 0, 4, 2), 0x0400);
     ops_of(dev)->detach(dev, 0);
 }
+
+Test(guest, intx_device_has_one_guest_that_can_end_its_interrupt)
+{
+    vdf_test_mkdir("intx/bus0/devices/d");
+    struct vdf_obj *dev = vdf_test_obj("intx/bus0/devices/d");
+    const struct vdf_guest_ops *ops = ops_of(dev);
+    struct vdf_guest g = guest();
+
+    cr_assert_eq(attach(dev, 0), 0);
+    cr_assert_eq(attach(dev, 0), -EBUSY);
+    g.machine = &other_machine;
+    cr_assert_eq(ops->attach(dev, 0, &g, true, NULL), -EBUSY);
+    /* The first one is still there. */
+    vdf_test_write("intx/bus0/devices/d/enabled", "1");
+    vdf_test_write("intx/bus0/devices/d/assert", "1");
+    cr_assert_eq(rises, 1);
+    vdf_test_write("intx/bus0/devices/d/enabled", "0");
+    ops->detach(dev, 0);
+
+    g.line_is_message = true;
+    cr_assert_eq(ops->attach(dev, 0, &g, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_test_write("intx/bus0/devices/d/guest_type", "msi"), 0);
+    cr_assert_eq(ops->attach(dev, 0, &g, true, NULL), 0);
+    cr_assert_eq(vdf_test_write("intx/bus0/devices/d/guest_type", "intx"), -EBUSY);
+    ops->detach(dev, 0);
+    cr_assert_eq(vdf_test_write("intx/bus0/devices/d/guest_type", "intx"), 0);
+}
