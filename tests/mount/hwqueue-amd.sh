@@ -149,6 +149,15 @@ same "EFR" "$("$IO" pread $d/regs 0x30 8)" 5200000000000000
 same "CmdBase" "$("$IO" pread $d/regs 8 8)" 0000100000000008
 same "CmdHead" "$("$IO" pread $d/regs 0x2000 8)" c000000000000000
 same "PPRTail" "$("$IO" pread $d/regs 0x2038 8)" 1000000000000000
+# In halves, as most drivers access them; a bit that is cleared by writing 1 is in its half only.
+same "CmdHead's low half" "$("$IO" pread $d/regs 0x2000 4)" c0000000
+same "CmdBase's high half" "$("$IO" pread $d/regs 0xc 4)" 00000008
+same "PPROverflow before" "$("$IO" pread $d/regs 0x2020 4)" 7a000000
+same "a store to Status's high half" "$("$IO" pwrite $d/regs 0x2024 ffffffff)" ok
+same "PPROverflow after" "$("$IO" pread $d/regs 0x2020 4)" 7a000000
+same "a store to Status's low half" "$("$IO" pwrite $d/regs 0x2020 20000000)" ok
+same "PPROverflow cleared" "$("$IO" pread $d/regs 0x2020 4)" 5a000000
+same "half of a half" "$("$IO" pread $d/regs 0x2020 2)" EOPNOTSUPP
 put $d/queues/cmd/enable 0
 put $d/queues/event/enable 0
 put $d/queues/ppr/enable 0

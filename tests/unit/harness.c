@@ -24,6 +24,7 @@ static const struct vdf_component *const components[] = {
 };
 
 static struct vdf_tree *tree;
+static struct vdf_engine *engine; /* NULL: the tree has none */
 
 static void die(const char *what, const char *path, int ret)
 {
@@ -31,22 +32,45 @@ static void die(const char *what, const char *path, int ret)
     abort();
 }
 
-void vdf_test_tree(bool empty)
+static void make_tree(bool empty)
 {
     struct vdf_err err = { 0 };
+    int ret = vdf_tree_create(components, engine, &tree, &err);
 
-    vdf_test_tree_free();
-    int ret = vdf_tree_create(components, NULL, &tree, &err);
     if (ret == 0 && !empty)
         ret = vdf_tree_add_defaults(tree, &err);
     if (ret < 0)
         die("vdf_test_tree:", err.text, ret);
 }
 
+void vdf_test_tree(bool empty)
+{
+    vdf_test_tree_free();
+    make_tree(empty);
+}
+
+void vdf_test_tree_with_engine(bool empty)
+{
+    struct vdf_err err = { 0 };
+
+    vdf_test_tree_free();
+    int ret = vdf_engine_create(VDF_ENGINE_AUTO, &engine, &err);
+    if (ret == 0)
+        ret = vdf_engine_start(engine);
+    if (ret < 0)
+        die("vdf_test_tree_with_engine:", err.text, ret);
+    make_tree(empty);
+}
+
+/* The engine's thread ends first: it calls into the tree. */
 void vdf_test_tree_free(void)
 {
+    if (engine)
+        vdf_engine_stop(engine);
     vdf_tree_destroy(tree);
     tree = NULL;
+    vdf_engine_destroy(engine);
+    engine = NULL;
 }
 
 /* Splits the last part off and finds the directory. */

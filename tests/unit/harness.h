@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A tree without a mount, for unit tests: the same paths, the same text and the same errnos as
- * through FUSE, by function call. One tree a test program, without an engine: what the engine would
- * call (timers, pollers of open pages) is not called.
+ * through FUSE, by function call. One tree a test program, without an engine unless it is asked for:
+ * what the engine would call (timers, pollers of open pages) is not called.
  */
 #ifndef VDF_TEST_HARNESS_H
 #define VDF_TEST_HARNESS_H
@@ -15,6 +15,8 @@
 
 /* A fresh tree with the default devices ("con0", ...) or, if @empty, none; frees an earlier one. */
 void vdf_test_tree(bool empty);
+/* The same with an engine, whose thread runs until the tree is freed. */
+void vdf_test_tree_with_engine(bool empty);
 /* Free the tree; what is leaked then is a failure under ASan. */
 void vdf_test_tree_free(void);
 
