@@ -120,6 +120,12 @@ struct vdf_obj {
 
 #define VDF_ERRORS_KEPT 256
 
+/* The private structure of the root. */
+struct vdf_root {
+    struct vdf_priv priv;
+    struct vdf_log errors_log;
+};
+
 struct vdf_tree {
     pthread_rwlock_t moment;
     struct vdf_table *tables;
@@ -144,6 +150,8 @@ struct vdf_tree {
     pthread_mutex_t errors_lock;
     char *errors[VDF_ERRORS_KEPT]; /* ring of lines with their newlines */
     unsigned errors_first, errors_count;
+    unsigned errors_new;      /* of them, the newest, that are not in the log yet */
+    uint64_t errors_missed;   /* lines that made room before they were */
     atomic_bool root_news;    /* the root's waiters have to be told */
     atomic_bool state_polled; /* somebody waits for the next change of any device */
     atomic_uint n_holds;      /* open files of all devices that may be mapped */
@@ -343,8 +351,9 @@ void vdf_state_free(struct vdf_state_load *load);
 void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
                     const struct vdf_err *err);
 void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out);
+/** vdf_errors_clear() - the root's lock held. */
 void vdf_errors_clear(struct vdf_tree *tree);
-/** vdf_errors_tell() - no lock held: let the root's waiters see new lines. */
+/** vdf_errors_tell() - no lock held: let the root's waiters, and its log, see new lines. */
 void vdf_errors_tell(struct vdf_tree *tree);
 /** vdf_place_refused() - no lock held: log a refusal at a place, or at @name below it (NULL: at the
  *  place itself), if @result is one. Returns @result. */

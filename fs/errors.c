@@ -26,7 +26,12 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
         free(tree->errors[tree->errors_first]);
         tree->errors_first = (tree->errors_first + 1) % VDF_ERRORS_KEPT;
         tree->errors_count--;
+        if (tree->errors_new > tree->errors_count) {
+            tree->errors_new--;
+            tree->errors_missed++;
+        }
     }
+    tree->errors_new++;
     tree->errors[(tree->errors_first + tree->errors_count++) % VDF_ERRORS_KEPT] = line;
     pthread_mutex_unlock(&tree->errors_lock);
     atomic_store(&tree->root_news, true);
@@ -42,8 +47,25 @@ void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out)
     pthread_mutex_unlock(&tree->errors_lock);
 }
 
+/* The root's lock held. Whoever adds a line may have another device's lock, and not the root's. */
+static void log_news(struct vdf_tree *tree)
+{
+    struct vdf_log *log = &((struct vdf_root *)tree->root->priv)->errors_log;
+
+    pthread_mutex_lock(&tree->errors_lock);
+    for (unsigned k = tree->errors_count - tree->errors_new; k < tree->errors_count; k++) {
+        const char *line = tree->errors[(tree->errors_first + k) % VDF_ERRORS_KEPT];
+        vdf_log_add(log, line, strlen(line));
+    }
+    log->lost += tree->errors_missed;
+    tree->errors_new = 0;
+    tree->errors_missed = 0;
+    pthread_mutex_unlock(&tree->errors_lock);
+}
+
 void vdf_errors_clear(struct vdf_tree *tree)
 {
+    log_news(tree);
     pthread_mutex_lock(&tree->errors_lock);
     while (tree->errors_count)
         free(tree->errors[(tree->errors_first + --tree->errors_count) % VDF_ERRORS_KEPT]);
@@ -59,6 +81,7 @@ void vdf_errors_tell(struct vdf_tree *tree)
             return;
         pthread_mutex_lock(&tree->root->device->lock);
         bool changed = atomic_exchange(&tree->root_news, false);
+        log_news(tree);
         vdf_device_leave(tree->root->device, changed);
     }
 }

@@ -77,6 +77,11 @@ static const struct vdf_attr root_rows[] = {
       .doc =
           "the last 256 refusals, one a line: path, errno, what was wrong and what would be right; "
           "writing anything, or opening it with O_TRUNC, empties it" },
+    { .path = "errors_log",
+      .type = VDF_LOG,
+      .flags = VDF_R,
+      .doc = "the same lines as they come, for a reader who waits for the next one",
+      VDF_FIELD(struct vdf_root, errors_log) },
     { .path = "engine/kind",
       .type = VDF_TEXT,
       .flags = VDF_R,
@@ -135,6 +140,7 @@ static int make_root_class(struct vdf_tree *tree)
         .title = "the root",
         .attrs = tree->root_attrs,
         .n_attrs = fixed + n,
+        .priv_size = sizeof(struct vdf_root),
     };
     return vdf_table_compile(&tree->tables, &tree->root_class, 0);
 }
@@ -233,12 +239,13 @@ void vdf_tree_destroy(struct vdf_tree *tree)
     if (tree->root) {
         if (!tree->root->dead)
             vdf_tree_remove_all(tree);
+        vdf_errors_clear(tree);
+        vdf_log_free(&((struct vdf_root *)tree->root->priv)->errors_log);
         free(tree->root->priv);
         tree->root->priv = NULL;
         vdf_obj_unref(tree->root);
     }
     vdf_table_free_all(&tree->tables);
-    vdf_errors_clear(tree);
     free(tree->root_attrs);
     free(tree->root_objects);
     pthread_mutex_destroy(&tree->errors_lock);

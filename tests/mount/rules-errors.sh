@@ -37,6 +37,24 @@ same "the answer" "$(cat "$T/out")" EINVAL
 same "lines in errors" "$(wc -l <"$M/errors")" 7
 same "control bytes in errors" "$(tr -cd '\000-\011\013-\037\177' <"$M/errors" | wc -c)" 0
 
+# errors_log has the same lines for those who wait for the next, also after errors was emptied.
+same "the first lines of errors_log" "$(head -n 7 "$M/errors_log")" "$(cat "$M/errors")"
+cat "$M/errors_log" >"$T/log" &
+reader=$!
+has_lines() {
+    [ "$(wc -l <"$T/log")" = "$1" ]
+}
+wait_for 10 has_lines 7 || fail "a reader of errors_log does not get what is there"
+refuse EINVAL $d/line 300
+wait_for 10 has_lines 8 || fail "a reader of errors_log does not get the next line"
+same "the last lines" "$(tail -n 1 "$T/log")" "$(tail -n 1 "$M/errors")"
+put errors x
+eq errors ''
+refuse EINVAL $d/line 301
+wait_for 10 has_lines 9 || fail "a reader of errors_log gets nothing after errors was emptied"
+eq errors_log_lost 0
+kill $reader
+
 # POLLPRI tells of a new line.
 same "POLLPRI on errors" "$("$IO" poll errors pri 20000 "$IO" write $d/line x | tail -n 1)" pri
 
