@@ -96,7 +96,10 @@ static int vhost_user_restored(const struct vdf_console *con, struct vdf_err *er
         return vdf_fail(err, EINVAL, "driver is vhost-user when and only when vhost_user is set");
     if (con->driver == VDF_CONSOLE_VHOST_USER && con->soft)
         return vdf_fail(err, EINVAL, "a soft driver beside a vhost-user front end");
-    return con->vhost_path ? vdf_vhost_user_possible(con, con->vhost_path, err) : 0;
+    if (!con->vhost_path)
+        return 0;
+    int r = vdf_vhost_user_possible(con, con->vhost_path, err);
+    return r ? r : vdf_vhost_user_servable(con->vhost_path, err);
 }
 
 int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)

@@ -525,7 +525,7 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
 
     (void)len;
     if (!strcmp(text, con->vhost_path ? con->vhost_path : ""))
-        return 0;
+        return *text ? vdf_vhost_user_again(con, err) : 0;
     if (!*text) {
         set_side(con, con->driver_before, NULL);
         return 0;

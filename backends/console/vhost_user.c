@@ -17,6 +17,7 @@
 #define RETRY_NS UINT64_C(1000000000)
 
 static void listen_again(struct vdf_vhost_user *vu);
+static void retry_later(struct vdf_vhost_user *vu);
 
 static struct vdf_obj *object(const struct vdf_vhost_user *vu)
 {
@@ -374,23 +375,35 @@ static bool on_listen(struct vdf_obj *obj, uint64_t events)
     if (!r)
         return true;
     vdf_report(obj, -r, "vhost-user: a front end could not be served: %s", err.text);
-    if (fd < 0) {
-        /* It is still there, and would be again and again. */
-        vdf_async_free(vu->listen_async);
-        vu->listen_async = vdf_async_timer(obj, on_retry);
-        if (vu->listen_async)
-            vdf_async_set(vu->listen_async, RETRY_NS);
-    }
+    /* It is still there, and would be again and again. */
+    if (fd < 0)
+        retry_later(vu);
     return true;
+}
+
+static int arm_listener(struct vdf_vhost_user *vu)
+{
+    vu->listen_async = vdf_async_fd(object(vu), on_listen, vu->listen_fd, POLLIN);
+    return vu->listen_async ? 0 : -errno;
+}
+
+static void retry_later(struct vdf_vhost_user *vu)
+{
+    vdf_async_free(vu->listen_async);
+    vu->listen_async = vdf_async_timer(object(vu), on_retry);
+    if (vu->listen_async)
+        vdf_async_set(vu->listen_async, RETRY_NS);
 }
 
 static void listen_again(struct vdf_vhost_user *vu)
 {
     if (vu->listen_fd < 0 || vu->listen_async || is_closing(vu))
         return;
-    vu->listen_async = vdf_async_fd(object(vu), on_listen, vu->listen_fd, POLLIN);
-    if (!vu->listen_async)
-        vdf_report(object(vu), ENOMEM, "vhost-user: the socket cannot be listened to");
+    if (!arm_listener(vu))
+        return;
+    vdf_report(object(vu), errno, "vhost-user: the socket cannot be listened to for now: %s",
+               strerror(errno));
+    retry_later(vu);
 }
 
 static bool on_closed(struct vdf_obj *obj, uint64_t n)
@@ -428,18 +441,26 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
     return NULL;
 }
 
+/* @path: of the file, which is removed; NULL: there is none. */
+static void drop_listener(struct vdf_vhost_user *vu, const char *path)
+{
+    vdf_async_free(vu->listen_async);
+    vu->listen_async = NULL;
+    if (vu->listen_fd < 0)
+        return;
+    if (path)
+        vdf_vhost_user_unlink(path, vu->dev, vu->ino);
+    /* What those who still wait have sent already may be slow to close. */
+    shutdown(vu->listen_fd, SHUT_RDWR);
+    vdf_vhost_user_close(vu, vu->listen_fd);
+    vu->listen_fd = -1;
+}
+
 void vdf_vhost_user_free(struct vdf_vhost_user *vu)
 {
     if (!vu)
         return;
-    vdf_async_free(vu->listen_async);
-    vu->listen_async = NULL;
-    /* What those who still wait have sent already may be slow to close. */
-    if (vu->listen_fd >= 0) {
-        shutdown(vu->listen_fd, SHUT_RDWR);
-        vdf_vhost_user_close(vu, vu->listen_fd);
-    }
-    vu->listen_fd = -1;
+    drop_listener(vu, NULL);
     vdf_vhost_user_disconnect(vu);
     vdf_async_free(vu->closed_async);
     if (vu->closed >= 0)
@@ -447,26 +468,55 @@ void vdf_vhost_user_free(struct vdf_vhost_user *vu)
     free(vu);
 }
 
+/* Make the socket and listen to it. On failure nothing of it is left. */
+static int serve(struct vdf_vhost_user *vu, const char *path, struct vdf_err *err)
+{
+    struct stat made;
+    int r = vdf_vhost_user_listen(path, &made, err);
+
+    if (r < 0)
+        return r;
+    vu->listen_fd = r;
+    vu->dev = made.st_dev;
+    vu->ino = made.st_ino;
+    r = vu->fd < 0 ? arm_listener(vu) : 0;
+    if (!r)
+        return 0;
+    vdf_fail(err, -r, "the socket cannot be listened to: %s%s", strerror(-r),
+             r == -EAGAIN ? " (fs.aio-max-nr is used up)" : "");
+    vdf_vhost_user_unlink(path, vu->dev, vu->ino);
+    close(vu->listen_fd);
+    vu->listen_fd = -1;
+    return r;
+}
+
 int vdf_vhost_user_start(struct vdf_console *con, const char *path, struct vdf_err *err)
 {
     struct vdf_vhost_user *vu = vdf_vhost_user_new(con);
-    struct stat made;
     int r;
 
     if (!vu)
         return vdf_fail(err, ENOMEM, "no memory to serve the device");
-    r = vdf_vhost_user_listen(path, &made, err);
-    if (r < 0) {
+    r = serve(vu, path, err);
+    if (r) {
         vdf_vhost_user_free(vu);
         return r;
     }
-    vu->listen_fd = r;
-    vu->dev = made.st_dev;
-    vu->ino = made.st_ino;
     vdf_vhost_user_stop(con);
     con->vhost = vu;
-    listen_again(vu);
     return 0;
+}
+
+int vdf_vhost_user_again(struct vdf_console *con, struct vdf_err *err)
+{
+    struct vdf_vhost_user *vu = con->vhost;
+
+    if (!vu)
+        return vdf_vhost_user_start(con, con->vhost_path, err);
+    if (vu->listen_fd >= 0 && vdf_vhost_user_listens(con->vhost_path, vu->dev, vu->ino))
+        return 0;
+    drop_listener(vu, con->vhost_path);
+    return serve(vu, con->vhost_path, err);
 }
 
 void vdf_vhost_user_stop(struct vdf_console *con)
@@ -475,8 +525,7 @@ void vdf_vhost_user_stop(struct vdf_console *con)
 
     if (!vu)
         return;
-    if (vu->listen_fd >= 0 && con->vhost_path)
-        vdf_vhost_user_unlink(con->vhost_path, vu->dev, vu->ino);
+    drop_listener(vu, con->vhost_path);
     vdf_vhost_user_free(vu);
     con->vhost = NULL;
 }

@@ -237,6 +237,8 @@ int vdf_vhost_user_path_check(const char *path, struct vdf_err *err);
  * Return: the listening descriptor or -errno (EADDRINUSE, EEXIST).
  */
 int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err);
+/** vdf_vhost_user_listens() - whether the socket's file is still there. */
+bool vdf_vhost_user_listens(const char *path, dev_t dev, ino_t ino);
 /** vdf_vhost_user_unlink() - remove the socket's file, if it is still the same and the user whose
  * request this is may. */
 void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino);

@@ -3,15 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 #include <virtdevfs/user.h>
 
 #include "vhost_user.h"
+
+/* A killed process takes about so long to go. */
+#define BUSY_NS 100000000
+#define BUSY_LOOKS 20
 
 #define LINKS_MAX 40u /* symbolic links in a path, as the kernel */
 
@@ -129,45 +135,188 @@ static int open_dir(const char *path, struct vdf_err *err)
 
 /* --- the socket ------------------------------------------------------------------------------- */
 
-/* The file is there already: a socket that nobody listens to is left over from a process that died.
- * Return: 0 when it has been removed. */
-static int remove_stale(int dir, const char *name, const char *path, const struct sockaddr_un *addr,
-                        struct vdf_err *err)
-{
-    struct stat st;
-    int fd, r;
+/* The sockets that this process has made and not removed. */
+struct served {
+    dev_t dev;
+    ino_t ino;
+    struct served *next;
+};
+static struct served *served;
+static pthread_mutex_t served_lock = PTHREAD_MUTEX_INITIALIZER;
 
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? 0 : vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
-    if (!S_ISSOCK(st.st_mode))
-        return vdf_fail(err, EEXIST, "\"%.60s\" exists and is no socket", path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+static bool is_ours(const struct stat *st)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&served_lock);
+    for (const struct served *s = served; s && !found; s = s->next)
+        found = s->dev == st->st_dev && s->ino == st->st_ino;
+    pthread_mutex_unlock(&served_lock);
+    return found;
+}
+
+static int note(const struct stat *st)
+{
+    struct served *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return -ENOMEM;
+    s->dev = st->st_dev;
+    s->ino = st->st_ino;
+    pthread_mutex_lock(&served_lock);
+    s->next = served;
+    served = s;
+    pthread_mutex_unlock(&served_lock);
+    return 0;
+}
+
+static void forget(dev_t dev, ino_t ino)
+{
+    struct served **link = &served, *s;
+
+    pthread_mutex_lock(&served_lock);
+    while (*link && ((*link)->dev != dev || (*link)->ino != ino))
+        link = &(*link)->next;
+    s = *link;
+    if (s)
+        *link = s->next;
+    pthread_mutex_unlock(&served_lock);
+    free(s);
+}
+
+/* The name of a socket by way of the directory that has been looked at, whatever the path leads to
+ * now. */
+static int address(int dir, const char *path, struct sockaddr_un *addr, struct vdf_err *err)
+{
+    int n = snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d%s", dir,
+                     strrchr(path, '/'));
+
+    addr->sun_family = AF_UNIX;
+    return (size_t)n < sizeof(addr->sun_path)
+               ? 0
+               : vdf_fail(err, ENAMETOOLONG, "\"%.60s\": the last part of the path is too long",
+                          path);
+}
+
+/* Whether a process takes connections there; -errno. */
+static int has_listener(const struct sockaddr_un *addr, struct vdf_err *err)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool refused;
+
     if (fd < 0)
         return vdf_fail(err, errno, "no socket: %s", strerror(errno));
-    r = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? -errno : 0;
+    refused = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) && errno == ECONNREFUSED;
     close(fd);
-    if (r != -ECONNREFUSED)
-        return vdf_fail(err, EADDRINUSE, "\"%.60s\": a process serves this socket", path);
-    if (unlinkat(dir, name, 0))
+    return !refused;
+}
+
+/*
+ * May a socket be made where this file is? A socket that nobody listens to is left over from a
+ * process that died; one that was killed just now listens until it is gone.
+ */
+static int check_stale(int dir, const char *path, struct stat *st, struct vdf_err *err)
+{
+    const struct timespec pause = { .tv_nsec = BUSY_NS / BUSY_LOOKS };
+    struct sockaddr_un addr;
+    int r = 1;
+
+    if (fstatat(dir, strrchr(path, '/') + 1, st, AT_SYMLINK_NOFOLLOW))
+        return vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+    if (!S_ISSOCK(st->st_mode))
+        return vdf_fail(err, EEXIST, "\"%.60s\" exists and is no socket", path);
+    if (address(dir, path, &addr, err))
+        return -ENAMETOOLONG;
+    for (unsigned i = 0; r > 0 && i < BUSY_LOOKS && !is_ours(st); i++) {
+        if (i)
+            nanosleep(&pause, NULL);
+        r = has_listener(&addr, err);
+    }
+    return r > 0 ? vdf_fail(err, EADDRINUSE, "\"%.60s\": a process serves this socket", path) : r;
+}
+
+/* Return: 0 when the file that is in the way has been removed. */
+static int remove_stale(int dir, const char *path, struct vdf_err *err)
+{
+    struct stat st;
+    int r = check_stale(dir, path, &st, err);
+
+    if (r)
+        return r == -ENOENT ? 0 : r;
+    if (unlinkat(dir, strrchr(path, '/') + 1, 0))
         return vdf_fail(err, errno, "\"%.60s\" cannot be replaced: %s", path, strerror(errno));
     return 0;
+}
+
+static int servable(const char *path, struct vdf_err *err)
+{
+    int dir = open_dir(path, err);
+    struct sockaddr_un addr;
+    struct stat st;
+    int r;
+
+    if (dir < 0)
+        return dir;
+    r = address(dir, path, &addr, err);
+    if (!r && faccessat(dir, ".", W_OK | X_OK, AT_EACCESS))
+        r = vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
+    if (!r) {
+        r = check_stale(dir, path, &st, err);
+        if (r == -ENOENT || (r == -EADDRINUSE && is_ours(&st)))
+            r = 0;
+    }
+    close(dir);
+    return r;
+}
+
+int vdf_vhost_user_servable(const char *path, struct vdf_err *err)
+{
+    int r = vdf_user_enter(err);
+
+    if (r < 0)
+        return r;
+    r = servable(path, err);
+    vdf_user_leave();
+    return r;
+}
+
+static bool listens(const char *path, dev_t dev, ino_t ino)
+{
+    int dir = open_dir(path, NULL);
+    struct stat st;
+    bool is;
+
+    if (dir < 0)
+        return false;
+    is = !fstatat(dir, strrchr(path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev &&
+         st.st_ino == ino;
+    close(dir);
+    return is;
+}
+
+bool vdf_vhost_user_listens(const char *path, dev_t dev, ino_t ino)
+{
+    bool is;
+
+    if (vdf_user_enter(NULL) < 0)
+        return false;
+    is = listens(path, dev, ino);
+    vdf_user_leave();
+    return is;
 }
 
 static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
 {
     const char *name = strrchr(path, '/') + 1;
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    struct sockaddr_un addr;
     int dir = open_dir(path, err);
     int fd, r = 0;
 
     if (dir < 0)
         return dir;
-    /* By way of the directory that has been looked at, whatever the path leads to now. */
-    if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dir, name) >=
-        sizeof(addr.sun_path)) {
+    if (address(dir, path, &addr, err)) {
         close(dir);
-        return vdf_fail(err, ENAMETOOLONG, "\"%.60s\": the last part of the path is too long",
-                        path);
+        return -ENAMETOOLONG;
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -184,12 +333,16 @@ static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
         if (errno != EADDRINUSE || attempt)
             r = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
         else
-            r = remove_stale(dir, name, path, &addr, err);
+            r = remove_stale(dir, path, err);
         if (r)
             break;
     }
     if (!r && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
         r = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+    if (!r && note(made)) {
+        unlinkat(dir, name, 0);
+        r = vdf_fail(err, ENOMEM, "no memory to serve the device");
+    }
     close(dir);
     if (!r)
         return fd;
@@ -223,6 +376,7 @@ static void remove_socket(const char *path, dev_t dev, ino_t ino)
 
 void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino)
 {
+    forget(dev, ino);
     if (vdf_user_enter(NULL) < 0)
         return;
     remove_socket(path, dev, ino);

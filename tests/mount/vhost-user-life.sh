@@ -61,6 +61,17 @@ put $c/vhost_user "$S"
 same "the socket's inode after the same path again" "$(stat -c %i "$S")" "$inode"
 eq $c/vhost_user "$S"
 eq $c/driver vhost-user
+# Without its file it is made anew.
+rm "$S"
+put $c/vhost_user "$S"
+served "$S" || fail "no socket after the same path again"
+# A state whose socket cannot be made is refused as a whole.
+sed "s|^vhost_user = .*|vhost_user = $T/missing/socket|" "$M/$c/state" >"$T/bad"
+if cat "$T/bad" >"$M/$c/state" 2>"$T/err"; then
+    fail "a state whose socket cannot be made is restored"
+fi
+eq $c/vhost_user "$S"
+served "$S" || fail "a refused state has taken the socket away"
 
 # Emptied, the driver is the one of before, and works.
 put $c/vhost_user ""
