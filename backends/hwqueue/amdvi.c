@@ -36,6 +36,10 @@
 #define STATUS_PPR_RUN VDF_BIT(7)
 #define STATUS_INTS (STATUS_EVENT_INT | STATUS_COM_WAIT_INT | STATUS_PPR_INT)
 
+#define PASID_MAX 0xfffffu
+#define EVENT_GN 1u               /* FLAGS: a PASID is there instead of the domain */
+#define EVENT_PASID_HIGH 0xf0000u /* its bits 19:16, in the same bits of the first word */
+
 static const uint64_t control_bit[VDF_AMDVI_QUEUES] = {
     [VDF_AMDVI_CMD] = CONTROL_CMD_BUF_EN,
     [VDF_AMDVI_EVENT] = CONTROL_EVENT_LOG_EN,
@@ -125,7 +129,8 @@ static bool log_entry(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, uint64_
 static void log_event(struct vdf_hwqueue *dev, unsigned code, uint32_t devid, uint32_t tag,
                       uint32_t flags, uint64_t address)
 {
-    uint64_t w0 = devid | (uint64_t)(tag | flags << 16 | code << 28) << 32;
+    uint64_t w0 = devid | (tag & EVENT_PASID_HIGH) |
+                  (uint64_t)((tag & 0xffff) | flags << 16 | code << 28) << 32;
     bool kept = log_entry(dev, VDF_AMDVI_EVENT, w0, address);
 
     vdf_log_printf(&dev->events, "event=%s devid=0x%x domain=%u flags=0x%x address=0x%llx%s",
@@ -668,13 +673,17 @@ int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len
     if (ret == 0)
         ret = vdf_hwqueue_number(&text, "DEVID", 0xffff, &devid, err);
     if (ret == 0)
-        ret = vdf_hwqueue_number(&text, "DOMAIN", 0xffff, &tag, err);
+        ret = vdf_hwqueue_number(&text, "DOMAIN", PASID_MAX, &tag, err);
     if (ret == 0)
         ret = vdf_hwqueue_number(&text, "ADDRESS", UINT64_MAX, &address, err);
     if (ret == 0 && vdf_hwqueue_more(&text))
         ret = vdf_hwqueue_number(&text, "FLAGS", 0xfff, &flags, err);
     if (ret == 0)
         ret = vdf_hwqueue_end(&text, "TYPE DEVID DOMAIN ADDRESS [FLAGS]", err);
+    if (ret == 0 && tag > 0xffff && !(flags & EVENT_GN))
+        ret = vdf_fail(err, EINVAL,
+                       "0x%llx: a domain has 16 bits; with bit 0 of FLAGS, GN, a PASID has 20",
+                       (unsigned long long)tag);
     if (ret == 0 && code == 0)
         ret = vdf_fail(err, EINVAL, "0: an event of type 0 is an empty entry");
     if (ret == 0)
@@ -692,7 +701,7 @@ int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len, 
 
     (void)len;
     if (ret == 0)
-        ret = vdf_hwqueue_number(&text, "PASID", 0xfffff, &pasid, err);
+        ret = vdf_hwqueue_number(&text, "PASID", PASID_MAX, &pasid, err);
     if (ret == 0)
         ret = vdf_hwqueue_number(&text, "ADDRESS", UINT64_MAX, &address, err);
     if (ret == 0)

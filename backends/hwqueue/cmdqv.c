@@ -365,6 +365,8 @@ void vdf_cmdqv_reset(struct vdf_hwqueue *dev)
     dev->global_config = VDF_GLOBAL_CONFIG_EN;
     dev->vintf_config = VDF_VINTF_CONFIG_EN;
     dev->vintf_int_mask = 0;
+    dev->hw_info_type = VDF_IOMMU_HW_INFO_TEGRA241;
+    dev->cmdqs = VDF_VCMDQ_LOG2_MAX;
     memset(dev->cmdq_preset, 0, sizeof(dev->cmdq_preset));
     memset(dev->idle, 0, sizeof(dev->idle));
 }

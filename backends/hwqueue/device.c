@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The device as a whole: kind, interrupt output, and the files that every kind has. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
-#include <virtdevfs/iommufd.h>
 
 #include "hwqueue.h"
 
@@ -253,6 +253,28 @@ void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out)
     vdf_hwqueue_ops(dev)->show_hw_info(dev, out);
 }
 
+int vdf_hwqueue_check_hw_info_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    (void)at;
+    if (value != VDF_IOMMU_HW_INFO_DEFAULT && value != VDF_IOMMU_HW_INFO_ARM_SMMUV3 &&
+        value != VDF_IOMMU_HW_INFO_TEGRA241)
+        return vdf_fail(err, EOPNOTSUPP, "%" PRIu64 ": 0 and 2 are the SMMUv3, 3 is its CMDQV",
+                        value);
+    return 0;
+}
+
+int vdf_hwqueue_check_cmdqs(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (value < VDF_VCMDQ_LOG2_MIN || value > VDF_VCMDQ_LOG2_MAX)
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": IDR1.CMDQS is %u to %u here", value,
+                        VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
+    if (value != dev->cmdqs && has_queue(dev))
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": CMDQS is chosen before the first queue", value);
+    return 0;
+}
+
 static void soft_show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
 {
     struct vdf_at at = { .priv = dev };
@@ -260,6 +282,12 @@ static void soft_show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
 
     if (vdf_hwqueue_is_amd(dev)) {
         vdf_buf_printf(out, "type = 4\nefr = 0x%016x\nefr2 = 0x%016x", VDF_AMDVI_EFR, 0);
+        return;
+    }
+    if (dev->hw_info_type != VDF_IOMMU_HW_INFO_TEGRA241) {
+        struct vdf_iommu_hw_info_smmuv3 info;
+        vdf_smmu_hw_info(dev, &info);
+        vdf_smmu_show_hw_info(&info, out);
         return;
     }
     vdf_cmdqv_get_param(&at, &param);

@@ -8,8 +8,6 @@
  *     printf '\106\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' | dd of=queues/0/entries conv=notrunc
  *     echo 1 > queues/0/prod; cat queues/0/cons sync
  */
-#include <virtdevfs/iommufd.h>
-
 #include "hwqueue.h"
 
 #define WINDOW_REGS 1u
@@ -176,6 +174,28 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_R,
         .doc = "what IOMMU_GET_HW_INFO tells: type and the fields of its structure",
         .show = vdf_hwqueue_show_hw_info,
+    },
+    {
+        .path = "hw_info_type",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "tegra: input type of IOMMU_GET_HW_INFO: 3 the CMDQV, 2 and the kernel's default 0 "
+               "the SMMUv3 with its IDR registers",
+        TEGRA,
+        VDF_FIELD(DEV, hw_info_type),
+        .reset = VDF_IOMMU_HW_INFO_TEGRA241,
+        .check = vdf_hwqueue_check_hw_info_type,
+    },
+    {
+        .path = "cmdqs",
+        .type = VDF_UINT,
+        .flags = VDF_RW | VDF_SAVE,
+        .doc = "tegra: IDR1.CMDQS, log2 of the entries that a command queue can have, 1 to 19; "
+               "before the first queue",
+        TEGRA,
+        VDF_FIELD(DEV, cmdqs),
+        .reset = VDF_VCMDQ_LOG2_MAX,
+        .check = vdf_hwqueue_check_cmdqs,
     },
     {
         .path = "memory_size",
@@ -591,7 +611,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_TEXT,
         .flags = VDF_W,
         .doc = "amd: TYPE DEVID DOMAIN ADDRESS [FLAGS]: the device logs an event; TYPE as "
-               "IO_PAGE_FAULT or a number",
+               "IO_PAGE_FAULT or a number; with bit 0 of FLAGS, GN, DOMAIN is a PASID of 20 bits",
         AMD,
         .store = vdf_amdvi_inject_event,
     },

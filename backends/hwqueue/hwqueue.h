@@ -29,6 +29,7 @@
 
 #include <virtdevfs/component.h>
 #include <virtdevfs/guest.h>
+#include <virtdevfs/iommufd.h>
 #include <virtdevfs/irq.h>
 #include <virtdevfs/tripwire.h>
 
@@ -252,7 +253,7 @@ bool vdf_vdevice_answers(struct vdf_hwqueue *dev, uint32_t psid);
 #define VDF_QUEUES 4u          /* that a device can have; the mock refuses the third */
 #define VDF_VCMDQS 2u          /* 1 << PARAM.NUM_VCMDQ_LOG2 */
 #define VDF_VCMDQ_LOG2_MIN 1u  /* 32 bytes: BASE.ADDR has no bits below */
-#define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR is 19 bits and the wrap bit */
+#define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR is 19 bits and the wrap bit; and IDR1.CMDQS' largest */
 
 /* CONS.ERR */
 enum vdf_cerror {
@@ -346,6 +347,10 @@ int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offs
  */
 enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
                                  const char **why);
+/** vdf_smmu_show_hw_info() - the SMMUv3's identification registers, a "name = value" a line. */
+void vdf_smmu_show_hw_info(const struct vdf_iommu_hw_info_smmuv3 *info, struct vdf_buf *out);
+/** vdf_smmu_hw_info() - those of the model. */
+void vdf_smmu_hw_info(const struct vdf_hwqueue *dev, struct vdf_iommu_hw_info_smmuv3 *info);
 /** vdf_smmu_signal() - send the MSI of the CMD_SYNC that has just been executed. */
 void vdf_smmu_signal(struct vdf_vcmdq *queue);
 const char *vdf_smmu_command_name(uint64_t w0);
@@ -581,6 +586,8 @@ struct vdf_hwqueue {
     struct vdf_vcmdq *vcmdqs[VDF_QUEUES];       /* NULL: not made */
     uint32_t global_config, vintf_config;
     uint32_t vintf_int_mask;
+    uint32_t hw_info_type;            /* the input type of GET_HW_INFO */
+    uint8_t cmdqs;                    /* IDR1.CMDQS */
     uint32_t cmdq_preset[VDF_VCMDQS]; /* CMDQ_ALLOC without ALLOC, as it was written last */
     uint64_t idle[VDF_VCMDQS][VDF_IDLE_REGS];
 
@@ -623,6 +630,8 @@ int vdf_hwqueue_set_viommu_data(const struct vdf_at *at, uint64_t value, struct 
 /** vdf_hwqueue_move_memory() - `memory` is of huge pages if it can be, or of ordinary ones. Memory
  *  that is open or a guest's stays as it is, and any where there is no other: 0 or -errno. */
 int vdf_hwqueue_move_memory(struct vdf_hwqueue *dev, bool huge);
+int vdf_hwqueue_check_hw_info_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_hwqueue_check_cmdqs(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_hwqueue_set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

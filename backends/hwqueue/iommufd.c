@@ -445,16 +445,19 @@ static void show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
 {
     const struct vdf_kernel *k = dev->kernel;
     union {
+        struct vdf_iommu_hw_info_smmuv3 smmu;
         struct vdf_iommu_hw_info_tegra241 tegra;
         struct vdf_iommu_hw_info_selftest selftest;
     } data = { 0 };
-    uint32_t type = numbers(dev)->hw_info;
+    uint32_t type = vdf_hwqueue_is_tegra(dev) ? dev->hw_info_type : numbers(dev)->hw_info;
 
     if (vdf_iommufd_hw_info(k->host->iommu, k->dev_id, &type, &data, sizeof(data), NULL, NULL) < 0)
         vdf_buf_printf(out, "type = 0");
     else if (vdf_hwqueue_is_selftest(dev))
         vdf_buf_printf(out, "type = 0x%08x\nflags = 0x%08x\ntest_reg = 0x%08x", type,
                        data.selftest.flags, data.selftest.test_reg);
+    else if (type == VDF_IOMMU_HW_INFO_ARM_SMMUV3)
+        vdf_smmu_show_hw_info(&data.smmu, out);
     else
         vdf_buf_printf(
             out, "type = %u\nflags = 0x%08x\nversion = %u\nlog2vcmdqs = %u\nlog2vsids = %u", type,

@@ -321,3 +321,53 @@ enum vdf_cerror vdf_smmu_command(struct vdf_vcmdq *queue, uint64_t w0, uint64_t 
         return illegal(why, "SSec is 0 in a Non-secure queue");
     return command->run(queue, w0, w1, why);
 }
+
+/* --- identification --------------------------------------------------------------------------- */
+
+#define IDR0_S2P VDF_BIT(0)
+#define IDR0_S1P VDF_BIT(1)
+#define IDR0_TTF_AARCH64 (UINT64_C(2) << 2)
+#define IDR0_COHACC VDF_BIT(4)
+#define IDR0_HYP VDF_BIT(9)
+#define IDR0_ATS VDF_BIT(10)
+#define IDR0_ASID16 VDF_BIT(12)
+#define IDR0_MSI VDF_BIT(13)
+#define IDR0_SEV VDF_BIT(14)
+#define IDR0_PRI VDF_BIT(16)
+#define IDR0_VMID16 VDF_BIT(18)
+#define IDR0_CD2L VDF_BIT(19)
+#define IDR0_TTENDIAN_LITTLE (UINT64_C(2) << 21)
+#define IDR0_ST_LEVEL_2 VDF_BIT(27)
+#define IDR1_SIDSIZE 20u
+#define IDR1_SSIDSIZE (20u << 6)
+#define IDR1_PRIQS (19u << 11)
+#define IDR1_EVENTQS (19u << 16)
+#define IDR1_CMDQS_SHIFT 21u
+#define IDR3_RIL VDF_BIT(10)
+#define IDR5_OAS_48 5u
+#define IDR5_GRANULES 0x70u /* 4, 16 and 64 KiB */
+#define AIDR_V3_2 2u
+
+void vdf_smmu_hw_info(const struct vdf_hwqueue *dev, struct vdf_iommu_hw_info_smmuv3 *info)
+{
+    *info = (struct vdf_iommu_hw_info_smmuv3){
+        .idr = {
+            [0] = IDR0_S2P | IDR0_S1P | IDR0_TTF_AARCH64 | IDR0_COHACC | IDR0_HYP | IDR0_ATS |
+                  IDR0_ASID16 | IDR0_MSI | IDR0_SEV | IDR0_PRI | IDR0_VMID16 | IDR0_CD2L |
+                  IDR0_TTENDIAN_LITTLE | IDR0_ST_LEVEL_2,
+            [1] = IDR1_SIDSIZE | IDR1_SSIDSIZE | IDR1_PRIQS | IDR1_EVENTQS |
+                  (uint32_t)dev->cmdqs << IDR1_CMDQS_SHIFT,
+            [3] = IDR3_RIL,
+            [5] = IDR5_OAS_48 | IDR5_GRANULES,
+        },
+        .aidr = AIDR_V3_2,
+    };
+}
+
+void vdf_smmu_show_hw_info(const struct vdf_iommu_hw_info_smmuv3 *info, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, "type = %u\nflags = 0x%08x", VDF_IOMMU_HW_INFO_ARM_SMMUV3, info->flags);
+    for (unsigned k = 0; k < sizeof(info->idr) / sizeof(info->idr[0]); k++)
+        vdf_buf_printf(out, "\nidr%u = 0x%08x", k, info->idr[k]);
+    vdf_buf_printf(out, "\niidr = 0x%08x\naidr = 0x%08x", info->iidr, info->aidr);
+}

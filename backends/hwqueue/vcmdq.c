@@ -285,9 +285,9 @@ int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool in_order, struct vdf_err *err)
         !(dev->vcmdqs[queue->index - 1] && dev->vcmdqs[queue->index - 1]->enabled))
         return vdf_fail(err, EIO, "queue %u is enabled before queue %u", queue->index - 1,
                         queue->index);
-    if (queue->log2size < VDF_VCMDQ_LOG2_MIN || queue->log2size > VDF_VCMDQ_LOG2_MAX)
+    if (queue->log2size < VDF_VCMDQ_LOG2_MIN || queue->log2size > dev->cmdqs)
         return vdf_fail(err, EINVAL, "log2size %u: a ring has 2^%u to 2^%u entries of 16 bytes",
-                        queue->log2size, VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
+                        queue->log2size, VDF_VCMDQ_LOG2_MIN, dev->cmdqs);
     if (ring & (length - 1))
         return vdf_fail(err, EINVAL,
                         "base 0x%llx: it lies at 0x%llx of the memory, which is no multiple of the "

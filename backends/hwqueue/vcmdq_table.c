@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <virtdevfs/iommufd.h>
 #include <virtdevfs/text.h>
 
 #include "vcmdq.h"
@@ -392,9 +391,9 @@ static int check_log2size(const struct vdf_at *at, uint64_t value, struct vdf_er
     /* A guest may have stored any 5 bits in BASE. */
     if (value == queue->log2size)
         return 0;
-    if (value < VDF_VCMDQ_LOG2_MIN || value > VDF_VCMDQ_LOG2_MAX)
-        return vdf_fail(err, EINVAL, "%llu: a ring has 2^%u to 2^%u entries of 16 bytes",
-                        (unsigned long long)value, VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
+    if (value < VDF_VCMDQ_LOG2_MIN || value > queue->dev->cmdqs)
+        return vdf_fail(err, EINVAL, "%llu: a ring has 2^%u to 2^%u entries of 16 bytes, see cmdqs",
+                        (unsigned long long)value, VDF_VCMDQ_LOG2_MIN, queue->dev->cmdqs);
     if (queue->enabled)
         return vdf_fail(err, EBUSY, "%llu: the queue of 2^%u entries is enabled",
                         (unsigned long long)value, queue->log2size);
@@ -562,7 +561,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         TEGRA,
-        .doc = "tegra: log2 of the ring's entries of 16 bytes, 1 to 19",
+        .doc = "tegra: log2 of the ring's entries of 16 bytes, 1 to 19, or as cmdqs says",
         VDF_FIELD(struct vdf_vcmdq, log2size),
         .reset = 8,
         .check = check_log2size,
@@ -848,6 +847,8 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
         return vdf_fail(err, EEXIST, "queue %u is there", index);
     queue->dev = dev;
     queue->index = index;
+    if (queue->log2size > dev->cmdqs)
+        queue->log2size = dev->cmdqs;
     vdf_obj_set_live(obj, dev->backend != VDF_HWQUEUE_SOFT);
     vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
     /* These are views of what is there; of registers of its own the page is made when needed. */

@@ -75,6 +75,15 @@ struct vdf_iommu_hwpt_arm_smmuv3 {
     uint64_t ste[2];
 };
 
+/* Data of VDF_IOMMU_HW_INFO_ARM_SMMUV3: the SMMU's identification registers. */
+struct vdf_iommu_hw_info_smmuv3 {
+    uint32_t flags;
+    uint32_t reserved;
+    uint32_t idr[6];
+    uint32_t iidr;
+    uint32_t aidr;
+};
+
 /* Data of VDF_IOMMU_HW_INFO_TEGRA241. */
 struct vdf_iommu_hw_info_tegra241 {
     uint32_t flags;

@@ -538,6 +538,32 @@ Test(hwqueue, halves_of_wide_registers)
     cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x20004, 1, 1), -EOPNOTSUPP);
 }
 
+/* IDR1.CMDQS is the limit of a ring, for files and for a driver's BASE. */
+Test(hwqueue, hw_info_of_the_smmu)
+{
+    vdf_test_tree(false);
+    is(DEV "hw_info_type", "3");
+    put(DEV "hw_info_type", "0");
+    cr_assert(strstr(vdf_test_read(DEV "hw_info"), "idr1 = 0x02739d14\n"));
+    refused(DEV "cmdqs", "0", EINVAL, "1 to 19");
+    refused(DEV "cmdqs", "20", EINVAL, "1 to 19");
+    put(DEV "cmdqs", "4");
+    put(DEV "hw_info_type", "2");
+    const char *info = vdf_test_read(DEV "hw_info");
+    cr_assert(strstr(info, "type = 2\nflags = 0x00000000\nidr0 = 0x084d761b\n"), "%s", info);
+    cr_assert(strstr(info, "idr1 = 0x00939d14\n"), "%s", info);
+    refused(DEV "hw_info_type", "4", EOPNOTSUPP, "SMMUv3");
+    put(DEV "ioas/map", "0x100000 0x10000");
+    cr_assert_eq(vdf_test_mkdir(DEV "queues/0"), 0);
+    is(Q0 "log2size", "4");
+    refused(DEV "cmdqs", "5", EBUSY, "before the first queue");
+    refused(Q0 "log2size", "5", EINVAL, "2^1 to 2^4");
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x20000, 8, 0x100000 | 5), 0);
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x10008, 4, 1), 0);
+    is(Q0 "gerror", "0x00000004");
+    is(Q0 "status", "0x00000000");
+}
+
 Test(hwqueue, hypervisor_owned)
 {
     start_queue("8");

@@ -485,6 +485,19 @@ Test(hwqueue_amd, halves_of_wide_registers)
     cr_assert_eq(value, UINT32_C(8) << 24);
 }
 
+/* With GN the event names a PASID, of which bits 19:16 are beside the device. */
+Test(hwqueue_amd, events_with_a_pasid)
+{
+    begin();
+    refused(EVENT "inject", "IO_PAGE_FAULT 1 0x12345 0x3000", EINVAL, "GN");
+    refused(EVENT "inject", "IO_PAGE_FAULT 1 0x100000 0x3000 1", EINVAL, "0xfffff");
+    put(EVENT "inject", "IO_PAGE_FAULT 1 0xabcde 0x3000 1");
+    cr_assert_eq(memory_word(0x1000), UINT64_C(0x2001bcde000a0001));
+    cr_assert_eq(memory_word(0x1008), 0x3000);
+    put(EVENT "inject", "IO_PAGE_FAULT 1 0xffff 0x4000");
+    cr_assert_eq(memory_word(0x1010), UINT64_C(0x2000ffff00000001));
+}
+
 Test(hwqueue_amd, another_type_begins_afresh)
 {
     vdf_test_tree(false);
