@@ -13,7 +13,10 @@ for transport in dev auto; do
     mount_fs -o "cache=always,transport=$transport"
     say "transport=$transport is $(cat "$M/engine/transport")"
     "$STALE" "$M/aplic/aplic0" $seconds || fail "a stale value, with transport=$transport"
-    if mkdir "$M/vm/probe" 2>/dev/null; then
+    # The guest counts in its memory, which the readers map.
+    if [ "$("$IO" mmap-load gait/gait0/table 0 4)" = ENODEV ]; then
+        say "without a guest: files cannot be mapped here"
+    elif mkdir "$M/vm/probe" 2>/dev/null; then
         rmdir "$M/vm/probe"
         machine count long counter
         slot count 0 aplic/aplic0 0x10000000 ''

@@ -135,15 +135,21 @@ exec 4<"$M/aplic/aplic0/msi" 5<"$M/hwqueue/smmu0/memory"
 exec 3<&- 4<&- 5<&-
 same "the mtime after the files of others were opened" "$(stat -c %.Y "$M/gait/gait0/sbv")" "$before"
 
-# Half of a wide register is none, and nothing lies behind the end.
+# An aligned access reaches either half of a wide register, and nothing lies behind the end.
 w=hwqueue/smmu0/regs
 put hwqueue/smmu0/ioas/map "0x10000000000 0x1000"
 mkdir "$M/hwqueue/smmu0/queues/0" || fail "mkdir of a queue"
 put hwqueue/smmu0/queues/0/base 0x10000000000
 same "a wide register" "$("$IO" pread $w 0x20000 8)" 0800000000010000
-same "its first half" "$("$IO" pread $w 0x20000 4)" EOPNOTSUPP
-same "its second half" "$("$IO" pread $w 0x20004 4)" EOPNOTSUPP
-same "a write to its second half" "$("$IO" pwrite $w 0x20004 01000000)" EOPNOTSUPP
+same "its first half" "$("$IO" pread $w 0x20000 4)" 08000000
+same "its second half" "$("$IO" pread $w 0x20004 4)" 00010000
+same "a quarter of it" "$("$IO" pread $w 0x20000 2)" EOPNOTSUPP
+same "its middle" "$("$IO" pread $w 0x20002 4)" EOPNOTSUPP
+same "a write to its second half" "$("$IO" pwrite $w 0x20004 00020000)" ok
+same "both halves after that" "$("$IO" pread $w 0x20000 8)" 0800000000020000
+same "a write to its first half" "$("$IO" pwrite $w 0x20000 09000000)" ok
+same "both halves after that" "$("$IO" pread $w 0x20000 8)" 0900000000020000
+same "a write of the whole" "$("$IO" pwrite $w 0x20000 0800000000010000)" ok
 same "a copy that begins in it" "$("$IO" pread $w 0x20004 12 | cut -c 1-8)" 00010000
 same "a write behind the end" "$("$IO" pwrite $w "$(stat -c %s "$M/$w")" 01000000)" EFBIG
 same "a read behind it" "$("$IO" pread $w "$(stat -c %s "$M/$w")" 4)" ""

@@ -8,8 +8,9 @@
 mount_fs
 need_kvm
 
-# A console guest: one line is done, the next has been written but not been read by anybody.
+# A console guest whose lines wait for a reader: one line is done, the next has been written but not been read by anybody.
 machine con long console
+put console/con0/ports/0/overflow hold
 slot con 0 console/con0 0x10000000 10
 put vm/con/run 1
 same "the first line" "$(timeout 20 head -n 1 "$M/console/con0/ports/0/data")" "hello from the guest"
