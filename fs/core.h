@@ -366,6 +366,7 @@ struct vdf_file {
     struct vdf_place place; /* holds a reference to the object */
     int flags;              /* of open(2) */
     bool counted;           /* its opening was told to the row */
+    bool used;              /* that has been just now, and may have changed the device */
     bool holds;             /* counted in obj->holds */
     struct vdf_buf value;   /* what the reader was given at offset 0 */
     bool fresh;             /* a state in `value` is of the open and was not read yet */
@@ -384,6 +385,9 @@ void vdf_file_init(struct vdf_file *file, const struct vdf_place *place, int fla
 /** vdf_file_open() - lock held. -EACCES, -ENODEV, the row's; -EAGAIN: a stream that makes open
  * wait. */
 int vdf_file_open(struct vdf_file *file, struct vdf_err *err);
+/** vdf_file_used() - lock held; whether the row of a stream has just been told that it is open,
+ * which vdf_file_leave() takes for a change. Once for each time. */
+bool vdf_file_used(struct vdf_file *file);
 /** vdf_file_close() - lock not held. */
 void vdf_file_close(struct vdf_file *file);
 /** vdf_file_release() - free what the file holds; the object's reference too. */

@@ -58,10 +58,19 @@ void vdf_file_enter(struct vdf_file *file)
         vdf_device_enter(device);
 }
 
+bool vdf_file_used(struct vdf_file *file)
+{
+    bool used = file->used;
+
+    file->used = false;
+    return used;
+}
+
 void vdf_file_leave(struct vdf_file *file, bool changed)
 {
     struct vdf_device *device = file->place.obj->device;
 
+    changed |= vdf_file_used(file);
     if (vdf_file_root_state(file))
         vdf_tree_leave_alone(device->tree, NULL);
     else
@@ -165,6 +174,24 @@ static int render(struct vdf_file *file)
     return ret;
 }
 
+/*
+ * Tells the row of a stream that it is open: at the open(2) for both directions, with one direction
+ * at the first read, write or poll. What copies a tree opens every file for reading, looks at its
+ * size, and reads nothing of a stream; to the device nothing has happened.
+ */
+static int use_stream(struct vdf_file *file, struct vdf_err *err)
+{
+    struct vdf_at at = vdf_place_at(&file->place);
+    int ret;
+
+    if (file->counted || !at.attr->stream->open)
+        return 0;
+    ret = at.attr->stream->open(&at, file->flags & O_ACCMODE, err);
+    file->counted = ret == 0;
+    file->used = true;
+    return ret;
+}
+
 int vdf_file_open(struct vdf_file *file, struct vdf_err *err)
 {
     const struct vdf_attr *attr = row_of(file);
@@ -178,11 +205,8 @@ int vdf_file_open(struct vdf_file *file, struct vdf_err *err)
         return ret;
     if (attr && attr->type == VDF_LOG)
         return 0;
-    if (attr && attr->type == VDF_STREAM) {
-        ret = attr->stream->open ? attr->stream->open(&at, file->flags & O_ACCMODE, err) : 0;
-        file->counted = ret == 0;
-        return ret;
-    }
+    if (attr && attr->type == VDF_STREAM)
+        return (file->flags & O_ACCMODE) == O_RDWR ? use_stream(file, err) : 0;
     if (attr && (attr->type == VDF_RAW || attr->type == VDF_WINDOW)) {
         if (attr->raw && attr->raw->opened) {
             ret = count_raw_open(file, err);
@@ -462,7 +486,9 @@ ssize_t vdf_file_read(struct vdf_file *file, void *bytes, size_t n, uint64_t off
         ret = (ssize_t)vdf_log_read(vdf_row_log(&at), &file->log_position, bytes, n);
         return ret ? ret : -EAGAIN;
     case VDF_STREAM:
-        ret = attr->stream->read(&at, bytes, n, err);
+        ret = use_stream(file, err);
+        if (ret == 0)
+            ret = attr->stream->read(&at, bytes, n, err);
         *changed = ret > 0;
         return ret;
     case VDF_RAW:
@@ -488,8 +514,10 @@ ssize_t vdf_file_write(struct vdf_file *file, const void *bytes, size_t n, uint6
     if (n == 0)
         return 0;
     switch (attr->type) {
-    case VDF_STREAM:
-        return attr->stream->write(&at, bytes, n, err);
+    case VDF_STREAM: {
+        int ret = use_stream(file, err);
+        return ret < 0 ? ret : attr->stream->write(&at, bytes, n, err);
+    }
     case VDF_RAW:
         return raw_write(&at, bytes, n, offset, err);
     case VDF_WINDOW:
@@ -616,7 +644,7 @@ unsigned vdf_file_poll(struct vdf_file *file)
     case VDF_LOG:
         return vdf_row_log(&at)->end > file->log_position ? POLLIN : 0;
     case VDF_STREAM:
-        return attr->stream->poll(&at);
+        return use_stream(file, NULL) < 0 ? POLLERR : attr->stream->poll(&at);
     case VDF_RAW:
     case VDF_WINDOW:
         return ready | (file->seen != vdf_row_raw_version(&at, NULL) ? POLLPRI : 0);

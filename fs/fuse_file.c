@@ -250,7 +250,8 @@ static bool open_changes(const struct vdf_file *file)
 {
     const struct vdf_entry *entry = file->place.entry;
 
-    return file->counted || (entry->special == VDF_PLAIN && entry->attr->type == VDF_STREAM);
+    return file->counted || (entry->special == VDF_PLAIN && entry->attr->type == VDF_STREAM &&
+                             (file->flags & O_ACCMODE) == O_RDWR);
 }
 
 /* After vdf_file_open() has answered 0. */
@@ -661,7 +662,7 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
         vdf_waiter_add(device_of(handle), &p->waiter);
         p = NULL;
     }
-    vdf_device_leave(device_of(handle), false);
+    vdf_device_leave(device_of(handle), vdf_file_used(&handle->file));
     free_poller(old);
     free_poller(p);
     /* Who is told of a change reads it. */

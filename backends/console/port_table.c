@@ -461,7 +461,8 @@ static const struct vdf_attr port_attrs[] = {
       .type = VDF_STREAM,
       .flags = VDF_RW,
       .doc =
-          "the guest's end: opening it opens the port in the guest; a write of at most 32 KiB goes "
+          "the guest's end: its first read, write or poll, or an open for both, opens the port in "
+          "the guest; a write of at most 32 KiB goes "
           "into one buffer, and waits while host_connected is 0 or the transmit queue is full",
       .when = has_guest,
       .stream = &guest_ops },
@@ -508,7 +509,7 @@ static const struct vdf_attr port_attrs[] = {
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE,
       VDF_FIELD(struct vdf_console_port, host_connected),
-      .doc = "1 while data is open, or as written until the next open or last close",
+      .doc = "1 while data is open and in use, or as written until the next open or last close",
       .set = host_connected_set,
       .restore = host_connected_restore },
     READ_ONLY("guest_connected", guest_connected, "1 while the guest has the port open"),

@@ -130,8 +130,9 @@ void vdf_log_add(struct vdf_log *log, const void *bytes, size_t n);
 
 /* Streams with back-pressure. Positions and buffers belong to the component. */
 struct vdf_stream_ops {
-    /* A file was opened for reading, writing or both (@flags: O_ACCMODE of open(2)); NULL: allowed.
-     * -EAGAIN makes open(2) wait until it answers otherwise. */
+    /* A file was opened for both directions, or one that is open for one of them is read, written
+     * or polled for the first time (@flags: O_ACCMODE of open(2)); NULL: allowed. -EAGAIN makes the
+     * caller wait until it answers otherwise. */
     int (*open)(const struct vdf_at *at, int flags, struct vdf_err *err);
     /* One was closed; not called for a removed object. */
     void (*close)(const struct vdf_at *at, int flags);

@@ -77,8 +77,8 @@ same "kept" "$("$IO" read $p/data)" kept
 refuse EINVAL $p/host_connected 2
 
 # Unread data is dropped, and counted, when the guest closes; two opens are one port.
-exec 4<"$M/$p/guest"
-exec 5<"$M/$p/guest"
+exec 4<>"$M/$p/guest"
+exec 5<>"$M/$p/guest"
 eq $p/guest_connected 1
 put $p/data unread
 exec 4<&-
@@ -88,7 +88,7 @@ wait_for 10 grep -qx 0 "$M/$p/guest_connected" || fail "the guest's end stays op
 eq $p/bytes_discarded 7
 
 # A write of the guest is cut at 32 KiB and the queue takes 64 of them.
-exec 3<"$M/$p/data"
+exec 3<>"$M/$p/data"
 head -c 40000 /dev/zero | tr '\0' z >"$T/long"
 same "a long write" "$("$IO" write $p/guest "$(cat "$T/long")")" 32768
 head -c 32768 <&3 | tr -d z | cmp - /dev/null || fail "other bytes came"
@@ -121,7 +121,7 @@ cmp "$T/random" "$T/up" || fail "the bytes changed on their way to the host"
 eq $p/overflow hold
 eq $c/ports/0/overflow drop
 refuse EINVAL $p/overflow wait
-exec 3<"$M/$c/ports/0/data"
+exec 3<>"$M/$c/ports/0/data"
 k=0
 while [ $k -lt 100 ]; do
     same "a console's line $k" "$("$IO" write $c/ports/0/guest "$(head -c 1000 "$T/long")")" ok
@@ -135,6 +135,7 @@ same "a line more" "$("$IO" write $c/ports/0/guest more)" ok
 exec 3<&-
 wait_for 10 grep -qx $((100004 - 65536)) "$M/$c/ports/0/bytes_discarded" || fail "the last close counts nothing"
 exec 3>"$M/$c/ports/0/data"
+printf down >&3
 same "a line to a writer" "$("$IO" write $c/ports/0/guest unread)" ok
 eq $c/ports/0/bytes_discarded $((100010 - 65536))
 exec 3>&-

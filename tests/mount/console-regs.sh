@@ -121,7 +121,7 @@ store 0x12000 "$(printf hello | od -An -tx1 | tr -d ' ')"
 buffer 1 0 0x12000 5 0
 eq $c/ports/0/bytes_discarded 5
 eq $c/queues/1/used_idx 1
-exec 3<"$M/$c/ports/0/data"
+exec 3<>"$M/$c/ports/0/data"
 buffer 1 0 0x12000 5 0
 eq $c/ports/0/throttled 1
 same "the host reads" "$("$IO" read $c/ports/0/data)" hello

@@ -74,7 +74,7 @@ same "the number of them" "$(wc -c <"$T/received")" 65539
 same "nothing more" "$("$IO" read $p/guest)" EAGAIN
 
 # And the other way: the guest writes while somebody has the host's end open.
-exec 6<"$M/$p/data"
+exec 6<>"$M/$p/data"
 same "the guest writes" "$("$IO" write $p/guest hello)" ok
 same "the host reads" "$("$IO" read $p/data)" hello
 same "the host reads on" "$("$IO" read $p/data)" EAGAIN
@@ -127,7 +127,7 @@ wait_for 10 ended $reader || fail "a signal before the request was lost"
 wait
 
 # A write of many pieces ends when the last of them has its place, whoever reads.
-exec 6<"$M/$p/data" 5<>"$M/$p/guest"
+exec 6<>"$M/$p/data" 5<>"$M/$p/guest"
 for n in 65536 131072 262144; do
     timeout 20 dd if=/dev/zero of="$M/$p/guest" bs=$n count=1 2>/dev/null || fail "a write of $n bytes does not end"
     head -c $n <&6 | cmp -n $n - /dev/zero || fail "what was read of $n bytes"

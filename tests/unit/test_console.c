@@ -63,7 +63,7 @@ Test(console, handshake_with_two_ports)
     put("console/c/ports/1/host_connected", "1");
     log = opened("console/c/control", O_RDONLY);
     got(log, "-EAGAIN");
-    data = opened("console/c/ports/0/data", O_RDONLY);
+    data = opened("console/c/ports/0/data", O_RDWR);
     is("console/c/status", "0x0f");
     got(log, "< DEVICE_READY id=4294967295 value=1\n"
              "> PORT_ADD id=0 value=1\n"
@@ -90,10 +90,59 @@ Test(console, a_new_device_is_probed_when_a_port_is_opened)
 
     cr_assert_eq(vdf_test_mkdir("console/c"), 0);
     is("console/c/ports/0/guest_connected", "0");
-    guest = opened("console/c/ports/0/guest", O_RDONLY);
+    guest = opened("console/c/ports/0/guest", O_RDWR);
     is("console/c/ports/0/guest_connected", "1");
     vdf_test_close(guest);
     is("console/c/ports/0/guest_connected", "1");
+}
+
+/* Whoever copies the tree opens every file for reading, and reads nothing of one of size 0. */
+Test(console, an_open_alone_changes_nothing)
+{
+    static const char *const ends[] = { "data", "guest" };
+    struct vdf_test_file *data;
+
+    plug(CON "ports/1", NULL);
+    data = opened(P1 "data", O_WRONLY);
+    send_text(data, "waits");
+    vdf_test_close(data);
+    drain(control);
+    for (unsigned k = 0; k < 2; k++) {
+        for (int flags = O_RDONLY; flags <= O_WRONLY; flags++) {
+            char path[64];
+            struct vdf_test_file *file;
+
+            snprintf(path, sizeof(path), P1 "%s", ends[k]);
+            file = opened(path, flags);
+            is(P1 "host_connected", "0");
+            is(P1 "guest_connected", "0");
+            vdf_test_close(file);
+        }
+    }
+    got(control, "-EAGAIN");
+    is(P1 "bytes_discarded", "0");
+    is(P1 "bytes_received", "0");
+}
+
+Test(console, a_read_a_write_or_a_poll_connects)
+{
+    plug(CON "ports/1", NULL);
+    for (unsigned k = 0; k < 6; k++) {
+        struct vdf_test_file *file =
+            opened(k < 3 ? P0 "data" : CON "ports/1/guest", k % 3 == 1 ? O_WRONLY : O_RDONLY);
+        const char *connected = k < 3 ? P0 "host_connected" : CON "ports/1/guest_connected";
+
+        is(connected, "0");
+        if (k % 3 == 0)
+            got(file, "-EAGAIN");
+        else if (k % 3 == 1)
+            vdf_test_file_write(file, "x", 1);
+        else
+            vdf_test_file_poll(file);
+        is(connected, "1");
+        vdf_test_close(file);
+        is(connected, "0");
+    }
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
@@ -129,7 +178,7 @@ Test(console, guest_waits_for_the_host)
     put(P0 "overflow", "hold");
     cr_assert_eq(vdf_test_file_write(guest, "x", 1), -EAGAIN);
     cr_assert_eq(vdf_test_file_poll(guest), 0);
-    data = opened(P0 "data", O_RDONLY);
+    data = opened(P0 "data", O_RDWR);
     cr_assert_eq(vdf_test_file_poll(guest), POLLOUT);
     send_text(guest, "x");
     vdf_test_close(data);
@@ -139,7 +188,7 @@ Test(console, guest_waits_for_the_host)
     put(P0 "host_connected", "0");
     cr_assert_eq(vdf_test_file_write(guest, "x", 1), -EAGAIN);
     /* Nothing of it was lost. */
-    data = opened(P0 "data", O_RDONLY);
+    data = opened(P0 "data", O_RDWR);
     got(data, "xy");
     vdf_test_close(data);
     vdf_test_close(guest);
@@ -147,14 +196,15 @@ Test(console, guest_waits_for_the_host)
 
 Test(console, host_connected_follows_opens)
 {
-    struct vdf_test_file *a = opened(P0 "data", O_RDONLY), *b = opened(P0 "data", O_WRONLY);
+    struct vdf_test_file *a = opened(P0 "data", O_RDWR), *b = opened(P0 "data", O_WRONLY);
 
     is(P0 "host_connected", "1");
+    send_text(b, "x");
     put(P0 "host_connected", "0");
     is(P0 "host_connected", "0");
     vdf_test_close(a);
     is(P0 "host_connected", "0");
-    a = opened(P0 "data", O_RDONLY);
+    a = opened(P0 "data", O_RDWR);
     is(P0 "host_connected", "1");
     vdf_test_close(b);
     is(P0 "host_connected", "1");
@@ -256,8 +306,8 @@ Test(console, two_guests_share_a_port)
 
     plug(CON "ports/1", NULL);
     data = opened(P1 "data", O_RDWR);
-    a = opened(P1 "guest", O_RDONLY);
-    b = opened(P1 "guest", O_RDONLY);
+    a = opened(P1 "guest", O_RDWR);
+    b = opened(P1 "guest", O_RDWR);
     vdf_test_close(a);
     is(P1 "guest_connected", "1");
     send_text(data, "still open");
@@ -270,7 +320,7 @@ Test(console, two_guests_share_a_port)
 Test(console, one_write_is_at_most_32k)
 {
     static char block[40000];
-    struct vdf_test_file *data = opened(P0 "data", O_RDONLY), *guest = opened(P0 "guest", O_RDWR);
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR), *guest = opened(P0 "guest", O_RDWR);
 
     cr_assert_eq(vdf_test_file_write(guest, block, sizeof(block)), 32768);
     is(P0 "bytes_sent", "32768");
@@ -282,7 +332,7 @@ Test(console, one_write_is_at_most_32k)
 
 Test(console, a_slow_host_throttles)
 {
-    struct vdf_test_file *data = opened(P0 "data", O_RDONLY), *guest = opened(P0 "guest", O_RDWR);
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR), *guest = opened(P0 "guest", O_RDWR);
     char bytes[4];
     unsigned n = 0;
 
@@ -314,7 +364,7 @@ Test(console, a_slow_host_throttles)
 /* What the guest sent is kept over a close of the host's end, to the byte. */
 Test(console, half_consumed_element_survives_the_close)
 {
-    struct vdf_test_file *data = opened(P0 "data", O_RDONLY), *guest = opened(P0 "guest", O_RDWR);
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR), *guest = opened(P0 "guest", O_RDWR);
     char bytes[4];
 
     put(P0 "overflow", "hold");
@@ -323,7 +373,7 @@ Test(console, half_consumed_element_survives_the_close)
     cr_assert_eq(vdf_test_file_read(data, bytes, 4), 4);
     vdf_test_close(data);
     is(P0 "throttled", "1");
-    data = opened(P0 "data", O_RDONLY);
+    data = opened(P0 "data", O_RDWR);
     got(data, "efghi");
     is(P0 "bytes_discarded", "0");
     vdf_test_close(data);
@@ -352,7 +402,7 @@ Test(console, what_becomes_of_unread_data_follows_the_kind_of_port)
 /* Linux's put_chars() waits for its buffer with a spinlock held. */
 Test(console, a_console_never_holds_the_guest)
 {
-    struct vdf_test_file *data = opened(P0 "data", O_RDONLY), *guest = opened(P0 "guest", O_RDWR);
+    struct vdf_test_file *data = opened(P0 "data", O_RDWR), *guest = opened(P0 "guest", O_RDWR);
     static char block[1024];
 
     for (unsigned n = 0; n < 200; n++) {
@@ -398,11 +448,13 @@ Test(console, a_writer_is_no_reader)
     struct vdf_test_file *in = opened(P0 "data", O_WRONLY), *guest = opened(P0 "guest", O_RDWR);
     struct vdf_test_file *out;
 
+    send_text(in, "down");
     is(P0 "host_connected", "1");
     send_text(guest, "unheard");
     is(CON "queues/1/used_idx", "1");
     is(P0 "bytes_discarded", "7");
     out = opened(P0 "data", O_RDONLY);
+    got(out, "-EAGAIN");
     send_text(guest, "heard");
     got(out, "heard");
     send_text(guest, "late");
@@ -419,7 +471,7 @@ Test(console, the_choice_can_change_at_any_time)
     char two[2];
 
     plug(CON "ports/1", NULL);
-    data = opened(P1 "data", O_RDONLY);
+    data = opened(P1 "data", O_RDWR);
     guest = opened(P1 "guest", O_RDWR);
     send_text(guest, "abcd");
     send_text(guest, "efg");

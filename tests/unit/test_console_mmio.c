@@ -864,7 +864,7 @@ Test(console_mmio, a_reset_through_the_register_ends_the_soft_driver)
         is(CON "status", "0x0f");
         wr(VDF_CONSOLE_REG_STATUS, value);
         is(CON "status", "0x00");
-        vdf_test_close(opened(P0 "guest", O_RDONLY));
+        vdf_test_close(opened(P0 "guest", O_RDWR));
         is(CON "status", "0x0f");
     }
 }

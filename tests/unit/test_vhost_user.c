@@ -277,7 +277,7 @@ Test(vhost_user, a_half_read_buffer_is_known_again)
 
     fe_up();
     cr_assert_eq(vdf_test_write(CON "ports/0/overflow", "hold"), 0);
-    data = vdf_test_open(CON "ports/0/data", O_RDONLY, &error);
+    data = vdf_test_open(CON "ports/0/data", O_RDWR, &error);
     for (unsigned n = 0; n < 3; n++) {
         memcpy(buffer, "abcdefgh", 8);
         fe_desc(1, 0, FE_GUEST + FE_BUFFERS + 0x400, 8, 0);
