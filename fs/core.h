@@ -119,6 +119,13 @@ struct vdf_obj {
 };
 
 #define VDF_ERRORS_KEPT 256
+/* Of them, so that a copy does not push out what else was refused. */
+#define VDF_ERRORS_ROUTINE 32
+
+struct vdf_error_line {
+    char *text; /* with its newline */
+    bool routine;
+};
 
 /* The private structure of the root. */
 struct vdf_root {
@@ -148,8 +155,8 @@ struct vdf_tree {
     atomic_ullong generation; /* counts changes of any device */
 
     pthread_mutex_t errors_lock;
-    char *errors[VDF_ERRORS_KEPT]; /* ring of lines with their newlines */
-    unsigned errors_first, errors_count;
+    struct vdf_error_line errors[VDF_ERRORS_KEPT]; /* oldest first */
+    unsigned errors_count, errors_routine;
     unsigned errors_new;      /* of them, the newest, that are not in the log yet */
     uint64_t errors_missed;   /* lines that made room before they were */
     atomic_bool root_news;    /* the root's waiters have to be told */
@@ -253,6 +260,9 @@ typedef int (*vdf_emit_fn)(void *arg, const char *name, bool dir);
 int vdf_place_list(const struct vdf_place *dir, vdf_emit_fn emit, void *arg);
 /** vdf_name_valid() - may an object be called so? */
 bool vdf_name_valid(const char *name);
+/** vdf_place_missing() - lock held: why @name cannot be made as a file: a row that is not there now
+ * says what it needs. -EPERM. */
+int vdf_place_missing(const struct vdf_place *dir, const char *name, struct vdf_err *err);
 int vdf_place_mkdir(const struct vdf_place *dir, const char *name, struct vdf_place *made);
 int vdf_place_rmdir(const struct vdf_place *dir, const char *name);
 /** vdf_place_is_fixed() - is it there for as long as its object is? */

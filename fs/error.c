@@ -12,6 +12,7 @@ int vdf_fail(struct vdf_err *err, int code, const char *fmt, ...)
         va_list ap;
         va_start(ap, fmt);
         err->code = code;
+        err->routine = false;
         vsnprintf(err->text, sizeof(err->text), fmt, ap);
         va_end(ap);
     }

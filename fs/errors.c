@@ -8,6 +8,29 @@
 
 #include "core.h"
 
+/* Lock held. */
+static void remove_line(struct vdf_tree *tree, unsigned k)
+{
+    if (k >= tree->errors_count - tree->errors_new) {
+        tree->errors_new--;
+        tree->errors_missed++;
+    }
+    tree->errors_routine -= tree->errors[k].routine;
+    free(tree->errors[k].text);
+    tree->errors_count--;
+    memmove(tree->errors + k, tree->errors + k + 1,
+            (tree->errors_count - k) * sizeof(tree->errors[0]));
+}
+
+static unsigned oldest_routine(const struct vdf_tree *tree)
+{
+    unsigned k = 0;
+
+    while (!tree->errors[k].routine)
+        k++;
+    return k;
+}
+
 void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
                     const struct vdf_err *err)
 {
@@ -22,17 +45,14 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
             *p = '?';
 
     pthread_mutex_lock(&tree->errors_lock);
-    if (tree->errors_count == VDF_ERRORS_KEPT) {
-        free(tree->errors[tree->errors_first]);
-        tree->errors_first = (tree->errors_first + 1) % VDF_ERRORS_KEPT;
-        tree->errors_count--;
-        if (tree->errors_new > tree->errors_count) {
-            tree->errors_new--;
-            tree->errors_missed++;
-        }
-    }
+    if (err->routine && tree->errors_routine == VDF_ERRORS_ROUTINE)
+        remove_line(tree, oldest_routine(tree));
+    else if (tree->errors_count == VDF_ERRORS_KEPT)
+        remove_line(tree, 0);
     tree->errors_new++;
-    tree->errors[(tree->errors_first + tree->errors_count++) % VDF_ERRORS_KEPT] = line;
+    tree->errors_routine += err->routine;
+    tree->errors[tree->errors_count++] =
+        (struct vdf_error_line){ .text = line, .routine = err->routine };
     pthread_mutex_unlock(&tree->errors_lock);
     atomic_store(&tree->root_news, true);
 }
@@ -41,8 +61,7 @@ void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out)
 {
     pthread_mutex_lock(&tree->errors_lock);
     for (unsigned k = 0; k < tree->errors_count; k++) {
-        const char *line = tree->errors[(tree->errors_first + k) % VDF_ERRORS_KEPT];
-        vdf_buf_add(out, line, strlen(line));
+        vdf_buf_add(out, tree->errors[k].text, strlen(tree->errors[k].text));
     }
     pthread_mutex_unlock(&tree->errors_lock);
 }
@@ -54,8 +73,7 @@ static void log_news(struct vdf_tree *tree)
 
     pthread_mutex_lock(&tree->errors_lock);
     for (unsigned k = tree->errors_count - tree->errors_new; k < tree->errors_count; k++) {
-        const char *line = tree->errors[(tree->errors_first + k) % VDF_ERRORS_KEPT];
-        vdf_log_add(log, line, strlen(line));
+        vdf_log_add(log, tree->errors[k].text, strlen(tree->errors[k].text));
     }
     log->lost += tree->errors_missed;
     tree->errors_new = 0;
@@ -68,7 +86,7 @@ void vdf_errors_clear(struct vdf_tree *tree)
     log_news(tree);
     pthread_mutex_lock(&tree->errors_lock);
     while (tree->errors_count)
-        free(tree->errors[(tree->errors_first + --tree->errors_count) % VDF_ERRORS_KEPT]);
+        remove_line(tree, tree->errors_count - 1);
     pthread_mutex_unlock(&tree->errors_lock);
 }
 
@@ -110,8 +128,7 @@ int vdf_place_refused(const struct vdf_place *place, const char *name, int resul
         return result;
     /* A hook may answer an errno without a sentence. */
     if (err->code != -result) {
-        err->code = -result;
-        err->text[0] = '\0';
+        *err = (struct vdf_err){ .code = -result };
     }
     vdf_place_path(place, &path);
     if (name)

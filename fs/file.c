@@ -117,11 +117,14 @@ static int check_access(const struct vdf_file *file, struct vdf_err *err)
     unsigned mode = vdf_place_mode(&file->place);
     int access = file->flags & O_ACCMODE;
 
+    int ret = 0;
+
     if (access != O_WRONLY && !(mode & 0444))
-        return vdf_fail(err, EACCES, "opened for reading, but it can only be written");
-    if (access != O_RDONLY && !(mode & 0222))
-        return vdf_fail(err, EACCES, "opened for writing, but it can only be read");
-    return 0;
+        ret = vdf_fail(err, EACCES, "opened for reading, but it can only be written");
+    else if (access != O_RDONLY && !(mode & 0222))
+        ret = vdf_fail(err, EACCES, "opened for writing, but it can only be read");
+    err->routine = ret < 0;
+    return ret;
 }
 
 static int count_raw_open(struct vdf_file *file, struct vdf_err *err)

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Notes of a device that are compared with each change of it; with more all are dropped, once. */
 #define COMPARED_MAX 64u
@@ -15,7 +14,6 @@
 #define NAMES_MAX 128u
 /* Reads of the whole, one after the other and without a change, until a value is kept. */
 #define QUIET_READS 64u
-#define NO_MEMORY_US 1000u
 #define SETTLE_LOOK_NS 2000000 /* between two looks whether a waiter is to stop */
 
 /* An entry of a table of which the kernel has names, and what they depend on. */
@@ -463,10 +461,8 @@ struct words {
     char bytes[];
 };
 
-static void send_words(struct vdf_late *late)
+static void say(const struct words *words, const char *bytes)
 {
-    struct words *words = (struct words *)late;
-
     switch (words->kind) {
     case ERROR:
         fuse_reply_err(words->req, words->error);
@@ -475,23 +471,33 @@ static void send_words(struct vdf_late *late)
         fuse_reply_write(words->req, words->n);
         break;
     case READ:
-        fuse_reply_buf(words->req, words->bytes, words->n);
+        fuse_reply_buf(words->req, bytes, words->n);
         break;
     case POLLED:
         fuse_reply_poll(words->req, words->events);
         break;
     }
+}
+
+static void send_words(struct vdf_late *late)
+{
+    struct words *words = (struct words *)late;
+
+    say(words, words->bytes);
     free(words);
 }
 
-/* A reply that cannot be put down would be lost: there is memory again sooner or later. */
+/* Without memory to put the reply down it is sent at once, perhaps before the kernel has dropped
+ * what it keeps: who waited for memory would keep the daemon from ending. */
 static void say_later(struct vdf_fuse *fuse, const struct words *what, const char *bytes)
 {
     size_t n = bytes ? what->n : 0;
-    struct words *words;
+    struct words *words = malloc(sizeof(*words) + n);
 
-    while (!(words = malloc(sizeof(*words) + n)))
-        usleep(NO_MEMORY_US);
+    if (!words) {
+        say(what, bytes);
+        return;
+    }
     *words = *what;
     words->late.send = send_words;
     if (n)

@@ -116,8 +116,10 @@ static void grow(struct vdf_fuse *fuse)
     free(before);
 }
 
-/* The node of a place, with one more lookup. Takes over the place's reference. */
-static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *place)
+/* The node of a place, with one more lookup. Takes over the place's reference and @spare, of which
+ * a new one is made; NULL: it is allocated. */
+static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *place,
+                                 struct vdf_node *spare)
 {
     pthread_mutex_lock(&fuse->nodes);
     struct vdf_node *node = fuse->buckets[bucket_of(fuse, place)];
@@ -126,7 +128,8 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
     if (node) {
         vdf_obj_unref(place->obj);
     } else {
-        node = calloc(1, sizeof(*node));
+        node = spare ? spare : calloc(1, sizeof(*node));
+        spare = NULL;
         if (node) {
             grow(fuse);
             size_t k = bucket_of(fuse, place);
@@ -146,6 +149,7 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
         set_retired(fuse, node, false);
     }
     pthread_mutex_unlock(&fuse->nodes);
+    free(spare);
     return node;
 }
 
@@ -257,11 +261,11 @@ static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *
 /* Fills in what the kernel is told of a name, with one more lookup of its node. Takes over the
  * place's reference. Attributes are not kept from here: a drop would not find an inode that the
  * kernel is yet to make. */
-static int fill_entry(struct vdf_fuse *fuse, const struct vdf_place *place,
+static int fill_entry(struct vdf_fuse *fuse, const struct vdf_place *place, struct vdf_node *spare,
                       struct fuse_entry_param *entry)
 {
     bool keep = vdf_cache_note_name(fuse, place);
-    struct vdf_node *node = get_node(fuse, place);
+    struct vdf_node *node = get_node(fuse, place, spare);
 
     *entry = (struct fuse_entry_param){ .entry_timeout = keep ? KEEP_SECONDS : 0 };
     if (!node)
@@ -311,11 +315,11 @@ static void tell(fuse_req_t req, const struct fuse_entry_param *told)
     vdf_reply_later(fuse, &reply->late);
 }
 
-/* Takes over the place's reference. */
-static void reply_entry(fuse_req_t req, const struct vdf_place *place)
+/* Takes over the place's reference, and @spare. */
+static void reply_entry(fuse_req_t req, const struct vdf_place *place, struct vdf_node *spare)
 {
     struct fuse_entry_param entry;
-    int ret = fill_entry(vdf_fuse_of(req), place, &entry);
+    int ret = fill_entry(vdf_fuse_of(req), place, spare, &entry);
 
     if (ret < 0)
         fuse_reply_err(req, -ret);
@@ -331,7 +335,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        reply_entry(req, &child);
+        reply_entry(req, &child, NULL);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
@@ -384,6 +388,8 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
     if ((to_set & FUSE_SET_ATTR_UID && attr->st_uid != fuse->uid) ||
         (to_set & FUSE_SET_ATTR_GID && attr->st_gid != fuse->gid))
         ret = vdf_fail(&err, EPERM, "the owner is %u:%u and stays so", fuse->uid, fuse->gid);
+    /* rsync asks for each file that it has copied. */
+    err.routine = true;
     if (ret < 0)
         fuse_reply_err(req, -vdf_place_refused(&node->place, NULL, ret, &err));
     else
@@ -402,17 +408,28 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+    const struct vdf_place *dir = &vdf_node_of(vdf_fuse_of(req), parent)->place;
     struct vdf_user user = vdf_user_of(req);
+    /* Before, so that no object is made that the answer denies. */
+    struct vdf_node *spare = calloc(1, sizeof(*spare));
+    struct vdf_err err = { 0 };
     struct vdf_place made;
+    int ret;
 
     (void)mode;
     vdf_user_serve(&user);
-    int ret = vdf_place_mkdir(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, &made);
-    vdf_user_serve(NULL);
-    if (ret < 0)
-        fuse_reply_err(req, -ret);
+    if (spare)
+        ret = vdf_place_mkdir(dir, name, &made);
     else
-        reply_entry(req, &made);
+        ret = vdf_place_refused(dir, name, vdf_fail(&err, ENOMEM, "no memory for \"%s\"", name),
+                                &err);
+    vdf_user_serve(NULL);
+    if (ret == 0) {
+        reply_entry(req, &made, spare);
+    } else {
+        free(spare);
+        fuse_reply_err(req, -ret);
+    }
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -431,6 +448,7 @@ static void refuse_change(fuse_req_t req, fuse_ino_t parent, const char *name)
     struct vdf_err err = { 0 };
     int ret = vdf_fail(&err, EPERM, "only mkdir and rmdir of objects change the tree");
 
+    err.routine = true;
     vdf_place_refused(&vdf_node_of(vdf_fuse_of(req), parent)->place, name, ret, &err);
     fuse_reply_err(req, EPERM);
 }
@@ -466,9 +484,15 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                       struct fuse_file_info *fi)
 {
+    const struct vdf_place *dir = &vdf_node_of(vdf_fuse_of(req), parent)->place;
+    struct vdf_err err = { 0 };
+
     (void)mode;
     (void)fi;
-    refuse_change(req, parent, name);
+    vdf_device_enter(dir->obj->device);
+    int ret = vdf_place_missing(dir, name, &err);
+    vdf_device_leave(dir->obj->device, false);
+    fuse_reply_err(req, -vdf_place_refused(dir, name, ret, &err));
 }
 
 /* --- directories ------------------------------------------------------------------------------ */
@@ -569,8 +593,8 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
             break;
         bool dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
         /* One that is gone by now is left out. */
-        if (dots ||
-            (vdf_place_lookup(dir, name, &child) == 0 && fill_entry(fuse, &child, &entry) == 0)) {
+        if (dots || (vdf_place_lookup(dir, name, &child) == 0 &&
+                     fill_entry(fuse, &child, NULL, &entry) == 0)) {
             size_t len = fuse_add_direntry_plus(req, plus, sizeof(plus), name, &entry, (off_t)next);
             vdf_buf_add(&out, plus, len);
         }

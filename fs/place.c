@@ -275,6 +275,41 @@ int vdf_place_list(const struct vdf_place *dir, vdf_emit_fn emit, void *arg)
     return ret;
 }
 
+/* --- what is not there ------------------------------------------------------------------------ */
+
+/* Of the entry, or of anything below it. */
+static const char *needs_of(const struct vdf_entry *entry)
+{
+    const char *needs = entry->attr ? entry->attr->needs : NULL;
+
+    for (const struct vdf_entry *e = entry->children; e && !needs; e = e->next)
+        needs = needs_of(e);
+    return needs;
+}
+
+int vdf_place_missing(const struct vdf_place *dir, const char *name, struct vdf_err *err)
+{
+    uint32_t number;
+    bool is_number = vdf_number_name(name, UINT32_MAX, &number) == 0;
+    const struct vdf_attr *attr = dir->entry->attr;
+
+    for (const struct vdf_entry *e = dir->entry->children; e; e = e->next) {
+        const char *needs = needs_of(e);
+        if (e->name ? strcmp(e->name, name) != 0 : !is_number)
+            continue;
+        if (!e->name && e->range->text && vdf_place_exists(dir))
+            return vdf_fail(err, EPERM, "%s: there are %s", name, e->range->text);
+        if (needs)
+            return vdf_fail(err, EPERM, "it is not there now: it needs %s", needs);
+    }
+    if (attr && attr->type == VDF_OBJECTS && !(attr->flags & VDF_FIXED))
+        vdf_fail(err, EPERM, "\"%.64s\" is no file: mkdir makes an object here", name);
+    else
+        vdf_fail(err, EPERM, "only mkdir and rmdir of objects change the tree");
+    err->routine = true;
+    return -EPERM;
+}
+
 /* --- mkdir and rmdir -------------------------------------------------------------------------- */
 
 bool vdf_name_valid(const char *name)

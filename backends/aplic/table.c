@@ -34,9 +34,12 @@ static const char *const deliveries[] = { "msi", "direct", NULL };
     }
 
 /* Offsets of the registers (AIA 4.5). */
-#define REGISTER(at) .width = 4, .when = vdf_aplic_has_registers, .window = WINDOW, .offset = (at)
+#define REGISTER(at)                                                                         \
+    .width = 4, .when = vdf_aplic_has_registers, .needs = "1 written to init, and sources", \
+    .window = WINDOW, .offset = (at)
 #define IDC_REGISTER(at)                                                                       \
-    .width = 4, .when = vdf_aplic_has_idcs, .window = WINDOW, .offset = VDF_APLIC_SIZE + (at), \
+    .width = 4, .when = vdf_aplic_has_idcs, .needs = "1 written to init, and delivery direct", \
+    .window = WINDOW, .offset = VDF_APLIC_SIZE + (at),                                         \
     .stride = VDF_APLIC_IDC_SIZE, .range = { HARTS }
 
 static const struct vdf_attr rows[] = {
@@ -75,6 +78,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "CONFIG attribute: 0 EMUL, 1 HWACCEL, 2 AUTO",
         VDF_FIELD(struct vdf_aplic, mode),
         .reset = 2,
@@ -85,6 +89,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "CONFIG attribute: interrupt identities, 63, 127, 191 or 255",
         VDF_FIELD(struct vdf_aplic, n_ids),
         .reset = 255,
@@ -103,6 +108,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "CONFIG attribute: bits of the group number in IMSIC addresses, 0 to 7",
         VDF_FIELD(struct vdf_aplic, group_bits),
         .check = vdf_aplic_check_group_bits,
@@ -112,6 +118,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "CONFIG attribute: lowest bit of the group number in IMSIC addresses, 24 to 55",
         VDF_FIELD(struct vdf_aplic, group_shift),
         .reset = 24,
@@ -122,6 +129,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "CONFIG attribute: bits of the hart number in IMSIC addresses, 0 to 15",
         VDF_FIELD(struct vdf_aplic, hart_bits),
         .check = vdf_aplic_check_hart_bits,
@@ -131,6 +139,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "CONFIG attribute: bits of the guest number in IMSIC addresses, 0 to 7",
         VDF_FIELD(struct vdf_aplic, guest_bits),
         .check = vdf_aplic_check_guest_bits,
@@ -151,6 +160,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_RW | VDF_SAVE,
         .width = 8,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "ADDR attribute: guest address of the hart's IMSIC page; all ones: not set",
         .range = { HARTS },
         .reset = VDF_APLIC_NO_ADDRESS,
@@ -219,6 +229,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .width = 4,
         .when = vdf_aplic_has_registers,
+        .needs = "1 written to init, and sources",
         .range = { SOURCES },
         .doc = "target register, also of a source that is inactive in direct delivery",
         .get = vdf_aplic_get_held_target,
@@ -353,6 +364,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_TEXT,
         .flags = VDF_R,
         .when = vdf_aplic_has_registers,
+        .needs = "1 written to init, and sources",
         .doc = "numbers of the pending sources",
         .show = vdf_aplic_show_pending,
     },
@@ -361,6 +373,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_TEXT,
         .flags = VDF_R,
         .when = vdf_aplic_has_registers,
+        .needs = "1 written to init, and sources",
         .doc = "numbers of the enabled sources",
         .show = vdf_aplic_show_enabled,
     },
@@ -372,6 +385,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_RW | VDF_SAVE,
         .width = 8,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS },
         .doc = "interrupt delivery of the hart's interrupt file: with bit 0 clear the hart is told "
                "of nothing",
@@ -384,6 +398,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_RW | VDF_SAVE,
         .width = 8,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS },
         .doc = "the hart is not told of identities from this one up; 0: of all",
         .get = vdf_aplic_get_eithreshold,
@@ -395,6 +410,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_RW,
         .width = 8,
         .when = vdf_aplic_has_topei,
+        .needs = "1 written to init, delivery msi and backend soft",
         .range = { HARTS },
         .doc = "soft: the lowest identity that is pending, enabled and below the threshold, also "
                "from bit 16; 0: none; a write of any number claims it, as one of the CSR",
@@ -406,6 +422,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_TEXT,
         .flags = VDF_RW | VDF_LIST,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS },
         .doc = "pending interrupt identities, one a line; a write replaces them all",
         .show = vdf_aplic_show_eip,
@@ -417,6 +434,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_TEXT,
         .flags = VDF_RW | VDF_LIST,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS },
         .doc = "enabled interrupt identities, one a line; a write replaces them all",
         .show = vdf_aplic_show_eie,
@@ -429,6 +447,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_RW,
         .width = 8,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS, EIX },
         .doc =
             "pending bits as KVM's attribute has them: the low 32 of 64 identities, sign-extended",
@@ -441,6 +460,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_RW,
         .width = 8,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS, EIX },
         .doc =
             "enable bits as KVM's attribute has them: the low 32 of 64 identities, sign-extended",
@@ -453,6 +473,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .width = 8,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS, EIX_WORDS },
         .doc = "pending bits of 64 interrupt identities",
         .get = vdf_aplic_get_held_eip,
@@ -464,6 +485,7 @@ static const struct vdf_attr rows[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .width = 8,
         .when = vdf_aplic_has_imsics,
+        .needs = "1 written to init, and delivery msi",
         .range = { HARTS, EIX_WORDS },
         .doc = "enable bits of 64 interrupt identities",
         .get = vdf_aplic_get_held_eie,
@@ -474,6 +496,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_TEXT,
         .flags = VDF_W,
         .when = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "ADDRESS DATA: KVM_SIGNAL_MSI, an MSI as from a device",
         .store = vdf_aplic_store_signal_msi,
     },
@@ -482,6 +505,7 @@ static const struct vdf_attr rows[] = {
         .type = VDF_LOG,
         .flags = VDF_R,
         .shown = vdf_aplic_has_msis,
+        .needs = "delivery msi",
         .doc = "one line an MSI: hart index, guest, identity, delivered or dropped",
         VDF_FIELD(struct vdf_aplic, msi_log),
     },

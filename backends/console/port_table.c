@@ -465,6 +465,7 @@ static const struct vdf_attr port_attrs[] = {
           "the guest; a write of at most 32 KiB goes "
           "into one buffer, and waits while host_connected is 0 or the transmit queue is full",
       .when = has_guest,
+      .needs = "driver soft",
       .stream = &guest_ops },
     { .path = "name",
       .type = VDF_TEXT,
@@ -504,6 +505,7 @@ static const struct vdf_attr port_attrs[] = {
       .flags = VDF_R,
       .doc = "COLS ROWS as a guest sees them that reads RESIZE in the specified order",
       .when = has_guest,
+      .needs = "driver soft",
       .show = guest_size_show },
     { .path = "host_connected",
       .type = VDF_BOOL,

@@ -569,6 +569,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_TEXT,
         .flags = VDF_R,
         .when = is_registered,
+        .needs = "registered 1",
         .show = show_fib,
         .doc =
             "the function information block that the host gave to the function, one field a line",

@@ -29,9 +29,9 @@ static const struct vdf_objects vcmdqs = {
 };
 
 #define DEV struct vdf_hwqueue
-#define TEGRA .when = vdf_hwqueue_is_tegra
-#define AMD .when = vdf_hwqueue_is_amd
-#define SELFTEST .when = vdf_hwqueue_is_selftest
+#define TEGRA .when = vdf_hwqueue_is_tegra, .needs = "type tegra241-cmdqv"
+#define AMD .when = vdf_hwqueue_is_amd, .needs = "type amd"
+#define SELFTEST .when = vdf_hwqueue_is_selftest, .needs = "type selftest"
 #define AT(where) .window = WINDOW_REGS, .offset = (where)
 #define REPEAT(n, bytes) .range[0] = { .count = (n) }, .stride = (bytes)
 
@@ -528,6 +528,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_OBJECTS,
         .doc = "tegra: VCMDQs; made in order, removed in reverse; selftest: queues of the mock",
         .when = vdf_hwqueue_has_queues,
+        .needs = "type tegra241-cmdqv or selftest",
         .objects = &vcmdqs,
     },
 
@@ -771,6 +772,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_WINDOW,
         .flags = VDF_RW,
         .when = vdf_hwqueue_has_registers,
+        .needs = "type tegra241-cmdqv or amd",
         .doc = "register window as the hardware lays it out",
         .window_ops = &vdf_hwqueue_regs_ops,
         .window = WINDOW_REGS,

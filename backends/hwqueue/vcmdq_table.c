@@ -500,8 +500,8 @@ static bool is_selftest(const void *priv)
     return vdf_hwqueue_is_selftest(queue->dev);
 }
 
-#define TEGRA .when = is_tegra
-#define SELFTEST .when = is_selftest
+#define TEGRA .when = is_tegra, .needs = "type tegra241-cmdqv"
+#define SELFTEST .when = is_selftest, .needs = "type selftest"
 
 enum {
     ROW_PAGE0,

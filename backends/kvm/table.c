@@ -316,6 +316,7 @@ static const struct vdf_attr attrs[] = {
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_ALONE | VDF_LINES,
       .when = stands_still,
+      .needs = "run 0",
       CPUS,
       .show = vdf_vm_show_regs,
       .store = vdf_vm_store_regs,

@@ -190,6 +190,7 @@ struct vdf_attr {
     /* The file is there only while this holds too; a state has the row all the same. NULL: always.
      */
     bool (*shown)(const void *priv);
+    const char *needs; /* what `when` or `shown` asks for, for those who miss the file */
 
     /* Where the value lies: an unsigned integer of `width` bytes (bool and enums too), a struct
      * vdf_log or a struct vdf_memory in the private structure. VDF_FIELD() sets has_field, field

@@ -9,6 +9,7 @@
 #ifndef VIRTDEVFS_ERROR_H
 #define VIRTDEVFS_ERROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define VDF_ERR_TEXT 256
@@ -16,6 +17,7 @@
 struct vdf_err {
     int code;                /* positive errno, 0: none */
     char text[VDF_ERR_TEXT]; /* "17: harts are 1 to 16", cut to fit */
+    bool routine;            /* copies and editors run into it by the dozen */
 };
 
 /**

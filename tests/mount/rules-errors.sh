@@ -80,4 +80,30 @@ eq $d/line 0
 
 # errors is no part of a state.
 grep -q 1299 "$M/state" && fail "errors are in the state"
-exit 0
+
+# Creating what a device would have in another state says what is missing.
+create() {
+    { printf x >"$M/$1"; } 2>"$T/out" && fail "$1 was made"
+    grep -q 'not permitted' "$T/out" || fail "$1: $(cat "$T/out")"
+    tail -n 1 "$M/errors" | grep -q "^$1: EPERM: .*$2" || fail "$1: $(tail -n 1 "$M/errors")"
+}
+mkdir "$M/aplic/new" "$M/intx/bus0/devices/e" || fail "mkdir"
+create aplic/new/domaincfg "needs 1 written to init"
+create aplic/new/imsic "needs 1 written to init"
+create aplic/new/wire/1024 "1..1023"
+create aplic/aplic0/sourcecfg/97 "1..srcs"
+create hwqueue/smmu0/queues/cmd "needs type amd"
+create intx/bus0/devices/f "mkdir"
+create intx/bus0/devices/e/nothing "only mkdir and rmdir"
+
+# Swap files of editors and copies do not push out what else was refused.
+put errors 0
+refuse EINVAL $d/line 300
+number=0
+while [ $number -lt 300 ]; do
+    { printf x >"$M/$d/.line.swp$number"; } 2>/dev/null && fail "a file was made"
+    number=$((number + 1))
+done
+head -n 1 "$M/errors" | grep -q 'line: EINVAL: 300' || fail "the first: $(head -n 1 "$M/errors")"
+tail -n 1 "$M/errors" | grep -q 'swp299: EPERM' || fail "the last: $(tail -n 1 "$M/errors")"
+[ "$(wc -l <"$M/errors")" -lt 50 ] || fail "$(wc -l <"$M/errors") lines of an editor"
