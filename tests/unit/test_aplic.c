@@ -528,6 +528,54 @@ Test(aplic, guest_accesses)
     cr_assert_eq(messages, 3);
 }
 
+static bool is_register(uint64_t offset, unsigned sources)
+{
+    static const uint64_t single[] = { 0, 0x1cdc, 0x1ddc, 0x1edc, 0x1fdc, 0x2000, 0x2004, 0x3000 };
+
+    for (unsigned k = 0; k < sizeof(single) / sizeof(single[0]); k++)
+        if (offset == single[k])
+            return true;
+    if (offset >= 0x1c00 && offset < 0x2000)
+        return offset % 0x100 / 4 <= sources / 32;
+    return offset % 0x3000 / 4 <= sources && (offset < 0x1000 || offset >= 0x3000);
+}
+
+/* Words are registers or not the device's, as KVM has it; so are the words of an IMSIC page. */
+Test(aplic, every_offset_at_every_width)
+{
+    static const unsigned widths[] = { 1, 2, 4, 8 };
+    uint64_t value;
+
+    make_msi(1, 70, 127);
+    struct vdf_obj *obj = vdf_test_obj(DEV);
+    char *before = strdup(vdf_test_read(at("state")));
+    for (uint64_t offset = 0; offset < 0x4100; offset++)
+        for (unsigned w = 0; w < 4; w++) {
+            bool fits = widths[w] == 4 && offset % 4 == 0;
+            bool there = fits && offset < 0x4000 && is_register(offset, 70);
+            int want = there ? 0 : fits ? -ENODEV : -EOPNOTSUPP;
+            int ret = vdf_aplic_mmio_read(obj, offset, widths[w], &value);
+
+            cr_assert_eq(ret, want, "%u at 0x%" PRIx64 ": %d", widths[w], offset, ret);
+            if (there)
+                continue;
+            ret = vdf_aplic_mmio_write(obj, offset, widths[w], UINT64_MAX);
+            cr_assert_eq(ret, want, "%u at 0x%" PRIx64 ": %d", widths[w], offset, ret);
+        }
+    for (uint64_t offset = 0; offset < 0x1010; offset++)
+        for (unsigned w = 0; w < 4; w++) {
+            bool fits = widths[w] == 4 && offset % 4 == 0;
+            int want = offset >= 0x1000 ? -ENODEV : fits ? 0 : -EOPNOTSUPP;
+
+            value = 1;
+            cr_assert_eq(vdf_aplic_imsic_read(obj, 0, offset, widths[w], &value), want);
+            cr_assert(want != 0 || value == 0);
+            cr_assert_eq(vdf_aplic_imsic_write(obj, 0, offset, widths[w], 0), want);
+        }
+    cr_assert_str_eq(vdf_test_read(at("state")), before);
+    free(before);
+}
+
 Test(aplic, a_hart_is_told_of_what_its_file_signals)
 {
     make_msi(1, 8, 255);
