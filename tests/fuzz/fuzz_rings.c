@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtdevfs/guest.h>
 
 #include "backends/hwqueue/hwqueue.h"
 #include "core.h"
@@ -384,6 +385,72 @@ static void read_stream(struct input *in)
     }
 }
 
+/* --- a machine that it is plugged into, and whose processors are played here ------------------ */
+
+#define MACHINE "vm/f"
+
+static const char *const plugged[2] = { DEVICE, DEVICE "/queues/0" };
+
+static const char *slot(unsigned n, const char *file)
+{
+    static char path[64];
+
+    snprintf(path, sizeof(path), MACHINE "/slots/%u%s", n, file);
+    return path;
+}
+
+static void make_machine(void)
+{
+    if (vdf_test_mkdir(MACHINE) < 0 || vdf_test_mkdir(slot(0, "")) < 0 ||
+        vdf_test_mkdir(slot(1, "")) < 0)
+        abort();
+    vdf_test_write(slot(0, "/addr"), "0x10000000");
+    vdf_test_write(slot(1, "/addr"), "0x20000000");
+}
+
+static void plug(struct input *in)
+{
+    unsigned n = (unsigned)take(in, 1) & 3, which = n & 1;
+
+    vdf_test_write(slot(which, "/device"), plugged[which]);
+    vdf_test_write(slot(which, "/attached"), n & 2 ? "0" : "1");
+}
+
+static void guest_access(struct input *in)
+{
+    unsigned n = (unsigned)take(in, 1), width = 1u << ((n >> 1) & 3), which = n & 1;
+    uint64_t offset = take(in, 1) * (n & 0x10 ? 0x100 : 1) + (n & 0x20 ? 0x2000 : 0);
+    uint64_t value = take(in, 4);
+    struct vdf_obj *obj = vdf_test_obj(plugged[which]);
+
+    if (!obj || vdf_test_read_u64(slot(which, "/attached")) == 0)
+        return;
+    const struct vdf_guest_ops *ops = vdf_obj_class(obj)->guest;
+    struct vdf_err err = { 0 };
+    if (offset + width > ops->size(obj, 0))
+        return;
+    vdf_device_enter(obj->device);
+    if (n & 8)
+        ops->read(obj, 0, offset, width, &value, &err);
+    else
+        ops->write(obj, 0, offset, width, value, &err);
+    vdf_device_leave(obj->device, true);
+}
+
+/* Its processors begin, or stand still. */
+static void run_machine(struct input *in)
+{
+    struct vdf_obj *obj = vdf_test_obj(plugged[1]);
+    bool runs = take(in, 1) & 1;
+
+    if (!obj || vdf_test_read_u64(slot(1, "/attached")) == 0)
+        return;
+    struct vdf_tree *tree = obj->device->tree;
+    vdf_tree_enter_alone(tree);
+    vdf_obj_class(obj)->guest->runs(obj, 0, runs);
+    vdf_tree_leave_alone(tree, NULL);
+}
+
 /* --- states ----------------------------------------------------------------------------------- */
 
 static char *save(void)
@@ -458,7 +525,7 @@ static void check_device(const struct vdf_hwqueue *dev)
         if (dev->amd[k].run && (!dev->amd[k].enabled || dev->amd[k].overflow))
             broken("an AMD queue runs that is not enabled or has an overflow");
     for (unsigned k = 0; k < VDF_VCMDQS; k++)
-        if (vdf_hwqueue_is_tegra(dev) && dev->vcmdqs[k] && !page[k])
+        if (vdf_hwqueue_is_tegra(dev) && dev->vcmdqs[k] && !page[k] && !dev->attached)
             check_vcmdq(dev->vcmdqs[k]);
     if (dev->irq_level != vdf_hwqueue_irq_level(dev))
         broken("the interrupt is not as the registers say");
@@ -477,8 +544,9 @@ static void check(void)
 /* ---------------------------------------------------------------------------------------------- */
 
 static void (*const operations[])(struct input *in) = {
-    commands, access_register, write_file,    set_number, inject,      cache,
-    object,   toggle,          store_to_page, bytes,      read_stream, state_in_between,
+    commands,    access_register,  write_file, set_number,    inject,
+    cache,       object,           toggle,     store_to_page, bytes,
+    read_stream, state_in_between, plug,       guest_access,  run_machine,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -491,6 +559,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begun = true;
     kind = take(&in, 1) % KINDS;
     make_device();
+    make_machine();
     for (unsigned n = 0; n < MAX_OPERATIONS && in.left; n++) {
         operations[take(&in, 1) % COUNT(operations)](&in);
         check();
@@ -499,6 +568,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close_file(&page[k]);
         close_file(&entries[k]);
     }
+    if (vdf_test_rmdir(MACHINE) < 0)
+        broken(vdf_test_last_error());
     there_and_back();
     if (vdf_test_rmdir(DEVICE) < 0) {
         fprintf(stderr, "rmdir: %s\n", vdf_test_last_error());

@@ -101,6 +101,24 @@ Test(hwqueue_smmu, global_entries)
     is(ENTRIES, "");
 }
 
+/* In a device a global translation goes as others do. */
+Test(hwqueue_smmu, global_in_devices)
+{
+    start_queue("8");
+    cr_assert_eq(vdf_test_mkdir(DEV "vdevices/1"), 0);
+    put(ATC_INSERT, "1 7 0x1000 0x1000 global");
+    run(ATC_INV(1) | SSID(8), 52);
+    is(ATC_ENTRIES, "1 7 0x1000 0x1000 global");
+    run(ATC_INV(1) | SSID(7), 52);
+    is(ATC_ENTRIES, "");
+    put(ATC_INSERT, "1 7 0x1000 0x1000 global");
+    run(ATC_INV(1) | SSID(8) | GLOBAL, 52);
+    is(ATC_ENTRIES, "");
+    put(ATC_INSERT, "1 7 0x1000 0x1000 global");
+    run(ATC_INV(1), 52);
+    is(ATC_ENTRIES, "");
+}
+
 /* A device that does not answer keeps what it has; it is meant by its id in the machine as well. */
 Test(hwqueue_smmu, unanswered)
 {
