@@ -217,10 +217,8 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
             return ret;
     }
     dev->cmdq_preset[at->i] = (uint32_t)value & ~CMDQ_ALLOC_ALLOC;
-    if (dev->vcmdqs[at->i]) {
-        dev->vcmdqs[at->i]->mapped = alloc;
-        vdf_vcmdq_round(dev->vcmdqs[at->i]);
-    }
+    if (dev->vcmdqs[at->i])
+        vdf_vcmdq_map(dev->vcmdqs[at->i], alloc);
     return 0;
 }
 

@@ -27,6 +27,12 @@ bool vdf_hwqueue_is_selftest(const void *priv)
     return dev->type == VDF_HWQUEUE_SELFTEST;
 }
 
+bool vdf_hwqueue_has_vintf_page(const void *priv)
+{
+    const struct vdf_hwqueue *dev = priv;
+    return vdf_hwqueue_is_tegra(dev) && !dev->kernel;
+}
+
 bool vdf_hwqueue_has_queues(const void *priv)
 {
     return !vdf_hwqueue_is_amd(priv);

@@ -336,6 +336,17 @@ static const struct vdf_attr attrs[] = {
         .set = vdf_cmdqv_set_read_only,
     },
     {
+        .path = "vintf/page0",
+        .type = VDF_RAW,
+        .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
+        .doc = "tegra: page 0 of the VINTF as VIOMMU_ALLOC offers it to mmap(2), 64 KiB: the "
+               "registers of logical queue N at 0x80 * N, as in page",
+        .when = vdf_hwqueue_has_vintf_page,
+        .has_field = true,
+        .field = offsetof(DEV, vintf_page),
+        .raw = &vdf_vcmdq_vintf_page_ops,
+    },
+    {
         .path = "guest/param",
         .type = VDF_REG,
         .flags = VDF_R | VDF_NO_FILE,
@@ -788,6 +799,7 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     (void)err;
     vdf_memory_init(&dev->memory, "hwqueue-memory", dev->memory_size);
     vdf_memory_init(&dev->region, "hwqueue-region", VDF_REGION_SIZE);
+    vdf_memory_init(&dev->vintf_page, "hwqueue-vintf", VDF_VINTF_PAGE_SIZE);
     return 0;
 }
 
@@ -798,6 +810,7 @@ static void destroy(struct vdf_obj *obj)
     vdf_kernel_close(dev);
     vdf_memory_free(&dev->memory);
     vdf_memory_free(&dev->region);
+    vdf_memory_free(&dev->vintf_page);
     vdf_ioas_free(&dev->ioas);
     vdf_iotlb_free(&dev->iotlb);
     vdf_iotlb_free(&dev->atc);
@@ -839,6 +852,8 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     is->irq = was->irq;
     is->irq_level = was->irq_level;
     is->memory_open = was->memory_open;
+    is->vintf_open = was->vintf_open;
+    is->vintf_published = is->vintf_page.base != NULL;
 }
 
 static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)

@@ -250,8 +250,9 @@ bool vdf_vdevice_answers(struct vdf_hwqueue *dev, uint32_t psid);
 
 /* --- queues: of a Tegra241 CMDQV, or of the selftest's mock ----------------------------------- */
 
-#define VDF_QUEUES 4u          /* that a device can have; the mock refuses the third */
-#define VDF_VCMDQS 2u          /* 1 << PARAM.NUM_VCMDQ_LOG2 */
+#define VDF_QUEUES 4u /* that a device can have; the mock refuses the third */
+#define VDF_VCMDQS 2u /* 1 << PARAM.NUM_VCMDQ_LOG2 */
+#define VDF_VINTF_PAGE_SIZE 0x10000u
 #define VDF_VCMDQ_LOG2_MIN 1u  /* 32 bytes: BASE.ADDR has no bits below */
 #define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR is 19 bits and the wrap bit; and IDR1.CMDQS' largest */
 
@@ -316,10 +317,15 @@ struct vdf_vcmdq {
 
 extern const struct vdf_class vdf_vcmdq_class;
 extern const struct vdf_guest_ops vdf_vcmdq_guest_ops;
+extern const struct vdf_raw_ops vdf_vcmdq_vintf_page_ops;
 extern const struct vdf_guest_ops vdf_hwqueue_guest_ops;
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err);
 /** vdf_vcmdq_length() - bytes of the queue's memory. */
 uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue);
+/** vdf_vcmdq_map() - CMDQ_ALLOC.ALLOC is now this: the queue appears in the VINTF or leaves it. */
+void vdf_vcmdq_map(struct vdf_vcmdq *queue, bool mapped);
+/** vdf_vcmdq_show_in_vintf() - the VINTF's page has the queue's words, or none of it. */
+void vdf_vcmdq_show_in_vintf(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
 void vdf_vcmdq_round(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_catch_up() - what was stored to an open page has been done, unless its commands may
@@ -590,6 +596,9 @@ struct vdf_hwqueue {
     uint8_t cmdqs;                    /* IDR1.CMDQS */
     uint32_t cmdq_preset[VDF_VCMDQS]; /* CMDQ_ALLOC without ALLOC, as it was written last */
     uint64_t idle[VDF_VCMDQS][VDF_IDLE_REGS];
+    struct vdf_memory vintf_page; /* `vintf/page0` */
+    bool vintf_published;         /* the registers are there */
+    bool vintf_open;
 
     struct vdf_amdvi_queue amd[VDF_AMDVI_QUEUES];
     uint64_t amd_control; /* without the bits that are `enabled` */
@@ -607,8 +616,9 @@ void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value);
 bool vdf_hwqueue_is_amd(const void *priv);
 bool vdf_hwqueue_is_tegra(const void *priv);
 bool vdf_hwqueue_is_selftest(const void *priv);
-bool vdf_hwqueue_has_queues(const void *priv);    /* objects in queues/ */
-bool vdf_hwqueue_has_registers(const void *priv); /* in `regs` */
+bool vdf_hwqueue_has_vintf_page(const void *priv); /* made by the model */
+bool vdf_hwqueue_has_queues(const void *priv);     /* objects in queues/ */
+bool vdf_hwqueue_has_registers(const void *priv);  /* in `regs` */
 /** vdf_hwqueue_update_irq() - drive the interrupt output as the registers now say. */
 void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev);
 bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev);

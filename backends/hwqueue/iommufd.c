@@ -384,6 +384,7 @@ static void leave_page(struct vdf_vcmdq *queue)
     if (queue->hardware)
         vdf_vcmdq_load_hardware(queue);
     queue->hardware = queue->published = false;
+    vdf_vcmdq_show_in_vintf(queue);
     vdf_memory_free(&queue->page);
     vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
 }

@@ -31,35 +31,69 @@ static void publish_word(uint8_t *page, unsigned offset, uint32_t value)
         vdf_store_le32(page + offset, value);
 }
 
-static void publish_cons(struct vdf_vcmdq *queue)
+/* A queue's registers lie in memory in up to two places, which are kept alike: in its own page, and
+ * in that of the VINTF while it is allocated to it. NULL: not there. */
+#define PLACES 2u
+
+static uint8_t *in_vintf(const struct vdf_vcmdq *queue)
 {
-    if (queue->published)
-        publish_word(queue->page.base, REG_CONS, queue->cons);
+    const struct vdf_hwqueue *dev = queue->dev;
+
+    if (!dev->vintf_published || queue->hardware || !vdf_hwqueue_is_tegra(dev))
+        return NULL;
+    return dev->vintf_page.base + (size_t)queue->index * PAGE0_SIZE;
+}
+
+static uint8_t *place(const struct vdf_vcmdq *queue, unsigned n)
+{
+    if (n == 0)
+        return queue->published ? queue->page.base : NULL;
+    return queue->mapped ? in_vintf(queue) : NULL;
+}
+
+static void publish_everywhere(const struct vdf_vcmdq *queue, unsigned offset, uint32_t value)
+{
+    for (unsigned n = 0; n < PLACES; n++)
+        if (place(queue, n))
+            publish_word(place(queue, n), offset, value);
 }
 
 /* CONS.ERR is there before GERROR tells of it, and both before STATUS tells that the queue has
  * stopped: SMMUv3 7.1 for the former. */
 void vdf_vcmdq_publish(struct vdf_vcmdq *queue)
 {
-    if (!queue->published || queue->hardware)
+    if (queue->hardware)
         return;
-    uint8_t *page = queue->page.base;
-    publish_cons(queue);
-    publish_word(page, REG_GERROR, queue->gerror);
-    publish_word(page, REG_STATUS, queue->status);
+    publish_everywhere(queue, REG_CONS, queue->cons);
+    publish_everywhere(queue, REG_GERROR, queue->gerror);
+    publish_everywhere(queue, REG_STATUS, queue->status);
 }
 
 bool vdf_vcmdq_is_published(const struct vdf_vcmdq *queue)
 {
-    const uint8_t *page = queue->page.base;
-    return !queue->published || (vdf_load_le32(page + REG_STATUS) == queue->status &&
-                                 vdf_load_le32(page + REG_GERROR) == queue->gerror &&
-                                 vdf_load_le32(page + REG_CONS) == queue->cons);
+    for (unsigned n = 0; n < PLACES; n++) {
+        const uint8_t *words = place(queue, n);
+        if (words && (vdf_load_le32(words + REG_STATUS) != queue->status ||
+                      vdf_load_le32(words + REG_GERROR) != queue->gerror ||
+                      vdf_load_le32(words + REG_CONS) != queue->cons))
+            return false;
+    }
+    return true;
 }
 
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue)
 {
     return vdf_hwqueue_ops(queue->dev)->make_page(queue);
+}
+
+static void publish_in(uint8_t *words, const struct vdf_vcmdq *queue)
+{
+    publish_word(words, REG_PROD, queue->prod);
+    publish_word(words, REG_CONFIG, queue->config);
+    publish_word(words, REG_GERRORN, queue->gerrorn);
+    publish_word(words, REG_CONS, queue->cons);
+    publish_word(words, REG_GERROR, queue->gerror);
+    publish_word(words, REG_STATUS, queue->status);
 }
 
 /* The page comes into being, with all words in it. */
@@ -70,23 +104,63 @@ int vdf_vcmdq_soft_page(struct vdf_vcmdq *queue)
     if (ret < 0 || queue->published)
         return ret;
     queue->published = true;
-    publish_word(queue->page.base, REG_PROD, queue->prod);
-    publish_word(queue->page.base, REG_CONFIG, queue->config);
-    publish_word(queue->page.base, REG_GERRORN, queue->gerrorn);
-    vdf_vcmdq_publish(queue);
+    publish_in(queue->page.base, queue);
+    return 0;
+}
+
+void vdf_vcmdq_show_in_vintf(struct vdf_vcmdq *queue)
+{
+    uint8_t *words = in_vintf(queue);
+
+    if (words && queue->mapped)
+        publish_in(words, queue);
+    else if (words)
+        for (unsigned reg = 0; reg < REGS_SIZE; reg += 4)
+            publish_word(words, reg, 0);
+}
+
+int vdf_vcmdq_make_vintf_page(struct vdf_hwqueue *dev)
+{
+    int ret = dev->vintf_published ? 0 : vdf_memory_touch(&dev->vintf_page);
+
+    if (ret < 0 || dev->vintf_published)
+        return ret;
+    dev->vintf_published = true;
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k])
+            vdf_vcmdq_show_in_vintf(dev->vcmdqs[k]);
     return 0;
 }
 
 void vdf_vcmdq_publish_driver_word(struct vdf_vcmdq *queue, unsigned offset, uint32_t value)
 {
-    if (queue->published)
-        publish_word(queue->page.base, offset, value);
+    publish_everywhere(queue, offset, value);
 }
 
+/* What the driver has stored to one of the places since the word was seen last. */
 static uint32_t driver_word(const struct vdf_vcmdq *queue, unsigned offset, uint32_t mask,
                             uint32_t seen)
 {
-    return queue->published ? vdf_load_le32(queue->page.base + offset) & mask : seen;
+    for (unsigned n = 0; n < PLACES; n++) {
+        const uint8_t *words = place(queue, n);
+        uint32_t word = words ? vdf_load_le32(words + offset) & mask : seen;
+        if (word != seen)
+            return word;
+    }
+    return seen;
+}
+
+/* A driver's word that was taken from one place goes to the other, unless the driver has stored
+ * there meanwhile. */
+static void settle_driver_word(struct vdf_vcmdq *queue, unsigned offset, uint32_t mask,
+                               uint32_t before, uint32_t now)
+{
+    for (unsigned n = 0; before != now && n < PLACES; n++) {
+        uint8_t *words = place(queue, n);
+        uint32_t word = words ? vdf_load_le32(words + offset) : now;
+        if ((word & mask) == before)
+            vdf_exchange_le32(words + offset, word, now);
+    }
 }
 
 uint32_t vdf_vcmdq_load_prod(const struct vdf_vcmdq *queue)
@@ -208,7 +282,7 @@ static void signal_sync(struct vdf_vcmdq *queue, uint32_t rd)
         return;
     queue->cons = rd;
     store_cons(queue);
-    publish_cons(queue);
+    publish_everywhere(queue, REG_CONS, queue->cons);
     vdf_smmu_signal(queue);
 }
 
@@ -379,6 +453,9 @@ void vdf_vcmdq_advance(struct vdf_vcmdq *queue, uint32_t prod, uint32_t config, 
     uint32_t stopped = vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR;
 
     queue->cons = vdf_vcmdq_load_cons(queue) & vdf_vcmdq_cons_bits(queue);
+    settle_driver_word(queue, REG_PROD, PROD_MASK, queue->prod, prod);
+    settle_driver_word(queue, REG_CONFIG, CONFIG_EN, queue->config, config);
+    settle_driver_word(queue, REG_GERRORN, GERROR_MASK, queue->gerrorn, gerrorn);
     queue->prod = prod;
     queue->config = config;
     queue->gerrorn = gerrorn;
@@ -411,6 +488,16 @@ void vdf_vcmdq_round(struct vdf_vcmdq *queue)
         return;
     const struct vdf_vcmdq_words words = vdf_vcmdq_load_words(queue);
     vdf_vcmdq_advance(queue, words.prod, words.config, words.gerrorn);
+}
+
+void vdf_vcmdq_map(struct vdf_vcmdq *queue, bool mapped)
+{
+    vdf_vcmdq_round(queue);
+    if (mapped == queue->mapped)
+        return;
+    queue->mapped = mapped;
+    vdf_vcmdq_show_in_vintf(queue);
+    vdf_vcmdq_round(queue);
 }
 
 int vdf_vcmdq_unpin(struct vdf_vcmdq *queue, struct vdf_err *err)

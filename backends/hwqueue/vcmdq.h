@@ -41,6 +41,8 @@ extern const struct vdf_raw_ops vdf_vcmdq_page_ops;
 void vdf_vcmdq_load_hardware(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_make_page() - the page comes into being, with all words in it. 0 or -errno. */
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_make_vintf_page() - the same for the page of the VINTF. */
+int vdf_vcmdq_make_vintf_page(struct vdf_hwqueue *dev);
 /** vdf_vcmdq_watch() - let the engine look at the page while somebody may store to it. */
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish() - store the device's words into the page, if there is one. */

@@ -62,10 +62,12 @@ void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
 {
     if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
         return;
-    if (queue->page_open || queue->page_stored_to) {
+    bool own = queue->page_open || queue->page_stored_to;
+    if (own || queue->dev->vintf_open) {
         vdf_obj_set_live(queue->priv.obj, true);
         /* Without memory the reads and writes of the page will say so. */
-        if (vdf_vcmdq_make_page(queue) == 0 && !queue->poller)
+        int ret = own ? vdf_vcmdq_make_page(queue) : 0;
+        if (ret == 0 && !queue->poller)
             queue->poller = vdf_async_poller(queue->priv.obj, poll_page);
     } else if (queue->poller) {
         vdf_async_free(queue->poller);
@@ -116,6 +118,26 @@ static int page_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t of
     return 0;
 }
 
+/* @n bytes at @offset of @page, in which the queue's registers begin at @first. */
+static void store_words(struct vdf_vcmdq *queue, uint8_t *page, unsigned first, const void *bytes,
+                        size_t n, uint64_t offset)
+{
+    for (unsigned reg = 0; reg < REGS_SIZE; reg += 4) {
+        bool driver = reg == REG_PROD || reg == REG_CONFIG || reg == REG_GERRORN ||
+                      (reg == REG_CONS && !(queue->status & STATUS_EN_OK));
+        unsigned at = first + reg;
+        if (!driver || offset >= at + 4 || offset + n <= at)
+            continue;
+        uint8_t word[4];
+        vdf_store_le32(word, vdf_load_le32(page + at));
+        for (unsigned k = 0; k < 4; k++)
+            if (at + k >= offset && at + k < offset + n)
+                word[k] = ((const uint8_t *)bytes)[at + k - offset];
+        vdf_store_le32(page + at, vdf_load_le32(word));
+    }
+    vdf_vcmdq_round(queue);
+}
+
 /* As the hardware: stores to what is no register and to the device's registers are dropped. */
 static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
                       struct vdf_err *err)
@@ -129,19 +151,7 @@ static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint
         memcpy(queue->page.base + offset, bytes, n);
         return 0;
     }
-    for (unsigned reg = 0; reg < REGS_SIZE; reg += 4) {
-        bool driver = reg == REG_PROD || reg == REG_CONFIG || reg == REG_GERRORN ||
-                      (reg == REG_CONS && !(queue->status & STATUS_EN_OK));
-        if (!driver || offset >= reg + 4 || offset + n <= reg)
-            continue;
-        uint8_t word[4];
-        vdf_store_le32(word, vdf_load_le32(queue->page.base + reg));
-        for (unsigned k = 0; k < 4; k++)
-            if (reg + k >= offset && reg + k < offset + n)
-                word[k] = ((const uint8_t *)bytes)[reg + k - offset];
-        vdf_store_le32(queue->page.base + reg, vdf_load_le32(word));
-    }
-    vdf_vcmdq_round(queue);
+    store_words(queue, queue->page.base, 0, bytes, n, offset);
     return 0;
 }
 
@@ -150,6 +160,60 @@ const struct vdf_raw_ops vdf_vcmdq_page_ops = {
     .read = page_read,
     .write = page_write,
     .opened = page_opened,
+};
+
+/* --- the VINTF's page as a file --------------------------------------------------------------- */
+
+static uint64_t vintf_page_size(const struct vdf_at *at)
+{
+    (void)at;
+    return VDF_VINTF_PAGE_SIZE;
+}
+
+static int vintf_page_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                           struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    int ret = vdf_vcmdq_make_vintf_page(dev);
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the VINTF's page");
+    load_words(dev->vintf_page.base, bytes, n, offset);
+    return 0;
+}
+
+static int vintf_page_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
+                            struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    int ret = vdf_vcmdq_make_vintf_page(dev);
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the VINTF's page");
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k] && dev->vcmdqs[k]->mapped)
+            store_words(dev->vcmdqs[k], dev->vintf_page.base, k * PAGE0_SIZE, bytes, n, offset);
+    return 0;
+}
+
+static void vintf_page_opened(const struct vdf_at *at, bool open)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    dev->vintf_open = open;
+    /* Without memory the reads and writes of the page will say so. */
+    if (open)
+        vdf_vcmdq_make_vintf_page(dev);
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k])
+            vdf_vcmdq_watch(dev->vcmdqs[k]);
+}
+
+const struct vdf_raw_ops vdf_vcmdq_vintf_page_ops = {
+    .size = vintf_page_size,
+    .read = vintf_page_read,
+    .write = vintf_page_write,
+    .opened = vintf_page_opened,
 };
 
 /* --- the ring as a file ----------------------------------------------------------------------- */
@@ -881,6 +945,8 @@ static int removed(struct vdf_obj *obj, struct vdf_err *err)
     if (ret < 0)
         return ret;
     vdf_vcmdq_release(queue);
+    queue->mapped = 0;
+    vdf_vcmdq_show_in_vintf(queue);
     vdf_hwqueue_update_irq(queue->dev);
     return 0;
 }
@@ -921,12 +987,14 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 
     if (vdf_hwqueue_is_selftest(queue->dev))
         vdf_vcmdq_make_page(queue);
-    else if (queue->page_open) {
-        int ret = vdf_vcmdq_make_page(queue);
+    else if (queue->page_open || queue->dev->vintf_open) {
+        int ret = queue->page_open ? vdf_vcmdq_make_page(queue) : 0;
         if (ret < 0)
             return vdf_fail(err, -ret, "no memory for the queue's page");
+        vdf_obj_set_live(obj, true);
         queue->poller = vdf_async_poller(obj, poll_page);
     }
+    vdf_vcmdq_show_in_vintf(queue);
     /* What a mapped page had asked for when the state was saved. */
     if (fresh)
         vdf_vcmdq_take_idle(queue);

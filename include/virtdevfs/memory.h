@@ -163,6 +163,13 @@ bool vdf_space_copy_out(const struct vdf_space *space, uint64_t addr, const void
     {                                                                                          \
         __atomic_store_n((uint##bits##_t *)p, hto##order##bits(value), __ATOMIC_RELEASE);      \
     }
+/** vdf_exchange_le32() - one store of @now, if the word is @before until then. */
+static inline void vdf_exchange_le32(void *p, uint32_t before, uint32_t now)
+{
+    uint32_t expected = htole32(before);
+    __atomic_compare_exchange_n((uint32_t *)p, &expected, htole32(now), false, __ATOMIC_RELEASE,
+                                __ATOMIC_RELAXED);
+}
 VDF_SHARED_WORD(16, le)
 VDF_SHARED_WORD(32, le)
 VDF_SHARED_WORD(64, le)

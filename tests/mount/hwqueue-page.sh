@@ -71,6 +71,25 @@ if [ "$got" != ENODEV ]; then
     exec 4<&-
 fi
 
+# The VINTF's page, as drivers map it: queue 0 at its begin, queue 1 at 0x80.
+same "the VINTF's page" "$(stat -c %s "$M/$d/vintf/page0")" 65536
+same "commands" "$("$IO" pwrite $q/entries 0x50 46000000000000000000000000000000)" ok
+same "the page" "$("$IO" pread $d/vintf/page0 0xc 4)" 01000000
+if [ "$got" != ENODEV ]; then
+    cons=$(cat "$M/$q/cons")
+    exec 4<>"$M/$d/vintf/page0"
+    rmdir "$M/$d" 2>/dev/null && fail "a device whose VINTF is mapped was removed"
+    same "a store through a mapping" "$("$IO" mmap-store $d/vintf/page0 4 06000000)" ok
+    wait_for 10 cons_is 0x00000006 || fail "the engine did not see PROD: CONS is $(cat "$M/$q/cons"), was $cons"
+    same "the queue's own page" "$("$IO" pread $q/page 0 8)" 0600000006000000
+    same "a load through a mapping" "$("$IO" mmap-load $d/vintf/page0 0 8)" 0600000006000000
+    exec 4<&-
+    put $q/config 0
+    put $q/cons 5
+    put $q/prod 5
+    put $q/config 1
+fi
+
 # A state has seen what was stored to a page that nobody has looked at for some time; one of the daemon's own looks
 # may come first, so that it takes several tries to see one that has not.
 if [ "$got" != ENODEV ]; then

@@ -429,6 +429,74 @@ Test(hwqueue, open_page_holds_the_queue)
     cr_assert_eq(vdf_test_rmdir(DEV "queues/0"), 0);
 }
 
+static uint32_t vintf_word(unsigned offset)
+{
+    uint32_t word;
+    cr_assert_eq(vdf_test_pread(DEV "vintf/page0", &word, 4, offset), 4);
+    return le32toh(word);
+}
+
+static void vintf_store(unsigned offset, uint32_t value)
+{
+    uint32_t word = htole32(value);
+    cr_assert_eq(vdf_test_pwrite(DEV "vintf/page0", &word, 4, offset), 4);
+}
+
+/* The VINTF's page and each queue's own have the same registers, whichever is stored to. */
+Test(hwqueue, page_of_the_vintf)
+{
+    start_queue("4");
+    cr_assert_eq(vintf_word(0xc), 1);
+    cr_assert_eq(vintf_word(0x8c), 0);
+    command(0, SYNC, 0);
+    command(1, 0x30, 0);
+    vintf_store(0x4, 1);
+    is(Q0 "cons", "0x00000001");
+    cr_assert_eq(page_word(0x4), 1);
+    page_store(0x4, 2);
+    cr_assert_eq(vintf_word(0x0), 1 | 1 << 24);
+    cr_assert_eq(vintf_word(0x4), 2);
+    cr_assert_eq(vintf_word(0x10), 1);
+    command(1, SYNC, 0);
+    vintf_store(0x14, 1);
+    is(Q0 "cons", "0x00000002");
+    cr_assert_eq(page_word(0x14), 1);
+    put(Q0 "prod", "3");
+    cr_assert_eq(vintf_word(0x4), 3);
+
+    /* The other queue at 0x80, once it is there, and the device's words are its own. */
+    vintf_store(0x84, 7);
+    cr_assert_eq(vintf_word(0x84), 0);
+    cr_assert_eq(vdf_test_mkdir(DEV "queues/1"), 0);
+    put(Q1 "base", "0x102000");
+    put(Q1 "log2size", "4");
+    vintf_store(0x88, 1);
+    is(Q1 "status", "0x00000001");
+    vintf_store(0x8c, 0);
+    cr_assert_eq(vintf_word(0x8c), 1);
+    const uint32_t both[2] = { htole32(9), htole32(5) };
+    cr_assert_eq(vdf_test_pwrite(DEV "vintf/page0", both, 8, 0x80), 8);
+    is(Q1 "prod", "0x00000005");
+
+    /* A state has what was stored there, and a restore puts it back. */
+    char *state = strdup(vdf_test_read(DEV "state"));
+    cr_assert_eq(vdf_test_rmdir(DEV "queues/1"), 0);
+    cr_assert_eq(vintf_word(0x84), 0);
+    vintf_store(0x8, 0);
+    cr_assert_eq(vdf_test_write(DEV "state", state), 0, "%s", vdf_test_last_error());
+    free(state);
+    cr_assert_eq(vintf_word(0x84), 5);
+    cr_assert_eq(vintf_word(0xc), 1);
+    /* What is not allocated to the VINTF is not to be seen there. */
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x204, 4, 0), 0);
+    cr_assert_eq(vintf_word(0x84), 0);
+    vintf_store(0x84, 1);
+    is(Q1 "prod", "0x00000005");
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x204, 4, 3), 0);
+    cr_assert_eq(vintf_word(0x84), 5);
+    cr_assert_eq(vintf_word(0xfffc), 0);
+}
+
 /* A guest stores what it likes, and files take what they print. */
 Test(hwqueue, values_of_a_guest_can_be_written_back)
 {
