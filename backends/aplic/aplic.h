@@ -27,15 +27,15 @@
 #include <virtdevfs/guest.h>
 #include <virtdevfs/irq.h>
 
-#define VDF_APLIC_HOST_IDS \
-    256u /* a host with this many identities: with MSIs sources stay below too */
-#define VDF_APLIC_WIRES 1023u  /* most sources that the architecture has (AIA 4.1) */
-#define VDF_APLIC_HARTS 16384u /* hart indexes are 14 bits (AIA 4.3) */
+#define VDF_APLIC_HOST_IDS 256u /* identities of a host; with MSIs sources stay below it too */
+#define VDF_APLIC_WIRES 1023u   /* most sources that the architecture has (AIA 4.1) */
+#define VDF_APLIC_HARTS 16384u  /* hart indexes are 14 bits (AIA 4.3) */
 #define VDF_APLIC_WORDS ((VDF_APLIC_WIRES + 1) / 32)
 #define VDF_APLIC_EIX (VDF_APLIC_HOST_IDS / 64)
 
 #define VDF_APLIC_SIZE 0x4000u /* bytes of the control region without IDC structures */
 #define VDF_APLIC_IDC_SIZE 32u /* bytes of one IDC structure (AIA 4.8.1) */
+#define VDF_APLIC_CLAIMI 0x1cu /* in it */
 
 /* Offsets of registers (AIA 4.5); those of a source are 4 times its number, of a word 4 times
  * its. */

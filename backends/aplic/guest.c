@@ -149,6 +149,21 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     connect(obj);
 }
 
+/* The signal to a hart is a level. Where a rise of it is a message, a claim that leaves it high
+ * sends another: the guest that claims once for each message gets all. */
+static void claimed(const struct vdf_aplic *aplic)
+{
+    const struct vdf_aplic_way *way = find_way(aplic, 0);
+
+    if (way && way->guest.line_is_message && aplic->line)
+        vdf_irq_set(&way->guest.irq, true);
+}
+
+static bool is_claimi(uint64_t offset)
+{
+    return offset >= VDF_APLIC_SIZE && offset % VDF_APLIC_IDC_SIZE == VDF_APLIC_CLAIMI;
+}
+
 static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                       uint64_t *value, struct vdf_err *err)
 {
@@ -156,7 +171,10 @@ static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsig
         return vdf_aplic_imsic_read(obj, part - 1, offset, width, value);
     if (width != 4)
         return vdf_fail(err, EOPNOTSUPP, "%u bytes: registers have 4", width);
-    return vdf_window_read(obj, vdf_aplic_regs, offset, width, false, value, err);
+    int ret = vdf_window_read(obj, vdf_aplic_regs, offset, width, false, value, err);
+    if (ret == 0 && is_claimi(offset) && *value != 0)
+        claimed(vdf_obj_priv(obj));
+    return ret;
 }
 
 static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,

@@ -34,13 +34,13 @@ static const char *const deliveries[] = { "msi", "direct", NULL };
     }
 
 /* Offsets of the registers (AIA 4.5). */
-#define REGISTER(at)                                                                         \
+#define REGISTER(at)                                                                        \
     .width = 4, .when = vdf_aplic_has_registers, .needs = "1 written to init, and sources", \
     .window = WINDOW, .offset = (at)
 #define IDC_REGISTER(at)                                                                       \
     .width = 4, .when = vdf_aplic_has_idcs, .needs = "1 written to init, and delivery direct", \
-    .window = WINDOW, .offset = VDF_APLIC_SIZE + (at),                                         \
-    .stride = VDF_APLIC_IDC_SIZE, .range = { HARTS }
+    .window = WINDOW, .offset = VDF_APLIC_SIZE + (at), .stride = VDF_APLIC_IDC_SIZE,           \
+    .range = { HARTS }
 
 static const struct vdf_attr rows[] = {
     /* --- before init ------------------------------------------------------------------------ */
@@ -551,7 +551,7 @@ static const struct vdf_attr rows[] = {
         .path = "idc/#/claimi",
         .type = VDF_REG,
         .flags = VDF_RW,
-        IDC_REGISTER(0x1c),
+        IDC_REGISTER(VDF_APLIC_CLAIMI),
         .doc = "as topi; a read through regs claims the interrupt; writes are ignored",
         .get = vdf_aplic_get_topi,
         .set = vdf_aplic_set_nothing,

@@ -218,6 +218,36 @@ Test(guest, aplic_sends_numbers_by_way_of_its_parts)
     ops->detach(aplic, 1);
 }
 
+/* A guest that claims once for each message gets every interrupt of a line that stays high. */
+Test(guest, aplic_with_idcs_sends_a_message_for_each_claim)
+{
+    static const char *const steps[][2] = {
+        { "delivery", "direct" },   { "aia/srcs", "8" },    { "init", "1" },
+        { "domaincfg", "0x100" },   { "sourcecfg/1", "6" }, { "sourcecfg/2", "6" },
+        { "setie/0", "6" },         { "wire/1", "1" },      { "wire/2", "1" },
+        { "idc/0/idelivery", "1" },
+    };
+    struct vdf_guest g = guest();
+
+    vdf_test_mkdir("aplic/d");
+    struct vdf_obj *aplic = vdf_test_obj("aplic/d");
+    g.line_is_message = true;
+    cr_assert_eq(ops_of(aplic)->attach(aplic, 0, &g, true, NULL), 0);
+    for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
+        char path[64];
+        snprintf(path, sizeof(path), "aplic/d/%s", steps[k][0]);
+        cr_assert_eq(vdf_test_write(path, steps[k][1]), 0, "%s", vdf_test_last_error());
+    }
+    cr_assert_eq(rises, 1);
+    vdf_test_write("aplic/d/wire/1", "0");
+    cr_assert_eq(load(aplic, 0, 0x401c, 4), 2 << 16 | 1);
+    cr_assert_eq(rises, 2);
+    vdf_test_write("aplic/d/wire/2", "0");
+    cr_assert_eq(load(aplic, 0, 0x401c, 4), 0);
+    cr_assert_eq(rises, 2);
+    ops_of(aplic)->detach(aplic, 0);
+}
+
 /* A dump of the registers' pages: every aligned word of the control region is read. */
 Test(guest, a_dump_of_an_aplic_with_idcs_is_silent)
 {
