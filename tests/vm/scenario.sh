@@ -174,7 +174,7 @@ scenario_large_file() {
     eq $C/ports/1/bytes_sent $((sent + bytes))
 
     head -c $bytes /dev/urandom >"$T/file"
-    exec 9>"$M/$C/ports/1/data"
+    exec 9<>"$M/$C/ports/1/data"
     guest "(dd if=$port bs=32k 2>/dev/null | sha256sum >/tmp/sum) &"
     reaches $C/ports/1/guest_connected 1
     cat "$T/file" >&9 || fail "writing $size_mib MiB to the port"
@@ -195,7 +195,7 @@ scenario_back_pressure() {
     sent=$(value $C/ports/1/bytes_sent)
     guest 'dd if=/dev/urandom of=/tmp/file bs=1M count=16 2>/dev/null; sha256sum </tmp/file'
     wanted=$out
-    exec 8<"$M/$C/ports/1/data"
+    exec 8<>"$M/$C/ports/1/data"
     guest "(dd if=/tmp/file of=$port bs=32k 2>/dev/null; echo >/tmp/done) &"
     reaches $C/ports/1/throttled 1
     held=$(value $C/ports/1/bytes_sent)
@@ -216,7 +216,7 @@ scenario_back_pressure() {
 
     # The guest does not read.
     received=$(value $C/ports/1/bytes_received)
-    exec 9>"$M/$C/ports/1/data"
+    exec 9<>"$M/$C/ports/1/data"
     guest "mkfifo /tmp/go; (exec 5<$port; read x </tmp/go; dd bs=32k <&5 2>/dev/null |
         sha256sum >/tmp/sum) &"
     reaches $C/ports/1/guest_connected 1
