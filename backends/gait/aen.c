@@ -58,11 +58,13 @@ int vdf_gait_enable(struct gait *gait, struct vdf_err *err)
         return vdf_fail(err, EINVAL,
                         "nisc %u: the AIPB was registered with ISC %u and outlives enabled 0",
                         gait->nisc, gait->aipb_afi);
-    if (vdf_memory_touch(&gait->table) < 0 || vdf_memory_touch(&gait->sbv) < 0)
-        return vdf_fail(err, ENOMEM, "no memory for the table and the summary vector");
     struct gait_function **owner = calloc(GAIT_ENTRIES, sizeof(struct gait_function *));
     if (!owner)
         return vdf_fail(err, ENOMEM, "no memory for the functions of the table");
+    if (vdf_memory_touch_both(&gait->table, &gait->sbv) < 0) {
+        free(owner);
+        return vdf_fail(err, ENOMEM, "no memory for the table and the summary vector");
+    }
 
     if (!has_aipb(gait)) {
         int ret = register_aipb(gait, err);

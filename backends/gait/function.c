@@ -261,7 +261,7 @@ static int register_function(struct gait *gait, struct gait_function *function, 
         index++;
     if (index == GAIT_ENTRIES)
         return vdf_fail(err, ENOSPC, "all %u bits of the summary vector are taken", GAIT_ENTRIES);
-    if (vdf_memory_touch(vdf_gait_memory(p.guest)) < 0 || vdf_memory_touch(&gait->table) < 0)
+    if (vdf_memory_touch_both(vdf_gait_memory(p.guest), &gait->table) < 0)
         return vdf_fail(err, ENOMEM, "no memory for the guest or the table");
 
     function->index = (uint16_t)index;

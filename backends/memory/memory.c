@@ -98,6 +98,19 @@ int vdf_memory_touch(struct vdf_memory *mem)
     return make(mem, 0);
 }
 
+int vdf_memory_touch_both(struct vdf_memory *a, struct vdf_memory *b)
+{
+    bool there = a->base;
+    int ret = vdf_memory_touch(a);
+
+    if (ret < 0)
+        return ret;
+    ret = vdf_memory_touch(b);
+    if (ret < 0 && !there)
+        vdf_memory_free(a);
+    return ret;
+}
+
 int vdf_memory_read(const struct vdf_memory *mem, uint64_t offset, void *to, size_t n)
 {
     size_t done = 0;

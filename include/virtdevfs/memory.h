@@ -54,6 +54,9 @@ void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint
  */
 int vdf_memory_touch(struct vdf_memory *mem);
 
+/** vdf_memory_touch_both() - the same for two, or for neither. */
+int vdf_memory_touch_both(struct vdf_memory *a, struct vdf_memory *b);
+
 /**
  * vdf_memory_at() - where @len bytes at @offset lie, touching the memory if need be.
  * Return: NULL when any byte lies outside, or when the memory cannot be made.

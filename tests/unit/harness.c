@@ -78,7 +78,7 @@ static int find_dir(const char *path, struct vdf_place *dir, const char **name)
 {
     const char *slash = strrchr(path, '/');
     char *copy = strndup(path, slash ? (size_t)(slash - path) : 0);
-    int ret = vdf_place_resolve(tree, copy, dir);
+    int ret = copy ? vdf_place_resolve(tree, copy, dir) : -ENOMEM;
 
     free(copy);
     *name = slash ? slash + 1 : path;
@@ -147,6 +147,11 @@ struct vdf_test_file *vdf_test_open(const char *path, int flags, int *error)
     if (ret < 0)
         return NULL;
     struct vdf_test_file *t = calloc(1, sizeof(*t));
+    if (!t) {
+        vdf_obj_unref(place.obj);
+        *error = -ENOMEM;
+        return NULL;
+    }
     vdf_file_init(&t->file, &place, flags);
     vdf_obj_unref(place.obj);
     vdf_file_enter(&t->file);
