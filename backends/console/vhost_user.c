@@ -36,6 +36,7 @@ static void close_fds(struct vdf_vhost_user *vu)
 {
     close_aside(vu, vu->fds, vu->n_fds);
     vu->n_fds = 0;
+    vu->lost_fds = false;
 }
 
 void vdf_vhost_user_close(struct vdf_vhost_user *vu, int fd)
@@ -73,7 +74,7 @@ static struct iovec rest(struct vdf_vhost_user *vu)
 }
 
 /* Descriptors that came along. All of them are taken out first, so that none is left open. */
-static int take_fds(struct vdf_vhost_user *vu, struct msghdr *mh, struct vdf_err *err)
+static void take_fds(struct vdf_vhost_user *vu, struct msghdr *mh)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
         size_t n;
@@ -87,16 +88,13 @@ static int take_fds(struct vdf_vhost_user *vu, struct msghdr *mh, struct vdf_err
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
             if (vu->n_fds < VDF_VU_FDS_SENT)
                 vu->fds[vu->n_fds++] = fd;
-            else
+            else {
+                vu->lost_fds = true;
                 close_aside(vu, &fd, 1);
+            }
         }
     }
-    if (mh->msg_flags & MSG_CTRUNC || vu->n_fds > VDF_VU_FDS_MAX)
-        return vdf_fail(err, EPROTO,
-                        "more than %u descriptors with a message, or no room for them in this "
-                        "process",
-                        VDF_VU_FDS_MAX);
-    return 0;
+    vu->lost_fds |= (mh->msg_flags & MSG_CTRUNC) != 0;
 }
 
 /* Return: 1 when the message is complete, 0 when it is not, -EAGAIN, -EPIPE at the end. */
@@ -114,16 +112,13 @@ static int read_step(struct vdf_vhost_user *vu, struct vdf_err *err)
         .msg_controllen = sizeof(control.bytes),
     };
     ssize_t n = recvmsg(vu->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    int r;
 
     if (n < 0) {
         if (errno == EAGAIN || errno == EINTR)
             return -EAGAIN;
         return vdf_fail(err, errno, "receiving: %s", strerror(errno));
     }
-    r = take_fds(vu, &mh, err);
-    if (r)
-        return r;
+    take_fds(vu, &mh);
     if (!n) {
         if (vu->done)
             return vdf_fail(err, EPROTO, "the front end closed the connection in mid-message");
@@ -133,18 +128,38 @@ static int read_step(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (vu->done < sizeof(vu->msg.header))
         return 0;
     if (vu->done == sizeof(vu->msg.header)) {
-        r = vdf_vhost_user_expects(vu, &vu->msg.header, err);
+        int r = vdf_vhost_user_expects(&vu->msg.header, err);
+
         if (r)
             return r;
     }
     return vu->done == sizeof(vu->msg.header) + vu->msg.header.size;
 }
 
+static void drop_reply_fd(struct vdf_vhost_user *vu)
+{
+    if (vu->reply_fd >= 0)
+        close(vu->reply_fd);
+    vu->reply_fd = -1;
+}
+
 /* Return: 1 when the reply has gone out, 0, -EAGAIN. */
 static int write_step(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
     struct iovec iov = rest(vu);
-    ssize_t n = send(vu->fd, iov.iov_base, iov.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+    ssize_t n;
+
+    if (vu->reply_fd >= 0) {
+        mh.msg_control = control.bytes;
+        mh.msg_controllen = sizeof(control.bytes);
+        memcpy(CMSG_DATA(&control.align), &vu->reply_fd, sizeof(vu->reply_fd));
+    }
+    n = sendmsg(vu->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (n < 0) {
         if (errno == EAGAIN || errno == EINTR)
@@ -153,6 +168,7 @@ static int write_step(struct vdf_vhost_user *vu, struct vdf_err *err)
             return -EPIPE;
         return vdf_fail(err, errno, "sending a reply: %s", strerror(errno));
     }
+    drop_reply_fd(vu);
     vu->done += (size_t)n;
     return vu->done == sizeof(vu->msg.header) + vu->msg.header.size;
 }
@@ -160,7 +176,6 @@ static int write_step(struct vdf_vhost_user *vu, struct vdf_err *err)
 /* One read, with what follows from it, or one write. As read_step(), but 1 is 0. */
 static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    bool reply = false;
     int r;
 
     if (vu->writing) {
@@ -174,12 +189,9 @@ static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
     r = read_step(vu, err);
     if (r <= 0)
         return r;
-    r = vdf_vhost_user_handle(vu, &reply, err);
+    vu->writing = vdf_vhost_user_handle(vu);
     close_fds(vu);
-    if (r)
-        return r;
     vu->done = 0;
-    vu->writing = reply;
     return 0;
 }
 
@@ -213,7 +225,7 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
     unsigned steps = 0;
     int r = 0;
 
-    while (vu->fd >= 0 && !r && !is_closing(vu) && steps++ < STEPS_AT_ONCE)
+    while (!is_closing(vu) && vu->fd >= 0 && !r && steps++ < STEPS_AT_ONCE)
         r = step(vu, &err);
     if (vu->fd < 0)
         return true;
@@ -290,6 +302,9 @@ void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu)
     drop_backend(vu);
     vu->protocol = false;
     vu->protocol_features = 0;
+    vu->status = 0;
+    vu->inflight = false;
+    drop_reply_fd(vu);
     vu->done = 0;
     vu->writing = false;
     listen_again(vu);
@@ -307,8 +322,7 @@ static bool on_backend_room(struct vdf_obj *obj, uint64_t events)
         return false;
     vdf_async_free(vu->backend_async);
     vu->backend_async = NULL;
-    if (vu->config_pending)
-        vdf_vhost_user_send_config(vu);
+    vdf_vhost_user_flush(con);
     return false;
 }
 
@@ -432,6 +446,7 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
     vu->listen_fd = -1;
     vu->fd = -1;
     vu->backend_fd = -1;
+    vu->reply_fd = -1;
     vu->closed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (vu->closed >= 0)
         vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, vu->closed);

@@ -47,8 +47,10 @@
 #define VDF_VU_P_REPLY_ACK (UINT64_C(1) << 3)
 #define VDF_VU_P_BACKEND_REQ (UINT64_C(1) << 5)
 #define VDF_VU_P_CONFIG (UINT64_C(1) << 9)
+#define VDF_VU_P_INFLIGHT (UINT64_C(1) << 12)
 #define VDF_VU_P_RESET_DEVICE (UINT64_C(1) << 13)
 #define VDF_VU_P_MEM_SLOTS (UINT64_C(1) << 15)
+#define VDF_VU_P_STATUS (UINT64_C(1) << 16)
 
 #define VDF_VU_VERSION 1u
 #define VDF_VU_VERSION_MASK 3u
@@ -75,10 +77,14 @@ enum vdf_vu_request {
     VDF_VU_SET_BACKEND_REQ_FD = 21,
     VDF_VU_GET_CONFIG = 24,
     VDF_VU_SET_CONFIG = 25,
+    VDF_VU_GET_INFLIGHT_FD = 31,
+    VDF_VU_SET_INFLIGHT_FD = 32,
     VDF_VU_RESET_DEVICE = 34,
     VDF_VU_GET_MAX_MEM_SLOTS = 36,
     VDF_VU_ADD_MEM_REG = 37,
     VDF_VU_REM_MEM_REG = 38,
+    VDF_VU_SET_STATUS = 39,
+    VDF_VU_GET_STATUS = 40,
 };
 
 /* From us to the front end, over its own socket. */
@@ -122,6 +128,14 @@ struct vdf_vu_one_region {
     struct vdf_vu_region region;
 };
 
+struct vdf_vu_inflight {
+    uint64_t size;
+    uint64_t offset; /* in the file */
+    uint16_t n_queues;
+    uint16_t queue_size;
+};
+#define VDF_VU_INFLIGHT_SIZE 20u
+
 struct vdf_vu_config {
     uint32_t offset;
     uint32_t size;
@@ -140,6 +154,7 @@ struct vdf_vu_message {
         struct vdf_vu_table table;
         struct vdf_vu_one_region one;
         struct vdf_vu_config config;
+        struct vdf_vu_inflight inflight;
         uint8_t bytes[VDF_VU_PAYLOAD_MAX];
     } payload;
 };
@@ -149,6 +164,8 @@ struct vdf_vu_ring {
     uint32_t num;
     bool have_addr;
     bool started; /* a kick has been given; GET_VRING_BASE stops */
+    bool polled;  /* it was given without a descriptor */
+    bool lost;    /* it ran until its memory was taken away, and goes on when that is back */
     bool enabled;
     bool active; /* the device may use the queue */
     bool call_pending;
@@ -181,6 +198,8 @@ struct vdf_vhost_user {
     size_t done; /* bytes of `msg` that have been read or written, header first */
     int fds[VDF_VU_FDS_SENT];
     unsigned n_fds;
+    bool lost_fds; /* there were more, which are closed */
+    int reply_fd;  /* goes out with the reply; -1: none */
 
     /* Descriptors that are being closed where that may wait: meanwhile nothing more is read and
      * nobody else served, so that no front end has us open more and more of them. */
@@ -190,6 +209,8 @@ struct vdf_vhost_user {
 
     bool protocol; /* VHOST_USER_F_PROTOCOL_FEATURES has been accepted */
     uint64_t protocol_features;
+    uint8_t status; /* as the front end has set it */
+    bool inflight;  /* rings start at the used index, whatever their base is */
 
     int backend_fd; /* for requests to the front end; -1: none */
     struct vdf_async *backend_async;
@@ -203,6 +224,7 @@ struct vdf_vhost_user {
     bool calls_pending;
 
     /* While data streams to the guest its buffers are looked for by time, not by kicks. */
+    struct vdf_async *poller; /* while a ring is polled */
     struct vdf_async *rest;
     bool resting;
     uint32_t taken; /* receive buffers, when they were looked for last */
@@ -245,16 +267,12 @@ void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino);
 
 /* --- vhost_user_msg.c ------------------------------------------------------------------------- */
 
-/** vdf_vhost_user_expects() - may a message with this header come now: request and payload size. */
-int vdf_vhost_user_expects(const struct vdf_vhost_user *vu, const struct vdf_vu_header *header,
-                           struct vdf_err *err);
-/**
- * vdf_vhost_user_handle() - carry out the message in vu->msg, with its descriptors.
- * @reply: whether vu->msg is now a reply to send
- *
- * Return: 0; -errno: the connection has to go.
- */
-int vdf_vhost_user_handle(struct vdf_vhost_user *vu, bool *reply, struct vdf_err *err);
+/** vdf_vhost_user_expects() - may a message begin with this header; -errno: the connection has to
+ *  go, since nobody knows where the next one begins. */
+int vdf_vhost_user_expects(const struct vdf_vu_header *header, struct vdf_err *err);
+/** vdf_vhost_user_handle() - carry out the message in vu->msg, with its descriptors, or report why
+ *  not. Return: whether vu->msg is now a reply to send. */
+bool vdf_vhost_user_handle(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_request_name() - for error lines. */
 const char *vdf_vhost_user_request_name(uint32_t request);
 
@@ -277,11 +295,14 @@ struct vdf_vu_ring *vdf_vhost_user_ring(struct vdf_vhost_user *vu, uint64_t inde
                                         struct vdf_err *err);
 /** vdf_vhost_user_ring_update() - let the device use the ring, or not, as its state now is. */
 int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err);
-/** vdf_vhost_user_rings_moved() - the memory is another: find the rings again. */
-int vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu, struct vdf_err *err);
+/** vdf_vhost_user_enable_all() - all rings, for a front end that does not enable them itself. */
+int vdf_vhost_user_enable_all(struct vdf_vhost_user *vu, struct vdf_err *err);
+/** vdf_vhost_user_rings_moved() - the memory is another: find the rings again. Those that are not
+ * in it stand still until they are. */
+void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_ring_stop() - GET_VRING_BASE; returns the base. */
 uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index);
-/** vdf_vhost_user_set_kick() - start the ring, and listen to this descriptor. */
+/** vdf_vhost_user_set_kick() - start the ring, and listen to this descriptor; -1: poll it. */
 int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err);
 /** vdf_vhost_user_set_call() - tell the driver with this descriptor; -1: with none. */
 int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,

@@ -75,7 +75,8 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
     unmap(vu->mappings, vu->n_mappings);
     memcpy(vu->mappings, mappings, sizeof(mappings));
     vu->n_mappings = n;
-    return vdf_vhost_user_rings_moved(vu, err);
+    vdf_vhost_user_rings_moved(vu);
+    return 0;
 }
 
 int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -94,7 +95,8 @@ int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (r)
         return r;
     vu->n_mappings++;
-    return vdf_vhost_user_rings_moved(vu, err);
+    vdf_vhost_user_rings_moved(vu);
+    return 0;
 }
 
 int vdf_vhost_user_remove_region(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -110,7 +112,8 @@ int vdf_vhost_user_remove_region(struct vdf_vhost_user *vu, struct vdf_err *err)
         vu->n_mappings--;
         memmove(&vu->mappings[i], &vu->mappings[i + 1],
                 (vu->n_mappings - i) * sizeof(vu->mappings[0]));
-        return vdf_vhost_user_rings_moved(vu, err);
+        vdf_vhost_user_rings_moved(vu);
+        return 0;
     }
     return vdf_fail(err, ENOENT, "no region of 0x%" PRIx64 " bytes at 0x%" PRIx64, region->size,
                     region->guest);

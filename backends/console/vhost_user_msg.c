@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
 
 #define PROTOCOL_FEATURES                                                        \
     (VDF_VU_P_MQ | VDF_VU_P_REPLY_ACK | VDF_VU_P_BACKEND_REQ | VDF_VU_P_CONFIG | \
-     VDF_VU_P_RESET_DEVICE | VDF_VU_P_MEM_SLOTS)
+     VDF_VU_P_INFLIGHT | VDF_VU_P_RESET_DEVICE | VDF_VU_P_MEM_SLOTS | VDF_VU_P_STATUS)
 
 /* The low byte of SET_VRING_KICK and its like is the ring; this bit says that no descriptor comes.
  */
@@ -32,11 +33,11 @@ struct request {
 
 /* --- features --------------------------------------------------------------------------------- */
 
-/* The features that the front end can choose from. A queue of its own cannot be reset over this
- * protocol, and the DMA pool is memory that the front end does not see. */
+/* The features that the front end can choose from. The DMA pool is memory that the front end does
+ * not see. A queue is reset by GET_VRING_BASE and what starts it anew. */
 static uint64_t offered(const struct vdf_console *con)
 {
-    uint64_t features = con->features & ~VDF_CONSOLE_F_RING_RESET;
+    uint64_t features = con->features;
 
     if (con->dma_mem)
         features &= ~VDF_CONSOLE_F_DMA_MEM;
@@ -60,7 +61,6 @@ static int set_features(struct vdf_vhost_user *vu, struct vdf_err *err)
         return vdf_fail(err, EINVAL,
                         "features 0x%016" PRIx64 ": bits of 0x%016" PRIx64 " are offered", value,
                         offered(con));
-    vu->protocol = value & VDF_VU_F_PROTOCOL_FEATURES;
     /* The same again: the driver that was here goes on, after a pause or a new connection. */
     if (driver != con->driver_features || !(con->status & VDF_CONSOLE_S_FEATURES_OK) ||
         con->status & VDF_CONSOLE_S_NEEDS_RESET) {
@@ -69,13 +69,14 @@ static int set_features(struct vdf_vhost_user *vu, struct vdf_err *err)
                 return vdf_fail(err, EBUSY, "features 0x%016" PRIx64 " while ring %u is running",
                                 value, i);
         vdf_console_reset(con);
-        if (!(driver & VDF_CONSOLE_F_VERSION_1))
-            return 0; /* nothing negotiated yet, or a driver that will be refused at its rings */
-        con->driver_features = driver;
-        vdf_console_set_status(con, VDF_CONSOLE_S_ACKNOWLEDGE | VDF_CONSOLE_S_DRIVER);
-        vdf_console_set_status(con, VDF_CONSOLE_S_FEATURES_OK);
+        if (driver & VDF_CONSOLE_F_VERSION_1) {
+            con->driver_features = driver;
+            vdf_console_set_status(con, VDF_CONSOLE_S_ACKNOWLEDGE | VDF_CONSOLE_S_DRIVER);
+            vdf_console_set_status(con, VDF_CONSOLE_S_FEATURES_OK);
+        }
     }
-    return 0;
+    vu->protocol = value & VDF_VU_F_PROTOCOL_FEATURES;
+    return vu->protocol ? 0 : vdf_vhost_user_enable_all(vu, err);
 }
 
 static int get_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -101,7 +102,8 @@ static int get_queue_num(struct vdf_vhost_user *vu, struct vdf_err *err)
     return 0;
 }
 
-static int set_owner(struct vdf_vhost_user *vu, struct vdf_err *err)
+/* SET_OWNER says nothing here; RESET_OWNER, which is deprecated, had several meanings. */
+static int nothing(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     (void)vu;
     (void)err;
@@ -112,6 +114,35 @@ static int reset_device(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     (void)err;
     vdf_console_reset(vu->con);
+    return 0;
+}
+
+/*
+ * The driver's status, which this device knows from other messages. A front end sets 0 also when it
+ * only stops the device, to go on later, so this ends no driver's life: RESET_DEVICE does.
+ */
+static int set_status(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    uint64_t value = vu->msg.payload.u64;
+
+    if (value > UINT8_MAX)
+        return vdf_fail(err, EINVAL, "status 0x%" PRIx64 ": it has 8 bits", value);
+    if (value & VDF_CONSOLE_S_FEATURES_OK && !(vu->con->status & VDF_CONSOLE_S_FEATURES_OK))
+        return vdf_fail(err, EINVAL,
+                        "status 0x%02" PRIx64 ": features with VIRTIO_F_VERSION_1 are set before "
+                        "FEATURES_OK",
+                        value);
+    if (value & VDF_CONSOLE_S_DRIVER_OK && !(value & VDF_CONSOLE_S_FEATURES_OK))
+        return vdf_fail(err, EINVAL, "status 0x%02" PRIx64 ": DRIVER_OK without FEATURES_OK",
+                        value);
+    vu->status = value & ~VDF_CONSOLE_S_NEEDS_RESET;
+    return 0;
+}
+
+static int get_status(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    (void)err;
+    vu->msg.payload.u64 = vu->status | (vu->con->status & VDF_CONSOLE_S_NEEDS_RESET);
     return 0;
 }
 
@@ -130,6 +161,7 @@ static int set_vring_num(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_vring_state *state = &vu->msg.payload.state;
     struct vdf_vu_ring *ring = vdf_vhost_user_ring(vu, state->index, err);
+    int r;
 
     if (!ring)
         return -EINVAL;
@@ -139,13 +171,17 @@ static int set_vring_num(struct vdf_vhost_user *vu, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "ring %u of %u entries: a power of two up to %u is needed",
                         state->index, state->num, VDF_VQ_SIZE_MAX);
     ring->num = state->num;
-    return vdf_vhost_user_ring_update(vu, state->index, err);
+    r = vdf_vhost_user_ring_update(vu, state->index, err);
+    if (r)
+        ring->num = 0;
+    return r;
 }
 
 static int set_vring_addr(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_vring_addr *addr = &vu->msg.payload.addr;
     struct vdf_vu_ring *ring = vdf_vhost_user_ring(vu, addr->index, err);
+    int r;
 
     if (!ring)
         return -EINVAL;
@@ -162,7 +198,10 @@ static int set_vring_addr(struct vdf_vhost_user *vu, struct vdf_err *err)
     ring->used = addr->used;
     ring->avail = addr->avail;
     ring->have_addr = true;
-    return vdf_vhost_user_ring_update(vu, addr->index, err);
+    r = vdf_vhost_user_ring_update(vu, addr->index, err);
+    if (r)
+        ring->have_addr = false;
+    return r;
 }
 
 static int set_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -195,6 +234,7 @@ static int set_vring_enable(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_vring_state *state = &vu->msg.payload.state;
     struct vdf_vu_ring *ring = vdf_vhost_user_ring(vu, state->index, err);
+    int r;
 
     if (!ring)
         return -EINVAL;
@@ -202,7 +242,10 @@ static int set_vring_enable(struct vdf_vhost_user *vu, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "ring %u: enable %u, 0 or 1 is needed", state->index,
                         state->num);
     ring->enabled = state->num;
-    return vdf_vhost_user_ring_update(vu, state->index, err);
+    r = vdf_vhost_user_ring_update(vu, state->index, err);
+    if (r)
+        ring->enabled = false;
+    return r;
 }
 
 /* The ring and its descriptor of SET_VRING_KICK, CALL and ERR; -1 where none comes along. */
@@ -247,6 +290,84 @@ static int set_vring_err(struct vdf_vhost_user *vu, struct vdf_err *err)
     return r ? r : vdf_vhost_user_set_call(vu, index, fd, true, err);
 }
 
+/* --- buffers in flight ------------------------------------------------------------------------ */
+
+/* The layout is that of section "Inflight I/O tracking" for split virtqueues. */
+#define INFLIGHT_HEAD 16u
+#define INFLIGHT_VERSION_AT 8u
+#define INFLIGHT_DESC 16u
+#define INFLIGHT_ALIGN 64u
+
+static uint64_t inflight_size(const struct vdf_vu_inflight *inflight)
+{
+    uint64_t queue = INFLIGHT_HEAD + (uint64_t)inflight->queue_size * INFLIGHT_DESC;
+
+    return (queue + INFLIGHT_ALIGN - 1) / INFLIGHT_ALIGN * INFLIGHT_ALIGN;
+}
+
+static int inflight_check(const struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    const struct vdf_vu_inflight *inflight = &vu->msg.payload.inflight;
+
+    if (!inflight->n_queues || inflight->n_queues > vu->n_rings)
+        return vdf_fail(err, EINVAL, "%u queues: there are %u", inflight->n_queues, vu->n_rings);
+    if (!inflight->queue_size || inflight->queue_size > VDF_VQ_SIZE_MAX)
+        return vdf_fail(err, EINVAL, "queues of %u entries: they have up to %u",
+                        inflight->queue_size, VDF_VQ_SIZE_MAX);
+    return 0;
+}
+
+/*
+ * The record has to tell a back-end that comes after this one which buffers were taken and not
+ * given back. Here buffers are given back in the order in which they were made available, so those
+ * are the ones from the used index on, which is where a ring starts when no entry is marked. The
+ * record stays as it is made here.
+ */
+static int get_inflight_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    struct vdf_vu_inflight *inflight = &vu->msg.payload.inflight;
+    uint64_t size = inflight_size(inflight);
+    int fd, r = inflight_check(vu, err);
+
+    if (r)
+        return r;
+    fd = memfd_create("inflight", MFD_CLOEXEC);
+    if (fd < 0)
+        return vdf_fail(err, errno, "no memory for the record: %s", strerror(errno));
+    r = ftruncate(fd, (off_t)(size * inflight->n_queues)) ? -errno : 0;
+    for (unsigned i = 0; !r && i < inflight->n_queues; i++) {
+        const uint16_t head[2] = { 1, inflight->queue_size };
+
+        if (pwrite(fd, head, sizeof(head), (off_t)(i * size + INFLIGHT_VERSION_AT)) !=
+            (ssize_t)sizeof(head))
+            r = -errno;
+    }
+    if (r) {
+        close(fd);
+        return vdf_fail(err, -r, "no memory for the record: %s", strerror(-r));
+    }
+    inflight->size = size * inflight->n_queues;
+    inflight->offset = 0;
+    vu->reply_fd = fd;
+    return 0;
+}
+
+static int set_inflight_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    const struct vdf_vu_inflight *inflight = &vu->msg.payload.inflight;
+    int r = inflight_check(vu, err);
+
+    if (r)
+        return r;
+    if (vu->n_fds != 1 || vdf_foreign_kind(vu->fds[0]) != VDF_FOREIGN_MEMORY)
+        return vdf_fail(err, EINVAL, "%u descriptors: one file in memory is needed", vu->n_fds);
+    if (inflight->size / inflight->n_queues < inflight_size(inflight))
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 " bytes: %u queues of %u entries need more",
+                        inflight->size, inflight->n_queues, inflight->queue_size);
+    vu->inflight = true;
+    return 0;
+}
+
 /* --- configuration space ---------------------------------------------------------------------- */
 
 static int config_range(const struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -262,21 +383,28 @@ static int config_range(const struct vdf_vhost_user *vu, struct vdf_err *err)
     return 0;
 }
 
-static int get_config(struct vdf_vhost_user *vu, struct vdf_err *err)
+/* Section 5.3.4; what lies behind reads as zero. */
+static void config_bytes(const struct vdf_console *con, uint8_t bytes[VDF_VU_CONFIG_MAX])
 {
-    const struct vdf_console *con = vu->con;
-    struct vdf_vu_config *config = &vu->msg.payload.config;
-    /* Section 5.3.4; what lies behind reads as zero. */
     struct {
         uint16_t cols, rows;
         uint32_t max_ports;
         uint32_t emergency;
-        uint8_t behind[VDF_VU_CONFIG_MAX - 12];
-    } space = { htole16(con->cols), htole16(con->rows), htole32(con->max_ports), 0, { 0 } };
+    } space = { htole16(con->cols), htole16(con->rows), htole32(con->max_ports), 0 };
+
+    memset(bytes, 0, VDF_VU_CONFIG_MAX);
+    memcpy(bytes, &space, sizeof(space));
+}
+
+static int get_config(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    struct vdf_vu_config *config = &vu->msg.payload.config;
+    uint8_t bytes[VDF_VU_CONFIG_MAX];
     int r = config_range(vu, err);
 
+    config_bytes(vu->con, bytes);
     if (!r)
-        memcpy(config->bytes, (const uint8_t *)&space + config->offset, config->size);
+        memcpy(config->bytes, bytes + config->offset, config->size);
     return r;
 }
 
@@ -284,14 +412,29 @@ static int set_config(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_config *config = &vu->msg.payload.config;
     const uint32_t emergency = VDF_CONSOLE_REG_EMERG_WR - VDF_CONSOLE_REG_COLS;
+    uint8_t bytes[VDF_VU_CONFIG_MAX];
     int r = config_range(vu, err);
 
     if (r)
         return r;
-    /* Only this register is the driver's to write. With flags, the message is a migration's. */
-    if (!config->flags && emergency >= config->offset && emergency - config->offset < config->size)
-        vdf_console_reg_write(vu->con, VDF_CONSOLE_REG_EMERG_WR,
-                              config->bytes[emergency - config->offset]);
+    if (config->flags > 1)
+        return vdf_fail(err, EINVAL, "flags 0x%x: 0 for the driver, 1 for a migration",
+                        config->flags);
+    if (config->flags) {
+        config_bytes(vu->con, bytes);
+        if (memcmp(bytes + config->offset, config->bytes, config->size))
+            return vdf_fail(err, EINVAL,
+                            "%u bytes at %u: the device that is migrated from has others",
+                            config->size, config->offset);
+        return 0;
+    }
+    if (!(vu->con->driver_features & VDF_CONSOLE_F_EMERG_WRITE) || vu->con->dma_mem ||
+        config->offset != emergency || !config->size || config->size > sizeof(uint32_t))
+        return vdf_fail(err, EACCES,
+                        "%u bytes at %u: only emerg_wr can be written, 1 to 4 bytes at %u, once "
+                        "EMERG_WRITE is negotiated",
+                        config->size, config->offset, emergency);
+    vdf_console_reg_write(vu->con, VDF_CONSOLE_REG_EMERG_WR, config->bytes[0]);
     return 0;
 }
 
@@ -314,12 +457,14 @@ static int set_backend_req_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 #define ROW(id, func, ...) [VDF_VU_##id] = { .name = #id, .handle = (func), __VA_ARGS__ }
 #define STATE .size = sizeof(struct vdf_vu_vring_state)
+/* Some send the padding of the C structure as well. */
+#define INFLIGHT .size = VDF_VU_INFLIGHT_SIZE, .longer = true
 #define REGION .size = sizeof(struct vdf_vu_one_region)
 static const struct request requests[] = {
     ROW(GET_FEATURES, get_features, .reply = 8),
     ROW(SET_FEATURES, set_features, .size = 8),
-    ROW(SET_OWNER, set_owner, .size = 0),
-    ROW(RESET_OWNER, reset_device, .size = 0),
+    ROW(SET_OWNER, nothing, .size = 0),
+    ROW(RESET_OWNER, nothing, .size = 0),
     ROW(SET_MEM_TABLE, vdf_vhost_user_set_table, .size = 8, .longer = true,
         .max_fds = VDF_VU_TABLE_MAX),
     ROW(SET_VRING_NUM, set_vring_num, STATE),
@@ -338,15 +483,20 @@ static const struct request requests[] = {
         .needs = VDF_VU_P_CONFIG),
     ROW(SET_CONFIG, set_config, .size = VDF_VU_CONFIG_HEADER, .longer = true,
         .needs = VDF_VU_P_CONFIG),
+    ROW(GET_INFLIGHT_FD, get_inflight_fd, INFLIGHT, .reply = AS_ASKED, .needs = VDF_VU_P_INFLIGHT),
+    ROW(SET_INFLIGHT_FD, set_inflight_fd, INFLIGHT, .max_fds = 1, .needs = VDF_VU_P_INFLIGHT),
     ROW(RESET_DEVICE, reset_device, .needs = VDF_VU_P_RESET_DEVICE),
     ROW(GET_MAX_MEM_SLOTS, get_max_mem_slots, .reply = 8, .needs = VDF_VU_P_MEM_SLOTS),
     ROW(ADD_MEM_REG, vdf_vhost_user_add_region, REGION, .max_fds = 1, .needs = VDF_VU_P_MEM_SLOTS),
     ROW(REM_MEM_REG, vdf_vhost_user_remove_region, REGION, .max_fds = 1,
         .needs = VDF_VU_P_MEM_SLOTS),
+    ROW(SET_STATUS, set_status, .size = 8, .needs = VDF_VU_P_STATUS),
+    ROW(GET_STATUS, get_status, .reply = 8, .needs = VDF_VU_P_STATUS),
 };
 #undef ROW
 #undef STATE
 #undef REGION
+#undef INFLIGHT
 
 static const struct request *find(uint32_t id)
 {
@@ -360,50 +510,73 @@ const char *vdf_vhost_user_request_name(uint32_t request)
     return find(request) ? find(request)->name : "unknown request";
 }
 
-int vdf_vhost_user_expects(const struct vdf_vhost_user *vu, const struct vdf_vu_header *header,
-                           struct vdf_err *err)
+int vdf_vhost_user_expects(const struct vdf_vu_header *header, struct vdf_err *err)
 {
-    const struct request *request = find(header->request);
-
     if ((header->flags & VDF_VU_VERSION_MASK) != VDF_VU_VERSION || header->flags & VDF_VU_REPLY)
         return vdf_fail(err, EPROTO, "flags 0x%x: version %u of a request is needed", header->flags,
                         VDF_VU_VERSION);
+    if (header->size > VDF_VU_PAYLOAD_MAX)
+        return vdf_fail(err, EPROTO, "a payload of %u bytes: %u at most are possible", header->size,
+                        VDF_VU_PAYLOAD_MAX);
+    return 0;
+}
+
+/* Whether the message can be what its request says. */
+static int check(const struct vdf_vhost_user *vu, const struct request *request,
+                 struct vdf_err *err)
+{
+    const struct vdf_vu_header *header = &vu->msg.header;
+
     if (!request)
         return vdf_fail(err, EOPNOTSUPP, "request %u is not served", header->request);
     if (request->needs & ~vu->protocol_features)
         return vdf_fail(err, EPROTO,
                         "it needs protocol feature 0x%" PRIx64 ", 0x%" PRIx64 " were negotiated",
                         request->needs, vu->protocol_features);
-    if (header->size < request->size || header->size > VDF_VU_PAYLOAD_MAX ||
-        (header->size > request->size && !request->longer))
+    if (header->size < request->size || (header->size > request->size && !request->longer))
         return vdf_fail(err, EPROTO, "a payload of %u bytes: %u to %u are possible", header->size,
                         request->size, request->longer ? VDF_VU_PAYLOAD_MAX : request->size);
-    return 0;
-}
-
-int vdf_vhost_user_handle(struct vdf_vhost_user *vu, bool *reply, struct vdf_err *err)
-{
-    const struct request *request = find(vu->msg.header.request);
-    int r;
-
-    *reply = false;
+    if (vu->lost_fds || vu->n_fds > VDF_VU_FDS_MAX)
+        return vdf_fail(err, EPROTO,
+                        "more than %u descriptors with a message, or no room for them in this "
+                        "process",
+                        VDF_VU_FDS_MAX);
     if (vu->n_fds > request->max_fds)
         return vdf_fail(err, EPROTO, "%u descriptors: %u may come along", vu->n_fds,
                         request->max_fds);
-    r = request->handle(vu, err);
-    if (r)
-        return r;
-    if (request->reply) {
-        if (request->reply != AS_ASKED)
+    return 0;
+}
+
+/* Turn the message into its reply, if there is one. A request that has a reply of its own gets an
+ * empty one when it could not be carried out, for others the reply that was asked for is not 0. */
+static bool answer(struct vdf_vhost_user *vu, const struct request *request, bool failed)
+{
+    if (request && request->reply) {
+        if (failed)
+            vu->msg.header.size = 0;
+        else if (request->reply != AS_ASKED)
             vu->msg.header.size = request->reply;
     } else if (vu->msg.header.flags & VDF_VU_NEED_REPLY &&
                vu->protocol_features & VDF_VU_P_REPLY_ACK) {
         vu->msg.header.size = 8;
-        vu->msg.payload.u64 = 0;
+        vu->msg.payload.u64 = failed;
     } else {
-        return 0;
+        return false;
     }
     vu->msg.header.flags = VDF_VU_VERSION | VDF_VU_REPLY;
-    *reply = true;
-    return 0;
+    return true;
+}
+
+bool vdf_vhost_user_handle(struct vdf_vhost_user *vu)
+{
+    const struct request *request = find(vu->msg.header.request);
+    struct vdf_err err = { 0 };
+    int r = check(vu, request, &err);
+
+    if (!r)
+        r = request->handle(vu, &err);
+    if (r)
+        vdf_report(vu->con->priv.obj, -r, "vhost-user: %s: %s",
+                   vdf_vhost_user_request_name(vu->msg.header.request), err.text);
+    return answer(vu, request, r);
 }

@@ -2,10 +2,11 @@
 /*
  * The rings of a vhost-user front end (section "Ring states").
  *
- * A ring is the device's while it is started (a kick descriptor has come) and enabled. When it
- * stops, a chain that a slow reader has half emptied counts as not taken: the base that the front
- * end hears is that chain's. If the ring starts there again and finds the chain there, reading goes
- * on in the middle of it.
+ * A ring is the device's while it is started (a kick descriptor has come), enabled, and in memory
+ * that the front end has passed. A disabled ring is left alone: what the driver has put into it
+ * waits, because a console has nobody else who sends it again. When it stops, a chain that a slow
+ * reader has half emptied counts as not taken: the base that the front end hears is that chain's.
+ * If the ring starts there again and finds the chain there, reading goes on in the middle of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,8 +83,8 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
     r = locate(vu, index, vq, err);
     if (r)
         return r;
-    vq->last_avail = ring->base;
     vq->used_idx = vdf_vq_used_idx(&con->space, vq);
+    vq->last_avail = vu->inflight ? vq->used_idx : ring->base;
     vdf_vq_start(&con->space, vq, vq->modes);
     vq->ready = true;
     ring->active = true;
@@ -127,8 +128,11 @@ static void deactivate(struct vdf_vhost_user *vu, unsigned index)
 int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)
 {
     struct vdf_vu_ring *ring = &vu->rings[index];
-    bool wanted = ring->started && (ring->enabled || !vu->protocol) && ring->num && ring->have_addr;
+    bool wanted = ring->started && ring->enabled && ring->num && ring->have_addr;
 
+    ring->lost = ring->lost && wanted;
+    if (ring->lost)
+        return 0;
     if (wanted && !ring->active)
         return activate(vu, index, err);
     if (!wanted && ring->active)
@@ -136,14 +140,69 @@ int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct
     return 0;
 }
 
-int vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu, struct vdf_err *err)
+int vdf_vhost_user_enable_all(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < vu->n_rings; i++) {
+        int ret;
+
+        vu->rings[i].enabled = true;
+        ret = vdf_vhost_user_ring_update(vu, i, r ? NULL : err);
+        r = r ? r : ret;
+    }
+    return r;
+}
+
+void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu)
 {
     vdf_console_update_space(vu->con);
     for (unsigned i = 0; i < vu->n_rings; i++) {
-        int r = vu->rings[i].active ? locate(vu, i, vdf_console_queue_make(vu->con, i), err) : 0;
+        struct vdf_vu_ring *ring = &vu->rings[i];
+        struct vdf_err err = { 0 };
 
-        if (r)
-            return r;
+        if (ring->active && locate(vu, i, vdf_console_queue_make(vu->con, i), &err)) {
+            vdf_report(vu->con->priv.obj, EFAULT, "vhost-user: %s; it stands still until they are",
+                       err.text);
+            deactivate(vu, i);
+            ring->lost = true;
+        } else if (ring->lost) {
+            ring->lost = activate(vu, i, NULL) != 0;
+        }
+    }
+}
+
+static bool on_look(struct vdf_obj *obj, uint64_t idle_ns)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_vhost_user *vu = con->vhost;
+    uint32_t before = 0, after = 0;
+
+    (void)idle_ns;
+    if (!vu)
+        return false;
+    for (unsigned i = 0; i < con->n_queues; i++)
+        before += con->queues[i].last_avail;
+    vdf_vhost_user_kicked(vu);
+    for (unsigned i = 0; i < con->n_queues; i++)
+        after += con->queues[i].last_avail;
+    return before != after;
+}
+
+/* The poller is there while a ring is polled. */
+static int update_poller(struct vdf_vhost_user *vu, struct vdf_err *err)
+{
+    bool polled = false;
+
+    for (unsigned i = 0; i < vu->n_rings && !polled; i++)
+        polled = vu->rings[i].polled;
+    if (!polled) {
+        vdf_async_free(vu->poller);
+        vu->poller = NULL;
+    } else if (!vu->poller) {
+        vu->poller = vdf_async_poller(vu->con->priv.obj, on_look);
+        if (!vu->poller)
+            return vdf_fail(err, ENOMEM, "no memory for polling rings");
     }
     return 0;
 }
@@ -153,6 +212,8 @@ static void forget_kick(struct vdf_vu_ring *ring)
     vdf_async_free(ring->kick);
     ring->kick = NULL;
     ring->started = false;
+    ring->polled = false;
+    ring->lost = false;
 }
 
 uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index)
@@ -160,6 +221,7 @@ uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index)
     struct vdf_vu_ring *ring = &vu->rings[index];
 
     forget_kick(ring);
+    update_poller(vu, NULL);
     if (ring->active)
         deactivate(vu, index);
     return ring->base;
@@ -171,11 +233,13 @@ void vdf_vhost_user_rings_forget(struct vdf_vhost_user *vu)
         struct vdf_vu_ring *ring = &vu->rings[i];
 
         forget_kick(ring);
-        ring->enabled = false;
+        ring->enabled = ring->enabled && !vu->protocol;
         ring->active = false;
         ring->call_pending = false;
         ring->base = 0;
     }
+    update_poller(vu, NULL);
+    vu->status = 0;
 }
 
 void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
@@ -270,17 +334,29 @@ int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, s
 {
     struct vdf_vu_ring *ring = &vu->rings[index];
 
-    if (fd < 0)
-        return vdf_fail(err, EOPNOTSUPP, "ring %u: without a kick descriptor, an eventfd is needed",
-                        index);
-    if (vdf_foreign_kind(fd) != VDF_FOREIGN_EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))
-        return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", index);
+    struct vdf_async *kick = NULL;
+    int r;
+
+    if (fd >= 0) {
+        if (vdf_foreign_kind(fd) != VDF_FOREIGN_EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))
+            return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", index);
+        kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, fd);
+        if (!kick)
+            return vdf_fail(err, errno, "ring %u: its kick cannot be waited for: %s", index,
+                            strerror(errno));
+    }
     vdf_async_free(ring->kick);
-    ring->kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, fd);
-    if (!ring->kick)
-        return vdf_fail(err, ENOMEM, "ring %u: its kick cannot be waited for", index);
+    ring->kick = kick;
     ring->started = true;
-    return vdf_vhost_user_ring_update(vu, index, err);
+    ring->polled = fd < 0;
+    r = update_poller(vu, err);
+    if (!r)
+        r = vdf_vhost_user_ring_update(vu, index, err);
+    if (r) {
+        forget_kick(ring);
+        update_poller(vu, NULL);
+    }
+    return r;
 }
 
 int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
@@ -361,7 +437,7 @@ void vdf_vhost_user_used(struct vdf_console *con, uint32_t index)
 
 void vdf_vhost_user_config(struct vdf_console *con)
 {
-    if (con->vhost)
+    if (con->vhost && con->vhost->protocol_features & VDF_VU_P_CONFIG)
         con->vhost->config_pending = true;
 }
 
@@ -371,6 +447,14 @@ void vdf_vhost_user_broken(struct vdf_console *con, uint32_t index)
 
     if (vu && index < vu->n_rings && vu->rings[index].err)
         vdf_signal_raise(vu->rings[index].err);
+}
+
+static bool any_started(const struct vdf_vhost_user *vu)
+{
+    for (unsigned i = 0; i < vu->n_rings; i++)
+        if (vu->rings[i].started)
+            return true;
+    return false;
 }
 
 void vdf_vhost_user_flush(struct vdf_console *con)
@@ -388,7 +472,8 @@ void vdf_vhost_user_flush(struct vdf_console *con)
             vu->calls_pending |= ring->call_pending;
         }
     }
-    if (vu->config_pending && !vu->backend_async)
+    /* A device whose rings are all stopped is suspended, and sends nothing. */
+    if (vu->config_pending && !vu->backend_async && any_started(vu))
         vdf_vhost_user_send_config(vu);
     if (vdf_vhost_user_lost(vu)) {
         vdf_report(con->priv.obj, EFAULT,

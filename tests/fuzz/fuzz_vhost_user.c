@@ -76,6 +76,14 @@ static void post(int sock, const struct vdf_vu_header *header, const uint8_t *pa
         return;
 }
 
+/* Also what comes after descriptors that a thread closes. */
+static void handle(void)
+{
+    do
+        vdf_vhost_user_receive(con->vhost);
+    while (con->vhost->closing);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t *map, sink[1024];
@@ -108,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             header.size = (uint32_t)(size - at);
         post(sock, &header, data + at, fds[kind & 3], n);
         at += header.size;
-        vdf_vhost_user_receive(con->vhost);
+        handle();
         while (recv(sock, sink, sizeof(sink), 0) > 0)
             ;
         if (kind & 0x80 && con->vhost->fd >= 0)
@@ -121,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     close(sock);
-    vdf_vhost_user_receive(con->vhost);
+    handle();
     if (con->vhost->fd >= 0 || con->space.n)
         abort();
     if (vdf_test_write("console/con0/reset", "1"))

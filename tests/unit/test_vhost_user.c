@@ -51,9 +51,9 @@ Test(vhost_user, several_messages_may_come_at_once)
     cr_assert_eq(value, VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE |
                             VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX |
                             VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_IN_ORDER |
-                            VDF_VU_F_PROTOCOL_FEATURES);
+                            VDF_CONSOLE_F_RING_RESET | VDF_VU_F_PROTOCOL_FEATURES);
     cr_assert_eq(fe_reply(&value, 8), 8);
-    cr_assert_eq(value, FE_PROTOCOL | VDF_VU_P_REPLY_ACK);
+    cr_assert_eq(value, FE_PROTOCOL | VDF_VU_P_REPLY_ACK | VDF_VU_P_INFLIGHT | VDF_VU_P_STATUS);
     cr_assert_eq(fe_reply(&value, 8), 0);
 }
 
@@ -104,12 +104,10 @@ Test(vhost_user, descriptors_are_closed_whatever_happens)
 
     for (unsigned i = 0; i < VDF_VU_FDS_MAX; i++)
         fds[i] = fe.memfd;
-    cr_assert_eq(fe_tell(VDF_VU_SET_OWNER, NULL, 0, fds, 1), FE_CLOSED);
-    close(fe.sock);
-    fe_connect();
-    cr_assert_eq(fe_tell(VDF_VU_SET_MEM_TABLE, &(uint64_t){ 8 }, 8, fds, 8), FE_CLOSED);
-    close(fe.sock);
-    fe_connect();
+    cr_assert_eq(fe_tell(VDF_VU_SET_OWNER, NULL, 0, fds, 1), 0);
+    cr_assert_eq(open_descriptors(), before);
+    cr_assert_eq(fe_tell(VDF_VU_SET_MEM_TABLE, &(uint64_t){ 8 }, 8, fds, 8), 0);
+    cr_assert_eq(open_descriptors(), before);
     /* In flight, and half of the message still to come. */
     {
         struct vdf_vu_header header = { VDF_VU_SET_MEM_TABLE, VDF_VU_VERSION, 8 };
@@ -181,8 +179,9 @@ Test(vhost_user, a_driver_without_version_1_gets_no_ring)
     cr_assert_eq(fe_ring(VDF_VU_SET_VRING_NUM, 0, 16), 0);
     cr_assert_eq(fe_addr(0, FE_USER), 0);
     cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, 0, fe.kick[0]), 0);
-    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 0, 1), FE_CLOSED);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 0, 1), 0);
     fe_last_error("VERSION_1");
+    cr_assert_not(fe.vu->rings[0].active);
 }
 
 /* --- rings ------------------------------------------------------------------------------------ */
@@ -326,17 +325,118 @@ Test(vhost_user, slots_of_memory)
     cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
     one.region.guest = FE_GUEST / 2;
     one.region.user = FE_USER / 2;
-    cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), FE_CLOSED);
+    cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
     fe_last_error("no more are possible");
     close(fe.sock);
+    vdf_vhost_user_receive(fe.vu);
 
     fe_connect();
     fe_negotiate(FE_FEATURES);
     one.region = (struct vdf_vu_region){ FE_GUEST, FE_MEMORY, FE_USER, 0 };
     cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
     fe_start_ring(0, 16, 0);
-    cr_assert_eq(fe_tell(VDF_VU_REM_MEM_REG, &one, sizeof(one), NULL, 0), FE_CLOSED);
+    cr_assert(fe.vu->rings[0].active);
+    cr_assert_eq(fe_tell(VDF_VU_REM_MEM_REG, &one, sizeof(one), NULL, 0), 0);
     fe_last_error("not all are in the front end's memory");
+    cr_assert_not(fe.vu->rings[0].active);
+    cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
+    cr_assert(fe.vu->rings[0].active);
+    /* Stopped while its memory is away, it stays so. */
+    cr_assert_eq(fe_tell(VDF_VU_REM_MEM_REG, &one, sizeof(one), NULL, 0), 0);
+    fe_stop_ring(0);
+    cr_assert_eq(fe_tell(VDF_VU_ADD_MEM_REG, &one, sizeof(one), &fe.memfd, 1), 0);
+    cr_assert_not(fe.vu->rings[0].active);
+}
+
+/* Buffers that were taken and not given back are found again, whatever the front end believes. */
+Test(vhost_user, what_was_in_flight_is_taken_again)
+{
+    struct vdf_vu_inflight inflight = { .n_queues = FE_RINGS, .queue_size = 16 };
+    int data = eventfd(0, 0);
+
+    fe_up();
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert_eq(fe_used(3), 1);
+    fe_stop_ring(3);
+    fe_control(0, VDF_CONSOLE_PORT_READY, 1);
+    cr_assert_eq(fe_used(3), 1);
+    /* From its index on, as a front end that has lost its back-end may say. */
+    fe_start_ring(3, 16, 2);
+    cr_assert_eq(fe_used(3), 1);
+    fe_stop_ring(3);
+    cr_assert_eq(fe_ask(VDF_VU_GET_INFLIGHT_FD, &inflight, 20, NULL, 0, &inflight, 20), FE_EMPTY,
+                 "not negotiated");
+    cr_assert_eq(fe_u64(VDF_VU_SET_PROTOCOL_FEATURES, FE_PROTOCOL | VDF_VU_P_INFLIGHT), 0);
+    cr_assert_eq(fe_ask(VDF_VU_GET_INFLIGHT_FD, &inflight, 20, NULL, 0, &inflight, 20), 20);
+    cr_assert_eq(inflight.size, FE_RINGS * 320);
+    cr_assert_eq(fe_tell(VDF_VU_SET_INFLIGHT_FD, &inflight, 20, &data, 1), 0);
+    fe_last_error("one file in memory");
+    cr_assert_eq(fe_tell(VDF_VU_SET_INFLIGHT_FD, &inflight, 20, &fe.memfd, 1), 0);
+    fe_start_ring(3, 16, 2);
+    cr_assert_eq(fe_used(3), 2);
+    cr_assert_str_eq(vdf_test_read(CON "ports/0/ready"), "1");
+    close(data);
+}
+
+/* A ring that is kicked by nothing is looked at, which here the test does. */
+Test(vhost_user, a_ring_without_a_kick_is_polled)
+{
+    fe_up();
+    fe_stop_ring(3);
+    cr_assert_null(fe.vu->poller);
+    cr_assert_eq(fe_u64(VDF_VU_SET_VRING_KICK, 0x103), 0);
+    cr_assert(fe.vu->rings[3].active);
+    cr_assert_not_null(fe.vu->poller);
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert_eq(fe_used(3), 1);
+    fe_stop_ring(3);
+    cr_assert_null(fe.vu->poller);
+}
+
+Test(vhost_user, bit_30_may_come_while_rings_run)
+{
+    cr_assert_eq(fe_u64(VDF_VU_SET_FEATURES, FE_FEATURES & ~VDF_VU_F_PROTOCOL_FEATURES), 0);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_NUM, 0, 16), 0);
+    cr_assert_eq(fe_addr(0, FE_USER), 0);
+    cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, 0, fe.kick[0]), 0);
+    cr_assert(fe.vu->rings[0].active);
+    cr_assert_eq(fe_u64(VDF_VU_SET_FEATURES, FE_FEATURES), 0);
+    cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, 0, fe.kick[0]), 0);
+    cr_assert(fe.vu->rings[0].active);
+}
+
+/* RESET_OWNER is deprecated, and had several meanings. */
+Test(vhost_user, reset_owner_resets_nothing)
+{
+    fe_up();
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert_eq(fe_tell(VDF_VU_RESET_OWNER, NULL, 0, NULL, 0), 0);
+    cr_assert(fe.con->device_ready);
+    cr_assert(fe.vu->rings[3].active);
+}
+
+Test(vhost_user, a_suspended_device_sends_nothing)
+{
+    int pair[2];
+    struct vdf_vu_header header;
+
+    fe_negotiate(FE_FEATURES & ~VDF_CONSOLE_F_MULTIPORT);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    cr_assert_eq(fe_tell(VDF_VU_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1), 0);
+    close(pair[1]);
+    cr_assert_eq(vdf_test_write(CON "size", "100 40"), 0);
+    cr_assert_lt(recv(pair[0], &header, sizeof(header), MSG_DONTWAIT), 0);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    fe_start_ring(0, 16, 0);
+    cr_assert_eq(recv(pair[0], &header, sizeof(header), MSG_DONTWAIT), sizeof(header));
+    fe_stop_ring(0);
+    /* Nor does one whose front end has not negotiated CONFIG. */
+    cr_assert_eq(fe_u64(VDF_VU_SET_PROTOCOL_FEATURES, FE_PROTOCOL & ~VDF_VU_P_CONFIG), 0);
+    fe_start_ring(0, 16, 0);
+    cr_assert_eq(vdf_test_write(CON "size", "101 40"), 0);
+    cr_assert_lt(recv(pair[0], &header, sizeof(header), MSG_DONTWAIT), 0);
+    close(pair[0]);
 }
 
 /* One kick is all that a driver gives for as many buffers as a ring holds. */
@@ -435,6 +535,8 @@ Test(vhost_user, changes_of_the_configuration_are_told_once_there_is_room)
     struct vdf_vu_header header;
 
     fe_negotiate(FE_FEATURES & ~VDF_CONSOLE_F_MULTIPORT);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    fe_start_ring(0, 16, 0);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
     cr_assert_eq(fe_tell(VDF_VU_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1), 0);

@@ -30,6 +30,7 @@
 #define FE_BUFFERS 0x40000u
 
 #define FE_CLOSED (-1000)
+#define FE_EMPTY (-1001) /* a reply without a payload */
 
 struct fe {
     struct vdf_console *con;
@@ -112,7 +113,7 @@ static inline void fe_post(uint32_t request, uint32_t flags, const void *payload
     cr_assert_eq(sendmsg(fe.sock, &mh, MSG_NOSIGNAL), (ssize_t)(sizeof(header) + size));
 }
 
-/* The bytes of the reply's payload; 0: there is no reply; FE_CLOSED. */
+/* The bytes of the reply's payload; 0: there is no reply; FE_EMPTY, FE_CLOSED. */
 static inline int fe_reply(void *payload, size_t size)
 {
     struct vdf_vu_header header;
@@ -125,6 +126,8 @@ static inline int fe_reply(void *payload, size_t size)
     cr_assert_eq(n, sizeof(header));
     cr_assert_eq(header.flags, VDF_VU_VERSION | VDF_VU_REPLY);
     cr_assert_leq(header.size, size);
+    if (!header.size)
+        return FE_EMPTY;
     cr_assert_eq(recv(fe.sock, payload, header.size, MSG_DONTWAIT), (ssize_t)header.size);
     return (int)header.size;
 }
@@ -202,6 +205,15 @@ static inline void fe_start_ring(uint32_t index, uint32_t num, uint32_t base)
     cr_assert_eq(fe_fd(VDF_VU_SET_VRING_CALL, index, fe.call[index]), 0);
     cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, index, fe.kick[index]), 0);
     cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, index, 1), 0);
+}
+
+static inline uint32_t fe_stop_ring(uint32_t index)
+{
+    struct vdf_vu_vring_state state = { index, 0 };
+
+    cr_assert_eq(
+        fe_ask(VDF_VU_GET_VRING_BASE, &state, sizeof(state), NULL, 0, &state, sizeof(state)), 8);
+    return state.num;
 }
 
 /* Everything up to running rings of 16 entries; the console is one with MULTIPORT. */

@@ -26,9 +26,9 @@ Test(vhost_user_state, rproc_serial_has_two_queues_and_no_pool)
     cr_assert_eq(vdf_test_write(CON "device", "rproc-serial"), 0);
     fe_start();
     cr_assert_eq(fe_ask(VDF_VU_GET_FEATURES, NULL, 0, NULL, 0, &value, 8), 8);
-    cr_assert_eq(value,
-                 VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX | VDF_CONSOLE_F_VERSION_1 |
-                     VDF_CONSOLE_F_IN_ORDER | VDF_VU_F_PROTOCOL_FEATURES);
+    cr_assert_eq(value, VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX | VDF_CONSOLE_F_VERSION_1 |
+                            VDF_CONSOLE_F_IN_ORDER | VDF_CONSOLE_F_RING_RESET |
+                            VDF_VU_F_PROTOCOL_FEATURES);
     fe_negotiate(VDF_CONSOLE_F_VERSION_1 | VDF_VU_F_PROTOCOL_FEATURES);
     cr_assert_eq(fe_ask(VDF_VU_GET_QUEUE_NUM, NULL, 0, NULL, 0, &value, 8), 8);
     cr_assert_eq(value, 2);
