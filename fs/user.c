@@ -118,7 +118,7 @@ int vdf_user_enter(struct vdf_err *err)
     if (entered)
         return 0;
     return vdf_fail(err, EACCES,
-                    "the daemon of user %u cannot open files as user %u: only one of the "
+                    "the daemon runs as user %u and cannot open files as user %u: a daemon of the "
                     "superuser can",
                     geteuid(), served->uid);
 }

@@ -8,7 +8,8 @@
  * Threads: the main thread reads /dev/fuse; with FUSE over io_uring one for each processor serves
  * what comes there (fuse_ring.c), and one has the kernel drop what it keeps (fuse_cache.c). The
  * engine's thread waits for everything else, each processor of a guest has one, and one waits for
- * signals and for the command of --run. All call into the core, which has the locks.
+ * signals and for the command of --run. All call into the core, which has the locks. With --run and
+ * auto_unmount a second process clears up after a daemon that is killed (guard.h).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -42,6 +42,11 @@ cat "$M/version" >/dev/null 2>&1 && fail "another user reads the tree"
 user fusermount3 -u "$M" || fail "the user cannot unmount"
 wait_for 10 daemon_gone || fail "the daemon did not end"
 
+# auto_unmount goes through fusermount3 as well.
+user "$VDF_BIN" -o "engine=$VDF_ENGINE,auto_unmount" "$M" 2>"$T/stderr" || fail "auto_unmount was refused"
+kill -KILL "$(daemon_pids)"
+wait_for 10 eval '! mounted' || fail "auto_unmount leaves the mount of an ordinary user's daemon"
+
 # allow_other needs a permission that only root gives.
 if ! grep -q '^user_allow_other' /etc/fuse.conf 2>/dev/null; then
     user "$VDF_BIN" -o allow_other "$M" 2>"$T/err" && fail "allow_other was given to anybody"
