@@ -844,7 +844,7 @@ int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask)
 /* A BASE that nobody has stored leaves what a new queue has. */
 void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
 {
-    if (!vdf_hwqueue_is_tegra(queue->dev) || queue->hardware)
+    if (!vdf_hwqueue_is_tegra(queue->dev))
         return;
     uint64_t *idle = queue->dev->idle[queue->index];
     const uint64_t base = idle[VDF_IDLE_BASE];
@@ -856,9 +856,13 @@ void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
         queue->log2size = (uint8_t)(base & BASE_LOG2SIZE_MASK);
     }
     queue->cons_base = idle[VDF_IDLE_CONS_BASE];
-    queue->cons = (uint32_t)idle[VDF_IDLE_CONS];
+    const uint32_t cons = (uint32_t)idle[VDF_IDLE_CONS];
     memset(idle, 0, sizeof(queue->dev->idle[queue->index]));
-    vdf_vcmdq_publish_driver_word(queue, REG_CONS, queue->cons);
+    /* Hardware has registers of its own. */
+    if (queue->hardware)
+        return;
+    queue->cons = cons;
+    vdf_vcmdq_publish_driver_word(queue, REG_CONS, cons);
     vdf_vcmdq_publish_driver_word(queue, REG_PROD, prod);
     vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, config);
     vdf_vcmdq_publish_driver_word(queue, REG_GERRORN, gerrorn);

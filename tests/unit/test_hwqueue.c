@@ -497,6 +497,42 @@ Test(hwqueue, page_of_the_vintf)
     cr_assert_eq(vintf_word(0xfffc), 0);
 }
 
+/* The error that is taken away while the queue is stopped is gone, whether the page was read or
+ * not. */
+Test(hwqueue, error_taken_away_while_stopped)
+{
+    for (unsigned page = 0; page < 2; page++) {
+        start_queue("4");
+        run(0x30, 0);
+        put(Q0 "config", "0");
+        if (page)
+            cr_assert_eq(page_word(0x0), 1 << 24);
+        is(Q0 "error", "ILL");
+        put(Q0 "gerror", "0");
+        is(Q0 "error", "none");
+        is(Q0 "cons", "0x00000000");
+        cr_assert_eq(page_word(0x0), 0);
+        vdf_test_tree_free();
+    }
+}
+
+/* CONS has an index and a wrap bit, and HW_QUEUE_DESTROY leaves no address behind. */
+Test(hwqueue, cons_of_a_stopped_queue)
+{
+    start_queue("4");
+    put(Q0 "cons_base", "0x108000");
+    put(Q0 "config", "0");
+    put(Q0 "cons", "0xfffff");
+    is(Q0 "cons", "0x0000001f");
+    cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x10000, 4, 0x01000ff3), 0);
+    is(Q0 "cons", "0x01000013");
+    page_store(0x0, 0xfffe0);
+    is(Q0 "cons", "0x00000000");
+    put(Q0 "enable", "0");
+    is(Q0 "cons_base", "0x0000000000000000");
+    is(Q0 "base", "0x0000000000100000");
+}
+
 /* A guest stores what it likes, and files take what they print. */
 Test(hwqueue, values_of_a_guest_can_be_written_back)
 {
