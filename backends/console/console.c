@@ -149,7 +149,11 @@ int vdf_console_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 
 void vdf_console_stop(struct vdf_obj *obj)
 {
-    vdf_vhost_user_stop(vdf_obj_priv(obj));
+    struct vdf_console *con = vdf_obj_priv(obj);
+
+    vdf_async_free(con->later);
+    con->later = NULL;
+    vdf_vhost_user_stop(con);
 }
 
 static int console_prepare(struct vdf_obj *obj, struct vdf_err *err)

@@ -203,6 +203,7 @@ struct vdf_console {
     uint32_t n_removed;
 
     struct vdf_soft *soft;        /* the soft driver while it is bound */
+    struct vdf_async *later;      /* looks at the queues again; NULL: not made yet */
     struct vdf_vhost_user *vhost; /* the server while the object is started and has `vhost_path` */
 };
 
@@ -312,6 +313,9 @@ void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result
                              const struct vdf_err *err);
 /** vdf_console_notify() - the driver's notification of a queue. */
 void vdf_console_notify(struct vdf_console *con, uint32_t index);
+/** vdf_console_later() - look at all queues again in a moment: the driver refills one while it is
+ *  served, and need not notify of what the device has not got to. */
+void vdf_console_later(struct vdf_console *con);
 /** vdf_console_complete() - give a chain back and interrupt the driver. False: needs reset. */
 bool vdf_console_complete(struct vdf_console *con, uint32_t index, uint16_t head, uint32_t len);
 /**

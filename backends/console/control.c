@@ -276,4 +276,5 @@ void vdf_console_control_kick(struct vdf_console *con)
             vdf_log_printf(&con->control, "< %u id=%u value=%u", head.event, head.id, head.value);
         receive(con, head.id, head.event, head.value);
     }
+    vdf_console_later(con);
 }

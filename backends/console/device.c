@@ -348,6 +348,27 @@ void vdf_console_notify(struct vdf_console *con, uint32_t index)
     }
 }
 
+#define LATER_NS 1000u
+
+static bool on_later(struct vdf_obj *obj, uint64_t value)
+{
+    struct vdf_console *con = vdf_obj_priv(obj);
+
+    (void)value;
+    for (uint32_t i = 0; i < con->n_queues; i++)
+        vdf_console_notify(con, i);
+    vdf_console_settle(con);
+    return true;
+}
+
+void vdf_console_later(struct vdf_console *con)
+{
+    if (!con->later)
+        con->later = vdf_async_timer(con->priv.obj, on_later);
+    if (con->later)
+        vdf_async_set(con->later, LATER_NS);
+}
+
 void vdf_console_settle(struct vdf_console *con)
 {
     for (unsigned round = 0; round < SETTLE_ROUNDS; round++) {

@@ -336,6 +336,7 @@ static void absorb(struct vdf_console_port *port)
         if (!vdf_console_complete(con, vdf_console_txq(port->id), chain.head, 0))
             return;
     }
+    vdf_console_later(con);
 }
 
 void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
@@ -358,6 +359,7 @@ void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
         if (!vdf_console_complete(con, vdf_console_txq(id), chain.head, 0))
             return;
     }
+    vdf_console_later(con);
 }
 
 /* Bytes moved. */
