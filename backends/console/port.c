@@ -121,15 +121,25 @@ void vdf_console_port_resume(struct vdf_console_port *port, struct vdf_vq *vq)
         vdf_console_port_drop_held(port);
 }
 
+/* Bytes of the held chain that have not been read. */
+static uint64_t held_rest(const struct vdf_console_port *port)
+{
+    struct vdf_console *con = port->con;
+    const struct vdf_vq *vq = vdf_console_live(con, vdf_console_txq(port->id));
+    struct vdf_vq_chain chain;
+
+    if (!vq || !port->held || vdf_vq_walk(&con->space, vq, port->head, &chain, NULL))
+        return 0;
+    return chain.out_len > port->offset ? chain.out_len - port->offset : 0;
+}
+
 void vdf_console_port_lose(struct vdf_console_port *port)
 {
     struct vdf_console *con = port->con;
     struct vdf_vq *vq = vdf_console_live(con, vdf_console_txq(port->id));
     struct vdf_vq_chain chain;
 
-    if (vq && port->held && !vdf_vq_walk(&con->space, vq, port->head, &chain, NULL) &&
-        chain.out_len > port->offset)
-        port->discarded += chain.out_len - port->offset;
+    port->discarded += held_rest(port);
     for (unsigned i = 0; vq && i < vq->num; i++) {
         if (vdf_vq_pop(&con->space, vq, &chain, NULL))
             break;
@@ -168,16 +178,9 @@ void vdf_console_port_unplug(struct vdf_console_port *port)
 {
     struct vdf_console *con = port->con;
 
-    const struct vdf_vq *vq = vdf_console_live(con, vdf_console_txq(port->id));
-    struct vdf_vq_chain chain;
-
-    con->discarded += port->unread.len + port->emergency.len + port->waiting.len;
-    if (port->held) {
-        if (vq && !vdf_vq_walk(&con->space, vq, port->head, &chain, NULL) &&
-            chain.out_len > port->offset)
-            con->discarded += chain.out_len - port->offset;
+    con->discarded += port->unread.len + port->emergency.len + port->waiting.len + held_rest(port);
+    if (port->held)
         vdf_console_complete(con, vdf_console_txq(port->id), port->head, 0);
-    }
     con->ports[port->id] = NULL;
     /* What else the guest sent through it must not come out of a port that is plugged in later. */
     vdf_console_port_transmit_kick(con, port->id);
