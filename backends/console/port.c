@@ -9,6 +9,7 @@
  * With `drop` every chain is taken as it comes and its bytes wait here, up to 64 KiB, because a
  * kernel that prints on a console stands still until its buffer has come back.
  */
+#include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -86,7 +87,9 @@ static uint64_t hash(uint64_t from, const void *bytes, size_t n)
 
 static uint64_t mark_of(const struct vdf_vq_chain *chain)
 {
-    return hash(UINT64_C(0xcbf29ce484222325), &chain->out_len, sizeof(chain->out_len));
+    uint64_t len = htole64(chain->out_len); /* a state may come from another machine */
+
+    return hash(UINT64_C(0xcbf29ce484222325), &len, sizeof(len));
 }
 
 /* Whether the chain begins with what was read of the one that the port held. */
