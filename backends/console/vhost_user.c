@@ -86,9 +86,9 @@ static void take_fds(struct vdf_vhost_user *vu, struct msghdr *mh)
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-            if (vu->n_fds < VDF_VU_FDS_SENT)
+            if (vu->n_fds < VDF_VU_FDS_SENT) {
                 vu->fds[vu->n_fds++] = fd;
-            else {
+            } else {
                 vu->lost_fds = true;
                 close_aside(vu, &fd, 1);
             }

@@ -223,10 +223,8 @@ put $c/vhost_user ""
 printf 'connect\n' | "$VHOSTIO" "$S" >"$T/second"
 same "a connection to a socket that is gone" "$(cat "$T/second")" ENOENT
 put $c/vhost_user "$S"
-daemon=$(daemon_pids)
-kill -KILL "$daemon"
-# Its descriptors are closed when it is gone entirely.
-wait_for 10 [ ! -e "/proc/$daemon" ] || fail "the daemon did not die"
+# It may still be listening when the next one asks for the place.
+kill -KILL "$(daemon_pids)"
 [ -S "$S" ] || fail "there is no socket to be replaced"
 vdf_unmount -l
 mount_fs
