@@ -73,6 +73,13 @@ struct vdf_waiter {
 struct vdf_node;
 struct vdf_cached_name;
 
+/* The CRC of POSIX's cksum, so that an edited file can be signed again with it. Zero it to begin.
+ */
+struct vdf_crc {
+    uint32_t rest;
+    uint64_t len; /* bytes */
+};
+
 struct vdf_device {
     pthread_mutex_t lock;
     struct vdf_tree *tree;
@@ -81,6 +88,10 @@ struct vdf_device {
     struct vdf_waiter *waiters, **last_waiter;
     struct vdf_obj *sync_obj; /* of vdf_sync_mapped(), until the lock is released; referenced */
     const struct vdf_attr *sync_attr;
+    /* Of the text of its sections in a state, when it was measured last. */
+    bool summed;
+    uint64_t summed_generation;
+    struct vdf_crc sum;
     /* What the kernel keeps of it, for the FUSE edge. */
     struct vdf_node *cached_values;
     unsigned n_cached_values;
@@ -342,6 +353,10 @@ int vdf_state_restore(struct vdf_obj *obj, const char *text, size_t len, struct 
 uint64_t vdf_state_version(const struct vdf_obj *obj);
 /** vdf_state_snapshot() - as vdf_state_save(), takes its own locks. @version: of what is in @out */
 int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out, uint64_t *version);
+
+/** vdf_state_measure() - what stat(2) tells of a state, which is not kept in memory; takes its own
+ *  locks, one device after the other. @hash: another number when the text is another */
+int vdf_state_measure(struct vdf_obj *obj, uint64_t *size, uint64_t *hash);
 
 /* A state that is being written. No lock is held, one thread at a time. After a refusal there is
  * nothing but to free it. */

@@ -444,20 +444,6 @@ int vdf_place_rmdir(const struct vdf_place *dir, const char *name)
 
 /* --- stat ------------------------------------------------------------------------------------- */
 
-static int state_stat(const struct vdf_place *place, struct vdf_seen *now)
-{
-    struct vdf_buf out = VDF_BUF_INIT;
-    uint64_t version;
-    int ret = vdf_state_snapshot(place->obj, &out, &version);
-
-    if (ret == 0) {
-        now->hash = vdf_hash(out.data, out.len);
-        now->size = out.len;
-    }
-    vdf_buf_free(&out);
-    return ret;
-}
-
 /* Lock held. Content that no hash is taken of counts as new with every change of the device. */
 static int content_stat(const struct vdf_place *place, struct vdf_seen *now)
 {
@@ -511,7 +497,7 @@ int vdf_place_stat(const struct vdf_place *place, struct vdf_seen *seen)
          */
         if (seen->valid && seen->generation == now.generation && !atomic_load(&tree->n_holds))
             return 0;
-        ret = state_stat(place, &now);
+        ret = vdf_state_measure(obj, &now.size, &now.hash);
         if (ret < 0)
             return ret;
     }

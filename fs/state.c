@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@
 /* --- the checksum ----------------------------------------------------------------------------- */
 
 #define CRC_STEP 8u
+#define CRC_POLYNOMIAL UINT32_C(0x04c11db7)
 
 /* Row k: what a byte with k more bytes behind it in the same step makes of the remainder. */
 static uint32_t crc_table[CRC_STEP][256];
@@ -37,7 +39,7 @@ static void make_crc_table(void)
     for (uint32_t k = 0; k < 256; k++) {
         uint32_t crc = k << 24;
         for (int bit = 0; bit < 8; bit++)
-            crc = crc << 1 ^ (crc & UINT32_C(0x80000000) ? UINT32_C(0x04c11db7) : 0);
+            crc = crc << 1 ^ (crc & UINT32_C(0x80000000) ? CRC_POLYNOMIAL : 0);
         crc_table[0][k] = crc;
     }
     for (unsigned n = 1; n < CRC_STEP; n++)
@@ -77,7 +79,48 @@ uint32_t vdf_crc_sum(const struct vdf_crc *crc)
     return ~all.rest;
 }
 
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+
+    for (int bit = 31; bit >= 0; bit--) {
+        product = product << 1 ^ (product & UINT32_C(0x80000000) ? CRC_POLYNOMIAL : 0);
+        if (a >> bit & 1)
+            product ^= b;
+    }
+    return product;
+}
+
+/* What so many bytes behind it make of a remainder of 1. */
+static uint32_t shift_by(uint64_t bytes)
+{
+    uint32_t shift = 1, square = 0x100;
+
+    for (; bytes; bytes >>= 1) {
+        if (bytes & 1)
+            shift = multiply(shift, square);
+        square = multiply(square, square);
+    }
+    return shift;
+}
+
+/* Of two texts, one behind the other. */
+static void crc_join(struct vdf_crc *crc, const struct vdf_crc *part)
+{
+    crc->rest = multiply(crc->rest, shift_by(part->len)) ^ part->rest;
+    crc->len += part->len;
+}
+
 /* --- saving ----------------------------------------------------------------------------------- */
+
+#define DRAINED 65536u /* bytes of text that are not kept, at most */
+
+/* Between two lines. */
+static void drain(struct vdf_buf *out)
+{
+    if (out->drain && out->len >= DRAINED)
+        out->drain(out);
+}
 
 static bool is_plain(char c)
 {
@@ -138,6 +181,7 @@ static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, ui
             vdf_buf_add_bytes(out, bytes + k, n);
             vdf_buf_add(out, "\n", 1);
         }
+        drain(out);
     }
     return 0;
 }
@@ -260,6 +304,7 @@ static int save_object(struct vdf_obj *obj, struct vdf_buf *out)
     for (size_t k = 0; ret == 0 && k < cls->n_attrs; k++)
         if (cls->attrs[k].flags & VDF_SAVE)
             ret = save_row(obj, &cls->attrs[k], out);
+    drain(out);
     return ret == 0 && obj->children ? save_children(obj, out) : ret;
 }
 
@@ -308,5 +353,118 @@ int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out, uint64_t *versi
         vdf_device_leave(obj->device, false);
     else
         vdf_tree_leave_alone(tree, NULL);
+    return ret;
+}
+
+/* --- sizes ------------------------------------------------------------------------------------ */
+
+struct summed {
+    struct vdf_buf text; /* first: the buffer's pointer is this one */
+    struct vdf_crc crc;
+};
+
+static void sum_up(struct vdf_buf *b)
+{
+    struct summed *sum = (struct summed *)b;
+
+    vdf_crc_add(&sum->crc, b->data, b->len);
+    b->len = 0;
+}
+
+/* Locks as for saving: the text of a device's sections, of which nothing is kept. */
+static int sum_sections(struct vdf_obj *obj, struct vdf_crc *crc)
+{
+    struct summed sum = { .text.drain = sum_up };
+
+    tell_saving(obj, true);
+    int ret = save_object(obj, &sum.text);
+    tell_saving(obj, false);
+    if (sum.text.oom && ret == 0)
+        ret = -ENOMEM;
+    sum_up(&sum.text);
+    vdf_buf_free(&sum.text);
+    *crc = sum.crc;
+    return ret;
+}
+
+/* A machine is saved while nobody is inside any device, and has no memory in its state. The sum of
+ * any other device is kept until it changes. */
+static int sum_device(struct vdf_obj *obj, struct vdf_crc *crc)
+{
+    struct vdf_device *device = obj->device;
+    struct vdf_tree *tree = device->tree;
+    bool alone = obj->cls->no_state;
+    int ret = -ENODEV;
+
+    if (alone)
+        vdf_tree_enter_alone(tree);
+    else
+        vdf_device_enter(device);
+    bool kept = !alone && device->summed && device->summed_generation == device->generation &&
+                !atomic_load(&tree->n_holds);
+    if (!obj->dead && !kept)
+        ret = sum_sections(obj, &device->sum);
+    else if (!obj->dead)
+        ret = 0;
+    device->summed = ret == 0;
+    device->summed_generation = device->generation;
+    *crc = device->sum;
+    if (alone)
+        vdf_tree_leave_alone(tree, NULL);
+    else
+        vdf_device_leave(device, false);
+    return ret;
+}
+
+/* The devices in the order of a state, referenced. */
+static int list_devices(struct vdf_obj *root, struct vdf_obj ***list, unsigned *n)
+{
+    vdf_device_enter(root->device);
+    int ret = vdf_obj_sorted(root, list);
+    *n = ret == 0 ? root->n_children : 0;
+    for (unsigned k = 0; k < *n; k++)
+        vdf_obj_ref((*list)[k]);
+    vdf_device_leave(root->device, false);
+    return ret;
+}
+
+static int sum_root(struct vdf_obj *root, struct vdf_crc *crc)
+{
+    struct vdf_obj **list = NULL;
+    unsigned n;
+    int ret = list_devices(root, &list, &n);
+
+    for (unsigned k = 0; k < n; k++) {
+        struct vdf_crc part;
+        int one = ret == 0 ? sum_device(list[k], &part) : ret;
+        /* One that was removed meanwhile is not in the state. */
+        if (one == 0)
+            crc_join(crc, &part);
+        else if (one != -ENODEV)
+            ret = one;
+        vdf_obj_unref(list[k]);
+    }
+    free(list);
+    return ret;
+}
+
+int vdf_state_measure(struct vdf_obj *obj, uint64_t *size, uint64_t *hash)
+{
+    static const char header[] = VDF_STATE_HEADER " 1\n";
+    struct vdf_crc crc = { 0 }, part;
+    char line[sizeof(VDF_STATE_CHECKSUM) + 16];
+    int ret;
+
+    vdf_crc_add(&crc, header, sizeof(header) - 1);
+    if (obj->parent) {
+        ret = sum_device(obj, &part);
+        if (ret == 0)
+            crc_join(&crc, &part);
+    } else {
+        ret = sum_root(obj, &crc);
+    }
+    *hash = vdf_crc_sum(&crc);
+    *size = crc.len + (uint64_t)snprintf(line, sizeof(line), "%s%" PRIu32 "\n", VDF_STATE_CHECKSUM,
+                                         vdf_crc_sum(&crc));
     return ret;
 }

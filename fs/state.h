@@ -10,12 +10,6 @@
 #define VDF_STATE_CHECKSUM "checksum = "
 #define VDF_STATE_MEMORY_LINE 32u /* bytes of memory in a line */
 
-/* The CRC of POSIX's cksum, so that an edited file can be signed again with it. Zero it to begin.
- */
-struct vdf_crc {
-    uint32_t rest;
-    uint64_t len; /* bytes */
-};
 void vdf_crc_add(struct vdf_crc *crc, const void *bytes, size_t len);
 /** vdf_crc_sum() - as cksum(1) prints it. */
 uint32_t vdf_crc_sum(const struct vdf_crc *crc);

@@ -15,6 +15,7 @@ struct vdf_buf {
     size_t len; /* bytes */
     size_t cap; /* bytes */
     bool oom;   /* an append failed for want of memory; what follows is ignored */
+    void (*drain)(struct vdf_buf *b); /* takes what is there now and then; NULL: it is kept */
     char small[VDF_BUF_INLINE];
 };
 

@@ -9,7 +9,7 @@ mkdir "$M/$d" "$M/hwqueue/smmu0/queues/0" "$M/gait/gait0/guests/g" "$M/gait/gait
     "$M/console/con0/ports/1" "$M/hwqueue/smmu0/vdevices/1" || fail "mkdir"
 
 # The streams, by name: size 0 and no read. All others are read and counted.
-find "$M" -type f -perm -400 \( -name control -o -name data -o -name guest -o -name msi \
+find "$M" -type f -perm -400 \( -name control -o -name errors_log -o -name data -o -name guest -o -name msi \
     -o -name events -o -name veventq \) ! -path '*/functions/*' >"$T/streams"
 while IFS= read -r file; do
     same "the size of the stream ${file#"$M"/}" "$(stat -c %s "$file")" 0

@@ -152,6 +152,19 @@ mkdir "$M/hwqueue/large" || fail "mkdir"
 cp "$T/large" "$M/hwqueue/large/state" || fail "a large state: $(tail -n 1 "$M/errors")"
 cmp "$T/memory" "$M/hwqueue/large/memory" || fail "the restored memory differs"
 
+# A stat takes no memory for the text, and keeps what it has measured.
+for name in hwqueue/smmu0 hwqueue/large; do
+    cp "$T/memory" "$M/$name/memory" || fail "cp to memory"
+done
+for state in state hwqueue/large/state; do
+    same "the size of $state" "$(stat -c %s "$M/$state")" "$(cat "$M/$state" | wc -c)"
+    same "the size of $state, again" "$(stat -c %s "$M/$state")" "$(cat "$M/$state" | wc -c)"
+done
+"$IO" pwrite hwqueue/large/memory 0 00 >/dev/null
+same "the size after a change" "$(stat -c %s "$M/state")" "$(cat "$M/state" | wc -c)"
+rmdir "$M/hwqueue/large" || fail "rmdir"
+same "the size after a removal" "$(stat -c %s "$M/state")" "$(cat "$M/state" | wc -c)"
+
 # Several commands of a shell may write one state, though each of them closes its copy of the file.
 cp "$M/state" "$T/grouped"
 put aplic/aplic0/domaincfg 0x100
