@@ -291,20 +291,24 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
 int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
 {
     struct vdf_vm *vm = slot->vm;
+    struct vdf_obj *target;
+    uint32_t part;
 
     if (!slot->device)
         return vdf_fail(err, EINVAL, "1: write the path of a device to device first");
-    int ret = find_target(slot, slot->device, &slot->target, &slot->part, err);
+    int ret = find_target(slot, slot->device, &target, &part, err);
     if (ret < 0)
         return ret;
-    slot->ops = vdf_obj_class(slot->target)->guest;
-    slot->size = slot->ops->size(slot->target, slot->part);
-    ret = check_place(slot, slot->size, slot->ops->page != NULL, err);
-    if (ret < 0) {
-        slot->target = NULL;
+    const struct vdf_guest_ops *ops = vdf_obj_class(target)->guest;
+    uint64_t size = ops->size(target, part);
+    ret = check_place(slot, size, ops->page != NULL, err);
+    if (ret < 0)
         return ret;
-    }
-    vdf_obj_use(slot->target);
+    vdf_obj_use(target);
+    slot->target = target;
+    slot->part = part;
+    slot->ops = ops;
+    slot->size = size;
     slot->attached = true;
     slot->asleep = true;
     vm->slots[slot->number] = slot;

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Slots whose device has gone, or does not fit: the attach is refused, and nothing of it is left for what
+# comes after it.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/vm-common"
+
+mount_fs
+need_kvm
+
+# make PATH: a device of its own, that can be attached; its path is in $device.
+make() {
+    case $1 in
+    console | aplic | hwqueue) mkdir "$M/$1/own" && device=$1/own ;;
+    imsic)
+        mkdir "$M/aplic/own" && device=aplic/own/imsic/0 && put aplic/own/addr/imsic/0 0x28000000 &&
+            put aplic/own/addr/aplic 0xd000000 && put aplic/own/init 1
+        ;;
+    queue)
+        mkdir "$M/hwqueue/own" && put hwqueue/own/ioas/map "0 0x200000" &&
+            mkdir "$M/hwqueue/own/queues/0" && device=hwqueue/own/queues/0
+        ;;
+    gait) mkdir "$M/gait/gait0/functions/own" && device=gait/gait0/functions/own ;;
+    intx) mkdir "$M/intx/bus0/devices/own" && device=intx/bus0/devices/own ;;
+    esac || fail "no $1 can be made"
+}
+
+remove() {
+    case $1 in
+    console | aplic | hwqueue) rmdir "$M/$1/own" ;;
+    imsic) rmdir "$M/aplic/own" ;;
+    queue) rmdir "$M/hwqueue/own/queues/0" && rmdir "$M/hwqueue/own" ;;
+    *) rmdir "$M/$device" ;;
+    esac || fail "the $1 cannot be removed"
+}
+
+cp "$M/state" "$T/empty"
+for kind in console aplic hwqueue imsic queue gait intx; do
+    for end in slot machine restore mount; do
+        make $kind
+        mkdir "$M/vm/v" "$M/vm/v/slots/0" || fail "mkdir"
+        put vm/v/slots/0/device $device
+        put vm/v/slots/0/addr 0x10000000
+        remove $kind
+        refuse ENODEV vm/v/slots/0/attached 1
+        eq vm/v/slots/0/attached 0
+        # A place that is refused leaves as little.
+        put vm/v/slots/0/device console/con0
+        put vm/v/slots/0/addr 0
+        refuse EINVAL vm/v/slots/0/attached 1
+        case $end in
+        slot) rmdir "$M/vm/v/slots/0" || fail "rmdir of the slot" ;;
+        restore) cp "$T/empty" "$M/state" || fail "the state is refused" ;;
+        mount) remount_fs ;;
+        esac
+        [ ! -d "$M/vm/v" ] || rmdir "$M/vm/v" || fail "rmdir of the machine"
+    done
+done
+eq console/con0/driver soft
