@@ -60,7 +60,7 @@
 #define RFLAGS_IOPL3 0x3000u
 
 #define STACK_LONG 0x4000u /* bytes a processor, down from the end of memory */
-#define STACK_REAL 0x1000u /* the same, down from REAL_STACK_TOP */
+#define STACK_REAL 0x1000u /* the same, down from there or from REAL_STACK_TOP */
 #define REAL_STACK_TOP 0xfff0u
 
 uint64_t vdf_vm_tables_size(void)
@@ -157,6 +157,12 @@ static struct kvm_segment real_segment(uint16_t selector, uint8_t type)
     };
 }
 
+/* Each processor's stack lies in the memory; where that is too small for all they share it. */
+static uint64_t stack_top(uint64_t end, uint64_t below)
+{
+    return end - below % end;
+}
+
 static void real_registers(const struct vdf_vm *vm, unsigned index, struct kvm_regs *regs,
                            struct kvm_sregs *sregs)
 {
@@ -170,7 +176,8 @@ static void real_registers(const struct vdf_vm *vm, unsigned index, struct kvm_r
     sregs->ldt = (struct kvm_segment){ .limit = 0xffff, .type = 2, .present = 1 };
     sregs->tr = (struct kvm_segment){ .limit = 0xffff, .type = 0xb, .present = 1 };
     regs->rip = vm->entry & 0xffff;
-    regs->rsp = REAL_STACK_TOP - index * STACK_REAL % REAL_STACK_TOP;
+    regs->rsp = stack_top(vm->memory_size < REAL_STACK_TOP ? vm->memory_size : REAL_STACK_TOP,
+                          (uint64_t)index * STACK_REAL);
     regs->rflags = RFLAGS_FIXED;
 }
 
@@ -180,7 +187,6 @@ static void long_registers(const struct vdf_vm *vm, unsigned index, struct kvm_r
     bool user = vm->mode == VDF_VM_USER;
     uint8_t dpl = user ? 3 : 0;
     struct kvm_segment data = flat_segment(user ? SEL_USER_DATA : SEL_DATA, 3, dpl, false);
-    uint64_t stack = (uint64_t)index * STACK_LONG;
 
     sregs->cs = flat_segment(user ? SEL_USER_CODE : SEL_CODE, 0xb, dpl, true);
     sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
@@ -199,7 +205,7 @@ static void long_registers(const struct vdf_vm *vm, unsigned index, struct kvm_r
     sregs->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
     sregs->efer = EFER_LME | EFER_LMA;
     regs->rip = vm->entry;
-    regs->rsp = stack < vm->memory_size ? vm->memory_size - stack : 0;
+    regs->rsp = stack_top(vm->memory_size, (uint64_t)index * STACK_LONG);
     regs->rflags = RFLAGS_FIXED | (user ? RFLAGS_IOPL3 : 0);
 }
 

@@ -57,8 +57,8 @@ static int load(struct vdf_vcpu *cpu, struct registers *r)
     const struct vdf_vm *vm = cpu->vm;
 
     memset(r, 0, sizeof(*r));
-    if (cpu->fd >= 0 && (ioctl(cpu->fd, KVM_GET_REGS, &r->regs) < 0 ||
-                         ioctl(cpu->fd, KVM_GET_SREGS, &r->sregs) < 0))
+    if (vm->made && (ioctl(cpu->fd, KVM_GET_REGS, &r->regs) < 0 ||
+                     ioctl(cpu->fd, KVM_GET_SREGS, &r->sregs) < 0))
         return -errno;
     /* What will be loaded when it is run. */
     if (!vm->booted)

@@ -301,6 +301,11 @@ int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
         return ret;
     const struct vdf_guest_ops *ops = vdf_obj_class(target)->guest;
     uint64_t size = ops->size(target, part);
+    if (ops->eoi && slot->irq == VDF_SLOT_MSI)
+        return vdf_fail(err, EINVAL,
+                        "irq msi: this device waits for the ends of its interrupts, which an MSI "
+                        "does not tell; write a GSI, 0 to %u, or nothing to irq",
+                        VDF_VM_PINS - 1);
     ret = check_place(slot, size, ops->page != NULL, err);
     if (ret < 0)
         return ret;
@@ -328,10 +333,8 @@ static int wake(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
 {
     int ret = attach_target(slot, fresh, err);
 
-    if (ret < 0) {
-        release(slot);
+    if (ret < 0)
         return ret;
-    }
     slot->asleep = false;
     atomic_store(&slot->reports, 0);
     vdf_obj_touched(slot->target);
@@ -347,8 +350,11 @@ int vdf_slot_connect(struct vdf_slot *slot, struct vdf_err *err)
 {
     int ret = vdf_slot_reserve(slot, err);
 
-    if (ret == 0)
-        ret = wake(slot, true, err);
+    if (ret < 0)
+        return ret;
+    ret = wake(slot, true, err);
+    if (ret < 0)
+        release(slot);
     if (ret == 0 && slot->vm->status == VDF_VM_RUNNING)
         vdf_slot_runs(slot, true);
     return ret;
@@ -544,7 +550,9 @@ static const struct vdf_attr attrs[] = {
       .doc = "where interrupts go: a GSI, 0 to 23, of the I/O APIC and the PICs; msi; empty: "
              "nowhere. A line that is still high at the end of its interrupt is raised again; a "
              "message for a GSI is an edge. With msi a line that rises is vector of vCPU 0; a "
-             "message goes to the vCPU that bits 19:12 of its address name" },
+             "message goes to the vCPU that bits 19:12 of its address name. EINVAL at attached: "
+             "msi for "
+             "a device of intx/, which has to hear the ends of its interrupts" },
     { .path = "vector",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,

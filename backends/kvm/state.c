@@ -82,7 +82,7 @@ void vdf_vcpu_freeze(struct vdf_vcpu *cpu)
 {
     struct kvm_lapic_state lapic;
 
-    if (cpu->fd < 0 || cpu->frozen)
+    if (!cpu->vm->made || cpu->frozen)
         return;
     cpu->frozen = get_msr(cpu, MSR_TSC, &cpu->tsc) && ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) == 0;
     if (cpu->frozen)
@@ -175,7 +175,7 @@ static bool get_processor(const struct vdf_at *at, struct vdf_vcpu_state *state)
 {
     struct vdf_vm *vm = at->priv;
 
-    return vm->vcpus[at->i].fd >= 0 && vdf_vcpu_get(&vm->vcpus[at->i], state) == 0;
+    return vm->made && vdf_vcpu_get(&vm->vcpus[at->i], state) == 0;
 }
 
 void vdf_vm_show_part(const struct vdf_at *at, struct vdf_buf *out)

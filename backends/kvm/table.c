@@ -19,6 +19,15 @@ static int check_shape(const struct vdf_vm *vm, struct vdf_err *err)
     return 0;
 }
 
+/* A restored slot has its place before its device gets the guest. */
+static bool has_slots(const struct vdf_vm *vm)
+{
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k])
+            return true;
+    return false;
+}
+
 static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_vm *vm = at->priv;
@@ -28,7 +37,7 @@ static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf
                         VDF_PAGE_SIZE, VDF_MEMORY_MAX);
     if (value == vm->memory_size)
         return 0;
-    if (vm->memory_open || vm->mapped)
+    if (vm->memory_open || has_slots(vm))
         return vdf_fail(err, EBUSY,
                         "%" PRIu64 ": the memory is open, or a device is attached to it", value);
     return check_shape(vm, err);
@@ -38,9 +47,10 @@ static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_e
 {
     struct vdf_vm *vm = at->priv;
 
-    (void)err;
-    if (value == vm->memory_size)
-        return 0;
+    int ret = value == vm->memory_size ? 0 : vdf_vm_unmap(vm, err);
+
+    if (ret < 0 || value == vm->memory_size)
+        return ret;
     vm->memory_size = value;
     vdf_memory_free(&vm->memory);
     vdf_memory_init(&vm->memory, "vm-memory", value);
@@ -323,7 +333,8 @@ static const struct vdf_attr attrs[] = {
       .doc =
           "registers of a processor, a line NAME = VALUE each, while the VM does not run; a write "
           "has the lines that are to change. Processor N begins with N in rdi and its stack "
-          "16 KiB times N (in real mode 4 KiB) below the end" },
+          "16 KiB times N (in real mode 4 KiB) below the end of memory, in real mode below 0xfff0 "
+          "at most; where the memory is too small for that, processors share stacks" },
     PART("registers", regs, "KVM's struct kvm_regs"),
     PART("sregs", sregs, "struct kvm_sregs"),
     PART("fpu", fpu, "struct kvm_fpu"),

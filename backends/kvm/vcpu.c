@@ -254,7 +254,7 @@ void vdf_vcpu_join(struct vdf_vcpu *cpu)
 
 void vdf_vcpu_settle(struct vdf_vcpu *cpu)
 {
-    if (cpu->fd < 0)
+    if (!cpu->vm->made)
         return;
     cpu->run->immediate_exit = 1;
     /* KVM finishes the instruction of the last exit, which may make it exit once more, and one that
@@ -330,42 +330,48 @@ void vdf_vcpu_close(struct vdf_vcpu *cpu)
     cpu->fd = cpu->stats_fd = -1;
 }
 
+/* KVM removes no vCPU before its machine goes. So what a failure leaves is kept for the next try,
+ * which goes on with the step that has failed. */
 static int make(struct vdf_vcpu *cpu, struct vdf_err *err)
 {
     struct vdf_vm *vm = cpu->vm;
 
-    cpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)cpu->index);
+    if (cpu->fd < 0)
+        cpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)cpu->index);
     if (cpu->fd < 0)
         return vdf_fail(err, errno, "KVM makes no vCPU %u: %s", cpu->index, vdf_errno_name(errno));
-    void *run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
-    if (run == MAP_FAILED)
-        return vdf_fail(err, errno, "vCPU %u cannot be mapped: %s", cpu->index,
-                        vdf_errno_name(errno));
-    cpu->run = run;
-    cpu->stats_fd = ioctl(cpu->fd, KVM_GET_STATS_FD, NULL);
+    if (!cpu->run) {
+        void *run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
+        if (run == MAP_FAILED)
+            return vdf_fail(err, errno, "vCPU %u cannot be mapped: %s", cpu->index,
+                            vdf_errno_name(errno));
+        cpu->run = run;
+    }
+    if (cpu->stats_fd < 0)
+        cpu->stats_fd = ioctl(cpu->fd, KVM_GET_STATS_FD, NULL);
     int ret = set_cpuid(cpu);
     if (ret < 0)
         return vdf_fail(err, -ret, "vCPU %u: KVM_SET_CPUID2 answers %s", cpu->index,
                         vdf_errno_name(-ret));
-    if (cpu->held)
-        ret = vdf_vcpu_put(cpu, cpu->held, err);
-    return ret;
+    return cpu->held ? vdf_vcpu_put(cpu, cpu->held, err) : 0;
 }
 
 int vdf_vcpus_make(struct vdf_vm *vm, struct vdf_err *err)
 {
     int ret = 0;
 
+    if (vm->made)
+        return 0;
     for (unsigned k = 0; ret == 0 && k < vm->cpus; k++)
-        if (vm->vcpus[k].fd < 0)
-            ret = make(&vm->vcpus[k], err);
+        ret = make(&vm->vcpus[k], err);
+    if (ret < 0)
+        return ret;
     for (unsigned k = 0; k < vm->cpus; k++) {
-        if (ret == 0) {
-            free(vm->vcpus[k].held);
-            vm->vcpus[k].held = NULL;
-        }
+        free(vm->vcpus[k].held);
+        vm->vcpus[k].held = NULL;
     }
-    return ret;
+    vm->made = true;
+    return 0;
 }
 
 /* --- KVM's counters --------------------------------------------------------------------------- */

@@ -150,11 +150,23 @@ int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err)
     return 0;
 }
 
+/* The tables stay: they do not depend on the memory. */
+int vdf_vm_unmap(struct vdf_vm *vm, struct vdf_err *err)
+{
+    int ret = vm->mapped ? vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, NULL, 0) : 0;
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "the guest's memory cannot be taken back: %s",
+                        vdf_errno_name(-ret));
+    vm->mapped = false;
+    return 0;
+}
+
 /* --- running ---------------------------------------------------------------------------------- */
 
 bool vdf_vm_started(const struct vdf_vm *vm)
 {
-    return vm->vcpus[0].fd >= 0;
+    return vm->made;
 }
 
 void vdf_vm_park(struct vdf_vm *vm)
@@ -235,7 +247,9 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
         vdf_vm_unpark(vm);
         return 0;
     }
-    int ret = vdf_vm_map(vm, err);
+    int ret = vm->booted ? 0 : check_begin(vm, err);
+    if (ret == 0)
+        ret = vdf_vm_map(vm, err);
     if (ret == 0)
         ret = vdf_vm_boot(vm, err);
     for (unsigned k = 0; ret == 0 && k < VDF_VM_SLOTS; k++)

@@ -109,6 +109,7 @@ struct vdf_vm {
     uint64_t entry;
     uint8_t status; /* enum vdf_vm_status */
     uint8_t exit_code;
+    bool made;   /* KVM has made all processors */
     bool booted; /* the processors have begun where mode and entry say */
     struct vdf_memory memory;
     bool memory_open;
@@ -143,6 +144,8 @@ int vdf_vm_open_kvm(void);
 int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, uint64_t bytes);
 /** vdf_vm_map() - give the guest its memory and tables, if it does not have them. */
 int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err);
+/** vdf_vm_unmap() - take the memory back. Only before the first run, and with nothing attached. */
+int vdf_vm_unmap(struct vdf_vm *vm, struct vdf_err *err);
 /** vdf_vm_started() - has anything of the guest been run, so that its shape cannot change? */
 bool vdf_vm_started(const struct vdf_vm *vm);
 /** vdf_vm_boot() - have the processors where they begin, unless they have begun. */
@@ -162,7 +165,7 @@ void vdf_vm_report(struct vdf_vm *vm, int code, const char *fmt, ...)
 /* --- vcpu.c ----------------------------------------------------------------------------------- */
 
 /** vdf_vcpus_make() - have KVM make all processors, in the state that is held for them or as they
- * begin. Nothing is left of a failure. */
+ * begin. After a failure the machine has none, and the next try makes what is missing. */
 int vdf_vcpus_make(struct vdf_vm *vm, struct vdf_err *err);
 void vdf_vcpu_close(struct vdf_vcpu *cpu);
 int vdf_vcpu_start(struct vdf_vcpu *cpu);

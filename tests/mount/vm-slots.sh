@@ -58,3 +58,47 @@ for kind in console aplic hwqueue imsic queue gait intx; do
     done
 done
 eq console/con0/driver soft
+
+# A device that waits for the ends of its interrupts cannot have them as messages.
+mkdir "$M/intx/bus0/devices/d" "$M/vm/v" "$M/vm/v/slots/0" || fail "mkdir"
+put vm/v/slots/0/device intx/bus0/devices/d
+put vm/v/slots/0/addr 0x10000000
+put vm/v/slots/0/irq msi
+refuse EINVAL vm/v/slots/0/attached 1
+put vm/v/slots/0/irq ""
+
+# A run that is refused fixes nothing; a slot fixes the size of the memory, before and after a restore.
+put vm/v/entry 0x300000
+refuse EINVAL vm/v/run 1
+put vm/v/memory_size 0x400000
+put vm/v/slots/0/attached 1
+refuse EBUSY vm/v/memory_size 0x20000000
+cp "$M/state" "$T/attached"
+remount_fs
+cp "$T/attached" "$M/state" || fail "the state is refused"
+eq vm/v/slots/0/attached 1
+refuse EBUSY vm/v/memory_size 0x20000000
+put vm/v/slots/0/attached 0
+put vm/v/memory_size 8192
+
+# The stack lies in a small memory, in both modes: push, and say 7.
+for mode in real long; do
+    put vm/v/mode $mode
+    same "the memory" "$("$IO" pwrite vm/v/memory 0 b0075058e6f4ebfe)" ok
+    put vm/v/entry 0
+    put vm/v/run 1
+    ends v 7
+done
+rmdir "$M/vm/v" || fail "rmdir"
+
+# Address space that runs out while a processor is made: a run is refused, and a later one has a whole processor.
+mkdir "$M/vm/v"
+same "the memory" "$("$IO" pwrite vm/v/memory 0 b007e6f4ebfe)" ok
+pid=$(daemon_pids)
+prlimit --pid "$pid" --as=1:unlimited
+"$IO" write vm/v/run 1 >/dev/null
+cp "$M/state" "$T/after" 2>/dev/null
+prlimit --pid "$pid" --as=unlimited:unlimited
+put vm/v/run 1
+ends v 7
+rmdir "$M/vm/v" || fail "rmdir"
