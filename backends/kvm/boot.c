@@ -17,9 +17,9 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "probe.h"
 #include "vm.h"
 
 #define PAGE VDF_PAGE_SIZE
@@ -237,16 +237,18 @@ int vdf_vcpu_boot(struct vdf_vcpu *cpu, struct vdf_err *err)
     struct kvm_sregs sregs;
     struct kvm_regs regs;
 
-    if (ioctl(cpu->fd, KVM_GET_SREGS, &sregs) < 0 || ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) < 0)
+    if (vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &sregs) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) < 0)
         return vdf_fail(err, errno, "vCPU %u cannot be read: %s", cpu->index,
                         vdf_errno_name(errno));
     vdf_vm_boot_registers(cpu->vm, cpu->index, &regs, &sregs);
     memset(sregs.interrupt_bitmap, 0, sizeof(sregs.interrupt_bitmap));
     store_apic(&lapic, APIC_SVR, APIC_SVR_ENABLED);
-    if (ioctl(cpu->fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(cpu->fd, KVM_SET_REGS, &regs) < 0 ||
-        ioctl(cpu->fd, KVM_SET_LAPIC, &lapic) < 0 ||
-        ioctl(cpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0 ||
-        ioctl(cpu->fd, KVM_SET_MP_STATE, &runnable) < 0)
+    if (vdf_kvm_ioctl(cpu->fd, KVM_SET_SREGS, &sregs) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_SET_REGS, &regs) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_SET_LAPIC, &lapic) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_SET_MP_STATE, &runnable) < 0)
         return vdf_fail(err, errno, "vCPU %u cannot be set up for this mode: %s", cpu->index,
                         vdf_errno_name(errno));
     return 0;

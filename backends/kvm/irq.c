@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "probe.h"
 #include "vm.h"
 
 #define MSI_ADDRESS 0xfee00000u
@@ -69,7 +69,7 @@ int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *leaving)
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
         if (vm->slots[k] && vm->slots[k] != leaving && vm->slots[k]->irq == VDF_SLOT_MSI)
             add_message(table, vm->slots[k]);
-    if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0)
+    if (vdf_kvm_ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0)
         ret = -errno;
     free(table);
     return ret;
@@ -103,7 +103,7 @@ static void send_message(void *ctx, uint64_t address, uint32_t data)
 
     if (slot->irq == VDF_SLOT_GSI)
         pulse(slot->pulse_fd);
-    else if (ioctl(slot->vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
+    else if (vdf_kvm_ioctl(slot->vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
         vdf_slot_report(slot, errno, "MSI 0x%08x to vCPU %u is not delivered: %s", data,
                         (unsigned)(address & MSI_CPU_BITS) >> 12, vdf_errno_name(errno));
 }
@@ -119,7 +119,7 @@ static int set_irqfd(const struct vdf_slot *slot, uint32_t gsi, int fd, int resa
         .flags = flags | (resample_fd >= 0 ? (uint32_t)KVM_IRQFD_FLAG_RESAMPLE : 0),
         .resamplefd = resample_fd >= 0 ? (uint32_t)resample_fd : 0,
     };
-    return ioctl(slot->vm->fd, KVM_IRQFD, &request) < 0 ? -errno : 0;
+    return vdf_kvm_ioctl(slot->vm->fd, KVM_IRQFD, &request) < 0 ? -errno : 0;
 }
 
 static int new_eventfd(int *fd)

@@ -8,6 +8,16 @@
 
 #include "probe.h"
 
+int vdf_kvm_ioctl_arg(int fd, unsigned long request, unsigned long arg)
+{
+    int ret;
+
+    do
+        ret = ioctl(fd, request, arg);
+    while (ret < 0 && errno == EINTR);
+    return ret;
+}
+
 static const struct {
     long number;
     const char *name;
@@ -33,7 +43,8 @@ static const struct {
 const char *vdf_kvm_missing(int kvm)
 {
     for (size_t k = 0; k < N_CAPABILITIES; k++)
-        if (capabilities[k].needed && ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[k].number) <= 0)
+        if (capabilities[k].needed &&
+            vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[k].number) <= 0)
             return capabilities[k].name;
     return NULL;
 }
@@ -62,7 +73,7 @@ static void run(struct vdf_probe *probe)
         vdf_probe_remedy(probe, "what the device needs");
         return;
     }
-    int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
+    int version = vdf_kvm_ioctl(kvm, KVM_GET_API_VERSION, 0);
     if (version < 0) {
         vdf_probe_refused(probe, "device", "KVM_GET_API_VERSION", errno,
                           "a " VDF_KVM_DEVICE " that is KVM's");
@@ -70,11 +81,11 @@ static void run(struct vdf_probe *probe)
         vdf_probe_have(probe, "device", VDF_KVM_DEVICE);
         vdf_probe_value(probe, "api", "%d", version);
         vdf_probe_value(probe, "max_vcpus", "%d",
-                        ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS));
+                        vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS));
     }
     tell_vm(probe);
     for (size_t k = 0; version >= 0 && k < N_CAPABILITIES; k++) {
-        int value = ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[k].number);
+        int value = vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[k].number);
         if (value > 0) {
             vdf_probe_have(probe, capabilities[k].name, "%s", "");
         } else {

@@ -17,4 +17,8 @@ int vdf_vm_try(struct vdf_err *err);
 
 extern const struct vdf_probe_part vdf_kvm_probe;
 
+/** vdf_kvm_ioctl() - ioctl(2), once more where a signal has interrupted it; not for KVM_RUN. */
+#define vdf_kvm_ioctl(fd, request, arg) vdf_kvm_ioctl_arg(fd, request, (unsigned long)(arg))
+int vdf_kvm_ioctl_arg(int fd, unsigned long request, unsigned long arg);
+
 #endif

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include <virtdevfs/text.h>
 
+#include "probe.h"
 #include "vm.h"
 
 struct registers {
@@ -57,8 +57,8 @@ static int load(struct vdf_vcpu *cpu, struct registers *r)
     const struct vdf_vm *vm = cpu->vm;
 
     memset(r, 0, sizeof(*r));
-    if (vm->made && (ioctl(cpu->fd, KVM_GET_REGS, &r->regs) < 0 ||
-                     ioctl(cpu->fd, KVM_GET_SREGS, &r->sregs) < 0))
+    if (vm->made && (vdf_kvm_ioctl(cpu->fd, KVM_GET_REGS, &r->regs) < 0 ||
+                     vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &r->sregs) < 0))
         return -errno;
     /* What will be loaded when it is run. */
     if (!vm->booted)
@@ -117,10 +117,11 @@ static int put(struct vdf_vcpu *cpu, const struct registers *r, struct vdf_err *
 {
     struct kvm_sregs before;
 
-    if (ioctl(cpu->fd, KVM_GET_SREGS, &before) < 0 || ioctl(cpu->fd, KVM_SET_SREGS, &r->sregs) < 0)
+    if (vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &before) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_SET_SREGS, &r->sregs) < 0)
         return vdf_fail(err, EINVAL, "KVM does not take these control registers or segments");
-    if (ioctl(cpu->fd, KVM_SET_REGS, &r->regs) < 0) {
-        ioctl(cpu->fd, KVM_SET_SREGS, &before);
+    if (vdf_kvm_ioctl(cpu->fd, KVM_SET_REGS, &r->regs) < 0) {
+        vdf_kvm_ioctl(cpu->fd, KVM_SET_SREGS, &before);
         return vdf_fail(err, EINVAL, "KVM does not take these registers");
     }
     return 0;

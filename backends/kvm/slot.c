@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <virtdevfs/text.h>
 
+#include "probe.h"
 #include "vm.h"
 
 #define PATH_MOST 512u
@@ -131,7 +131,7 @@ static int set_ioeventfd(const struct vdf_slot_door *door, uint32_t flags)
         .fd = door->fd,
         .flags = KVM_IOEVENTFD_FLAG_DATAMATCH | flags,
     };
-    return ioctl(door->slot->vm->fd, KVM_IOEVENTFD, &request) < 0 ? -errno : 0;
+    return vdf_kvm_ioctl(door->slot->vm->fd, KVM_IOEVENTFD, &request) < 0 ? -errno : 0;
 }
 
 static void close_doors(struct vdf_slot *slot)

@@ -11,9 +11,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <virtdevfs/text.h>
 
+#include "probe.h"
 #include "vm.h"
 
 #define APIC_TMICT 0x380u
@@ -49,7 +49,7 @@ static bool get_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t *value)
 {
     struct vdf_vm_msrs one = { .n = 1, .entries[0].index = index };
 
-    if (ioctl(cpu->fd, KVM_GET_MSRS, &one) != 1)
+    if (vdf_kvm_ioctl(cpu->fd, KVM_GET_MSRS, &one) != 1)
         return false;
     *value = one.entries[0].data;
     return true;
@@ -59,7 +59,7 @@ static bool set_msr(const struct vdf_vcpu *cpu, uint32_t index, uint64_t value)
 {
     struct vdf_vm_msrs one = { .n = 1, .entries[0] = { .index = index, .data = value } };
 
-    return ioctl(cpu->fd, KVM_SET_MSRS, &one) == 1;
+    return vdf_kvm_ioctl(cpu->fd, KVM_SET_MSRS, &one) == 1;
 }
 
 static uint32_t load_apic(const struct kvm_lapic_state *lapic, unsigned reg)
@@ -84,7 +84,8 @@ void vdf_vcpu_freeze(struct vdf_vcpu *cpu)
 
     if (!cpu->vm->made || cpu->frozen)
         return;
-    cpu->frozen = get_msr(cpu, MSR_TSC, &cpu->tsc) && ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) == 0;
+    cpu->frozen =
+        get_msr(cpu, MSR_TSC, &cpu->tsc) && vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) == 0;
     if (cpu->frozen)
         cpu->timer = load_apic(&lapic, APIC_TMCCT);
 }
@@ -103,13 +104,13 @@ int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
     uint64_t value;
 
     memset(state, 0, sizeof(*state));
-    if (ioctl(cpu->fd, KVM_GET_REGS, &state->regs) < 0 ||
-        ioctl(cpu->fd, KVM_GET_SREGS, &state->sregs) < 0 ||
-        ioctl(cpu->fd, KVM_GET_FPU, &state->fpu) < 0 ||
-        ioctl(cpu->fd, KVM_GET_LAPIC, &state->lapic) < 0 ||
-        ioctl(cpu->fd, KVM_GET_VCPU_EVENTS, &state->events) < 0 ||
-        ioctl(cpu->fd, KVM_GET_DEBUGREGS, &state->debugregs) < 0 ||
-        ioctl(cpu->fd, KVM_GET_MP_STATE, &state->mp_state) < 0)
+    if (vdf_kvm_ioctl(cpu->fd, KVM_GET_REGS, &state->regs) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &state->sregs) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_GET_FPU, &state->fpu) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &state->lapic) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_GET_VCPU_EVENTS, &state->events) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_GET_DEBUGREGS, &state->debugregs) < 0 ||
+        vdf_kvm_ioctl(cpu->fd, KVM_GET_MP_STATE, &state->mp_state) < 0)
         return -errno;
     for (size_t k = 0; k < N_MSRS; k++)
         if (get_msr(cpu, msr_list[k], &value))
@@ -142,7 +143,7 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
     };
 
     for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
-        if (ioctl(cpu->fd, parts[k].request, (const char *)state + parts[k].offset) < 0)
+        if (vdf_kvm_ioctl(cpu->fd, parts[k].request, (const char *)state + parts[k].offset) < 0)
             return vdf_fail(err, EINVAL, "cpu/%u/%s: KVM does not take it (%s)", cpu->index,
                             parts[k].name, vdf_errno_name(errno));
     for (uint32_t k = 0; k < state->msrs.n; k++) {
@@ -260,7 +261,7 @@ void vdf_vm_show_chip(const struct vdf_at *at, struct vdf_buf *out)
     struct vdf_vm *vm = at->priv;
     struct kvm_irqchip chip = { .chip_id = at->i };
 
-    if (vdf_vm_started(vm) && ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) == 0)
+    if (vdf_vm_started(vm) && vdf_kvm_ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) == 0)
         vdf_buf_add_bytes(out, &chip.chip, chip_size(at->i));
 }
 
@@ -270,7 +271,7 @@ int vdf_vm_restore_chip(const struct vdf_at *at, const char *text, size_t len, s
     struct kvm_irqchip chip = { .chip_id = at->i };
     int ret = get_hex(text, len, &chip.chip, chip_size(at->i), err);
 
-    if (ret == 0 && ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
+    if (ret == 0 && vdf_kvm_ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
         ret = vdf_fail(err, EINVAL, "KVM does not take this interrupt controller (%s)",
                        vdf_errno_name(errno));
     return ret;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "probe.h"
 #include "vm.h"
 
 /* Takes a processor out of KVM_RUN. Nobody else in the daemon uses real-time signals. */
@@ -270,27 +271,63 @@ void vdf_vcpu_settle(struct vdf_vcpu *cpu)
 
 /* --- making ----------------------------------------------------------------------------------- */
 
+#define LEAF7_EBX_TSC_ADJUST (1u << 1)
+#define LEAF1_EDX_HTT (1u << 28)
+#define LEAF1_EBX_KEPT 0xff00u /* CLFLUSH; else the APIC id, and how many share the package */
+#define LEAF4_SHARING 0xffffc000u
+#define AMD_ECX_CMP_LEGACY (1u << 1)
+
+/* A level of the topology: each processor is a package of its own. Level types are 1, threads, and
+ * 2, cores. */
+static void fill_level(struct kvm_cpuid_entry2 *e, uint32_t id)
+{
+    e->eax = 0;
+    e->ebx = e->index < 2;
+    e->ecx = e->index | (e->index < 2 ? (e->index + 1) << 8 : 0);
+    e->edx = id;
+}
+
 /*
  * What a guest may use: SSE, but nothing that needs XSAVE. A state then fits every machine, and
- * what is in kvm_fpu is all there is of the vector registers.
+ * what is in kvm_fpu is all there is of the vector registers. KVM fills in what says where a
+ * processor is from the host's processor that it happens to run on; here that is the guest's.
  */
-static void trim_cpuid(struct kvm_cpuid2 *cpuid)
+static void fit_cpuid(struct kvm_cpuid_entry2 *e, uint32_t id)
 {
-    for (unsigned k = 0; k < cpuid->nent; k++) {
-        struct kvm_cpuid_entry2 *e = &cpuid->entries[k];
-        switch (e->function) {
-        case 1:
-            e->ecx &= ~(1u << 12 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29);
-            break;
-        case 7:
-            e->ebx = e->ecx = e->edx = e->eax = 0;
-            break;
-        case 0xd:
-            e->eax = e->ebx = e->ecx = e->edx = 0;
-            break;
-        default:
-            break;
-        }
+    switch (e->function) {
+    case 1:
+        e->ecx &= ~(1u << 12 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29);
+        e->ebx = (e->ebx & LEAF1_EBX_KEPT) | 1u << 16 | id << 24;
+        e->edx &= ~LEAF1_EDX_HTT;
+        break;
+    case 4:
+    case 0x8000001d:
+        e->eax &= ~LEAF4_SHARING;
+        break;
+    case 7:
+        e->ebx = e->index == 0 ? e->ebx & LEAF7_EBX_TSC_ADJUST : 0;
+        e->ecx = e->edx = e->eax = 0;
+        break;
+    case 0xb:
+    case 0x1f:
+    case 0x80000026:
+        fill_level(e, id);
+        break;
+    case 0xd:
+        e->eax = e->ebx = e->ecx = e->edx = 0;
+        break;
+    case 0x80000001:
+        e->ecx &= ~AMD_ECX_CMP_LEGACY;
+        break;
+    case 0x80000008:
+        e->ecx = 0;
+        break;
+    case 0x8000001e:
+        e->eax = e->ebx = id;
+        e->ecx = 0;
+        break;
+    default:
+        break;
     }
 }
 
@@ -306,10 +343,11 @@ static int set_cpuid(struct vdf_vcpu *cpu)
         ret = system < 0 ? system : -ENOMEM;
     } else {
         cpuid->nent = CPUID_ENTRIES;
-        if (ioctl(system, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+        if (vdf_kvm_ioctl(system, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
             ret = -errno;
-        trim_cpuid(cpuid);
-        if (ret == 0 && ioctl(cpu->fd, KVM_SET_CPUID2, cpuid) < 0)
+        for (unsigned k = 0; ret == 0 && k < cpuid->nent; k++)
+            fit_cpuid(&cpuid->entries[k], cpu->index);
+        if (ret == 0 && vdf_kvm_ioctl(cpu->fd, KVM_SET_CPUID2, cpuid) < 0)
             ret = -errno;
     }
     if (system >= 0)
@@ -337,7 +375,7 @@ static int make(struct vdf_vcpu *cpu, struct vdf_err *err)
     struct vdf_vm *vm = cpu->vm;
 
     if (cpu->fd < 0)
-        cpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)cpu->index);
+        cpu->fd = vdf_kvm_ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)cpu->index);
     if (cpu->fd < 0)
         return vdf_fail(err, errno, "KVM makes no vCPU %u: %s", cpu->index, vdf_errno_name(errno));
     if (!cpu->run) {
@@ -348,7 +386,7 @@ static int make(struct vdf_vcpu *cpu, struct vdf_err *err)
         cpu->run = run;
     }
     if (cpu->stats_fd < 0)
-        cpu->stats_fd = ioctl(cpu->fd, KVM_GET_STATS_FD, NULL);
+        cpu->stats_fd = vdf_kvm_ioctl(cpu->fd, KVM_GET_STATS_FD, NULL);
     int ret = set_cpuid(cpu);
     if (ret < 0)
         return vdf_fail(err, -ret, "vCPU %u: KVM_SET_CPUID2 answers %s", cpu->index,

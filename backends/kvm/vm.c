@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -37,10 +36,10 @@ static int mask_pics(struct vdf_vm *vm)
 {
     for (uint32_t id = KVM_IRQCHIP_PIC_MASTER; id <= KVM_IRQCHIP_PIC_SLAVE; id++) {
         struct kvm_irqchip chip = { .chip_id = id };
-        if (ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) < 0)
+        if (vdf_kvm_ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) < 0)
             return -errno;
         chip.chip.pic.imr = 0xff;
-        if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
+        if (vdf_kvm_ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
             return -errno;
     }
     return 0;
@@ -48,21 +47,21 @@ static int mask_pics(struct vdf_vm *vm)
 
 static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
 {
-    if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+    if (vdf_kvm_ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
         return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": not version %d of KVM's interface",
                         KVM_API_VERSION);
     const char *missing = vdf_kvm_missing(kvm);
     if (missing)
         return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": this KVM has no KVM_CAP_%s", missing);
-    int run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    int run_size = vdf_kvm_ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (run_size < 0)
         return refused(err, "KVM_GET_VCPU_MMAP_SIZE", errno);
     vm->run_size = (size_t)run_size;
-    vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
+    vm->fd = vdf_kvm_ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm->fd < 0)
         return refused(err, "KVM_CREATE_VM", errno);
-    if (ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 ||
-        ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0)
+    if (vdf_kvm_ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 ||
+        vdf_kvm_ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0)
         return refused(err, "KVM_CREATE_IRQCHIP", errno);
     return 0;
 }
@@ -127,7 +126,7 @@ int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, ui
         .memory_size = bytes,
         .userspace_addr = (uintptr_t)host,
     };
-    return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
+    return vdf_kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
 }
 
 int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err)
