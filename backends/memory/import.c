@@ -13,6 +13,8 @@
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -106,11 +108,47 @@ static void free_slot(int index)
     pthread_mutex_unlock(&slots_lock);
 }
 
+/* File systems whose device number is none of a disk, though this machine keeps their files. */
+static const char *const local_types[] = { "bcachefs", "btrfs", "overlay", "ramfs", "zfs" };
+
+static bool is_local_type(const char *type)
+{
+    size_t len = strcspn(type, " ");
+
+    for (size_t i = 0; i < sizeof(local_types) / sizeof(local_types[0]); i++)
+        if (strlen(local_types[i]) == len && !memcmp(type, local_types[i], len))
+            return true;
+    return false;
+}
+
+/* Whether the mount's file system is one of them; asks nothing of the file system itself. */
+static bool is_local_mount(uint64_t id)
+{
+    FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool local = false;
+
+    if (!mounts)
+        return false;
+    while (getline(&line, &size, mounts) >= 0) {
+        const char *type = strstr(line, " - ");
+
+        if (type && strtoull(line, NULL, 10) == id) {
+            local = is_local_type(type + 3);
+            break;
+        }
+    }
+    free(line);
+    fclose(mounts);
+    return local;
+}
+
 /*
- * A page of a file that another process or machine serves may never come, and who waits for it
- * holds a lock; so may the answer to fstat(2). Files in memory are known by their having seals, and
- * those on a disk by the number of their device, which is asked for without asking the file system.
- * Other file systems without a disk could lie on top of one that is served.
+ * A page of a file that another process or machine serves may never come, and the thread that waits
+ * for the page holds a lock. The answer to fstat(2) may be late as well. Files in memory are known
+ * by their seals, those on a disk by their device number, the rest by the type of their mount; none
+ * of these asks the file system.
  */
 static int check_file(int fd, uint64_t *size, uint64_t *align, struct vdf_err *err)
 {
@@ -118,14 +156,15 @@ static int check_file(int fd, uint64_t *size, uint64_t *align, struct vdf_err *e
     struct statfs fs;
     struct statx st;
 
-    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st))
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE | STATX_MNT_ID,
+              &st))
         return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
     if (!S_ISREG(st.stx_mode))
         return vdf_fail(err, EINVAL, "the memory's descriptor is no file that can be mapped");
-    if (!in_memory && !st.stx_dev_major)
+    if (!in_memory && !st.stx_dev_major && !is_local_mount(st.stx_mnt_id))
         return vdf_fail(err, EINVAL,
-                        "memory in a file system without a disk: tmpfs, hugetlbfs, a memfd or a "
-                        "local disk is needed");
+                        "memory in a file system that this machine does not keep: tmpfs, "
+                        "hugetlbfs, a memfd or a local file system is needed");
     if (fstatfs(fd, &fs))
         return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
     if ((uint32_t)fs.f_type == FUSE_SUPER_MAGIC)

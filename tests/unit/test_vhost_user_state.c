@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A served console: its other kinds, its state, and memory of other processes. */
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "test_vhost_user.h"
 
@@ -177,6 +180,38 @@ Test(vhost_user_state, imports_that_are_refused)
     cr_assert_eq(vdf_import_open(&import, -1, 0, 1, NULL), -EBADF);
     close(readonly);
     close(fd);
+}
+
+/* A container's root is an overlay, which has no disk of its own. */
+Test(vhost_user_state, import_of_a_file_on_overlayfs)
+{
+    struct vdf_import import;
+    char dir[] = "/tmp/vdf-overlay.XXXXXX", options[256];
+
+    cr_assert(mkdtemp(dir));
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("none", dir, "tmpfs", 0, NULL) || chdir(dir)) {
+        rmdir(dir);
+        cr_skip_test("no mounts here: %s", strerror(errno));
+    }
+    cr_assert(!mkdir("lower", 0700) && !mkdir("upper", 0700) && !mkdir("work", 0700) &&
+              !mkdir("merged", 0700));
+    snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir,
+             dir, dir);
+    int ret = mount("none", "merged", "overlay", 0, options) ? -errno : 0;
+    if (ret == 0) {
+        int fd = open("merged/memory", O_RDWR | O_CREAT, 0600);
+        cr_assert_eq(ftruncate(fd, 0x1000), 0);
+        cr_assert_eq(vdf_import_open(&import, fd, 0, 0x1000, NULL), 0);
+        vdf_import_close(&import);
+        close(fd);
+        umount("merged");
+    }
+    cr_assert_eq(chdir("/"), 0);
+    umount(dir);
+    rmdir(dir);
+    if (ret)
+        cr_skip_test("no overlayfs here: %s", strerror(-ret));
 }
 
 Test(vhost_user_state, imports_have_a_limit)
