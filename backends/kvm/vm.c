@@ -231,10 +231,14 @@ int vdf_vm_boot(struct vdf_vm *vm, struct vdf_err *err)
 
     if (vm->booted || ret < 0)
         return ret;
+    bool made = vm->made;
     ret = vdf_vcpus_make(vm, err);
     for (unsigned k = 0; ret == 0 && k < vm->cpus; k++)
         ret = vdf_vcpu_boot(&vm->vcpus[k], err);
     vm->booted = ret == 0;
+    /* Processors that have never begun are no part of the machine yet. */
+    if (ret < 0)
+        vm->made = made;
     return ret;
 }
 

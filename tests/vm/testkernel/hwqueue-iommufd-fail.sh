@@ -7,7 +7,7 @@ VDF_LIMIT=300
 . "$vdf_root/tests/vm/testkernel/mock"
 mount_fs -o empty
 pid=$(daemon_pids)
-. "$vdf_root/tests/vm/testkernel/faults"
+. "$vdf_root/tests/mount/fail-lib.sh"
 
 mkdir "$M/$d"
 remember

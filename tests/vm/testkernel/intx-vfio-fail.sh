@@ -6,7 +6,7 @@ VDF_LIMIT=300
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/mount/vm-common"
 . "$vdf_root/tests/mount/intx-rules"
-. "$vdf_root/tests/vm/testkernel/faults"
+. "$vdf_root/tests/mount/fail-lib.sh"
 
 host=0000:00:04.0
 sys=/sys/bus/pci/devices/$host
