@@ -23,7 +23,7 @@ while IFS= read -r file; do
     path=${file#"$M"/}
     case $path in
     errors) continue ;; # anything empties it
-    */data | */guest | */regs | */memory | */table | */sbv | */page | */entries | */config)
+    */data | */guest | */regs | */memory | */table | */sbv | */page | */page0 | */entries | */config)
         for bytes in random ones; do
             timeout 20 dd if="$T/$bytes" of="$file" bs=65536 conv=notrunc oflag=nonblock 2>"$T/out"
             [ $? -le 1 ] || fail "$path does not answer"
