@@ -16,10 +16,14 @@
 #include <unistd.h>
 
 #include "probe.h"
+#include <virtdevfs/text.h>
+
 #include "vm.h"
 
 #define MSI_ADDRESS 0xfee00000u
 #define MSI_CPU_BITS 0xff000u /* the processor, in an MSI's address */
+#define MSI_CPU_SHIFT 12u
+#define VECTORS VDF_VM_VECTORS
 #define PIC_PINS 8u           /* of each of the two */
 
 /* --- routing ---------------------------------------------------------------------------------- */
@@ -84,28 +88,89 @@ static void pulse(int fd)
         eventfd_write(fd, 1);
 }
 
+static void signal_msi(struct vdf_slot *slot, uint32_t cpu, uint32_t data)
+{
+    struct kvm_msi msi = { .address_lo = MSI_ADDRESS | cpu << MSI_CPU_SHIFT, .data = data };
+
+    if (vdf_kvm_ioctl(slot->vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
+        vdf_slot_report(slot, errno, "MSI 0x%08x to vCPU %u is not delivered: %s", data, cpu,
+                        vdf_errno_name(errno));
+}
+
+/* Before the first run there is no vCPU that could take an MSI: the vector waits for one, as in the
+ * register of a local APIC, where a vector is pending once. */
+static void send_vector(struct vdf_slot *slot, uint32_t cpu, uint32_t data)
+{
+    if (slot->vm->made || cpu >= VDF_VM_CPUS)
+        signal_msi(slot, cpu, data);
+    else
+        slot->early[cpu][data % VECTORS / 64] |= UINT64_C(1) << data % 64;
+}
+
+void vdf_slot_irq_begin(struct vdf_slot *slot)
+{
+    for (uint32_t cpu = 0; cpu < VDF_VM_CPUS; cpu++)
+        for (uint32_t vector = 0; vector < VECTORS; vector++)
+            if (slot->early[cpu][vector / 64] >> vector % 64 & 1)
+                signal_msi(slot, cpu, vector);
+    memset(slot->early, 0, sizeof(slot->early));
+}
+
 static void set_level(void *ctx, bool level)
 {
     struct vdf_slot *slot = ctx;
 
     slot->level = level;
-    if (level)
+    if (level && slot->irq == VDF_SLOT_MSI && !slot->vm->made)
+        send_vector(slot, 0, slot->vector);
+    else if (level)
         pulse(slot->line_fd);
 }
 
 static void send_message(void *ctx, uint64_t address, uint32_t data)
 {
     struct vdf_slot *slot = ctx;
-    struct kvm_msi msi = {
-        .address_lo = MSI_ADDRESS | (uint32_t)(address & MSI_CPU_BITS),
-        .data = data,
-    };
 
     if (slot->irq == VDF_SLOT_GSI)
         pulse(slot->pulse_fd);
-    else if (vdf_kvm_ioctl(slot->vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
-        vdf_slot_report(slot, errno, "MSI 0x%08x to vCPU %u is not delivered: %s", data,
-                        (unsigned)(address & MSI_CPU_BITS) >> 12, vdf_errno_name(errno));
+    else
+        send_vector(slot, (uint32_t)(address & MSI_CPU_BITS) >> MSI_CPU_SHIFT, data);
+}
+
+/* --- vectors that wait, in a state ------------------------------------------------------------ */
+
+void vdf_slot_show_early(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_slot *slot = at->priv;
+    const char *separator = "";
+
+    for (uint32_t n = 0; n < VDF_VM_CPUS * VECTORS; n++) {
+        if (!(slot->early[n / VECTORS][n % VECTORS / 64] >> n % 64 & 1))
+            continue;
+        vdf_buf_printf(out, "%s%u:%u", separator, n / VECTORS, n % VECTORS);
+        separator = " ";
+    }
+}
+
+int vdf_slot_restore_early(const struct vdf_at *at, const char *text, size_t len,
+                           struct vdf_err *err)
+{
+    struct vdf_slot *slot = at->priv;
+
+    (void)len;
+    while (*text) {
+        const char *colon = strchrnul(text, ':'), *end = strchrnul(colon, ' ');
+        uint64_t cpu, vector;
+
+        if (!*colon || vdf_number_parse(text, (size_t)(colon - text), &cpu) < 0 ||
+            vdf_number_parse(colon + 1, (size_t)(end - colon - 1), &vector) < 0 ||
+            cpu >= VDF_VM_CPUS || vector >= VECTORS)
+            return vdf_fail(err, EINVAL, "\"%.40s\": a list of VCPU:VECTOR, 0 to %u and 0 to %u",
+                            text, VDF_VM_CPUS - 1, VECTORS - 1);
+        slot->early[cpu][vector / 64] |= UINT64_C(1) << vector % 64;
+        text = end + (*end == ' ');
+    }
+    return 0;
 }
 
 /* --- irqfds ----------------------------------------------------------------------------------- */

@@ -327,6 +327,7 @@ static void release(struct vdf_slot *slot)
     slot->target = NULL;
     slot->attached = false;
     slot->asleep = false;
+    memset(slot->early, 0, sizeof(slot->early));
 }
 
 static int wake(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
@@ -570,6 +571,12 @@ static const struct vdf_attr attrs[] = {
       .doc = "1 plugs the device in, which may be done while the guest runs: EINVAL or EEXIST for "
              "an address that is taken, EBUSY for a device that has a guest, ENODEV for one that "
              "is not there; 0 pulls it out" },
+    { .path = "early",
+      .type = VDF_TEXT,
+      .flags = VDF_NO_FILE | VDF_SAVE,
+      .show = vdf_slot_show_early,
+      .restore_text = vdf_slot_restore_early,
+      .doc = "vectors that have come before the first run" },
     { .path = "size",
       .type = VDF_UINT,
       .flags = VDF_R,

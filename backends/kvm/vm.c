@@ -266,6 +266,9 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
             atomic_store(&vm->slots[k]->reports, 0);
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_thaw(&vm->vcpus[k]);
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k])
+            vdf_slot_irq_begin(vm->slots[k]);
     vm->status = VDF_VM_RUNNING;
     tell_slots(vm, true);
     vdf_vm_unpark(vm);

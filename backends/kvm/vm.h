@@ -37,6 +37,7 @@
 #include <virtdevfs/guest.h>
 
 #define VDF_VM_CPUS 16u
+#define VDF_VM_VECTORS 256u
 #define VDF_VM_SLOTS 64u
 #define VDF_VM_DOORS 64u   /* of a slot */
 #define VDF_VM_REPORTS 16u /* lines in /errors for a slot, or the machine, from one start on */
@@ -246,6 +247,7 @@ struct vdf_slot {
     int line_fd, pulse_fd, resample_fd; /* -1: none */
     int eoi_fd; /* never written: the irqfd with the device's own resamplefd; -1: none */
     bool level; /* of the device's line; under the device's lock */
+    uint64_t early[VDF_VM_CPUS][VDF_VM_VECTORS / 64]; /* vectors that wait for the first run */
     struct vdf_async *resample;
     int end_fd; /* rung when the guest ends by itself; -1: the device need not know */
     struct vdf_async *end;
@@ -270,6 +272,12 @@ int vdf_slot_irq_connect(struct vdf_slot *slot, struct vdf_irq *irq, struct vdf_
 /** vdf_slot_irq_listen() - after the device has been attached: hear the ends of interrupts. */
 int vdf_slot_irq_listen(struct vdf_slot *slot, struct vdf_err *err);
 void vdf_slot_irq_disconnect(struct vdf_slot *slot);
+/** vdf_slot_irq_begin() - the processors are there: send the vectors that came before. Alone. */
+void vdf_slot_irq_begin(struct vdf_slot *slot);
+/* Hooks of the hidden row `early`. */
+void vdf_slot_show_early(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_slot_restore_early(const struct vdf_at *at, const char *text, size_t len,
+                           struct vdf_err *err);
 unsigned vdf_slot_irqfds(const struct vdf_slot *slot);
 /** vdf_vm_route() - have KVM route GSIs as the slots now want it; @leaving: without this one. */
 int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *leaving);
