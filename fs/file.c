@@ -340,7 +340,7 @@ static ssize_t raw_write(const struct vdf_at *at, const void *bytes, size_t n, u
     }
     void *to = vdf_memory_at(vdf_row_memory(at), offset, n);
     if (!to)
-        return vdf_fail(err, ENOMEM, "no memory for %s", at->attr->path);
+        return vdf_fail(err, errno, "no memory for %s: %s", at->attr->path, strerror(errno));
     memcpy(to, bytes, n);
     return (ssize_t)n;
 }

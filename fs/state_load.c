@@ -146,7 +146,7 @@ static int load_memory(const struct vdf_at *at, uint64_t offset, struct slice va
                         offset, mem->size, at->attr->path);
     uint8_t *to = vdf_memory_at(mem, offset, n);
     if (!to)
-        return vdf_fail(err, ENOMEM, "no memory for %s", at->attr->path);
+        return vdf_fail(err, errno, "no memory for %s: %s", at->attr->path, strerror(errno));
     return vdf_hex_bytes(value.text, value.len, to, err);
 }
 

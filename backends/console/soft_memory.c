@@ -155,7 +155,7 @@ int vdf_soft_queue_setup(struct vdf_console *con, uint32_t index, struct vdf_err
                         index, con->soft->n_queues);
     page = vdf_memory_at(&con->memory, addr, VDF_PAGE_SIZE);
     if (!page)
-        return vdf_fail(err, ENOMEM, "the guest's memory cannot be made");
+        return vdf_fail(err, errno, "the guest's memory cannot be made: %s", strerror(errno));
     memset(page, 0, VDF_PAGE_SIZE);
     q->ring = addr;
     q->num = (uint16_t)(most < VDF_SOFT_QUEUE_MAX ? most : VDF_SOFT_QUEUE_MAX);

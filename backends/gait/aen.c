@@ -61,13 +61,15 @@ int vdf_gait_enable(struct gait *gait, struct vdf_err *err)
     struct gait_function **owner = calloc(GAIT_ENTRIES, sizeof(struct gait_function *));
     if (!owner)
         return vdf_fail(err, ENOMEM, "no memory for the functions of the table");
-    if (vdf_memory_touch_both(&gait->table, &gait->sbv) < 0) {
+    int ret = vdf_memory_touch_both(&gait->table, &gait->sbv);
+    if (ret < 0) {
         free(owner);
-        return vdf_fail(err, ENOMEM, "no memory for the table and the summary vector");
+        return vdf_fail(err, -ret, "no memory for the table and the summary vector: %s",
+                        strerror(-ret));
     }
 
     if (!has_aipb(gait)) {
-        int ret = register_aipb(gait, err);
+        ret = register_aipb(gait, err);
         if (ret < 0) {
             free(owner);
             return ret;

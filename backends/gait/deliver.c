@@ -179,7 +179,7 @@ int vdf_gait_deliver(struct gait_function *function, uint32_t vector, struct vdf
     uint8_t *sbv = vdf_memory_at(&gait->sbv, 0, GAIT_SBV_BYTES);
 
     if (!aibv || !sbv)
-        return vdf_fail(err, ENOMEM, "%u: no memory to set the bit in", vector);
+        return vdf_fail(err, errno, "%u: no memory to set the bit in: %s", vector, strerror(errno));
     struct gait_entry entry = vdf_gait_entry_load(gait, function->index);
 
     vdf_gait_set_bit(aibv, vector % 8);

@@ -261,8 +261,9 @@ static int register_function(struct gait *gait, struct gait_function *function, 
         index++;
     if (index == GAIT_ENTRIES)
         return vdf_fail(err, ENOSPC, "all %u bits of the summary vector are taken", GAIT_ENTRIES);
-    if (vdf_memory_touch_both(vdf_gait_memory(p.guest), &gait->table) < 0)
-        return vdf_fail(err, ENOMEM, "no memory for the guest or the table");
+    ret = vdf_memory_touch_both(vdf_gait_memory(p.guest), &gait->table);
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the guest or the table: %s", strerror(-ret));
 
     function->index = (uint16_t)index;
     grow_sbv(gait, index);
@@ -276,12 +277,13 @@ static int deregister_function(struct gait *gait, struct gait_function *function
                                struct vdf_err *err)
 {
     struct gait_guest *guest = function->guest;
-    uint8_t *sbv = vdf_memory_at(&gait->sbv, 0, GAIT_SBV_BYTES);
+    int ret = vdf_memory_touch_both(&gait->table, &gait->sbv);
 
-    if (!sbv || vdf_memory_touch(&gait->table) < 0)
-        return vdf_fail(err, ENOMEM, "no memory for the table and the summary vector");
+    if (ret < 0)
+        return vdf_fail(err, -ret, "no memory for the table and the summary vector: %s",
+                        strerror(-ret));
     clear_entry(gait, function->index);
-    vdf_gait_test_and_clear_bit(sbv, function->index);
+    vdf_gait_test_and_clear_bit(gait->sbv.base, function->index);
     gait->owner[function->index] = NULL;
     gait->registered--;
     guest->registered--;

@@ -111,7 +111,7 @@ int vdf_gait_entry_set(const struct vdf_at *at, uint64_t value, struct vdf_err *
         vdf_memory_at(&gait->table, at->i * GAIT_ENTRY_SIZE + at->attr->offset, at->attr->width);
 
     if (!bytes)
-        return vdf_fail(err, ENOMEM, "no memory for the table");
+        return vdf_fail(err, errno, "no memory for the table: %s", strerror(errno));
     switch (at->attr->width) {
     case 1:
         __atomic_store_n(bytes, (uint8_t)value, __ATOMIC_RELAXED);

@@ -199,7 +199,7 @@ static int queue_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_gue
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     int ret = vdf_vcmdq_make_page(queue);
     if (ret < 0)
-        return vdf_fail(err, -ret, "no memory for the queue's page");
+        return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
     ret = take_memory(queue->dev, guest, err);
     if (ret < 0)
         return ret;

@@ -277,7 +277,7 @@ static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct v
     int ret = vdf_memory_touch(mem);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "no memory to be mapped");
+        return vdf_fail(err, -ret, "no memory to be mapped: %s", strerror(-ret));
     if (__builtin_add_overflow(map->offset, map->len, &end))
         return vdf_fail(err, EOVERFLOW, "0x%llx: offset and length exceed 64 bits",
                         (unsigned long long)map->offset);
@@ -667,7 +667,7 @@ int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err)
     k->event_fd = k->epoll = -1;
     dev->kernel = k;
     int ret = vdf_hwqueue_move_memory(dev, true);
-    ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory") : make_objects(dev, err);
+    ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory: %s", strerror(-ret)) : make_objects(dev, err);
     if (ret < 0) {
         vdf_kernel_close(dev);
         vdf_hwqueue_move_memory(dev, false);

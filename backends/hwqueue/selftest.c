@@ -150,7 +150,7 @@ int vdf_selftest_reset(struct vdf_hwqueue *dev, struct vdf_err *err)
     int ret = vdf_memory_touch(&dev->region);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "no memory for the pages of the mock");
+        return vdf_fail(err, -ret, "no memory for the pages of the mock: %s", strerror(-ret));
     vdf_store_le32(dev->region.base, dev->viommu_data);
     return 0;
 }

@@ -113,7 +113,7 @@ static int page_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t of
     int ret = vdf_vcmdq_make_page(queue);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "no memory for the queue's page");
+        return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
     load_words(queue->page.base, bytes, n, offset);
     return 0;
 }
@@ -146,7 +146,7 @@ static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint
     int ret = vdf_vcmdq_make_page(queue);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "no memory for the queue's page");
+        return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
     if (vdf_hwqueue_is_selftest(queue->dev)) {
         memcpy(queue->page.base + offset, bytes, n);
         return 0;
@@ -177,7 +177,7 @@ static int vintf_page_read(const struct vdf_at *at, void *bytes, size_t n, uint6
     int ret = vdf_vcmdq_make_vintf_page(dev);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "no memory for the VINTF's page");
+        return vdf_fail(err, -ret, "no memory for the VINTF's page: %s", strerror(-ret));
     load_words(dev->vintf_page.base, bytes, n, offset);
     return 0;
 }
@@ -189,7 +189,7 @@ static int vintf_page_write(const struct vdf_at *at, const void *bytes, size_t n
     int ret = vdf_vcmdq_make_vintf_page(dev);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "no memory for the VINTF's page");
+        return vdf_fail(err, -ret, "no memory for the VINTF's page: %s", strerror(-ret));
     for (unsigned k = 0; k < VDF_VCMDQS; k++)
         if (dev->vcmdqs[k] && dev->vcmdqs[k]->mapped)
             store_words(dev->vcmdqs[k], dev->vintf_page.base, k * PAGE0_SIZE, bytes, n, offset);
@@ -923,7 +923,7 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     if (vdf_hwqueue_is_selftest(dev) || dev->kernel) {
         ret = vdf_vcmdq_make_page(queue);
         if (ret < 0)
-            return vdf_fail(err, -ret, "no memory for the queue's page");
+            return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
     }
     dev->vcmdqs[index] = queue;
     return 0;
@@ -994,7 +994,7 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
     else if (queue->page_open || queue->dev->vintf_open) {
         int ret = queue->page_open ? vdf_vcmdq_make_page(queue) : 0;
         if (ret < 0)
-            return vdf_fail(err, -ret, "no memory for the queue's page");
+            return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
         vdf_obj_set_live(obj, true);
         queue->poller = vdf_async_poller(obj, poll_page);
     }

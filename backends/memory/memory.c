@@ -133,9 +133,14 @@ int vdf_memory_read(const struct vdf_memory *mem, uint64_t offset, void *to, siz
 
 void *vdf_memory_at(struct vdf_memory *mem, uint64_t offset, uint64_t len)
 {
-    if (offset > mem->size || len > mem->size - offset)
-        return NULL;
-    return vdf_memory_touch(mem) ? NULL : mem->base + offset;
+    int ret = -EFAULT;
+
+    if (offset <= mem->size && len <= mem->size - offset)
+        ret = vdf_memory_touch(mem);
+    if (ret == 0)
+        return mem->base + offset;
+    errno = -ret;
+    return NULL;
 }
 
 uint64_t vdf_memory_data(const struct vdf_memory *mem, uint64_t offset, uint64_t *end)

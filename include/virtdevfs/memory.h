@@ -59,7 +59,7 @@ int vdf_memory_touch_both(struct vdf_memory *a, struct vdf_memory *b);
 
 /**
  * vdf_memory_at() - where @len bytes at @offset lie, touching the memory if need be.
- * Return: NULL when any byte lies outside, or when the memory cannot be made.
+ * Return: NULL, with errno set, when any byte lies outside, or when the memory cannot be made.
  */
 void *vdf_memory_at(struct vdf_memory *mem, uint64_t offset, uint64_t len);
 
