@@ -227,16 +227,20 @@ static mode_t mode_of(const struct vdf_fuse *fuse, const struct vdf_place *place
     return (mode & S_IFMT) | ((all | all >> 3 | all >> 6) & ~fuse->umask);
 }
 
+/* A refusal is logged, except that something is not there. */
 static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *st)
 {
     struct vdf_seen seen;
+    struct vdf_err err = { 0 };
 
     pthread_mutex_lock(&fuse->nodes);
     seen = node->seen;
     pthread_mutex_unlock(&fuse->nodes);
     int ret = vdf_place_stat(&node->place, &seen);
-    if (ret < 0)
+    if (ret == -ENODEV || ret == -ENOENT)
         return ret;
+    if (ret < 0)
+        return vdf_place_refused(&node->place, NULL, ret, &err);
     pthread_mutex_lock(&fuse->nodes);
     node->seen = seen;
     pthread_mutex_unlock(&fuse->nodes);
