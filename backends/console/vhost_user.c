@@ -452,7 +452,9 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
         vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, vu->closed);
     if (vu->closed_async)
         return vu;
+    int code = errno;
     vdf_vhost_user_free(vu);
+    errno = code;
     return NULL;
 }
 
@@ -511,7 +513,7 @@ int vdf_vhost_user_start(struct vdf_console *con, const char *path, struct vdf_e
     int r;
 
     if (!vu)
-        return vdf_fail(err, ENOMEM, "no memory to serve the device");
+        return vdf_fail(err, errno, "the device cannot be served: %s", strerror(errno));
     r = serve(vu, path, err);
     if (r) {
         vdf_vhost_user_free(vu);

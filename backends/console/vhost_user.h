@@ -246,7 +246,8 @@ void vdf_vhost_user_close(struct vdf_vhost_user *vu, int fd);
 /** vdf_vhost_user_send_config() - tell the front end of a configuration change, as soon as its
  *  socket has room. */
 void vdf_vhost_user_send_config(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_new() - a server without a socket. NULL without memory. */
+/** vdf_vhost_user_new() - a server without a socket. NULL, with errno set, when it
+ *  cannot be made. */
 struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con);
 void vdf_vhost_user_free(struct vdf_vhost_user *vu);
 

@@ -39,8 +39,9 @@ int vdf_vhost_user_path_check(const char *path, struct vdf_err *err)
 
 /* --- not on FUSE ------------------------------------------------------------------------------ */
 
-/* Whether a mounted file system is served by a process; asks nothing of the file system itself. */
-static bool is_fuse(unsigned major, unsigned minor)
+/* Whether a mounted file system is served by a process; asks nothing of the file system itself.
+ * Return: 1, 0 or -errno. Where /proc is not mounted there is nobody to ask. */
+static int is_fuse(unsigned major, unsigned minor)
 {
     FILE *mounts = fopen("/proc/self/mountinfo", "re");
     char *line = NULL;
@@ -48,7 +49,7 @@ static bool is_fuse(unsigned major, unsigned minor)
     bool fuse = false;
 
     if (!mounts)
-        return false;
+        return errno == ENOENT ? 0 : -errno;
     while (!fuse && getline(&line, &size, mounts) >= 0) {
         unsigned ma, mi;
         const char *type = strstr(line, " - ");
@@ -61,74 +62,107 @@ static bool is_fuse(unsigned major, unsigned minor)
     return fuse;
 }
 
+/* No FUSE file system: it could be our own mount, whose answer would wait for the lock that we
+ * hold. */
+static int check_place(int fd, const char *path, bool *is_link, struct vdf_err *err)
+{
+    struct statx st;
+
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st))
+        return vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
+    *is_link = S_ISLNK(st.stx_mode);
+    int fuse = is_fuse(st.stx_dev_major, st.stx_dev_minor);
+    if (fuse < 0)
+        return vdf_fail(err, -fuse, "/proc/self/mountinfo: %s", strerror(-fuse));
+    return fuse ? vdf_fail(err, EOPNOTSUPP,
+                           "\"%.60s\" is in a FUSE file system: sockets are made elsewhere", path)
+                : 0;
+}
+
+/* A descriptor of @name in @dir, which may be a symbolic link, or -errno. */
+static int open_step(int dir, const char *name, const char *path, bool *is_link,
+                     struct vdf_err *err)
+{
+    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return vdf_fail(err, errno, "the directory of \"%.60s\", at \"%.60s\": %s", path, name,
+                        strerror(errno));
+    int ret = check_place(fd, path, is_link, err);
+    if (ret == 0)
+        return fd;
+    close(fd);
+    return ret;
+}
+
+/* Put what the symbolic link @fd holds before @at, the rest of the way, which lies in @rest. */
+static int follow(int fd, char rest[PATH_MAX], const char *at, const char *path,
+                  struct vdf_err *err)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(fd, "", target, sizeof(target) - 1);
+
+    if (n < 0)
+        return vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
+    if (n == 0 || (size_t)n + strlen(at) >= PATH_MAX)
+        return vdf_fail(err, ELOOP, "\"%.60s\": a symbolic link in it is too long", path);
+    memcpy(target + n, at, strlen(at) + 1);
+    memcpy(rest, target, strlen(target) + 1);
+    return 0;
+}
+
+static int open_root(struct vdf_err *err)
+{
+    int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    return dir < 0 ? vdf_fail(err, errno, "/: %s", strerror(errno)) : dir;
+}
+
+/* Take the first name of @rest out, into @name. Answers what follows it, or NULL. */
+static const char *take_name(const char *rest, char name[NAME_MAX + 1])
+{
+    size_t len = strcspn(rest, "/");
+
+    if (len > NAME_MAX)
+        return NULL;
+    memcpy(name, rest, len);
+    name[len] = '\0';
+    return rest + len;
+}
+
 /*
  * The directory that the socket's file is to be in, opened step by step, so that no step is made
- * into a FUSE file system. That could be our own mount: its answer would wait for the lock that we
- * hold. Return: a descriptor or -errno.
+ * into a FUSE file system. Return: a descriptor or -errno.
  */
 static int open_dir(const char *path, struct vdf_err *err)
 {
-    char rest[PATH_MAX], target[PATH_MAX];
+    char rest[PATH_MAX], name[NAME_MAX + 1];
     unsigned links = 0;
-    int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int dir = open_root(err);
 
-    if (dir < 0)
-        return vdf_fail(err, errno, "/: %s", strerror(errno));
     snprintf(rest, sizeof(rest), "%s", path);
     *strrchr(rest, '/') = '\0';
-    for (char *at = rest; *(at += strspn(at, "/"));) {
-        size_t len = strcspn(at, "/");
-        struct statx st;
-        char name[NAME_MAX + 1];
-        ssize_t n;
-        int fd;
+    for (const char *at = rest; dir >= 0 && *(at += strspn(at, "/"));) {
+        bool is_link = false;
 
-        if (len > NAME_MAX) {
-            close(dir);
-            return vdf_fail(err, ENAMETOOLONG, "\"%.60s\": a name in it is too long", path);
-        }
-        memcpy(name, at, len);
-        name[len] = '\0';
-        at += len;
-        fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st)) {
-            int code = errno;
+        at = take_name(at, name);
+        int next = at ? open_step(dir, name, path, &is_link, err)
+                      : vdf_fail(err, ENAMETOOLONG, "\"%.60s\": a name in it is too long", path);
+        if (next >= 0 && is_link) {
+            int link = next;
 
-            if (fd >= 0)
-                close(fd);
-            close(dir);
-            return vdf_fail(err, code, "the directory of \"%.60s\", at \"%.60s\": %s", path, name,
-                            strerror(code));
+            next = ++links > LINKS_MAX
+                       ? vdf_fail(err, ELOOP, "\"%.60s\": too many symbolic links", path)
+                       : follow(link, rest, at, path, err);
+            close(link);
+            at = rest;
+            if (next == 0 && rest[0] != '/')
+                continue;
+            if (next == 0)
+                next = open_root(err);
         }
-        if (is_fuse(st.stx_dev_major, st.stx_dev_minor)) {
-            close(fd);
-            close(dir);
-            return vdf_fail(err, EOPNOTSUPP,
-                            "\"%.60s\" is in a FUSE file system: sockets are made elsewhere", path);
-        }
-        if (!S_ISLNK(st.stx_mode)) {
-            close(dir);
-            dir = fd;
-            continue;
-        }
-        n = readlinkat(fd, "", target, sizeof(target) - 1);
-        close(fd);
-        if (n <= 0 || ++links > LINKS_MAX || (size_t)n + strlen(at) >= sizeof(rest)) {
-            close(dir);
-            return vdf_fail(err, ELOOP, "\"%.60s\": too many symbolic links, or too long ones",
-                            path);
-        }
-        memcpy(target + n, at, strlen(at) + 1);
-        memcpy(rest, target, strlen(target) + 1);
-        at = rest;
-        if (rest[0] == '/') {
-            int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-            close(dir);
-            dir = root;
-            if (dir < 0)
-                return vdf_fail(err, errno, "/: %s", strerror(errno));
-        }
+        close(dir);
+        dir = next;
     }
     return dir;
 }
@@ -337,12 +371,13 @@ static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
         if (r)
             break;
     }
+    bool bound = !r;
     if (!r && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
         r = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
-    if (!r && note(made)) {
-        unlinkat(dir, name, 0);
+    if (!r && note(made))
         r = vdf_fail(err, ENOMEM, "no memory to serve the device");
-    }
+    if (r && bound)
+        unlinkat(dir, name, 0);
     close(dir);
     if (!r)
         return fd;
