@@ -161,11 +161,12 @@ static void arm(struct vdf_engine *engine, struct vdf_source *source)
 
 void vdf_engine_refused(struct vdf_engine *engine, struct vdf_source *source, int result)
 {
+    bool for_now = result == -EAGAIN || result == -ENOMEM;
     pthread_mutex_lock(&engine->lock);
-    if (result != -EAGAIN)
+    if (!for_now)
         engine->refusal = result;
     source->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
-    enqueue(engine, source, result == -EAGAIN ? VDF_SOURCE_ARM : VDF_SOURCE_FAILED);
+    enqueue(engine, source, for_now ? VDF_SOURCE_ARM : VDF_SOURCE_FAILED);
     pthread_mutex_unlock(&engine->lock);
 }
 

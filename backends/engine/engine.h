@@ -132,8 +132,8 @@ struct vdf_engine {
  */
 void vdf_engine_completed(struct vdf_engine *engine, struct vdf_source *source, int result);
 
-/** vdf_engine_refused() - the kernel did not take a request: -EAGAIN has it made again soon, any
- * other -errno ends the source's watch. Not under the lock; calls no source. */
+/** vdf_engine_refused() - the kernel did not take a request: -EAGAIN and -ENOMEM have it made again
+ * soon, any other -errno ends the source's watch. Not under the lock; calls no source. */
 void vdf_engine_refused(struct vdf_engine *engine, struct vdf_source *source, int result);
 
 /** vdf_engine_rearm_all() - all requests were lost: have them made again. Not under the lock. */
