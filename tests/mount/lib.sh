@@ -52,6 +52,11 @@ skip() {
     exit 77
 }
 
+# sanitized: the daemon is built with AddressSanitizer or ThreadSanitizer.
+sanitized() {
+    grep -qaE '__(asan|tsan)_init' "$VDF_BIN"
+}
+
 root_only() {
     [ "$(id -u)" = 0 ] || skip "needs root"
 }

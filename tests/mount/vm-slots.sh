@@ -90,15 +90,3 @@ for mode in real long; do
     ends v 7
 done
 rmdir "$M/vm/v" || fail "rmdir"
-
-# Address space that runs out while a processor is made: a run is refused, and a later one has a whole processor.
-mkdir "$M/vm/v"
-same "the memory" "$("$IO" pwrite vm/v/memory 0 b007e6f4ebfe)" ok
-pid=$(daemon_pids)
-prlimit --pid "$pid" --as=1:unlimited
-"$IO" write vm/v/run 1 >/dev/null
-cp "$M/state" "$T/after" 2>/dev/null
-prlimit --pid "$pid" --as=unlimited:unlimited
-put vm/v/run 1
-ends v 7
-rmdir "$M/vm/v" || fail "rmdir"
