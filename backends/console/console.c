@@ -76,10 +76,12 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
         struct vdf_err said = { 0 };
         int r = 0;
 
-        if (vq->num > max || vq->num & (vq->num - 1))
-            return vdf_fail(err, EINVAL, "queues/%u/size %u: a power of two up to %u", i, vq->num,
-                            max);
         vq->modes = vdf_console_modes(con);
+        if (!vdf_vq_size_possible(vq->num, max, vq->modes))
+            return vdf_fail(err, EINVAL,
+                            "queues/%u/size %u: a power of two up to %u, or any size up to that "
+                            "with RING_PACKED",
+                            i, vq->num, max);
         /* The memory of a guest or a front end is not known yet: its queues are looked at when it
          * is connected. */
         if (vq->ready && con->driver != VDF_CONSOLE_VM && con->driver != VDF_CONSOLE_VHOST_USER)

@@ -9,7 +9,8 @@
  *     guest.c                 a guest's accesses, doorbells and memory
  *     control.c               control messages
  *     port.c                  data between the host's end and the queues of a port
- *     virtqueue.c             split virtqueues
+ *     virtqueue.c             virtqueues, and their split rings
+ *     virtqueue_packed.c      packed rings
  *     vhost_user*.c           a driver in another process on the other side, see vhost_user.h
  *     soft.c, soft_port.c     a driver of our own on the other side; the device does not know it
  *     soft_memory.c           that driver's pages and rings
@@ -66,6 +67,7 @@ enum vdf_console_order {
 #define VDF_CONSOLE_F_EVENT_IDX (UINT64_C(1) << 29)
 #define VDF_CONSOLE_F_VERSION_1 (UINT64_C(1) << 32)
 #define VDF_CONSOLE_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
+#define VDF_CONSOLE_F_RING_PACKED (UINT64_C(1) << 34)
 #define VDF_CONSOLE_F_IN_ORDER (UINT64_C(1) << 35)
 #define VDF_CONSOLE_F_RING_RESET (UINT64_C(1) << 40)
 

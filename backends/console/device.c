@@ -24,10 +24,12 @@ uint64_t vdf_console_default_features(unsigned device)
     return common | VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE;
 }
 
-/* ACCESS_PLATFORM says that addresses are the platform's, which here are those of the memory. */
+/* ACCESS_PLATFORM says that addresses are the platform's, which here are those of the memory. With
+ * RING_PACKED a vhost-user front end is not offered the record of buffers in flight. */
 uint64_t vdf_console_possible_features(unsigned device)
 {
-    return vdf_console_default_features(device) | VDF_CONSOLE_F_ACCESS_PLATFORM;
+    return vdf_console_default_features(device) | VDF_CONSOLE_F_ACCESS_PLATFORM |
+           VDF_CONSOLE_F_RING_PACKED;
 }
 
 bool vdf_console_multiport(const struct vdf_console *con)
@@ -111,7 +113,8 @@ struct vdf_vq *vdf_console_queue_make(struct vdf_console *con, uint32_t index)
 uint8_t vdf_console_modes(const struct vdf_console *con)
 {
     return (con->driver_features & VDF_CONSOLE_F_INDIRECT ? VDF_VQ_INDIRECT : 0) |
-           (con->driver_features & VDF_CONSOLE_F_EVENT_IDX ? VDF_VQ_EVENT_IDX : 0);
+           (con->driver_features & VDF_CONSOLE_F_EVENT_IDX ? VDF_VQ_EVENT_IDX : 0) |
+           (con->driver_features & VDF_CONSOLE_F_RING_PACKED ? VDF_VQ_PACKED : 0);
 }
 
 struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)

@@ -83,9 +83,10 @@ static void write_queue(struct vdf_console *con, unsigned reg, uint32_t value)
     }
     switch (reg) {
     case VDF_CONSOLE_REG_QUEUE_NUM:
-        if (!value || value > con->queue_size || value & (value - 1))
+        if (!value || !vdf_vq_size_possible(value, con->queue_size, vdf_console_modes(con)))
             vdf_report(con->priv.obj, EINVAL,
-                       "queue %u: size %u ignored: a power of two up to %u is needed",
+                       "queue %u: size %u ignored: a power of two up to %u is needed, or any size "
+                       "up to that with RING_PACKED",
                        con->queue_sel, value, con->queue_size);
         else
             vq->num = (uint16_t)value;

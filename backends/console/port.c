@@ -119,7 +119,7 @@ void vdf_console_port_resume(struct vdf_console_port *port, struct vdf_vq *vq)
         return;
     if (vdf_vq_next_is(&port->con->space, vq, port->head) &&
         !vdf_vq_walk(&port->con->space, vq, port->head, &chain, NULL) && has_mark(port, &chain))
-        vq->last_avail++;
+        vdf_vq_skip(vq, &chain);
     else
         vdf_console_port_drop_held(port);
 }

@@ -316,8 +316,8 @@ int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err)
     if (!soft)
         return 0;
     if (con->driver != VDF_CONSOLE_SOFT || soft->rproc != (con->device == VDF_CONSOLE_RPROC) ||
-        soft->multiport != vdf_console_multiport(con) || soft->pool != vdf_console_pool(con) ||
-        (soft->multiport && soft->n_ports != con->max_ports))
+        vdf_console_modes(con) & VDF_VQ_PACKED || soft->multiport != vdf_console_multiport(con) ||
+        soft->pool != vdf_console_pool(con) || (soft->multiport && soft->n_ports != con->max_ports))
         return vdf_fail(err, EINVAL, "the driver's records belong to another kind of device");
     if (vdf_soft_pages_init(con, soft))
         return vdf_fail(err, ENOMEM, "no memory for the driver");

@@ -169,7 +169,7 @@ struct vdf_vu_ring {
     bool enabled;
     bool active; /* the device may use the queue */
     bool call_pending;
-    uint16_t base;              /* next available entry, while not active */
+    uint16_t base;              /* as vdf_vq.last_avail, while not active */
     uint64_t desc, used, avail; /* in the front end's addresses */
     struct vdf_async *kick;
     struct vdf_signal *call, *err; /* NULL: none */

@@ -79,18 +79,28 @@ static int set_features(struct vdf_vhost_user *vu, struct vdf_err *err)
     return vu->protocol ? 0 : vdf_vhost_user_enable_all(vu, err);
 }
 
+/* The used index, at which rings start with a record of buffers in flight, is not in a packed ring.
+ */
+static uint64_t protocol_offered(const struct vdf_console *con)
+{
+    return con->features & VDF_CONSOLE_F_RING_PACKED ? PROTOCOL_FEATURES & ~VDF_VU_P_INFLIGHT
+                                                     : PROTOCOL_FEATURES;
+}
+
 static int get_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     (void)err;
-    vu->msg.payload.u64 = PROTOCOL_FEATURES;
+    vu->msg.payload.u64 = protocol_offered(vu->con);
     return 0;
 }
 
 static int set_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    if (vu->msg.payload.u64 & ~PROTOCOL_FEATURES)
+    uint64_t offer = protocol_offered(vu->con);
+
+    if (vu->msg.payload.u64 & ~offer)
         return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": bits of 0x%016" PRIx64 " are offered",
-                        vu->msg.payload.u64, PROTOCOL_FEATURES);
+                        vu->msg.payload.u64, offer);
     vu->protocol_features = vu->msg.payload.u64;
     return 0;
 }
@@ -167,8 +177,11 @@ static int set_vring_num(struct vdf_vhost_user *vu, struct vdf_err *err)
         return -EINVAL;
     if (ring->active)
         return vdf_fail(err, EBUSY, "ring %u is running", state->index);
-    if (!state->num || state->num > VDF_VQ_SIZE_MAX || state->num & (state->num - 1))
-        return vdf_fail(err, EINVAL, "ring %u of %u entries: a power of two up to %u is needed",
+    if (!state->num ||
+        !vdf_vq_size_possible(state->num, VDF_VQ_SIZE_MAX, vdf_console_modes(vu->con)))
+        return vdf_fail(err, EINVAL,
+                        "ring %u of %u entries: a power of two up to %u is needed, or any number "
+                        "up to that with VIRTIO_F_RING_PACKED",
                         state->index, state->num, VDF_VQ_SIZE_MAX);
     ring->num = state->num;
     r = vdf_vhost_user_ring_update(vu, state->index, err);
@@ -204,6 +217,11 @@ static int set_vring_addr(struct vdf_vhost_user *vu, struct vdf_err *err)
     return r;
 }
 
+/*
+ * The base of a packed ring is the place and wrap counter of the next descriptor to take, in the
+ * low half, and of the next to give back, in the high half. What lies between was taken and never
+ * given back by whoever had the ring before, and is taken again.
+ */
 static int set_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_vring_state *state = &vu->msg.payload.state;
@@ -213,6 +231,10 @@ static int set_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
         return -EINVAL;
     if (ring->active)
         return vdf_fail(err, EBUSY, "ring %u is running", state->index);
+    if (vdf_console_modes(vu->con) & VDF_VQ_PACKED) {
+        ring->base = (uint16_t)(state->num >> 16 ^ VDF_VQ_ROUND);
+        return 0;
+    }
     if (state->num > UINT16_MAX)
         return vdf_fail(err, EINVAL, "ring %u: base %u, an index has 16 bits", state->index,
                         state->num);
@@ -227,6 +249,8 @@ static int get_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (!vdf_vhost_user_ring(vu, state->index, err))
         return -EINVAL;
     state->num = vdf_vhost_user_ring_stop(vu, state->index);
+    if (vdf_console_modes(vu->con) & VDF_VQ_PACKED)
+        state->num = (state->num ^ VDF_VQ_ROUND) * 0x10001u;
     return 0;
 }
 

@@ -57,6 +57,10 @@ static int locate(const struct vdf_vhost_user *vu, unsigned index, struct vdf_vq
                         index, ring->desc, ring->avail, ring->used);
     vq->num = (uint16_t)ring->num;
     vq->modes = vdf_console_modes(vu->con);
+    if (vq->modes & VDF_VQ_PACKED && (vq->last_avail & ~VDF_VQ_ROUND) >= vq->num)
+        return vdf_fail(err, EINVAL,
+                        "ring %u: its base says place %u in bits 16 to 30, there are %u", index,
+                        vq->last_avail & ~VDF_VQ_ROUND, vq->num);
     r = vdf_vq_check(&vu->con->space, vq, NULL);
     if (r)
         return vdf_fail(err, -r,
@@ -80,11 +84,16 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
         return vdf_fail(err, EPROTO,
                         "ring %u starts before features with VIRTIO_F_VERSION_1 were set", index);
     vdf_console_update_space(con);
+    vq->used_idx = ring->base;
+    vq->last_avail = ring->base;
     r = locate(vu, index, vq, err);
     if (r)
         return r;
-    vq->used_idx = vdf_vq_used_idx(&con->space, vq);
-    vq->last_avail = vu->inflight ? vq->used_idx : ring->base;
+    if (!(vq->modes & VDF_VQ_PACKED)) {
+        vq->used_idx = vdf_vq_used_idx(&con->space, vq);
+        if (vu->inflight)
+            vq->last_avail = vq->used_idx;
+    }
     vdf_vq_start(&con->space, vq, vq->modes);
     vq->ready = true;
     ring->active = true;
@@ -122,7 +131,7 @@ static void deactivate(struct vdf_vhost_user *vu, unsigned index)
     vq->ready = false;
     ring->base = vq->last_avail;
     if (port && port->held)
-        ring->base--;
+        ring->base = vq->modes & VDF_VQ_PACKED ? vq->used_idx : (uint16_t)(ring->base - 1u);
 }
 
 int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The device's side of split virtqueues: rings, the descriptor walker, copies. See virtqueue.h. */
+/* The device's side of virtqueues: split rings, the descriptor walker, copies. See virtqueue.h. */
 #include "virtqueue.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+
+#include "virtqueue_ring.h"
 
 /* Layout of the rings, section 2.7.6 and 2.7.8. */
 #define AVAIL_FLAGS 0u
@@ -16,15 +18,8 @@
 #define USED_RING 4u
 #define USED_ELEM 8u
 
-struct desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags;
-    uint16_t next;
-};
-
-static bool load_desc(const struct vdf_space *space, uint64_t table, uint32_t index,
-                      struct desc *desc)
+bool vdf_vq_load_desc(const struct vdf_space *space, uint64_t table, uint32_t index,
+                      struct vdf_vq_desc *desc)
 {
     uint64_t at;
 
@@ -39,9 +34,8 @@ static bool load_desc(const struct vdf_space *space, uint64_t table, uint32_t in
     return true;
 }
 
-/* Where a word of a ring lies; NULL when that is not guest memory or not aligned for it. */
-static void *ring_word(const struct vdf_space *space, uint64_t ring, uint64_t offset,
-                       unsigned width, bool write)
+void *vdf_vq_word(const struct vdf_space *space, uint64_t ring, uint64_t offset, unsigned width,
+                  bool write)
 {
     uint64_t at;
     void *p;
@@ -52,7 +46,7 @@ static void *ring_word(const struct vdf_space *space, uint64_t ring, uint64_t of
     return (uintptr_t)p % width ? NULL : p;
 }
 
-static int part_check(const struct vdf_space *space, const char *what, uint64_t addr, uint64_t len,
+int vdf_vq_part_check(const struct vdf_space *space, const char *what, uint64_t addr, uint64_t len,
                       unsigned align, bool write, struct vdf_err *err)
 {
     if (addr % align)
@@ -66,52 +60,79 @@ static int part_check(const struct vdf_space *space, const char *what, uint64_t 
     return 0;
 }
 
+bool vdf_vq_size_possible(uint32_t num, unsigned max, uint8_t modes)
+{
+    return num <= max && (modes & VDF_VQ_PACKED || !(num & (num - 1)));
+}
+
 int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
     unsigned event = vq->modes & VDF_VQ_EVENT_IDX ? 2 : 0;
     int r;
 
-    if (!vq->num || vq->num > VDF_VQ_SIZE_MAX || (vq->num & (vq->num - 1)))
+    if (vq->modes & VDF_VQ_PACKED)
+        return vdf_vq_packed_check(space, vq, err);
+    if (!vq->num || !vdf_vq_size_possible(vq->num, VDF_VQ_SIZE_MAX, vq->modes))
         return vdf_fail(err, EINVAL, "queue size %u: a power of two up to %u is needed", vq->num,
                         VDF_VQ_SIZE_MAX);
-    r = part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16, false, err);
+    r = vdf_vq_part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
+                          false, err);
     if (r)
         return r;
-    r = part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u + event, 2, false,
-                   err);
+    r = vdf_vq_part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u + event, 2,
+                          false, err);
     if (r)
         return r;
-    return part_check(space, "used ring", vq->device, USED_RING + vq->num * USED_ELEM + event, 4,
-                      true, err);
+    return vdf_vq_part_check(space, "used ring", vq->device,
+                             USED_RING + vq->num * USED_ELEM + event, 4, true, err);
 }
 
 uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq)
 {
-    const void *p = ring_word(space, vq->driver, AVAIL_IDX, 2, false);
+    const void *p;
 
+    if (vq->modes & VDF_VQ_PACKED)
+        return vdf_vq_packed_avail_idx(space, vq);
+    p = vdf_vq_word(space, vq->driver, AVAIL_IDX, 2, false);
     return p ? vdf_load_le16(p) : 0;
 }
 
 uint16_t vdf_vq_used_idx(const struct vdf_space *space, const struct vdf_vq *vq)
 {
-    const void *p = ring_word(space, vq->device, USED_IDX, 2, false);
+    const void *p = vdf_vq_word(space, vq->device, USED_IDX, 2, false);
 
     return p ? vdf_load_le16(p) : 0;
 }
 
 bool vdf_vq_next_is(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head)
 {
-    const void *p =
-        ring_word(space, vq->driver, AVAIL_RING + (vq->last_avail & (vq->num - 1u)) * 2u, 2, false);
+    const void *p;
 
-    return p && vdf_vq_pending(space, vq, NULL) > 0 && vdf_load_le16(p) == head;
+    if (vdf_vq_pending(space, vq, NULL) <= 0)
+        return false;
+    if (vq->modes & VDF_VQ_PACKED)
+        return vdf_vq_packed_next(vq) == head;
+    p = vdf_vq_word(space, vq->driver, AVAIL_RING + (vq->last_avail & (vq->num - 1u)) * 2u, 2,
+                    false);
+    return p && vdf_load_le16(p) == head;
+}
+
+void vdf_vq_skip(struct vdf_vq *vq, const struct vdf_vq_chain *chain)
+{
+    if (vq->modes & VDF_VQ_PACKED)
+        vdf_vq_packed_skip(vq, chain);
+    else
+        vq->last_avail++;
 }
 
 int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
-    const void *p = ring_word(space, vq->driver, AVAIL_IDX, 2, false);
+    const void *p;
     uint16_t idx, n;
 
+    if (vq->modes & VDF_VQ_PACKED)
+        return vdf_vq_packed_pending(space, vq, err);
+    p = vdf_vq_word(space, vq->driver, AVAIL_IDX, 2, false);
     if (!p)
         return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
     idx = vdf_load_le16(p);
@@ -124,9 +145,9 @@ int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struc
     return n;
 }
 
-/* One descriptor into the chain. */
-static int add_segment(const struct vdf_space *space, const struct vdf_vq *vq,
-                       const struct desc *desc, struct vdf_vq_chain *chain, struct vdf_err *err)
+int vdf_vq_add_segment(const struct vdf_space *space, const struct vdf_vq *vq,
+                       const struct vdf_vq_desc *desc, struct vdf_vq_chain *chain,
+                       struct vdf_err *err)
 {
     bool write = desc->flags & VDF_VQ_DESC_WRITE;
 
@@ -156,6 +177,32 @@ static int add_segment(const struct vdf_space *space, const struct vdf_vq *vq,
     return 0;
 }
 
+int vdf_vq_table_check(const struct vdf_space *space, const struct vdf_vq_desc *desc, uint16_t head,
+                       struct vdf_err *err)
+{
+    if (!desc->len || desc->len % VDF_VQ_DESC_SIZE)
+        return vdf_fail(err, EPROTO,
+                        "chain of descriptor %u: indirect table of %u bytes, a multiple of 16 is "
+                        "needed",
+                        head, desc->len);
+    if (!vdf_space_has(space, desc->addr, desc->len, false))
+        return vdf_fail(err, EFAULT,
+                        "chain of descriptor %u: indirect table at 0x%" PRIx64
+                        ", %u bytes, is not in memory the device can read",
+                        head, desc->addr, desc->len);
+    return 0;
+}
+
+void vdf_vq_chain_begin(struct vdf_vq_chain *chain, uint16_t head)
+{
+    chain->head = head;
+    chain->slots = 1;
+    chain->n = 0;
+    chain->n_out = 0;
+    chain->out_len = 0;
+    chain->in_len = 0;
+}
+
 int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
                 struct vdf_vq_chain *chain, struct vdf_err *err)
 {
@@ -163,21 +210,18 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
     uint32_t entries = vq->num;
     uint32_t index = head;
     bool in_table = false;
-    struct desc desc;
+    struct vdf_vq_desc desc;
     int r;
 
-    chain->head = head;
-    chain->n = 0;
-    chain->n_out = 0;
-    chain->out_len = 0;
-    chain->in_len = 0;
-
+    if (vq->modes & VDF_VQ_PACKED)
+        return vdf_vq_packed_walk(space, vq, head, chain, err);
+    vdf_vq_chain_begin(chain, head);
     for (;;) {
         if (index >= entries)
             return vdf_fail(err, EPROTO,
                             "chain of descriptor %u: next is %u, the table has %u entries", head,
                             index, entries);
-        if (!load_desc(space, table, index, &desc))
+        if (!vdf_vq_load_desc(space, table, index, &desc))
             return vdf_fail(err, EFAULT,
                             "chain of descriptor %u: descriptor table at 0x%" PRIx64
                             " is not in memory the device can read",
@@ -196,16 +240,9 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
             if (desc.flags & VDF_VQ_DESC_NEXT)
                 return vdf_fail(err, EPROTO,
                                 "chain of descriptor %u: an indirect descriptor has no next", head);
-            if (!desc.len || desc.len % VDF_VQ_DESC_SIZE)
-                return vdf_fail(err, EPROTO,
-                                "chain of descriptor %u: indirect table of %u bytes, a multiple of "
-                                "16 is needed",
-                                head, desc.len);
-            if (!vdf_space_has(space, desc.addr, desc.len, false))
-                return vdf_fail(err, EFAULT,
-                                "chain of descriptor %u: indirect table at 0x%" PRIx64
-                                ", %u bytes, is not in memory the device can read",
-                                head, desc.addr, desc.len);
+            r = vdf_vq_table_check(space, &desc, head, err);
+            if (r)
+                return r;
             in_table = true;
             table = desc.addr;
             entries = desc.len / VDF_VQ_DESC_SIZE;
@@ -213,7 +250,7 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
             continue;
         }
 
-        r = add_segment(space, vq, &desc, chain, err);
+        r = vdf_vq_add_segment(space, vq, &desc, chain, err);
         if (r)
             return r;
         if (!(desc.flags & VDF_VQ_DESC_NEXT))
@@ -228,26 +265,29 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
  */
 static void *used_event(const struct vdf_space *space, const struct vdf_vq *vq)
 {
-    return ring_word(space, vq->driver, AVAIL_RING + vq->num * 2u, 2, false);
+    return vdf_vq_word(space, vq->driver, AVAIL_RING + vq->num * 2u, 2, false);
 }
 
 static void *avail_event(const struct vdf_space *space, const struct vdf_vq *vq)
 {
-    return ring_word(space, vq->device, USED_RING + vq->num * USED_ELEM, 2, true);
+    return vdf_vq_word(space, vq->device, USED_RING + vq->num * USED_ELEM, 2, true);
 }
 
 void vdf_vq_want_kicks(const struct vdf_space *space, struct vdf_vq *vq, bool wanted)
 {
     bool event = vq->modes & VDF_VQ_EVENT_IDX;
-    void *at = event ? avail_event(space, vq) : ring_word(space, vq->device, USED_FLAGS, 2, true);
+    void *at;
 
     vq->quiet = !wanted;
-    if (!at)
-        return;
-    if (!event)
-        vdf_store_le16(at, wanted ? 0 : VDF_VQ_USED_NO_NOTIFY);
-    else if (wanted)
-        vdf_store_le16(at, vq->last_avail);
+    if (vq->modes & VDF_VQ_PACKED) {
+        vdf_vq_packed_want_kicks(space, vq, wanted);
+    } else {
+        at = event ? avail_event(space, vq) : vdf_vq_word(space, vq->device, USED_FLAGS, 2, true);
+        if (at && !event)
+            vdf_store_le16(at, wanted ? 0 : VDF_VQ_USED_NO_NOTIFY);
+        else if (at && wanted)
+            vdf_store_le16(at, vq->last_avail);
+    }
     /* The driver makes a chain available and then reads the word: whoever looks for chains after
      * this finds one that it was not told of. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -265,7 +305,7 @@ static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *
 {
     const void *at = vq->modes & VDF_VQ_EVENT_IDX
                          ? used_event(space, vq)
-                         : ring_word(space, vq->driver, AVAIL_FLAGS, 2, false);
+                         : vdf_vq_word(space, vq->driver, AVAIL_FLAGS, 2, false);
 
     if (!at)
         return true;
@@ -276,41 +316,60 @@ static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *
 
 /* --- chains in and out --- */
 
+/* Where the next chain begins in the descriptor table, as the available ring says. */
+static int next_head(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t *head,
+                     struct vdf_err *err)
+{
+    unsigned entry = vq->last_avail & (vq->num - 1u);
+    const void *p = vdf_vq_word(space, vq->driver, AVAIL_RING + entry * 2u, 2, false);
+
+    if (!p)
+        return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
+    *head = vdf_load_le16(p);
+    if (*head >= vq->num)
+        return vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u", entry, *head,
+                        vq->num);
+    return 0;
+}
+
 int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_chain *chain,
                struct vdf_err *err)
 {
-    const void *p;
     uint16_t head;
-    int n;
+    int r;
 
-    chain->head = VDF_VQ_SIZE_MAX;
-    n = vdf_vq_pending(space, vq, err);
-    if (n < 0)
-        return n;
-    if (!n)
-        return -EAGAIN;
-    p = ring_word(space, vq->driver, AVAIL_RING + (vq->last_avail & (vq->num - 1u)) * 2u, 2, false);
-    if (!p)
-        return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
-    head = vdf_load_le16(p);
-    if (head >= vq->num)
-        return vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u",
-                        vq->last_avail & (vq->num - 1u), head, vq->num);
-    vq->last_avail++;
+    vdf_vq_chain_begin(chain, VDF_VQ_SIZE_MAX);
+    r = vdf_vq_pending(space, vq, err);
+    if (r <= 0)
+        return r ? r : -EAGAIN;
+    if (vq->modes & VDF_VQ_PACKED) {
+        head = vdf_vq_packed_next(vq);
+    } else {
+        r = next_head(space, vq, &head, err);
+        if (r)
+            return r;
+    }
+    r = vdf_vq_walk(space, vq, head, chain, err);
+    if (chain->head >= VDF_VQ_SIZE_MAX)
+        return r;
+    vdf_vq_skip(vq, chain);
     /* The event index moves with what has been taken; the flag stands still. */
     if (vq->modes & VDF_VQ_EVENT_IDX && !vq->quiet)
         vdf_vq_want_kicks(space, vq, true);
-    return vdf_vq_walk(space, vq, head, chain, err);
+    return r;
 }
 
 int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head, uint32_t len,
                 bool *interrupt)
 {
     uint64_t entry = USED_RING + (vq->used_idx & (vq->num - 1u)) * USED_ELEM;
-    void *id = ring_word(space, vq->device, entry, 4, true);
-    void *written = ring_word(space, vq->device, entry + 4, 4, true);
-    void *idx = ring_word(space, vq->device, USED_IDX, 2, true);
+    void *id, *written, *idx;
 
+    if (vq->modes & VDF_VQ_PACKED)
+        return vdf_vq_packed_push(space, vq, len, interrupt);
+    id = vdf_vq_word(space, vq->device, entry, 4, true);
+    written = vdf_vq_word(space, vq->device, entry + 4, 4, true);
+    idx = vdf_vq_word(space, vq->device, USED_IDX, 2, true);
     if (!id || !written || !idx)
         return -EFAULT;
     vdf_store_le32(id, head);
@@ -390,10 +449,14 @@ uint64_t vdf_vq_fuzz(const uint8_t *bytes, size_t n)
     vq.device = bytes[3] * UINT64_C(16);
     vq.last_avail = (uint16_t)(bytes[4] | bytes[5] << 8);
     vq.used_idx = bytes[6];
+    vq.modes = bytes[7] & (VDF_VQ_INDIRECT | VDF_VQ_EVENT_IDX | VDF_VQ_PACKED);
+    if (vq.modes & VDF_VQ_PACKED) {
+        vq.last_avail &= VDF_VQ_ROUND | (vq.num - 1u);
+        vq.used_idx = vq.last_avail;
+    }
     memset(content, 0, sizeof(content));
     memcpy(content, bytes + 8, n - 8 < sizeof(content) ? n - 8 : sizeof(content));
 
-    vq.modes = bytes[7] & (VDF_VQ_INDIRECT | VDF_VQ_EVENT_IDX);
     if (vdf_vq_check(&space, &vq, NULL))
         return 0;
     vdf_vq_start(&space, &vq, vq.modes);

@@ -592,6 +592,7 @@ Test(console_state, nonsense_is_refused)
     refused_edit("waiting = 77", "waiting = x7");
     refused_edit("waiting = 77", "waiting = -1");
     refused_edit("size = 0 0", "size = 0");
+    refused_edit("driver_features = 0x0000000110000003", "driver_features = 0x0000000510000003");
 }
 
 /* A driver's records that are possible but not true of the rings: no crash, no hang. */

@@ -52,6 +52,135 @@ Test(vhost_user_state, rproc_serial_has_two_queues_and_no_pool)
     cr_assert_eq(fe_called(0), 1);
 }
 
+/* A descriptor of a packed ring of 5, made available; @round counts from 0. */
+static void packed_desc(unsigned ring, unsigned place, unsigned round, uint64_t addr, uint32_t len,
+                        unsigned flags)
+{
+    uint8_t *desc = fe.mem + ring * FE_PAGE + place * 16u;
+
+    vdf_store_le64(desc, addr);
+    vdf_store_le32(desc + 8, len);
+    vdf_store_le16(desc + 12, (uint16_t)(40 + place));
+    vdf_store_le16(desc + 14, (uint16_t)(flags | (round % 2 ? 0x8000u : 0x80u)));
+}
+
+static bool packed_used(unsigned ring, unsigned place, unsigned round)
+{
+    const uint8_t *desc = fe.mem + ring * FE_PAGE + place * 16u;
+
+    return (vdf_load_le16(desc + 14) & 0x8080u) == (round % 2 ? 0u : 0x8080u);
+}
+
+#define PACKED (VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_RING_PACKED | VDF_VU_F_PROTOCOL_FEATURES)
+#define PACKED_BASE(place, round) (((place) | ((round) % 2 ? 0u : 0x8000u)) * 0x10001u)
+
+static void packed_up(void)
+{
+    cr_assert_eq(vdf_test_write(CON "reset", "1"), 0);
+    cr_assert_eq(vdf_test_write(CON "features", "0x0000000d00000001"), 0);
+    fe_start();
+    cr_assert_eq(vdf_test_write(CON "ports/0/overflow", "hold"), 0);
+    fe_negotiate(PACKED);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+}
+
+/* Nobody could tell a back-end that comes later where a packed ring goes on. */
+Test(vhost_user_state, packed_rings_have_no_record_of_what_is_in_flight)
+{
+    uint64_t value;
+
+    packed_up();
+    cr_assert_eq(fe_ask(VDF_VU_GET_PROTOCOL_FEATURES, NULL, 0, NULL, 0, &value, 8), 8);
+    cr_assert_not(value & VDF_VU_P_INFLIGHT);
+    cr_assert_eq(fe_u64(VDF_VU_SET_PROTOCOL_FEATURES, FE_PROTOCOL | VDF_VU_P_INFLIGHT), 0);
+    fe_last_error("are offered");
+}
+
+/* A chain of two descriptors each time, which the reader has half emptied when the ring stops. */
+Test(vhost_user_state, packed_rings_stop_and_go_on)
+{
+    struct vdf_test_file *data;
+    unsigned place = 0, round = 0;
+    char text[16];
+    int error;
+
+    packed_up();
+    data = vdf_test_open(CON "ports/0/data", O_RDWR, &error);
+    memcpy(fe.mem + FE_BUFFERS, "abcdef", 6);
+    fe_start_ring(1, 5, PACKED_BASE(0u, 0u));
+    for (unsigned n = 0; n < 12; n++) {
+        unsigned second = (place + 1) % 5;
+        unsigned second_round = round + (second == 0);
+
+        packed_desc(1, second, second_round, FE_GUEST + FE_BUFFERS + 3, 3, 0);
+        packed_desc(1, place, round, FE_GUEST + FE_BUFFERS, 3, VDF_VQ_DESC_NEXT);
+        vdf_vhost_user_kicked(fe.vu);
+        cr_assert_eq(vdf_test_file_read(data, text, 2), 2);
+        cr_assert_eq(fe_stop_ring(1), PACKED_BASE(place, round));
+        cr_assert_not(packed_used(1, place, round));
+        /* The other half speaks of a chain that was taken and not given back. */
+        fe_start_ring(1, 5, (PACKED_BASE(place, round) & 0xffff0000u) | 0x8004u);
+        cr_assert_eq(vdf_test_file_read(data, text, sizeof(text)), 4);
+        cr_assert_arr_eq(text, "cdef", 4);
+        cr_assert(packed_used(1, place, round));
+        cr_assert_eq(vdf_load_le16(fe.mem + FE_PAGE + place * 16 + 12), 40 + second);
+        cr_assert_eq(fe_called(1), 1);
+        round = second_round + (second == 4);
+        place = (second + 1) % 5;
+    }
+    cr_assert_eq(fe_stop_ring(1), PACKED_BASE(place, round));
+    vdf_test_close(data);
+    cr_assert_str_eq(vdf_test_read("errors"), "");
+}
+
+Test(vhost_user_state, packed_rings_have_the_base)
+{
+    packed_up();
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_NUM, 1, 5), 0);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_BASE, 1, PACKED_BASE(5u, 0u)), 0);
+    cr_assert_eq(fe_addr(1, FE_USER), 0);
+    cr_assert_eq(fe_ring(VDF_VU_SET_VRING_ENABLE, 1, 1), 0);
+    cr_assert_eq(fe_fd(VDF_VU_SET_VRING_KICK, 1, fe.kick[1]), 0);
+    fe_last_error("its base says place 5");
+    cr_assert_not(fe.vu->rings[1].active);
+    fe_start_ring(1, 5, PACKED_BASE(4u, 1u));
+    cr_assert(fe.vu->rings[1].active);
+    cr_assert_str_eq(vdf_test_read(CON "queues/1/last_avail"), "32772");
+}
+
+/* What goes on in another daemon: the device with its state, the front end with its bases. */
+Test(vhost_user_state, packed_rings_go_on_after_a_restore)
+{
+    struct vdf_test_file *data;
+    char text[16], *state;
+    uint32_t base;
+    int error;
+
+    packed_up();
+    data = vdf_test_open(CON "ports/0/data", O_RDWR, &error);
+    memcpy(fe.mem + FE_BUFFERS, "abcdef", 6);
+    fe_start_ring(1, 5, PACKED_BASE(4u, 1u));
+    packed_desc(1, 4, 1, FE_GUEST + FE_BUFFERS, 6, 0);
+    vdf_vhost_user_kicked(fe.vu);
+    cr_assert_eq(vdf_test_file_read(data, text, 2), 2);
+    state = strdup(vdf_test_read(CON "state"));
+    base = fe_stop_ring(1);
+    cr_assert_eq(base, PACKED_BASE(4u, 1u));
+    cr_assert_eq(vdf_test_write(CON "state", state), 0, "%s", vdf_test_last_error());
+    free(state);
+    close(fe.sock);
+    fe.con = vdf_obj_priv(vdf_test_obj("console/con0"));
+    fe.vu = fe.con->vhost;
+    fe_connect();
+    fe_negotiate(PACKED);
+    cr_assert_eq(fe_memory(FE_GUEST), 0);
+    fe_start_ring(1, 5, base);
+    cr_assert_eq(vdf_test_file_read(data, text, sizeof(text)), 4);
+    cr_assert_arr_eq(text, "cdef", 4);
+    cr_assert(packed_used(1, 4, 1));
+    vdf_test_close(data);
+}
+
 Test(vhost_user_state, the_pool_is_not_offered)
 {
     uint64_t value;
