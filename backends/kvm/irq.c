@@ -24,7 +24,7 @@
 #define MSI_CPU_BITS 0xff000u /* the processor, in an MSI's address */
 #define MSI_CPU_SHIFT 12u
 #define VECTORS VDF_VM_VECTORS
-#define PIC_PINS 8u           /* of each of the two */
+#define PIC_PINS 8u /* of each of the two */
 
 /* --- routing ---------------------------------------------------------------------------------- */
 
@@ -73,8 +73,9 @@ int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *leaving)
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
         if (vm->slots[k] && vm->slots[k] != leaving && vm->slots[k]->irq == VDF_SLOT_MSI)
             add_message(table, vm->slots[k]);
-    if (vdf_kvm_ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0)
-        ret = -errno;
+    ret = leaving ? vdf_kvm_undo(vm->fd, KVM_SET_GSI_ROUTING, table)
+                  : vdf_kvm_ioctl(vm->fd, KVM_SET_GSI_ROUTING, table);
+    ret = ret < 0 ? -errno : 0;
     free(table);
     return ret;
 }
@@ -184,7 +185,9 @@ static int set_irqfd(const struct vdf_slot *slot, uint32_t gsi, int fd, int resa
         .flags = flags | (resample_fd >= 0 ? (uint32_t)KVM_IRQFD_FLAG_RESAMPLE : 0),
         .resamplefd = resample_fd >= 0 ? (uint32_t)resample_fd : 0,
     };
-    return vdf_kvm_ioctl(slot->vm->fd, KVM_IRQFD, &request) < 0 ? -errno : 0;
+    int ret = flags & KVM_IRQFD_FLAG_DEASSIGN ? vdf_kvm_undo(slot->vm->fd, KVM_IRQFD, &request)
+                                              : vdf_kvm_ioctl(slot->vm->fd, KVM_IRQFD, &request);
+    return ret < 0 ? -errno : 0;
 }
 
 static int new_eventfd(int *fd)

@@ -8,6 +8,8 @@
 
 #include "probe.h"
 
+#define UNDO_TRIES 3
+
 int vdf_kvm_ioctl_arg(int fd, unsigned long request, unsigned long arg)
 {
     int ret;
@@ -15,6 +17,15 @@ int vdf_kvm_ioctl_arg(int fd, unsigned long request, unsigned long arg)
     do
         ret = ioctl(fd, request, arg);
     while (ret < 0 && errno == EINTR);
+    return ret;
+}
+
+int vdf_kvm_undo_arg(int fd, unsigned long request, unsigned long arg)
+{
+    int ret = vdf_kvm_ioctl_arg(fd, request, arg);
+
+    for (unsigned tries = 1; ret < 0 && errno == ENOMEM && tries < UNDO_TRIES; tries++)
+        ret = vdf_kvm_ioctl_arg(fd, request, arg);
     return ret;
 }
 
@@ -40,13 +51,19 @@ static const struct {
 
 #define N_CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
 
-const char *vdf_kvm_missing(int kvm)
+int vdf_kvm_missing(int kvm, const char **name)
 {
-    for (size_t k = 0; k < N_CAPABILITIES; k++)
-        if (capabilities[k].needed &&
-            vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[k].number) <= 0)
-            return capabilities[k].name;
-    return NULL;
+    *name = NULL;
+    for (size_t k = 0; k < N_CAPABILITIES && !*name; k++) {
+        int value = 1;
+        if (capabilities[k].needed)
+            value = vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[k].number);
+        if (value < 0)
+            return -errno;
+        if (value == 0)
+            *name = capabilities[k].name;
+    }
+    return 0;
 }
 
 static void tell_vm(struct vdf_probe *probe)

@@ -131,7 +131,10 @@ static int set_ioeventfd(const struct vdf_slot_door *door, uint32_t flags)
         .fd = door->fd,
         .flags = KVM_IOEVENTFD_FLAG_DATAMATCH | flags,
     };
-    return vdf_kvm_ioctl(door->slot->vm->fd, KVM_IOEVENTFD, &request) < 0 ? -errno : 0;
+    int vm = door->slot->vm->fd;
+    int ret = flags & KVM_IOEVENTFD_FLAG_DEASSIGN ? vdf_kvm_undo(vm, KVM_IOEVENTFD, &request)
+                                                  : vdf_kvm_ioctl(vm, KVM_IOEVENTFD, &request);
+    return ret < 0 ? -errno : 0;
 }
 
 static void close_doors(struct vdf_slot *slot)

@@ -47,10 +47,17 @@ static int mask_pics(struct vdf_vm *vm)
 
 static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
 {
-    if (vdf_kvm_ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+    const char *missing;
+    int version = vdf_kvm_ioctl(kvm, KVM_GET_API_VERSION, 0);
+
+    if (version < 0)
+        return refused(err, "KVM_GET_API_VERSION", errno);
+    if (version != KVM_API_VERSION)
         return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": not version %d of KVM's interface",
                         KVM_API_VERSION);
-    const char *missing = vdf_kvm_missing(kvm);
+    int ret = vdf_kvm_missing(kvm, &missing);
+    if (ret < 0)
+        return refused(err, "KVM_CHECK_EXTENSION", -ret);
     if (missing)
         return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": this KVM has no KVM_CAP_%s", missing);
     int run_size = vdf_kvm_ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -126,27 +133,44 @@ int vdf_vm_memslot(struct vdf_vm *vm, unsigned id, uint64_t addr, void *host, ui
         .memory_size = bytes,
         .userspace_addr = (uintptr_t)host,
     };
-    return vdf_kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
+    int ret = bytes ? vdf_kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region)
+                    : vdf_kvm_undo(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+    return ret < 0 ? -errno : 0;
+}
+
+static int set_memslots(struct vdf_vm *vm)
+{
+    int ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, vm->memory.base, vm->memory.size);
+
+    if (ret < 0)
+        return ret;
+    ret =
+        vdf_vm_memslot(vm, VDF_VM_MEMSLOT_TABLES, VDF_VM_TABLES, vm->tables, vdf_vm_tables_size());
+    if (ret < 0)
+        vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, NULL, 0);
+    return ret;
 }
 
 int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err)
 {
-    int ret = vm->mapped ? 0 : vdf_memory_touch(&vm->memory);
+    bool had_memory = vm->memory.base, had_tables = vm->tables;
 
     if (vm->mapped)
         return 0;
+    int ret = vdf_memory_touch(&vm->memory);
     if (ret == 0)
         ret = vdf_vm_make_tables(vm);
     if (ret == 0)
-        ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, vm->memory.base, vm->memory.size);
-    if (ret == 0)
-        ret = vdf_vm_memslot(vm, VDF_VM_MEMSLOT_TABLES, VDF_VM_TABLES, vm->tables,
-                             vdf_vm_tables_size());
-    if (ret < 0)
-        return vdf_fail(err, -ret, "the guest cannot be given its memory: %s",
-                        vdf_errno_name(-ret));
-    vm->mapped = true;
-    return 0;
+        ret = set_memslots(vm);
+    if (ret == 0) {
+        vm->mapped = true;
+        return 0;
+    }
+    if (!had_tables)
+        vdf_vm_free_tables(vm);
+    if (!had_memory)
+        vdf_memory_free(&vm->memory);
+    return vdf_fail(err, -ret, "the guest cannot be given its memory: %s", vdf_errno_name(-ret));
 }
 
 /* The tables stay: they do not depend on the memory. */
