@@ -143,9 +143,13 @@ static void add(unsigned q, const struct seg *seg, unsigned n)
     }
 }
 
-static void want_interrupts(unsigned q, unsigned flags)
+/* With DESC of what comes back @ahead places behind the next. */
+static void want_interrupts(unsigned q, unsigned flags, unsigned ahead)
 {
-    vdf_store_le16(at(DRIVER(q), 2), (uint16_t)(drv[q].used | (unsigned)drv[q].used_wrap << 15));
+    unsigned place = drv[q].used + ahead;
+    bool wrap = drv[q].used_wrap != (place >= drv[q].num);
+
+    vdf_store_le16(at(DRIVER(q), 2), (uint16_t)(place % drv[q].num | (unsigned)wrap << 15));
     vdf_store_le16(at(DRIVER(q) + 2, 2), (uint16_t)flags);
 }
 
@@ -321,7 +325,7 @@ Test(console_packed, interrupts_as_the_driver_wants)
 {
     start(FEATURES, 4);
     for (unsigned n = 0; n < 20; n++) {
-        want_interrupts(1, n % 2 ? DISABLE : ENABLE);
+        want_interrupts(1, n % 2 ? DISABLE : ENABLE, 0);
         send_three("a", "b", "c");
         got(data, "abc");
         is_sent();
@@ -329,22 +333,21 @@ Test(console_packed, interrupts_as_the_driver_wants)
     }
 }
 
-/* With event indices for one place: it is told when a chain that covers it comes back, and once. */
+/* With event indices for one place: the driver is told when a chain that covers it comes back, not
+ * of the chain before and not of the one behind. */
 Test(console_packed, interrupts_for_a_place)
 {
-    uint32_t len;
-
     start(FEATURES | VDF_CONSOLE_F_EVENT_IDX, 8);
-    for (unsigned n = 0; n < 40; n++) {
-        want_interrupts(1, DESC);
-        send_three("a", "b", "c");
-        got(data, "abc");
-        cr_assert(interrupted(), "%u", n);
-        send_three("a", "b", "c");
-        got(data, "abc");
-        cr_assert_not(interrupted(), "%u", n);
-        cr_assert_geq(get(1, &len), 0);
-        is_sent();
+    for (unsigned n = 0; n < 48; n++) {
+        unsigned ahead = n % 6;
+
+        want_interrupts(1, DESC, ahead);
+        for (unsigned chain = 0; chain < 2; chain++) {
+            send_three("a", "b", "c");
+            got(data, "abc");
+            cr_assert_eq(interrupted(), ahead / 3 == chain, "%u, chain %u", n, chain);
+            is_sent();
+        }
         cr_assert_eq(drv[1].kicks, 2 * n + 2);
     }
 }
@@ -493,6 +496,28 @@ Test(console_packed, a_chain_without_an_end)
     add(0, &(const struct seg){ BUF(0), 16, WRITE }, 1);
     send_text(data, "abc");
     cr_assert_arr_eq(at(BUF(0), 3), "abc", 3);
+}
+
+/* What reaches out of the DMA pool comes back unused, with all of its places. */
+Test(console_packed, chains_outside_of_the_pool)
+{
+    const struct seg outside[3] = { text_at(0, "a"), { 0x800, 4, 0 }, text_at(1, "b") };
+    const struct vdf_console *con = vdf_obj_priv(vdf_test_obj("console/con0"));
+    char size[32];
+
+    put(CON "dma_mem", "1");
+    snprintf(size, sizeof(size), "%llu", (unsigned long long)(con->memory.size - 0x1000));
+    put(CON "dma/size", size);
+    start(FEATURES | VDF_CONSOLE_F_DMA_MEM, 5);
+    for (unsigned n = 0; n < 10; n++) {
+        add(1, outside, 3);
+        is_sent();
+        send_three("a", "b", "c");
+        got(data, "abc");
+        is_sent();
+    }
+    is(CON "dma/violations", "10");
+    is(CON "queues/1/broken", "0");
 }
 
 Test(console_packed, parts_that_cannot_be)
