@@ -84,7 +84,9 @@ static const struct {
     CALL(listen),
     CALL(connect),
     CALL(unlinkat),
+#ifdef SYS_renameat
     CALL(renameat),
+#endif
     CALL(renameat2),
     CALL(fchmodat),
     CALL(readlinkat),
