@@ -376,6 +376,8 @@ void vdf_console_port_forget(struct vdf_console_port *port);
 void vdf_console_port_alone(struct vdf_console *con);
 /** vdf_console_port_drop_held() - the chain that is being read is no longer the device's. */
 void vdf_console_port_drop_held(struct vdf_console_port *port);
+/** vdf_console_port_left() - bytes in the transmit queue that the host has not read. */
+uint64_t vdf_console_port_left(struct vdf_console_port *port);
 /** vdf_console_port_lose() - nor is the rest of the transmit queue: count what nobody will read. */
 void vdf_console_port_lose(struct vdf_console_port *port);
 /** vdf_console_port_resume() - the queue begins again: go on in the chain that was being read if it

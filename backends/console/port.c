@@ -136,18 +136,34 @@ static uint64_t held_rest(const struct vdf_console_port *port)
     return chain.out_len > port->offset ? chain.out_len - port->offset : 0;
 }
 
-void vdf_console_port_lose(struct vdf_console_port *port)
+/* Bytes of the held chain's rest and of the chains that are still in the queue, which are taken. */
+static uint64_t take_rest(struct vdf_console_port *port, struct vdf_vq *vq)
 {
-    struct vdf_console *con = port->con;
-    struct vdf_vq *vq = vdf_console_live(con, vdf_console_txq(port->id));
+    uint64_t bytes = held_rest(port);
     struct vdf_vq_chain chain;
 
-    port->discarded += held_rest(port);
     for (unsigned i = 0; vq && i < vq->num; i++) {
-        if (vdf_vq_pop(&con->space, vq, &chain, NULL))
+        if (vdf_vq_pop(&port->con->space, vq, &chain, NULL))
             break;
-        port->discarded += chain.out_len;
+        bytes += chain.out_len;
     }
+    return bytes;
+}
+
+uint64_t vdf_console_port_left(struct vdf_console_port *port)
+{
+    const struct vdf_vq *vq = vdf_console_live(port->con, vdf_console_txq(port->id));
+    struct vdf_vq copy;
+
+    if (!vq)
+        return 0;
+    copy = *vq;
+    return take_rest(port, &copy);
+}
+
+void vdf_console_port_lose(struct vdf_console_port *port)
+{
+    port->discarded += take_rest(port, vdf_console_live(port->con, vdf_console_txq(port->id)));
     vdf_console_port_drop_held(port);
 }
 

@@ -170,6 +170,8 @@ struct vdf_vu_ring {
     bool active; /* the device may use the queue */
     bool call_pending;
     uint16_t base;              /* as vdf_vq.last_avail, while not active */
+    uint16_t stopped;           /* what that was when the ring stopped */
+    uint64_t left;              /* bytes for the host that were in the ring then */
     uint64_t desc, used, avail; /* in the front end's addresses */
     struct vdf_async *kick;
     struct vdf_signal *call, *err; /* NULL: none */

@@ -70,6 +70,18 @@ static int locate(const struct vdf_vhost_user *vu, unsigned index, struct vdf_vq
     return 0;
 }
 
+/* What was in the ring when it stopped is lost where the ring begins elsewhere, or with another
+ * chain: the driver has reset it. */
+static void resume(struct vdf_vu_ring *ring, struct vdf_console_port *port, struct vdf_vq *vq)
+{
+    bool held = port->held;
+
+    vdf_console_port_resume(port, vq);
+    if (ring->base != ring->stopped || held != port->held)
+        port->discarded += ring->left;
+    ring->left = 0;
+}
+
 static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)
 {
     struct vdf_console *con = vu->con;
@@ -99,7 +111,7 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
     ring->active = true;
 
     if (port)
-        vdf_console_port_resume(port, vq);
+        resume(ring, port, vq);
     if (!(con->status & VDF_CONSOLE_S_DRIVER_OK))
         vdf_console_set_status(con, VDF_CONSOLE_S_DRIVER_OK);
     /* A driver that is older than this device, which has come back without its state, does not
@@ -120,9 +132,10 @@ static bool is_receive(unsigned index)
 static void deactivate(struct vdf_vhost_user *vu, unsigned index)
 {
     struct vdf_vu_ring *ring = &vu->rings[index];
-    const struct vdf_console_port *port = sender(vu->con, index);
+    struct vdf_console_port *port = sender(vu->con, index);
     struct vdf_vq *vq = vdf_console_queue_make(vu->con, index);
 
+    ring->left = port ? vdf_console_port_left(port) : 0;
     ring->active = false;
     if (!vq)
         return;
@@ -132,6 +145,7 @@ static void deactivate(struct vdf_vhost_user *vu, unsigned index)
     ring->base = vq->last_avail;
     if (port && port->held)
         ring->base = vq->modes & VDF_VQ_PACKED ? vq->used_idx : (uint16_t)(ring->base - 1u);
+    ring->stopped = ring->base;
 }
 
 int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)
@@ -240,8 +254,12 @@ void vdf_vhost_user_rings_forget(struct vdf_vhost_user *vu)
 {
     for (unsigned i = 0; i < vu->n_rings; i++) {
         struct vdf_vu_ring *ring = &vu->rings[i];
+        struct vdf_console_port *port = sender(vu->con, i);
 
         forget_kick(ring);
+        if (port)
+            port->discarded += ring->left;
+        ring->left = 0;
         ring->enabled = ring->enabled && !vu->protocol;
         ring->active = false;
         ring->call_pending = false;

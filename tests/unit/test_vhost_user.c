@@ -293,6 +293,61 @@ Test(vhost_user, a_half_read_buffer_is_known_again)
     vdf_test_close(data);
 }
 
+/* RING_RESET: the driver takes its buffers back, and begins again with others. */
+Test(vhost_user, a_reset_ring_counts_what_it_loses)
+{
+    const uint64_t buffer = FE_GUEST + FE_BUFFERS + 0x400;
+    struct vdf_test_file *data;
+    int error;
+
+    fe_up();
+    cr_assert_eq(vdf_test_write(CON "ports/0/overflow", "hold"), 0);
+    data = vdf_test_open(CON "ports/0/data", O_RDWR, &error);
+    memcpy(fe.mem + FE_BUFFERS + 0x400, "abcdefgh", 8);
+    fe_desc(1, 0, buffer, 8, 0);
+    fe_desc(1, 1, buffer, 5, 0);
+    fe_available(1, 0, 16);
+    fe_available(1, 1, 16);
+    vdf_vhost_user_kicked(fe.vu);
+    read_is(data, 3, "abc");
+
+    /* A pause loses nothing. */
+    cr_assert_eq(fe_stop_ring(1), 0);
+    fe_start_ring(1, 16, 0);
+    cr_assert_eq(vdf_test_read_u64(CON "ports/0/bytes_discarded"), 0);
+
+    /* The same index with another buffer. */
+    cr_assert_eq(fe_stop_ring(1), 0);
+    memcpy(fe.mem + FE_BUFFERS + 0x400, "ABCDEFGH", 8);
+    fe_start_ring(1, 16, 0);
+    cr_assert_eq(vdf_test_read_u64(CON "ports/0/bytes_discarded"), 5 + 5);
+    read_is(data, 8, "ABCDEFGH");
+
+    /* Another index: the buffer that nobody has looked at is lost, too. */
+    cr_assert_eq(fe_stop_ring(1), 1);
+    fe_start_ring(1, 16, 2);
+    cr_assert_eq(vdf_test_read_u64(CON "ports/0/bytes_discarded"), 5 + 5 + 5);
+    vdf_test_close(data);
+}
+
+/* A front end stops the rings before it resets the device. */
+Test(vhost_user, a_reset_counts_what_stopped_rings_lose)
+{
+    struct vdf_test_file *data;
+    int error;
+
+    fe_up();
+    cr_assert_eq(vdf_test_write(CON "ports/0/overflow", "hold"), 0);
+    data = vdf_test_open(CON "ports/0/data", O_RDWR, &error);
+    fe_desc(1, 0, FE_GUEST + FE_BUFFERS + 0x400, 8, 0);
+    fe_available(1, 0, 16);
+    vdf_vhost_user_kicked(fe.vu);
+    cr_assert_eq(fe_stop_ring(1), 0);
+    cr_assert_eq(fe_tell(VDF_VU_RESET_DEVICE, NULL, 0, NULL, 0), 0);
+    cr_assert_eq(vdf_test_read_u64(CON "ports/0/bytes_discarded"), 8);
+    vdf_test_close(data);
+}
+
 Test(vhost_user, memory_may_move_under_running_rings)
 {
     fe_up();
