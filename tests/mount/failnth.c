@@ -567,6 +567,21 @@ static void forget(struct sight *sight)
     free(sight->resources);
 }
 
+/* Looks again until what the operations before have released is gone: the same three times. */
+static void look_settled(struct sight *sight)
+{
+    const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+
+    look(sight);
+    for (unsigned same = 1; same < 3;) {
+        struct sight was = *sight;
+        nanosleep(&pause, NULL);
+        look(sight);
+        same = strcmp(was.resources, sight->resources) == 0 ? same + 1 : 1;
+        forget(&was);
+    }
+}
+
 static void print_difference(const char *was, const char *is)
 {
     while (*was && *is) {
@@ -725,7 +740,7 @@ static int sweep(int argc, char **argv)
     }
     if (n < argc)
         die("%s: the operations that take back are up to 4, each after --", argv[n]);
-    look(&before);
+    look_settled(&before);
     for (unsigned k = 1; k < 10000; k++) {
         char *names = strdup(argv[3]), *rest = names;
         for (char *name = strtok_r(rest, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {

@@ -33,10 +33,12 @@ mkdir "$M/vm/v" "$M/vm/v/slots/0" "$M/hwqueue/smmu0/queues/0" "$M/gait/gait0/fun
     "$M/intx/bus0/devices/d" || fail "mkdir"
 put gait/gait0/functions/f/guest g
 put vm/v/slots/0/addr 0x10000000
-attaching 100 console/con0 9
+mkdir "$M/console/c" || fail "mkdir console/c"
+put console/c/max_ports 2
+attaching 20 console/c 9
 attaching 3 aplic/aplic0 msi
 attaching 0 aplic/aplic0/imsic/0 ''
-attaching 0 hwqueue/smmu0 10
+attaching 5 hwqueue/smmu0 10
 attaching 8 hwqueue/smmu0/queues/0 ''
-attaching 3 gait/gait0/functions/f msi
+attaching 0 gait/gait0/functions/f msi
 attaching 5 intx/bus0/devices/d 9
