@@ -25,6 +25,7 @@ struct message {
     int reply;        /* bytes of a reply of its own */
     enum passed fd;   /* what has to come along */
     bool longer;      /* more payload is no mistake */
+    bool spare;       /* nor is one descriptor that is not used */
     uint64_t needs;   /* protocol feature */
     uint64_t good[8]; /* payload that is accepted */
     uint64_t bad[8];  /* and one that is not; all zero: there is none */
@@ -65,7 +66,7 @@ static const struct message messages[] = {
     { "GET_MAX_MEM_SLOTS", 36, 0, .reply = 8, .needs = VDF_VU_P_MEM_SLOTS },
     { "ADD_MEM_REG", 37, 40, .fd = MEMORY, .needs = VDF_VU_P_MEM_SLOTS, .good = { 0, REGION },
       .bad = { 0, FE_GUEST, 0, FE_USER, 0 } },
-    { "REM_MEM_REG", 38, 40, .needs = VDF_VU_P_MEM_SLOTS, .good = { 0, REGION },
+    { "REM_MEM_REG", 38, 40, .spare = true, .needs = VDF_VU_P_MEM_SLOTS, .good = { 0, REGION },
       .bad = { 0, FE_GUEST / 2, FE_MEMORY, FE_USER, 0 } },
     { "SET_STATUS", 39, 8, .needs = VDF_VU_P_STATUS, .good = { 3 }, .bad = { 256 } },
     { "GET_STATUS", 40, 0, .reply = 8, .needs = VDF_VU_P_STATUS },
@@ -167,7 +168,9 @@ static void all_of(const struct message *m)
         try(m, "too short", m->good, m->size - 1, n, false);
     if (!m->longer)
         try(m, "too long", m->good, m->size + 1, n, false);
-    try(m, "too many descriptors", m->good, m->size, n + 1, false);
+    try(m, "too many descriptors", m->good, m->size, n + m->spare + 1, false);
+    if (m->spare)
+        try(m, "a spare descriptor", m->good, m->size, n + 1, true);
     if (m->fd)
         try(m, "no descriptor", m->good, m->size, 0, false);
     if (memcmp(m->bad, none, sizeof(none)))
