@@ -128,8 +128,9 @@ static int reset_device(struct vdf_vhost_user *vu, struct vdf_err *err)
 }
 
 /*
- * The driver's status, which this device knows from other messages. A front end sets 0 also when it
- * only stops the device, to go on later, so this ends no driver's life: RESET_DEVICE does.
+ * The driver's status, which this device knows from other messages; 0 resets the device. With
+ * RESET_DEVICE that message alone does: QEMU sets 0 whenever a device stops, also when a machine is
+ * paused and goes on later, and in older versions before it asks for the bases of the rings.
  */
 static int set_status(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
@@ -145,6 +146,8 @@ static int set_status(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (value & VDF_CONSOLE_S_DRIVER_OK && !(value & VDF_CONSOLE_S_FEATURES_OK))
         return vdf_fail(err, EINVAL, "status 0x%02" PRIx64 ": DRIVER_OK without FEATURES_OK",
                         value);
+    if (!value && !(vu->protocol_features & VDF_VU_P_RESET_DEVICE))
+        return reset_device(vu, err);
     vu->status = value & ~VDF_CONSOLE_S_NEEDS_RESET;
     return 0;
 }

@@ -171,6 +171,65 @@ Test(vhost_user, other_features_are_another_driver)
                  VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_SIZE);
 }
 
+/* The status that the device has for a front end with STATUS. */
+static uint64_t status(void)
+{
+    uint64_t value = UINT64_MAX;
+
+    cr_assert_eq(fe_ask(VDF_VU_GET_STATUS, NULL, 0, NULL, 0, &value, sizeof(value)), 8);
+    return value;
+}
+
+/* A front end without RESET_DEVICE has no other way to reset. */
+Test(vhost_user, a_status_of_0_resets_the_device)
+{
+    fe_up();
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert_eq(fe_u64(VDF_VU_SET_PROTOCOL_FEATURES,
+                        (FE_PROTOCOL & ~VDF_VU_P_RESET_DEVICE) | VDF_VU_P_STATUS),
+                 0);
+    cr_assert_eq(fe_u64(VDF_VU_SET_STATUS, 0x0f), 0);
+    cr_assert_eq(status(), 0x0f);
+    cr_assert(fe.con->device_ready);
+    cr_assert_eq(fe_u64(VDF_VU_SET_STATUS, 0), 0);
+    cr_assert_eq(status(), 0);
+    cr_assert_not(fe.con->device_ready);
+    cr_assert_str_eq(vdf_test_read(CON "status"), "0x00");
+    for (unsigned i = 0; i < FE_RINGS; i++)
+        cr_assert_not(fe.vu->rings[i].started || fe.vu->rings[i].enabled, "ring %u", i);
+
+    /* The next driver has rings from the start. */
+    memset(fe.mem, 0, FE_MEMORY);
+    memset(fe.avail, 0, sizeof(fe.avail));
+    cr_assert_eq(fe_u64(VDF_VU_SET_FEATURES, FE_FEATURES), 0);
+    for (uint32_t i = 0; i < FE_RINGS; i++)
+        fe_start_ring(i, 16, 0);
+    fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+    cr_assert(fe.con->device_ready);
+}
+
+/* As QEMU pauses a machine: the bases before the status, or in older versions after. */
+Test(vhost_user, a_pause_with_a_status_of_0_resets_nothing)
+{
+    for (unsigned before = 0; before < 2; before++) {
+        uint32_t base;
+
+        if (!before)
+            fe_up();
+        fe_control(VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, 1);
+        cr_assert_eq(fe_u64(VDF_VU_SET_PROTOCOL_FEATURES, FE_PROTOCOL | VDF_VU_P_STATUS), 0);
+        if (before)
+            cr_assert_eq(fe_u64(VDF_VU_SET_STATUS, 0), 0);
+        base = fe_stop_ring(3);
+        if (!before)
+            cr_assert_eq(fe_u64(VDF_VU_SET_STATUS, 0), 0);
+        cr_assert_eq(status(), 0);
+        cr_assert_eq(base, before + 1);
+        cr_assert(fe.con->device_ready);
+        fe_start_ring(3, 16, base);
+    }
+}
+
 Test(vhost_user, a_driver_without_version_1_gets_no_ring)
 {
     fe_negotiate(VDF_VU_F_PROTOCOL_FEATURES);
