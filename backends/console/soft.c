@@ -159,9 +159,14 @@ void vdf_soft_unbind(struct vdf_console *con)
 {
     if (!con->soft)
         return;
-    for (uint32_t id = 0; id < con->soft->n_ports; id++)
-        if (con->soft->ports[id] && vdf_console_port(con, id))
-            vdf_console_port(con, id)->discarded += vdf_soft_port_unread(con, con->soft->ports[id]);
+    for (uint32_t id = 0; id < con->soft->n_ports; id++) {
+        struct vdf_soft_port *inside = con->soft->ports[id];
+        struct vdf_console_port *port = vdf_console_port(con, id);
+
+        /* What the driver has counted is part of the file's value, which never goes back. */
+        if (inside && port)
+            port->discarded += inside->bytes_discarded + vdf_soft_port_unread(con, inside);
+    }
     vdf_soft_free(con->soft);
     con->soft = NULL;
     con->irq = (struct vdf_irq){ 0 };

@@ -298,6 +298,8 @@ Test(console, closing_discards_what_was_not_read)
     is(P1 "bytes_discarded", "6");
     vdf_test_close(guest);
     vdf_test_close(data);
+    put(CON "reset", "1");
+    is(P1 "bytes_discarded", "6");
 }
 
 Test(console, two_guests_share_a_port)
