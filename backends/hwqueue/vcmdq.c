@@ -346,8 +346,9 @@ int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
     return ret;
 }
 
-/* The core pins the pages, then the driver looks at order, length and the address of the pages. */
-int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool in_order, struct vdf_err *err)
+/* The core pins the pages, then the driver looks at order, length and the address of the pages.
+ * States of older versions have rings that are aligned by their IOVA. */
+int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = queue->dev;
     uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
@@ -355,14 +356,14 @@ int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool in_order, struct vdf_err *err)
 
     if (ret < 0)
         return ret;
-    if (in_order && queue->index > 0 &&
+    if (!restored && queue->index > 0 &&
         !(dev->vcmdqs[queue->index - 1] && dev->vcmdqs[queue->index - 1]->enabled))
         return vdf_fail(err, EIO, "queue %u is enabled before queue %u", queue->index - 1,
                         queue->index);
     if (queue->log2size < VDF_VCMDQ_LOG2_MIN || queue->log2size > dev->cmdqs)
         return vdf_fail(err, EINVAL, "log2size %u: a ring has 2^%u to 2^%u entries of 16 bytes",
                         queue->log2size, VDF_VCMDQ_LOG2_MIN, dev->cmdqs);
-    if (ring & (length - 1))
+    if (ring & (length - 1) && !(restored && !(queue->base & (length - 1))))
         return vdf_fail(err, EINVAL,
                         "base 0x%llx: it lies at 0x%llx of the memory, which is no multiple of the "
                         "ring's length, 0x%llx",
@@ -378,7 +379,7 @@ int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool in_order, struct vdf_err *err)
 /* IOMMU_HW_QUEUE_ALLOC */
 int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
-    return vdf_vcmdq_pin(queue, true, err);
+    return vdf_vcmdq_pin(queue, false, err);
 }
 
 int vdf_vcmdq_soft_release(struct vdf_vcmdq *queue, struct vdf_err *err)

@@ -72,9 +72,9 @@ uint32_t vdf_vcmdq_cons_bits(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_outstanding(const struct vdf_vcmdq *queue, uint32_t prod, uint32_t cons);
 /** vdf_vcmdq_allocate() - HW_QUEUE_ALLOC. 0 or its -errno. */
 int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err);
-/** vdf_vcmdq_pin() - what HW_QUEUE_ALLOC of the model asks; @in_order: of the queue before it too.
- */
-int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool in_order, struct vdf_err *err);
+/** vdf_vcmdq_pin() - what HW_QUEUE_ALLOC of the model asks; @restored: not of the queue before it,
+ *  and a ring may be aligned by its IOVA only, as older versions save it. */
+int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err);
 /** vdf_vcmdq_unpin() - a driver that stores another BASE leaves the memory of the old one, in any
  *  order of the queues; registers stay. */
 int vdf_vcmdq_unpin(struct vdf_vcmdq *queue, struct vdf_err *err);

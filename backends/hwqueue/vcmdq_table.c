@@ -965,7 +965,7 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
         (queue->gerror | queue->gerrorn) & ~GERROR_MASK)
         return vdf_fail(err, EINVAL, "a register of queue %u has bits that are none", queue->index);
     if (queue->enabled) {
-        int ret = vdf_hwqueue_is_tegra(queue->dev) ? vdf_vcmdq_pin(queue, false, err)
+        int ret = vdf_hwqueue_is_tegra(queue->dev) ? vdf_vcmdq_pin(queue, true, err)
                                                    : vdf_vcmdq_allocate(queue, err);
         if (ret < 0)
             return ret;

@@ -124,6 +124,23 @@ Test(hwqueue_state, between_invalidation_and_sync)
     is(Q0 "error", "ATC_INV_SYNC");
 }
 
+/* Older versions look at the alignment of the IOVA; a ring with neither was never enabled. */
+Test(hwqueue_state, ring_aligned_by_iova_only)
+{
+    start_queue("8");
+    cr_assert_eq(edited("ioas/list = 0x100000 0x10000 0x0", "ioas/list = 0x100000 0x10000 0x1800"),
+                 -EINVAL);
+    cr_assert_eq(edited("ioas/list = 0x100000 0x10000 0x0", "ioas/list = 0xff000 0x20000 0x8000"),
+                 0);
+    is(Q0 "enable", "1");
+    there_and_back();
+    run(SYNC, 0);
+    is(Q0 "error", "none");
+    put(Q0 "enable", "0");
+    put(Q0 "log2size", "10");
+    cr_assert_eq(vdf_test_write(Q0 "enable", "1"), -EINVAL);
+}
+
 Test(hwqueue_state, disabled_by_config)
 {
     start_queue("8");
