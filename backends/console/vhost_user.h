@@ -14,8 +14,9 @@
  * vdf_vhost_user_used() and vdf_vhost_user_config().
  *
  * A front end that goes away leaves the device as it is, with no queue ready, because the protocol
- * lets it come back in mid-work; what ends a driver's life is RESET_DEVICE, other features, or a
- * DEVICE_READY from the guest. One front end is served at a time, the next waits in the backlog.
+ * lets it come back in mid-work; what ends a driver's life is RESET_DEVICE (or without it a status
+ * of 0), other features, or a DEVICE_READY from the guest. One front end is served at a time, the
+ * next waits in the backlog.
  *
  * Nothing here waits, and nothing that the front end can do to a descriptor that it shares with us
  * makes it wait (virtdevfs/foreign.h). A reply that does not fit into the socket keeps further
