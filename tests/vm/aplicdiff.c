@@ -389,7 +389,8 @@ static void list(const struct side *side, const char *path, struct names *names)
         trouble("%s/%s", side->name, path);
     names->n = 0;
     while ((entry = readdir(dir)) && names->n < MAX_NAMES)
-        if (*entry->d_name != '.') {
+        /* The kernel has no attribute for topei. */
+        if (*entry->d_name != '.' && strcmp(entry->d_name, "topei") != 0) {
             snprintf(names->list[names->n].text, sizeof(names->list[0].text), "%.31s",
                      entry->d_name);
             names->list[names->n++].is_folder = entry->d_type == DT_DIR;
