@@ -291,6 +291,23 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
     return ret;
 }
 
+/* A device has one guest, also while restored slots wait for the first run. */
+static int check_free(const struct vdf_slot *slot, const struct vdf_obj *target, uint32_t part,
+                      struct vdf_err *err)
+{
+    struct vdf_obj *root = vdf_obj_parent(slot->vm->priv.obj);
+
+    for (struct vdf_obj *obj = vdf_obj_next(root, "vm", NULL); obj;
+         obj = vdf_obj_next(root, "vm", obj)) {
+        const struct vdf_vm *vm = vdf_obj_priv(obj);
+        for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+            if (vm->slots[k] && vm->slots[k]->target == target && vm->slots[k]->part == part)
+                return vdf_fail(err, EBUSY, "%s is attached: write 0 to vm/%s/slots/%u/attached",
+                                slot->device, vdf_obj_name(obj), k);
+    }
+    return 0;
+}
+
 int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
 {
     struct vdf_vm *vm = slot->vm;
@@ -310,6 +327,8 @@ int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
                         "does not tell; write a GSI, 0 to %u, or nothing to irq",
                         VDF_VM_PINS - 1);
     ret = check_place(slot, size, ops->page != NULL, err);
+    if (ret == 0)
+        ret = check_free(slot, target, part, err);
     if (ret < 0)
         return ret;
     vdf_obj_use(target);

@@ -90,3 +90,19 @@ for mode in real long; do
     ends v 7
 done
 rmdir "$M/vm/v" || fail "rmdir"
+
+# A device whose restored slot waits for the first run has a guest already.
+mkdir "$M/intx/bus0/devices/shared" "$M/vm/a" "$M/vm/b" "$M/vm/a/slots/1" "$M/vm/b/slots/1" || fail "mkdir"
+for vm in a b; do
+    put vm/$vm/slots/1/device intx/bus0/devices/shared
+    put vm/$vm/slots/1/addr 0x10000000
+    put vm/$vm/slots/1/irq 9
+done
+put vm/a/slots/1/attached 1
+refuse EBUSY vm/b/slots/1/attached 1
+cp "$M/state" "$T/state"
+cp "$T/state" "$M/state" || fail "the state is refused"
+eq vm/a/slots/1/attached 1
+refuse EBUSY vm/b/slots/1/attached 1
+put vm/a/slots/1/attached 0
+put vm/b/slots/1/attached 1
