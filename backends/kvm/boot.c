@@ -237,6 +237,9 @@ int vdf_vcpu_boot(struct vdf_vcpu *cpu, struct vdf_err *err)
     struct kvm_sregs sregs;
     struct kvm_regs regs;
 
+    int ret = vdf_vcpu_put(cpu, cpu->fresh, err);
+    if (ret < 0)
+        return ret;
     if (vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &sregs) < 0 ||
         vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) < 0)
         return vdf_fail(err, errno, "vCPU %u cannot be read: %s", cpu->index,

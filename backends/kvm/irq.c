@@ -128,6 +128,12 @@ static void set_level(void *ctx, bool level)
         pulse(slot->line_fd);
 }
 
+void vdf_slot_irq_again(struct vdf_slot *slot)
+{
+    if (slot->level && slot->irq == VDF_SLOT_GSI)
+        pulse(slot->line_fd);
+}
+
 static void send_message(void *ctx, uint64_t address, uint32_t data)
 {
     struct vdf_slot *slot = ctx;

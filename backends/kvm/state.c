@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <virtdevfs/text.h>
 
 #include "probe.h"
@@ -20,7 +21,8 @@
 #define APIC_TMCCT 0x390u
 #define MSR_TSC 0x10u
 
-static const uint32_t msr_list[] = {
+/* These are in every state, where KVM has them. */
+static const uint32_t always[] = {
     MSR_TSC,    /* IA32_TIME_STAMP_COUNTER: the first */
     0x3b,       /* IA32_TSC_ADJUST */
     0x174,      /* IA32_SYSENTER_CS */
@@ -37,11 +39,19 @@ static const uint32_t msr_list[] = {
     0xc0000103, /* TSC_AUX */
 };
 
-#define N_MSRS (sizeof(msr_list) / sizeof(msr_list[0]))
+#define N_ALWAYS (sizeof(always) / sizeof(always[0]))
+
+/* MTRRs, which are in no list of KVM's: default type, fixed and variable ranges. */
+static const struct {
+    uint32_t first, count;
+} mtrrs[] = { { 0x2ff, 1 }, { 0x250, 1 }, { 0x258, 2 }, { 0x268, 8 }, { 0x200, 16 } };
+
+/* Hyper-V's registers: no CPUID offers them, and some are clocks. */
+#define HYPERV_FIRST 0x40000000u
+#define HYPERV_LAST 0x4000ffffu
+
 _Static_assert(offsetof(struct vdf_vm_msrs, entries) == offsetof(struct kvm_msrs, entries),
                "it is what KVM_GET_MSRS takes");
-_Static_assert(N_MSRS <= sizeof(((struct vdf_vm_msrs *)0)->entries) / sizeof(struct kvm_msr_entry),
-               "there is room for all MSRs");
 
 /* --- MSRs, one at a time: a KVM may lack some ------------------------------------------------- */
 
@@ -101,8 +111,6 @@ void vdf_vcpu_thaw(struct vdf_vcpu *cpu)
 
 int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
 {
-    uint64_t value;
-
     memset(state, 0, sizeof(*state));
     if (vdf_kvm_ioctl(cpu->fd, KVM_GET_REGS, &state->regs) < 0 ||
         vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &state->sregs) < 0 ||
@@ -112,10 +120,12 @@ int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
         vdf_kvm_ioctl(cpu->fd, KVM_GET_DEBUGREGS, &state->debugregs) < 0 ||
         vdf_kvm_ioctl(cpu->fd, KVM_GET_MP_STATE, &state->mp_state) < 0)
         return -errno;
-    for (size_t k = 0; k < N_MSRS; k++)
-        if (get_msr(cpu, msr_list[k], &value))
-            state->msrs.entries[state->msrs.n++] =
-                (struct kvm_msr_entry){ .index = msr_list[k], .data = value };
+    state->msrs.n = cpu->vm->n_msrs;
+    for (unsigned k = 0; k < state->msrs.n; k++)
+        state->msrs.entries[k].index = cpu->vm->msrs[k];
+    int got = vdf_kvm_ioctl(cpu->fd, KVM_GET_MSRS, &state->msrs);
+    if (got != (int)state->msrs.n)
+        return got < 0 ? -errno : -EIO;
     if (cpu->frozen) {
         store_apic(&state->lapic, APIC_TMCCT, cpu->timer);
         if (state->msrs.n && state->msrs.entries[0].index == MSR_TSC)
@@ -160,6 +170,109 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
     return 0;
 }
 
+/* --- a new processor -------------------------------------------------------------------------- */
+
+static bool is_listed(const struct vdf_vm *vm, uint32_t index)
+{
+    for (unsigned k = 0; k < vm->n_msrs; k++)
+        if (vm->msrs[k] == index)
+            return true;
+    return false;
+}
+
+/* A register that KVM gives and takes back can be in a state. */
+static void list_msr(struct vdf_vcpu *cpu, uint32_t index)
+{
+    struct vdf_vm *vm = cpu->vm;
+    uint64_t value;
+
+    if (vm->n_msrs < VDF_VM_MSRS && !is_listed(vm, index) &&
+        !(index >= HYPERV_FIRST && index <= HYPERV_LAST) && get_msr(cpu, index, &value) &&
+        set_msr(cpu, index, value))
+        vm->msrs[vm->n_msrs++] = index;
+}
+
+static int list_msrs(struct vdf_vcpu *cpu)
+{
+    struct kvm_msr_list *list = calloc(1, sizeof(*list) + VDF_VM_MSRS * sizeof(list->indices[0]));
+    int kvm = vdf_vm_open_kvm(), ret = 0;
+
+    if (!list || kvm < 0) {
+        ret = kvm < 0 ? kvm : -ENOMEM;
+    } else {
+        list->nmsrs = VDF_VM_MSRS;
+        ret = vdf_kvm_ioctl(kvm, KVM_GET_MSR_INDEX_LIST, list) < 0 ? -errno : 0;
+    }
+    cpu->vm->n_msrs = 0;
+    for (size_t k = 0; ret == 0 && k < N_ALWAYS; k++)
+        list_msr(cpu, always[k]);
+    cpu->vm->always_msrs = cpu->vm->n_msrs;
+    for (size_t k = 0; ret == 0 && k < sizeof(mtrrs) / sizeof(mtrrs[0]); k++)
+        for (uint32_t n = 0; n < mtrrs[k].count; n++)
+            list_msr(cpu, mtrrs[k].first + n);
+    for (uint32_t k = 0; ret == 0 && k < list->nmsrs; k++)
+        list_msr(cpu, list->indices[k]);
+    if (kvm >= 0)
+        close(kvm);
+    free(list);
+    return ret;
+}
+
+int vdf_vcpu_keep_fresh(struct vdf_vcpu *cpu, struct vdf_err *err)
+{
+    int ret = cpu->index == 0 ? list_msrs(cpu) : 0;
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "KVM_GET_MSR_INDEX_LIST: %s", vdf_errno_name(-ret));
+    if (!cpu->fresh)
+        cpu->fresh = malloc(sizeof(*cpu->fresh));
+    ret = cpu->fresh ? vdf_vcpu_get(cpu, cpu->fresh) : -ENOMEM;
+    return ret < 0
+               ? vdf_fail(err, -ret, "vCPU %u cannot be read: %s", cpu->index, vdf_errno_name(-ret))
+               : 0;
+}
+
+/* --- interrupt controllers and clock of a machine --------------------------------------------- */
+
+int vdf_vm_keep_chips(struct vdf_vm *vm)
+{
+    for (uint32_t k = 0; k < VDF_VM_CHIPS; k++) {
+        vm->chips[k].chip_id = k;
+        if (vdf_kvm_ioctl(vm->fd, KVM_GET_IRQCHIP, &vm->chips[k]) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+int vdf_vm_reset_chips(struct vdf_vm *vm, struct vdf_err *err)
+{
+    for (uint32_t k = 0; k < VDF_VM_CHIPS; k++)
+        if (vdf_kvm_ioctl(vm->fd, KVM_SET_IRQCHIP, &vm->chips[k]) < 0)
+            return vdf_fail(err, errno, "the interrupt controllers cannot be reset: %s",
+                            vdf_errno_name(errno));
+    for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
+        if (vm->slots[k])
+            vdf_slot_irq_again(vm->slots[k]);
+    return 0;
+}
+
+void vdf_vm_stop_clock(struct vdf_vm *vm)
+{
+    struct kvm_clock_data data = { 0 };
+
+    if (vm->made && !vm->clock && vdf_kvm_ioctl(vm->fd, KVM_GET_CLOCK, &data) == 0)
+        vm->clock = data.clock;
+}
+
+void vdf_vm_start_clock(struct vdf_vm *vm)
+{
+    struct kvm_clock_data data = { .clock = vm->clock };
+
+    if (vm->clock)
+        vdf_kvm_ioctl(vm->fd, KVM_SET_CLOCK, &data);
+    vm->clock = 0;
+}
+
 /* --- hex -------------------------------------------------------------------------------------- */
 
 static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct vdf_err *err)
@@ -171,20 +284,40 @@ static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct v
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-/* A machine that nothing has been run in has no processors yet. */
-static bool get_processor(const struct vdf_at *at, struct vdf_vcpu_state *state)
+void vdf_vcpu_show_begin(struct vdf_vcpu *cpu)
+{
+    vdf_vcpu_show_end(cpu);
+    cpu->shown = malloc(sizeof(*cpu->shown));
+    if (cpu->shown && vdf_vcpu_get(cpu, cpu->shown) < 0)
+        vdf_vcpu_show_end(cpu);
+}
+
+void vdf_vcpu_show_end(struct vdf_vcpu *cpu)
+{
+    free(cpu->shown);
+    cpu->shown = NULL;
+}
+
+/* The reading for this state, or one of its own in @scratch. A machine that nothing has been run in
+ * has no processors yet: NULL. */
+static const struct vdf_vcpu_state *get_processor(const struct vdf_at *at,
+                                                  struct vdf_vcpu_state *scratch)
 {
     struct vdf_vm *vm = at->priv;
+    struct vdf_vcpu *cpu = &vm->vcpus[at->i];
 
-    return vm->made && vdf_vcpu_get(&vm->vcpus[at->i], state) == 0;
+    if (cpu->shown || !vm->made)
+        return cpu->shown;
+    return vdf_vcpu_get(cpu, scratch) == 0 ? scratch : NULL;
 }
 
 void vdf_vm_show_part(const struct vdf_at *at, struct vdf_buf *out)
 {
-    struct vdf_vcpu_state state;
+    struct vdf_vcpu_state scratch;
+    const struct vdf_vcpu_state *state = get_processor(at, &scratch);
 
-    if (get_processor(at, &state))
-        vdf_buf_add_bytes(out, (const char *)&state + at->attr->offset, at->attr->stride);
+    if (state)
+        vdf_buf_add_bytes(out, (const char *)state + at->attr->offset, at->attr->stride);
 }
 
 /* What a state has not set is as it is in a new processor. */
@@ -211,21 +344,15 @@ int vdf_vm_restore_part(const struct vdf_at *at, const char *text, size_t len, s
 
 void vdf_vm_show_msrs(const struct vdf_at *at, struct vdf_buf *out)
 {
-    struct vdf_vcpu_state state;
+    const struct vdf_vm *vm = at->priv;
+    struct vdf_vcpu_state scratch;
+    const struct vdf_vcpu_state *state = get_processor(at, &scratch);
 
-    if (!get_processor(at, &state))
-        return;
-    for (uint32_t k = 0; k < state.msrs.n; k++)
-        vdf_buf_printf(out, "%s0x%x=0x%" PRIx64, k ? " " : "", state.msrs.entries[k].index,
-                       (uint64_t)state.msrs.entries[k].data);
-}
-
-static bool is_listed(uint64_t index)
-{
-    for (size_t k = 0; k < N_MSRS; k++)
-        if (msr_list[k] == index)
-            return true;
-    return false;
+    for (uint32_t k = 0; state && k < state->msrs.n; k++) {
+        const struct kvm_msr_entry *msr = &state->msrs.entries[k];
+        if (k < vm->always_msrs || msr->data != vm->vcpus[at->i].fresh->msrs.entries[k].data)
+            vdf_buf_printf(out, "%s0x%x=0x%" PRIx64, k ? " " : "", msr->index, (uint64_t)msr->data);
+    }
 }
 
 int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
@@ -240,7 +367,7 @@ int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
         uint64_t index, value;
         if (!*equals || vdf_number_parse(text, (size_t)(equals - text), &index) < 0 ||
             vdf_number_parse(equals + 1, (size_t)(end - equals - 1), &value) < 0 ||
-            !is_listed(index) || state->msrs.n >= N_MSRS)
+            index > UINT32_MAX || state->msrs.n >= VDF_VM_MSRS)
             return vdf_fail(err, EINVAL, "\"%.40s\" is no list of MSRs, 0xINDEX=0xVALUE", text);
         state->msrs.entries[state->msrs.n++] =
             (struct kvm_msr_entry){ .index = (uint32_t)index, .data = value };

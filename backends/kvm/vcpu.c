@@ -391,7 +391,8 @@ static int make(struct vdf_vcpu *cpu, struct vdf_err *err)
     if (ret < 0)
         return vdf_fail(err, -ret, "vCPU %u: KVM_SET_CPUID2 answers %s", cpu->index,
                         vdf_errno_name(-ret));
-    return cpu->held ? vdf_vcpu_put(cpu, cpu->held, err) : 0;
+    ret = vdf_vcpu_keep_fresh(cpu, err);
+    return ret == 0 && cpu->held ? vdf_vcpu_put(cpu, cpu->held, err) : ret;
 }
 
 int vdf_vcpus_make(struct vdf_vm *vm, struct vdf_err *err)

@@ -68,7 +68,8 @@ static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
     if (vm->fd < 0)
         return refused(err, "KVM_CREATE_VM", errno);
     if (vdf_kvm_ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0 ||
-        vdf_kvm_ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0)
+        vdf_kvm_ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0 ||
+        vdf_vm_keep_chips(vm) < 0)
         return refused(err, "KVM_CREATE_IRQCHIP", errno);
     return 0;
 }
@@ -117,6 +118,7 @@ void vdf_vm_destroy(struct vdf_obj *obj)
     for (unsigned k = 0; k < VDF_VM_CPUS; k++) {
         vdf_vcpu_close(&vm->vcpus[k]);
         free(vm->vcpus[k].held);
+        free(vm->vcpus[k].fresh);
     }
     close(vm->fd);
     vdf_vm_free_tables(vm);
@@ -237,6 +239,7 @@ void vdf_vm_halt(struct vdf_vm *vm)
         vm->status = VDF_VM_STOPPED;
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_freeze(&vm->vcpus[k]);
+    vdf_vm_stop_clock(vm);
 }
 
 static int check_begin(const struct vdf_vm *vm, struct vdf_err *err)
@@ -257,6 +260,8 @@ int vdf_vm_boot(struct vdf_vm *vm, struct vdf_err *err)
         return ret;
     bool made = vm->made;
     ret = vdf_vcpus_make(vm, err);
+    if (ret == 0 && made)
+        ret = vdf_vm_reset_chips(vm, err);
     for (unsigned k = 0; ret == 0 && k < vm->cpus; k++)
         ret = vdf_vcpu_boot(&vm->vcpus[k], err);
     vm->booted = ret == 0;
@@ -290,6 +295,7 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
             atomic_store(&vm->slots[k]->reports, 0);
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_thaw(&vm->vcpus[k]);
+    vdf_vm_start_clock(vm);
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
         if (vm->slots[k])
             vdf_slot_irq_begin(vm->slots[k]);
@@ -339,14 +345,23 @@ void vdf_vm_saving(struct vdf_obj *obj, bool begin)
         vdf_vm_park(vm);
     if (vm->status == VDF_VM_RUNNING)
         tell_slots(vm, !begin);
-    for (unsigned k = 0; k < vm->cpus && vm->status == VDF_VM_RUNNING; k++) {
-        if (begin)
-            vdf_vcpu_freeze(&vm->vcpus[k]);
-        else
-            vm->vcpus[k].frozen = false;
+    for (unsigned k = 0; k < vm->cpus && vm->made; k++) {
+        struct vdf_vcpu *cpu = &vm->vcpus[k];
+        if (begin) {
+            vdf_vcpu_freeze(cpu);
+            vdf_vcpu_show_begin(cpu);
+        } else {
+            vdf_vcpu_show_end(cpu);
+            cpu->frozen = cpu->frozen && vm->status != VDF_VM_RUNNING;
+        }
     }
-    if (!begin)
-        vdf_vm_unpark(vm);
+    if (begin) {
+        vdf_vm_stop_clock(vm);
+        return;
+    }
+    if (vm->status == VDF_VM_RUNNING)
+        vm->clock = 0;
+    vdf_vm_unpark(vm);
 }
 
 void vdf_vm_stop(struct vdf_obj *obj)

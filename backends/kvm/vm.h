@@ -38,6 +38,7 @@
 
 #define VDF_VM_CPUS 16u
 #define VDF_VM_VECTORS 256u
+#define VDF_VM_MSRS 512u
 #define VDF_VM_SLOTS 64u
 #define VDF_VM_DOORS 64u   /* of a slot */
 #define VDF_VM_REPORTS 16u /* lines in /errors for a slot, or the machine, from one start on */
@@ -78,7 +79,7 @@ struct vdf_vcpu_state {
     struct vdf_vm_msrs {
         uint32_t n;
         uint32_t pad;
-        struct kvm_msr_entry entries[16];
+        struct kvm_msr_entry entries[VDF_VM_MSRS];
     } msrs;
 };
 
@@ -95,7 +96,9 @@ struct vdf_vcpu {
     uint64_t tsc;
     uint32_t timer;
     bool frozen;
-    struct vdf_vcpu_state *held; /* while a state is loaded: what was read so far */
+    struct vdf_vcpu_state *held;  /* while a state is loaded: what was read so far */
+    struct vdf_vcpu_state *fresh; /* as KVM has made it */
+    struct vdf_vcpu_state *shown; /* while a state is saved: read once for all rows */
 };
 
 struct vdf_vm_exits {
@@ -111,6 +114,11 @@ struct vdf_vm {
     uint8_t status; /* enum vdf_vm_status */
     uint8_t exit_code;
     bool made;   /* KVM has made all processors */
+    /* Model-specific registers that KVM takes and gives, TSC and the `always` saved ones first. */
+    uint32_t msrs[VDF_VM_MSRS];
+    unsigned n_msrs, always_msrs;
+    struct kvm_irqchip chips[VDF_VM_CHIPS]; /* as they were when the machine was made */
+    uint64_t clock;                         /* ns of kvmclock, while the machine stands still */
     bool booted; /* the processors have begun where mode and entry say */
     struct vdf_memory memory;
     bool memory_open;
@@ -201,6 +209,17 @@ int vdf_vm_store_regs(const struct vdf_at *at, const char *text, size_t len, str
 /** vdf_vcpu_get(), vdf_vcpu_put() - all of a processor that KVM has made. */
 int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state);
 int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struct vdf_err *err);
+/** vdf_vcpu_keep_fresh() - note a new processor's state, and for the first one the list of MSRs. */
+int vdf_vcpu_keep_fresh(struct vdf_vcpu *cpu, struct vdf_err *err);
+/** vdf_vcpu_show_begin(), vdf_vcpu_show_end() - all rows of a state show one reading. */
+void vdf_vcpu_show_begin(struct vdf_vcpu *cpu);
+void vdf_vcpu_show_end(struct vdf_vcpu *cpu);
+/** vdf_vm_keep_chips(), vdf_vm_reset_chips() - the interrupt controllers as in a new machine. */
+int vdf_vm_keep_chips(struct vdf_vm *vm);
+int vdf_vm_reset_chips(struct vdf_vm *vm, struct vdf_err *err);
+/** vdf_vm_stop_clock(), vdf_vm_start_clock() - kvmclock stands still while the machine does. */
+void vdf_vm_stop_clock(struct vdf_vm *vm);
+void vdf_vm_start_clock(struct vdf_vm *vm);
 /** vdf_vcpu_freeze(), vdf_vcpu_thaw() - its time, when the machine stops and when it goes on. */
 void vdf_vcpu_freeze(struct vdf_vcpu *cpu);
 void vdf_vcpu_thaw(struct vdf_vcpu *cpu);
@@ -272,6 +291,8 @@ int vdf_slot_irq_connect(struct vdf_slot *slot, struct vdf_irq *irq, struct vdf_
 /** vdf_slot_irq_listen() - after the device has been attached: hear the ends of interrupts. */
 int vdf_slot_irq_listen(struct vdf_slot *slot, struct vdf_err *err);
 void vdf_slot_irq_disconnect(struct vdf_slot *slot);
+/** vdf_slot_irq_again() - the interrupt controllers are new: raise a line that is high. Alone. */
+void vdf_slot_irq_again(struct vdf_slot *slot);
 /** vdf_slot_irq_begin() - the processors are there: send the vectors that came before. Alone. */
 void vdf_slot_irq_begin(struct vdf_slot *slot);
 /* Hooks of the hidden row `early`. */
