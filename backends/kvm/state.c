@@ -156,13 +156,17 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
         if (vdf_kvm_ioctl(cpu->fd, parts[k].request, (const char *)state + parts[k].offset) < 0)
             return vdf_fail(err, EINVAL, "cpu/%u/%s: KVM does not take it (%s)", cpu->index,
                             parts[k].name, vdf_errno_name(errno));
+    int done = vdf_kvm_ioctl(cpu->fd, KVM_SET_MSRS, &state->msrs);
+    if (done < 0)
+        return vdf_fail(err, errno, "cpu/%u/msrs: KVM_SET_MSRS answers %s", cpu->index,
+                        vdf_errno_name(errno));
+    if ((uint32_t)done < state->msrs.n)
+        return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM does not take 0x%" PRIx64 " for 0x%x",
+                        cpu->index, (uint64_t)state->msrs.entries[done].data,
+                        state->msrs.entries[done].index);
     for (uint32_t k = 0; k < state->msrs.n; k++) {
-        const struct kvm_msr_entry *msr = &state->msrs.entries[k];
-        if (!set_msr(cpu, msr->index, msr->data))
-            return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM does not take 0x%" PRIx64 " for 0x%x",
-                            cpu->index, (uint64_t)msr->data, msr->index);
-        if (msr->index == MSR_TSC) {
-            cpu->tsc = msr->data;
+        if (state->msrs.entries[k].index == MSR_TSC) {
+            cpu->tsc = state->msrs.entries[k].data;
             cpu->timer = load_apic(&state->lapic, APIC_TMCCT);
             cpu->frozen = true;
         }
@@ -172,27 +176,19 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
 
 /* --- a new processor -------------------------------------------------------------------------- */
 
-static bool is_listed(const struct vdf_vm *vm, uint32_t index)
+static void add_msr(struct vdf_vm_msrs *msrs, uint32_t index)
 {
-    for (unsigned k = 0; k < vm->n_msrs; k++)
-        if (vm->msrs[k] == index)
-            return true;
-    return false;
+    bool hyperv = index >= HYPERV_FIRST && index <= HYPERV_LAST;
+
+    for (uint32_t k = 0; k < msrs->n; k++)
+        if (msrs->entries[k].index == index)
+            return;
+    if (!hyperv && msrs->n < VDF_VM_MSRS)
+        msrs->entries[msrs->n++].index = index;
 }
 
-/* A register that KVM gives and takes back can be in a state. */
-static void list_msr(struct vdf_vcpu *cpu, uint32_t index)
-{
-    struct vdf_vm *vm = cpu->vm;
-    uint64_t value;
-
-    if (vm->n_msrs < VDF_VM_MSRS && !is_listed(vm, index) &&
-        !(index >= HYPERV_FIRST && index <= HYPERV_LAST) && get_msr(cpu, index, &value) &&
-        set_msr(cpu, index, value))
-        vm->msrs[vm->n_msrs++] = index;
-}
-
-static int list_msrs(struct vdf_vcpu *cpu)
+/* All that may be worth saving; a KVM need not have each. */
+static int add_candidates(struct vdf_vm_msrs *msrs)
 {
     struct kvm_msr_list *list = calloc(1, sizeof(*list) + VDF_VM_MSRS * sizeof(list->indices[0]));
     int kvm = vdf_vm_open_kvm(), ret = 0;
@@ -203,18 +199,55 @@ static int list_msrs(struct vdf_vcpu *cpu)
         list->nmsrs = VDF_VM_MSRS;
         ret = vdf_kvm_ioctl(kvm, KVM_GET_MSR_INDEX_LIST, list) < 0 ? -errno : 0;
     }
-    cpu->vm->n_msrs = 0;
-    for (size_t k = 0; ret == 0 && k < N_ALWAYS; k++)
-        list_msr(cpu, always[k]);
-    cpu->vm->always_msrs = cpu->vm->n_msrs;
-    for (size_t k = 0; ret == 0 && k < sizeof(mtrrs) / sizeof(mtrrs[0]); k++)
+    for (size_t k = 0; k < N_ALWAYS; k++)
+        add_msr(msrs, always[k]);
+    for (size_t k = 0; k < sizeof(mtrrs) / sizeof(mtrrs[0]); k++)
         for (uint32_t n = 0; n < mtrrs[k].count; n++)
-            list_msr(cpu, mtrrs[k].first + n);
+            add_msr(msrs, mtrrs[k].first + n);
     for (uint32_t k = 0; ret == 0 && k < list->nmsrs; k++)
-        list_msr(cpu, list->indices[k]);
+        add_msr(msrs, list->indices[k]);
     if (kvm >= 0)
         close(kvm);
     free(list);
+    return ret;
+}
+
+/* KVM ends at the first register that it does not take, which is left out then. */
+static int keep_those(const struct vdf_vcpu *cpu, unsigned long request, struct vdf_vm_msrs *msrs)
+{
+    for (;;) {
+        int done = vdf_kvm_ioctl(cpu->fd, request, msrs);
+        if (done < 0)
+            return -errno;
+        if ((uint32_t)done >= msrs->n)
+            return 0;
+        msrs->n--;
+        memmove(&msrs->entries[done], &msrs->entries[done + 1],
+                (msrs->n - (uint32_t)done) * sizeof(msrs->entries[0]));
+    }
+}
+
+/* A register that KVM gives and takes back can be in a state. */
+static int list_msrs(const struct vdf_vcpu *cpu)
+{
+    struct vdf_vm *vm = cpu->vm;
+    struct vdf_vm_msrs *msrs = calloc(1, sizeof(*msrs));
+    int ret = msrs ? add_candidates(msrs) : -ENOMEM;
+
+    if (ret == 0)
+        ret = keep_those(cpu, KVM_GET_MSRS, msrs);
+    if (ret == 0)
+        ret = keep_those(cpu, KVM_SET_MSRS, msrs);
+    if (ret == 0) {
+        vm->n_msrs = msrs->n;
+        vm->always_msrs = 0;
+        for (uint32_t k = 0; k < msrs->n; k++) {
+            vm->msrs[k] = msrs->entries[k].index;
+            for (size_t n = 0; n < N_ALWAYS; n++)
+                vm->always_msrs += always[n] == vm->msrs[k];
+        }
+    }
+    free(msrs);
     return ret;
 }
 
@@ -223,7 +256,7 @@ int vdf_vcpu_keep_fresh(struct vdf_vcpu *cpu, struct vdf_err *err)
     int ret = cpu->index == 0 ? list_msrs(cpu) : 0;
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "KVM_GET_MSR_INDEX_LIST: %s", vdf_errno_name(-ret));
+        return vdf_fail(err, -ret, "the MSRs cannot be listed: %s", vdf_errno_name(-ret));
     if (!cpu->fresh)
         cpu->fresh = malloc(sizeof(*cpu->fresh));
     ret = cpu->fresh ? vdf_vcpu_get(cpu, cpu->fresh) : -ENOMEM;
