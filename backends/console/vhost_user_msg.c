@@ -285,9 +285,11 @@ static int ring_fd(struct vdf_vhost_user *vu, unsigned *index, int *fd, struct v
                         value);
     if (!vdf_vhost_user_ring(vu, value & RING_MASK, err))
         return -EINVAL;
-    if ((value & RING_NO_FD ? 0 : 1) != vu->n_fds)
-        return vdf_fail(err, EPROTO, "ring %u: %u descriptors came along, %u announced",
-                        (unsigned)(value & RING_MASK), vu->n_fds, value & RING_NO_FD ? 0 : 1);
+    if ((value & RING_NO_FD ? 0 : 1) != vu->n_fds) {
+        vdf_fail(err, EPROTO, "ring %u: %u descriptors came along, %u announced",
+                 (unsigned)(value & RING_MASK), vu->n_fds, value & RING_NO_FD ? 0 : 1);
+        return -EPROTO;
+    }
     *index = (unsigned)(value & RING_MASK);
     *fd = vu->n_fds ? vu->fds[0] : -1;
     return 0;
