@@ -396,7 +396,9 @@ static int discarded_get(const struct vdf_at *at, uint64_t *value)
 
 static void fifo_show(const struct vdf_console_fifo *fifo, struct vdf_buf *out)
 {
-    vdf_buf_add_bytes(out, fifo->bytes + fifo->start, fifo->len);
+    /* An empty one may have no buffer. */
+    if (fifo->len)
+        vdf_buf_add_bytes(out, fifo->bytes + fifo->start, fifo->len);
 }
 
 static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t len,
