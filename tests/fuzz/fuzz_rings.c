@@ -17,34 +17,10 @@
 #include "backends/hwqueue/hwqueue.h"
 #include "core.h"
 #include "harness.h"
+#include "input.h"
 
 #define DEVICE "hwqueue/f"
 #define MAX_OPERATIONS 400
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* --- the input -------------------------------------------------------------------------------- */
-
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
-/* Little-endian; zeros behind the end. */
-static uint64_t take(struct input *in, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned k = 0; k < bytes && in->left; k++, in->data++, in->left--)
-        value |= (uint64_t)*in->data << (8 * k);
-    return value;
-}
-
-static const char *pick(struct input *in, const char *const *from, size_t n)
-{
-    return from[take(in, 1) % n];
-}
-
-#define PICK(in, from) pick(in, from, COUNT(from))
 
 /* --- the device ------------------------------------------------------------------------------- */
 

@@ -13,38 +13,10 @@
 #include "core.h"
 #include "harness.h"
 
-#define MAX_PATHS 16384
 #define MAX_WRITES 8
 
-static char
-    *paths[MAX_PATHS]; /* first all of the tree, directories with a '/'; then writable files */
+static char **paths; /* of the writable files */
 static size_t n_paths;
-
-/* Called with a lock held: only notes the name. */
-static int note(void *arg, const char *name, bool dir)
-{
-    const char *parent = arg;
-
-    if (n_paths == MAX_PATHS ||
-        asprintf(&paths[n_paths], "%s%s%s", parent, name, dir ? "/" : "") < 0)
-        abort();
-    n_paths++;
-    return 0;
-}
-
-static void list(char *dir)
-{
-    struct vdf_place place;
-    size_t len = strlen(dir);
-
-    /* A path without its last '/'. */
-    char *path = strndup(dir, len ? len - 1 : 0);
-    if (vdf_place_resolve(vdf_test_obj("")->device->tree, path, &place))
-        abort();
-    vdf_place_list(&place, note, dir);
-    vdf_obj_unref(place.obj);
-    free(path);
-}
 
 static bool writable(const char *path)
 {
@@ -58,21 +30,17 @@ static bool writable(const char *path)
 
 static void collect(void)
 {
-    char root[] = "";
     size_t kept = 0;
 
-    list(root);
+    paths = vdf_test_paths(&n_paths);
     for (size_t i = 0; i < n_paths; i++) {
         char *path = paths[i];
 
-        if (path[strlen(path) - 1] == '/') {
-            list(path);
-        } else if (!strstr(path, "/vhost_user") && writable(path)) {
-            /* Not the one that would make sockets in the file system around. */
+        /* Not the one that would make sockets in the file system around. */
+        if (path[strlen(path) - 1] != '/' && !strstr(path, "/vhost_user") && writable(path))
             paths[kept++] = path;
-            continue;
-        }
-        free(path);
+        else
+            free(path);
     }
     n_paths = kept;
 }

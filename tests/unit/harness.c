@@ -123,6 +123,54 @@ bool vdf_test_exists(const char *path)
     return true;
 }
 
+struct paths {
+    char **list;
+    size_t n;
+    const char *dir; /* that is listed, with its '/' */
+};
+
+/* Called with a lock held: only notes the name. */
+static int note_path(void *arg, const char *name, bool dir)
+{
+    struct paths *paths = arg;
+
+    paths->list = realloc(paths->list, (paths->n + 1) * sizeof(*paths->list));
+    if (!paths->list ||
+        asprintf(&paths->list[paths->n], "%s%s%s", paths->dir, name, dir ? "/" : "") < 0)
+        abort();
+    paths->n++;
+    return 0;
+}
+
+static void list_dir(struct paths *paths, const char *dir)
+{
+    struct vdf_place place;
+    size_t len = strlen(dir);
+    char *path = strndup(dir, len ? len - 1 : 0); /* without its last '/' */
+    int ret = path ? vdf_place_resolve(tree, path, &place) : -ENOMEM;
+
+    if (ret < 0)
+        die("vdf_test_paths", dir, ret);
+    paths->dir = dir;
+    vdf_place_list(&place, note_path, paths);
+    vdf_obj_unref(place.obj);
+    free(path);
+}
+
+char **vdf_test_paths(size_t *n)
+{
+    struct paths paths = { 0 };
+
+    list_dir(&paths, "");
+    for (size_t i = 0; i < paths.n; i++) {
+        const char *path = paths.list[i];
+        if (path[strlen(path) - 1] == '/')
+            list_dir(&paths, path);
+    }
+    *n = paths.n;
+    return paths.list;
+}
+
 struct vdf_obj *vdf_test_obj(const char *path)
 {
     struct vdf_place place;

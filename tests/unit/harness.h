@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A tree without a mount, for unit tests: the same paths, the same text and the same errnos as
- * through FUSE, by function call. One tree a test program, without an engine unless it is asked for:
- * what the engine would call (timers, pollers of open pages) is not called.
+ * through FUSE, by function call. One tree a test program, without an engine unless it is asked
+ * for: what the engine would call (timers, pollers of open pages) is not called.
  */
 #ifndef VDF_TEST_HARNESS_H
 #define VDF_TEST_HARNESS_H
@@ -24,6 +24,8 @@ void vdf_test_tree_free(void);
 int vdf_test_mkdir(const char *path);
 int vdf_test_rmdir(const char *path);
 bool vdf_test_exists(const char *path);
+/* Every path of the tree, breadth first, those of directories with a '/' at the end; @n of them. */
+char **vdf_test_paths(size_t *n);
 
 /* Write @text to a value file or a `state`. */
 int vdf_test_write(const char *path, const char *text);
