@@ -323,12 +323,16 @@ static int next_head(const struct vdf_space *space, const struct vdf_vq *vq, uin
     unsigned entry = vq->last_avail & (vq->num - 1u);
     const void *p = vdf_vq_word(space, vq->driver, AVAIL_RING + entry * 2u, 2, false);
 
-    if (!p)
-        return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
+    if (!p) {
+        vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
+        return -EFAULT;
+    }
     *head = vdf_load_le16(p);
-    if (*head >= vq->num)
-        return vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u", entry, *head,
-                        vq->num);
+    if (*head >= vq->num) {
+        vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u", entry, *head,
+                 vq->num);
+        return -EPROTO;
+    }
     return 0;
 }
 
