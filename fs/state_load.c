@@ -510,6 +510,8 @@ static int load_content(struct vdf_state_load *load, struct slice line)
 {
     struct reader *r = &load->r;
 
+    if (line.len && line.text[line.len - 1] == '\r')
+        return BAD_LINE(r, EINVAL, "a carriage return before the newline, which alone ends a line");
     if (load->phase == SUMMED)
         return line.len ? BAD_LINE(r, EINVAL, "the checksum is the last line of a state") : 0;
     if (line.len == 0 || *line.text == '#')

@@ -114,6 +114,11 @@ head -c 300 /dev/urandom >"$T/bad"
 refused "$T/bad" "random bytes"
 printf 'x\0y\n' >"$T/bad"
 refused "$T/bad" "NUL bytes"
+for line in 1 '$'; do
+    sed "$line"'s/$/\r/' "$good" >"$T/bad"
+    refused "$T/bad" "a line end of other systems"
+    tail -n 1 "$M/errors" | grep -q ': EINVAL: line [0-9]*: a carriage return' || fail "errors: $(tail -n 1 "$M/errors")"
+done
 
 # The root's is all or nothing: the last device's mistake leaves the first as it was.
 cp "$M/state" "$T/before" || fail "cp"
