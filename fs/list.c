@@ -45,7 +45,9 @@ static int check_line(const struct vdf_at *at, const char *line, size_t len, boo
     }
     if (len == 0 || (!whole && may_go_on(line, len)))
         return 0;
-    if (len >= sizeof(copy) || memchr(line, '\0', len))
+    if (memchr(line, '\0', len))
+        return vdf_fail(err, EINVAL, "the list has a NUL byte in it");
+    if (len >= sizeof(copy))
         return vdf_fail(err, EINVAL, "\"%.40s\" is no line of this list", line);
     memcpy(copy, line, len);
     copy[len] = '\0';
@@ -92,6 +94,15 @@ static int add_lines(struct vdf_file *file, const char *bytes, size_t n, bool go
     return ret;
 }
 
+static bool is_blank(const char *bytes, size_t n)
+{
+    while (n && isspace((unsigned char)*bytes)) {
+        bytes++;
+        n--;
+    }
+    return n == 0;
+}
+
 ssize_t vdf_value_add(struct vdf_file *file, const char *bytes, size_t n, uint64_t offset,
                       struct vdf_err *err)
 {
@@ -103,6 +114,11 @@ ssize_t vdf_value_add(struct vdf_file *file, const char *bytes, size_t n, uint64
 
     if (attr->check_line) {
         ret = add_lines(file, bytes, n, goes_on, err);
+    } else if (goes_on && is_blank(bytes, n)) {
+        /* Unbuffered output ends its line in a write of its own, and empty lines may follow. */
+        file->line_ended |= bytes[n - 1] == '\n';
+        file->written = offset + n;
+        return (ssize_t)n;
     } else if (goes_on && file->line_ended && attr->flags & VDF_R && !(attr->flags & VDF_LINES)) {
         ret = vdf_fail(err, EINVAL,
                        "a second line: this file takes one value; another is written at offset 0");

@@ -256,14 +256,14 @@ int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
         text++;
         len--;
     }
+    if (memchr(text, '\0', len))
+        return vdf_fail(err, EINVAL, "the value has a NUL byte in it");
     if (vdf_row_is_number(at.attr)) {
         int ret = vdf_row_parse_number(at.attr, text, len, &value, err);
         return ret < 0 ? ret : vdf_row_set(&at, value, err);
     }
     if (!at.attr->store)
         return vdf_fail(err, EINVAL, "this file takes no value");
-    if (memchr(text, '\0', len))
-        return vdf_fail(err, EINVAL, "the value has a NUL byte in it");
 
     /* Hooks are given a C string as well as its length. */
     char small[256], *copy = small;

@@ -68,6 +68,21 @@ eq $value 0x00000004
 tail -n 1 errors | grep -q "^$value: EINVAL: a second line" || fail "errors: $(tail -n 1 errors)"
 in_bash "exec 4>$value; echo 5 >&4; exec 4>$value; echo 6 >&4" || fail "two opens: $(tail -n 1 errors)"
 eq $value 0x00000006
+# Output without a buffer ends its line in a write of its own.
+in_bash "exec 4>$value; printf 7 >&4; echo >&4" || fail "a line in two writes: $(tail -n 1 errors)"
+eq $value 0x00000007
+name=console/con0/ports/0/name
+in_bash "exec 4>$name; printf login >&4; printf '\n' >&4" || fail "a name in two writes: $(tail -n 1 errors)"
+eq $name login
+in_bash "printf '5\n\n \n' >$value" || fail "empty lines behind a value: $(tail -n 1 errors)"
+eq $value 0x00000005
+in_bash "exec 4>$value; printf 4 >&4; echo >&4; printf ' ' >&4; echo 5 >&4" && fail "a line behind the newline was taken"
+tail -n 1 errors | grep -q "^$value: EINVAL: a second line" || fail "errors: $(tail -n 1 errors)"
+# A NUL byte is named.
+for file in $value $name $list; do
+    in_bash "printf '4\0\n' >$file" && fail "$file takes a NUL byte"
+    tail -n 1 errors | grep -q "^$file: EINVAL: .*NUL" || fail "errors: $(tail -n 1 errors)"
+done
 # Commands are one a line.
 in_bash "printf '0x100000 0x1000\n0x200000 0x1000\n' >hwqueue/smmu0/ioas/map" || fail "two commands: $(tail -n 1 errors)"
 same "mappings" "$(wc -l <hwqueue/smmu0/ioas/mappings)" 2
