@@ -598,7 +598,12 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
     pthread_mutex_lock(&file->state_lock);
     if (offset == 0)
         end_state(file);
-    if (offset != file->written && !(file->flags & O_APPEND))
+    bool in_place = offset == file->written || file->flags & O_APPEND;
+    if (!in_place && !file->loading)
+        ret = vdf_fail(err, EINVAL,
+                       "offset %" PRIu64 ": a state begins at offset 0 and ends with its checksum",
+                       offset);
+    else if (!in_place)
         ret = vdf_fail(err, EINVAL,
                        "offset %" PRIu64 ": a state is written from its begin to its end, %" PRIu64
                        " bytes are here",

@@ -99,6 +99,11 @@ in_bash 'while IFS= read -r line; do printf "%s\n" "$line"; done <"'"$T/state"'"
     fail "a state line by line: $(tail -n 1 errors)"
 cmp "$T/state" state || fail "a state that came line by line differs"
 
+# Behind a whole state, which is in force, nothing more is taken.
+in_bash "{ cat $T/state; echo more; } >state" && fail "text behind a whole state was taken"
+tail -n 1 errors | grep -q '^state: EINVAL: offset [0-9]*: a state begins at offset 0' || fail "errors: $(tail -n 1 errors)"
+cmp "$T/state" state || fail "a state with text behind it differs"
+
 # Comments, and lines that cannot be, are not kept: three files in work cost nothing.
 resident() {
     sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(daemon_pids | head -n 1)/status"
