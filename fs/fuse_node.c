@@ -218,13 +218,25 @@ static bool is_window(const struct vdf_place *place)
            place->entry->attr->type == VDF_WINDOW;
 }
 
-/* The table says who can read and write at all; the umask takes from it. */
+/* Does reading the file take something from the device, or change it? */
+static bool read_has_effect(const struct vdf_place *place)
+{
+    const struct vdf_attr *attr = place->entry->special == VDF_PLAIN ? place->entry->attr : NULL;
+
+    return attr && (attr->type == VDF_STREAM || is_window(place) || attr->flags & VDF_ACCESS);
+}
+
+/* The table says who can read and write at all; the umask takes from it. Nobody whom it keeps from
+ * writing changes a device by reading. */
 static mode_t mode_of(const struct vdf_fuse *fuse, const struct vdf_place *place)
 {
     mode_t mode = vdf_place_mode(place);
     mode_t all = mode & 0700;
+    mode_t lacks = fuse->umask;
 
-    return (mode & S_IFMT) | ((all | all >> 3 | all >> 6) & ~fuse->umask);
+    if (read_has_effect(place))
+        lacks |= (lacks & 0222) << 1;
+    return (mode & S_IFMT) | ((all | all >> 3 | all >> 6) & ~lacks);
 }
 
 /* A refusal is logged, except that something is not there. */

@@ -494,7 +494,7 @@ static const struct vdf_attr device_attrs[] = {
              "own, and changing it is a write of guest_mask" },
     { .path = "bar/#",
       .type = VDF_RAW,
-      .flags = VDF_RW,
+      .flags = VDF_RW | VDF_ACCESS,
       .range = { { .count = 6, .has = has_bar, .text = "0..5" } },
       .raw = &vdf_intx_vfio_bar_ops,
       .doc = "vfio: a base address region of the device; a read or write of 1, 2, 4 or 8 bytes, "

@@ -94,6 +94,8 @@ enum vdf_type {
 #define VDF_LIST 0x1000u
 /* VDF_TEXT: each line stands for itself, and so do writes that follow each other. */
 #define VDF_LINES 0x2000u
+/* VDF_RAW: reading it is an access of hardware, which may change the device. */
+#define VDF_ACCESS 0x4000u
 
 /* The numbers that a '#' stands for. All zero: the row has no such '#'. */
 struct vdf_range {

@@ -29,6 +29,26 @@ mount_fs -o allow_other
 same "what another user reads" "$(user cat "$M/aplic/aplic0/harts")" 2
 says EACCES user "$IO" write aplic/aplic0/wire/5 1
 user mkdir "$M/intx/mine" 2>/dev/null && fail "another user makes devices"
+# Neither do others change a device by reading: no interrupt is claimed, and no byte is taken.
+d=aplic/direct
+mkdir "$M/$d" || fail "mkdir"
+for setting in delivery=direct aia/srcs=20 addr/aplic=0x80000000 init=1 domaincfg=0x100 sourcecfg/3=4 target/3=1 \
+    setienum=3 idc/0/idelivery=1 wire/3=1; do
+    put "$d/${setting%=*}" "${setting#*=}"
+done
+claimi=0x401c
+same "another user's claim" "$(user "$IO" pread $d/regs $claimi 4)" EACCES
+eq $d/pending 3
+same "the owner's claim" "$("$IO" pread $d/regs $claimi 4)" 01000300
+eq $d/pending ''
+put console/con0/ports/0/data secret
+same "another user's read" "$(user "$IO" read console/con0/ports/0/guest)" EACCES
+same "the owner's read" "$("$IO" read console/con0/ports/0/guest)" secret
+for file in $d/regs console/con0/ports/0/data console/con0/ports/0/guest console/con0/regs hwqueue/smmu0/regs; do
+    same "the mode of $file" "$(stat -c %a "$M/$file")" 600
+done
+same "the mode of veventq" "$(stat -c %a "$M/hwqueue/smmu0/veventq")" 400
+same "the mode of a log" "$(stat -c %a "$M/console/con0/control")" 444
 umount_fs
 mount_fs -o allow_other,no_default_permissions
 says ok user "$IO" write aplic/aplic0/wire/5 1
@@ -43,6 +63,8 @@ mount_fs -o allow_other,uid=65534,gid=4242,umask=007
 same "the owner and mode of a value" "$(stat -c %u:%g:%a "$M/aplic/aplic0/harts")" 65534:4242:660
 same "the owner and mode of a directory" "$(stat -c %u:%g:%a "$M/aplic")" 65534:4242:770
 same "the mode of what is only read" "$(stat -c %a "$M/version")" 440
+same "the mode of a stream" "$(stat -c %a "$M/console/con0/ports/0/data")" 660
+same "the mode of a stream that is only read" "$(stat -c %a "$M/hwqueue/smmu0/veventq")" 440
 user mkdir "$M/intx/mine" || fail "the owner cannot make a device"
 setpriv --reuid=65533 --regid=65533 --groups 4242 cat "$M/version" >/dev/null || fail "the group cannot read"
 setpriv --reuid=65533 --regid=65533 --clear-groups cat "$M/version" 2>/dev/null && fail "others read"
