@@ -4,8 +4,9 @@
  * guest may have set. They are read from KVM while the machine stands still; a restored machine has
  * them given to KVM before it takes its place in the tree, so that KVM refuses what cannot be.
  *
- * What runs on while the machine is stopped is its time. The time stamp counter and what is left on
- * the APIC's timer are noted when it stops, and go on from there.
+ * Time stands still for a stopped machine. The time stamp counters, the count that is left on each
+ * APIC's timer, TSC deadlines and kvmclock are noted when the machine stops, no timer of KVM's runs
+ * meanwhile, and all go on from there.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,18 +20,22 @@
 
 #define APIC_TMICT 0x380u
 #define APIC_TMCCT 0x390u
+#define APIC_LVTT 0x320u
+#define LVTT_MODE 0x60000u
+#define LVTT_PERIODIC 0x20000u
 #define MSR_TSC 0x10u
+#define MSR_TSC_DEADLINE 0x6e0u
 
 /* These are in every state, where KVM has them. */
 static const uint32_t always[] = {
-    MSR_TSC,    /* IA32_TIME_STAMP_COUNTER: the first */
-    0x3b,       /* IA32_TSC_ADJUST */
-    0x174,      /* IA32_SYSENTER_CS */
-    0x175,      /* IA32_SYSENTER_ESP */
-    0x176,      /* IA32_SYSENTER_EIP */
-    0x1a0,      /* IA32_MISC_ENABLE */
-    0x277,      /* IA32_PAT */
-    0x6e0,      /* IA32_TSC_DEADLINE */
+    MSR_TSC, /* IA32_TIME_STAMP_COUNTER: the first */
+    0x3b,    /* IA32_TSC_ADJUST */
+    0x174,   /* IA32_SYSENTER_CS */
+    0x175,   /* IA32_SYSENTER_ESP */
+    0x176,   /* IA32_SYSENTER_EIP */
+    0x1a0,   /* IA32_MISC_ENABLE */
+    0x277,   /* IA32_PAT */
+    MSR_TSC_DEADLINE,
     0xc0000081, /* STAR */
     0xc0000082, /* LSTAR */
     0xc0000083, /* CSTAR */
@@ -88,23 +93,97 @@ static void store_apic(struct kvm_lapic_state *lapic, unsigned reg, uint32_t val
 
 /* --- time ------------------------------------------------------------------------------------- */
 
+/* KVM takes a write of the TSC near to the value that it expects for an attempt to synchronise the
+ * processors. The offset to the host's TSC has no such rule (api.rst, KVM_VCPU_TSC_CTRL). */
+static bool access_offset(const struct vdf_vcpu *cpu, unsigned long request, uint64_t *offset)
+{
+    struct kvm_device_attr attr = {
+        .group = KVM_VCPU_TSC_CTRL,
+        .attr = KVM_VCPU_TSC_OFFSET,
+        .addr = (uintptr_t)offset,
+    };
+
+    return vdf_kvm_ioctl(cpu->fd, request, &attr) == 0;
+}
+
+/* One reading serves all processors, whose TSCs differ by their offsets. */
+static bool get_tsc(struct vdf_vcpu *cpu)
+{
+    const struct vdf_vcpu *first = &cpu->vm->vcpus[0];
+    uint64_t own, base;
+
+    if (cpu == first || !first->frozen || !access_offset(cpu, KVM_GET_DEVICE_ATTR, &own) ||
+        !access_offset(first, KVM_GET_DEVICE_ATTR, &base))
+        return get_msr(cpu, MSR_TSC, &cpu->tsc);
+    cpu->tsc = first->tsc + own - base;
+    return true;
+}
+
+static void set_tsc(struct vdf_vcpu *cpu)
+{
+    const struct vdf_vcpu *first = &cpu->vm->vcpus[0];
+    uint64_t now = first->tsc, offset;
+
+    if (access_offset(first, KVM_GET_DEVICE_ATTR, &offset) &&
+        (cpu != first || get_msr(cpu, MSR_TSC, &now))) {
+        offset += cpu->tsc - now;
+        if (access_offset(cpu, KVM_SET_DEVICE_ATTR, &offset))
+            return;
+    }
+    set_msr(cpu, MSR_TSC, cpu->tsc);
+}
+
 void vdf_vcpu_freeze(struct vdf_vcpu *cpu)
 {
     struct kvm_lapic_state lapic;
 
     if (!cpu->vm->made || cpu->frozen)
         return;
-    cpu->frozen =
-        get_msr(cpu, MSR_TSC, &cpu->tsc) && vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) == 0;
+    cpu->frozen = get_tsc(cpu) && vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) == 0;
     if (cpu->frozen)
         cpu->timer = load_apic(&lapic, APIC_TMCCT);
+}
+
+void vdf_vcpu_disarm(struct vdf_vcpu *cpu)
+{
+    struct kvm_lapic_state lapic;
+
+    if (!cpu->frozen || cpu->disarmed || vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) < 0)
+        return;
+    cpu->initial = load_apic(&lapic, APIC_TMICT);
+    if (!get_msr(cpu, MSR_TSC_DEADLINE, &cpu->deadline))
+        cpu->deadline = 0;
+    store_apic(&lapic, APIC_TMICT, 0);
+    store_apic(&lapic, APIC_TMCCT, 0);
+    cpu->disarmed = vdf_kvm_ioctl(cpu->fd, KVM_SET_LAPIC, &lapic) == 0;
+    if (cpu->disarmed && cpu->deadline)
+        set_msr(cpu, MSR_TSC_DEADLINE, 0);
+}
+
+/* Interrupts may have come since; a one-shot timer that has fired does so no more. */
+static void arm(struct vdf_vcpu *cpu)
+{
+    struct kvm_lapic_state lapic;
+
+    if (vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) < 0)
+        return;
+    bool periodic = (load_apic(&lapic, APIC_LVTT) & LVTT_MODE) == LVTT_PERIODIC;
+    if (cpu->initial && (cpu->timer || periodic)) {
+        store_apic(&lapic, APIC_TMICT, cpu->initial);
+        store_apic(&lapic, APIC_TMCCT, cpu->timer);
+        vdf_kvm_ioctl(cpu->fd, KVM_SET_LAPIC, &lapic);
+    }
+    if (cpu->deadline)
+        set_msr(cpu, MSR_TSC_DEADLINE, cpu->deadline);
 }
 
 void vdf_vcpu_thaw(struct vdf_vcpu *cpu)
 {
     if (cpu->frozen)
-        set_msr(cpu, MSR_TSC, cpu->tsc);
-    cpu->frozen = false;
+        set_tsc(cpu);
+    if (cpu->disarmed)
+        arm(cpu);
+    cpu->frozen = cpu->disarmed = false;
 }
 
 /* --- all of a processor ----------------------------------------------------------------------- */
@@ -126,16 +205,53 @@ int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
     int got = vdf_kvm_ioctl(cpu->fd, KVM_GET_MSRS, &state->msrs);
     if (got != (int)state->msrs.n)
         return got < 0 ? -errno : -EIO;
-    if (cpu->frozen) {
+    if (cpu->frozen)
         store_apic(&state->lapic, APIC_TMCCT, cpu->timer);
-        if (state->msrs.n && state->msrs.entries[0].index == MSR_TSC)
-            state->msrs.entries[0].data = cpu->tsc;
+    if (cpu->disarmed)
+        store_apic(&state->lapic, APIC_TMICT, cpu->initial);
+    for (unsigned k = 0; k < state->msrs.n; k++) {
+        if (cpu->frozen && state->msrs.entries[k].index == MSR_TSC)
+            state->msrs.entries[k].data = cpu->tsc;
+        if (cpu->disarmed && state->msrs.entries[k].index == MSR_TSC_DEADLINE)
+            state->msrs.entries[k].data = cpu->deadline;
     }
     return 0;
 }
 
-/* KVM sets the timer from the initial count, when it takes the APIC's registers, and reads the
- * current count. */
+/* The timers begin to run when the machine does: @state without them, which @cpu notes. */
+static void take_timers(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
+{
+    cpu->timer = load_apic(&state->lapic, APIC_TMCCT);
+    cpu->initial = load_apic(&state->lapic, APIC_TMICT);
+    cpu->deadline = 0;
+    cpu->disarmed = true;
+    store_apic(&state->lapic, APIC_TMICT, 0);
+    store_apic(&state->lapic, APIC_TMCCT, 0);
+    for (uint32_t k = 0; k < state->msrs.n; k++) {
+        struct kvm_msr_entry *msr = &state->msrs.entries[k];
+        if (msr->index == MSR_TSC) {
+            cpu->tsc = msr->data;
+            cpu->frozen = true;
+        } else if (msr->index == MSR_TSC_DEADLINE) {
+            cpu->deadline = msr->data;
+            msr->data = 0;
+        }
+    }
+}
+
+static int put_msrs(const struct vdf_vcpu *cpu, struct vdf_vm_msrs *msrs, struct vdf_err *err)
+{
+    int done = vdf_kvm_ioctl(cpu->fd, KVM_SET_MSRS, msrs);
+
+    if (done < 0)
+        return vdf_fail(err, errno, "cpu/%u/msrs: KVM_SET_MSRS answers %s", cpu->index,
+                        vdf_errno_name(errno));
+    if ((uint32_t)done < msrs->n)
+        return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM does not take 0x%" PRIx64 " for 0x%x",
+                        cpu->index, (uint64_t)msrs->entries[done].data, msrs->entries[done].index);
+    return 0;
+}
+
 int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struct vdf_err *err)
 {
     static const struct {
@@ -151,27 +267,14 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
         { KVM_SET_VCPU_EVENTS, offsetof(struct vdf_vcpu_state, events), "events" },
         { KVM_SET_MP_STATE, offsetof(struct vdf_vcpu_state, mp_state), "mp_state" },
     };
+    struct vdf_vcpu_state now = *state;
 
+    take_timers(cpu, &now);
     for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
-        if (vdf_kvm_ioctl(cpu->fd, parts[k].request, (const char *)state + parts[k].offset) < 0)
+        if (vdf_kvm_ioctl(cpu->fd, parts[k].request, (const char *)&now + parts[k].offset) < 0)
             return vdf_fail(err, EINVAL, "cpu/%u/%s: KVM does not take it (%s)", cpu->index,
                             parts[k].name, vdf_errno_name(errno));
-    int done = vdf_kvm_ioctl(cpu->fd, KVM_SET_MSRS, &state->msrs);
-    if (done < 0)
-        return vdf_fail(err, errno, "cpu/%u/msrs: KVM_SET_MSRS answers %s", cpu->index,
-                        vdf_errno_name(errno));
-    if ((uint32_t)done < state->msrs.n)
-        return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM does not take 0x%" PRIx64 " for 0x%x",
-                        cpu->index, (uint64_t)state->msrs.entries[done].data,
-                        state->msrs.entries[done].index);
-    for (uint32_t k = 0; k < state->msrs.n; k++) {
-        if (state->msrs.entries[k].index == MSR_TSC) {
-            cpu->tsc = state->msrs.entries[k].data;
-            cpu->timer = load_apic(&state->lapic, APIC_TMCCT);
-            cpu->frozen = true;
-        }
-    }
-    return 0;
+    return put_msrs(cpu, &now.msrs, err);
 }
 
 /* --- a new processor -------------------------------------------------------------------------- */

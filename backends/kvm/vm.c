@@ -239,6 +239,8 @@ void vdf_vm_halt(struct vdf_vm *vm)
         vm->status = VDF_VM_STOPPED;
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_freeze(&vm->vcpus[k]);
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_disarm(&vm->vcpus[k]);
     vdf_vm_stop_clock(vm);
 }
 
@@ -349,6 +351,8 @@ void vdf_vm_saving(struct vdf_obj *obj, bool begin)
         struct vdf_vcpu *cpu = &vm->vcpus[k];
         if (begin) {
             vdf_vcpu_freeze(cpu);
+            if (vm->status != VDF_VM_RUNNING)
+                vdf_vcpu_disarm(cpu);
             vdf_vcpu_show_begin(cpu);
         } else {
             vdf_vcpu_show_end(cpu);

@@ -96,6 +96,10 @@ struct vdf_vcpu {
     uint64_t tsc;
     uint32_t timer;
     bool frozen;
+    /* KVM's own timer is off, with these to go on with: initial count, TSC deadline. */
+    bool disarmed;
+    uint32_t initial;
+    uint64_t deadline;
     struct vdf_vcpu_state *held;  /* while a state is loaded: what was read so far */
     struct vdf_vcpu_state *fresh; /* as KVM has made it */
     struct vdf_vcpu_state *shown; /* while a state is saved: read once for all rows */
@@ -220,8 +224,11 @@ int vdf_vm_reset_chips(struct vdf_vm *vm, struct vdf_err *err);
 /** vdf_vm_stop_clock(), vdf_vm_start_clock() - kvmclock stands still while the machine does. */
 void vdf_vm_stop_clock(struct vdf_vm *vm);
 void vdf_vm_start_clock(struct vdf_vm *vm);
-/** vdf_vcpu_freeze(), vdf_vcpu_thaw() - its time, when the machine stops and when it goes on. */
+/** vdf_vcpu_freeze(), vdf_vcpu_thaw() - its time, when the machine stops and when it goes on. From
+ *  the first processor to the last. */
 void vdf_vcpu_freeze(struct vdf_vcpu *cpu);
+/** vdf_vcpu_disarm() - have no timer of a frozen processor fire. */
+void vdf_vcpu_disarm(struct vdf_vcpu *cpu);
 void vdf_vcpu_thaw(struct vdf_vcpu *cpu);
 int vdf_vm_restored(struct vdf_obj *obj, struct vdf_err *err);
 /* Hooks of the hidden rows; a row's `offset` is that of its part in the structure. */

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Time stands still for a stopped machine: nothing in its state changes while a timer of its would have fired,
+# also after a restore, and the timer fires once the machine goes on.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/vm-common"
+
+# stands_still NAME: longer than the timer takes.
+stands_still() {
+    cp "$M/state" "$T/before"
+    sleep 1
+    cp "$M/state" "$T/after"
+    cmp "$T/before" "$T/after" || fail "the state of $1 changes: $(diff "$T/before" "$T/after" | head -n 4)"
+}
+
+mount_fs
+need_kvm
+machine timer long timer
+put vm/timer/run 1
+says timer "the timer runs"
+put vm/timer/run 0
+stands_still "a stopped machine"
+cp "$M/vm/timer/memory" "$T/memory"
+
+remount_fs
+cp "$T/after" "$M/state" || fail "the state is refused: $(tail -n 1 "$M/errors")"
+cat "$T/memory" >"$M/vm/timer/memory" || fail "the memory cannot be copied"
+stands_still "a restored machine"
+cmp "$T/memory" "$M/vm/timer/memory" || fail "the memory changes"
+put vm/timer/run 1
+ends timer 0
