@@ -280,6 +280,8 @@ static int ring_fd(struct vdf_vhost_user *vu, unsigned *index, int *fd, struct v
 {
     uint64_t value = vu->msg.payload.u64;
 
+    *index = 0;
+    *fd = -1;
     if (value & ~(RING_MASK | RING_NO_FD))
         return vdf_fail(err, EINVAL, "0x%" PRIx64 ": a ring's number, and bit 8 for no descriptor",
                         value);

@@ -72,9 +72,14 @@ for path in gait/gait0/guests/h/memory hwqueue/q/memory hwqueue/q/queues/0/page;
     restore "$T/before"
     each 4 write "$path" x -- restore state "$T/plain" -- restore state "$T/before"
 done
+mapping=4
+if [ "$("$IO" mmap-load gait/gait0/table 0 4)" = ENODEV ]; then
+    say "files cannot be mapped here: opening them is all there is to fail"
+    mapping=0
+fi
 for path in gait/t/table gait/t/sbv gait/gait0/guests/h/memory hwqueue/q/memory hwqueue/q/queues/0/page; do
     restore "$T/before"
-    each 4 map "$path" -- restore state "$T/plain" -- restore state "$T/before"
+    each "$mapping" map "$path" -- restore state "$T/plain" -- restore state "$T/before"
 done
 
 # --- states

@@ -35,10 +35,10 @@ put gait/gait0/functions/f/guest g
 put vm/v/slots/0/addr 0x10000000
 mkdir "$M/console/c" || fail "mkdir console/c"
 put console/c/max_ports 2
-attaching 20 console/c 9
+attaching 10 console/c 9
 attaching 3 aplic/aplic0 msi
 attaching 0 aplic/aplic0/imsic/0 ''
-attaching 5 hwqueue/smmu0 10
-attaching 8 hwqueue/smmu0/queues/0 ''
+attaching 3 hwqueue/smmu0 10
+attaching 4 hwqueue/smmu0/queues/0 ''
 attaching 0 gait/gait0/functions/f msi
-attaching 5 intx/bus0/devices/d 9
+attaching 3 intx/bus0/devices/d 9
