@@ -339,7 +339,7 @@ static int next_head(const struct vdf_space *space, const struct vdf_vq *vq, uin
 int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_chain *chain,
                struct vdf_err *err)
 {
-    uint16_t head;
+    uint16_t head = 0;
     int r;
 
     vdf_vq_chain_begin(chain, VDF_VQ_SIZE_MAX);

@@ -13,7 +13,8 @@ VDF_WRAP="${VDF_WRAP:+$VDF_WRAP }$FAILNTH start $T/order"
 each() {
     vdf_least=$1
     shift
-    "$FAILNTH" sweep "$T/order" "$(daemon_pids)" "$M" ENOMEM,EINTR "$@" >"$T/swept" 2>"$T/stopped" ||
+    # The tool ends with what it has; leaks of the daemon are looked for at the daemon's end.
+    ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 "$FAILNTH" sweep "$T/order" "$(daemon_pids)" "$M" ENOMEM,EINTR "$@" >"$T/swept" 2>"$T/stopped" ||
         fail "$(cat "$T/stopped")"
     vdf_got=$(grep -c ENOMEM "$T/swept")
     [ "$vdf_got" -ge "$vdf_least" ] || fail "$*: only $vdf_got of at least $vdf_least calls could fail"
