@@ -45,6 +45,25 @@ static int mask_pics(struct vdf_vm *vm)
     return 0;
 }
 
+/* Without these a state has no exception that waits to be injected, and no triple fault. */
+static const uint32_t event_caps[] = {
+    KVM_CAP_EXCEPTION_PAYLOAD,
+#ifdef KVM_CAP_X86_TRIPLE_FAULT_EVENT
+    KVM_CAP_X86_TRIPLE_FAULT_EVENT,
+#endif
+};
+
+static int enable_events(struct vdf_vm *vm, int kvm)
+{
+    for (size_t k = 0; k < sizeof(event_caps) / sizeof(event_caps[0]); k++) {
+        struct kvm_enable_cap request = { .cap = event_caps[k], .args = { 1 } };
+        if (vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, request.cap) > 0 &&
+            vdf_kvm_ioctl(vm->fd, KVM_ENABLE_CAP, &request) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
 {
     const char *missing;
@@ -71,7 +90,8 @@ static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
         vdf_kvm_ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || mask_pics(vm) < 0 ||
         vdf_vm_keep_chips(vm) < 0)
         return refused(err, "KVM_CREATE_IRQCHIP", errno);
-    return 0;
+    ret = enable_events(vm, kvm);
+    return ret < 0 ? refused(err, "KVM_ENABLE_CAP", -ret) : 0;
 }
 
 /* What KVM has to give for a machine; nothing is left of a failure. */

@@ -93,6 +93,20 @@ try "an MSR that is none of a guest" 's,^cpu/0/msrs = .*,cpu/0/msrs = 0x1234=0x1
 try "a machine that runs" 's,^saved_status = stopped,saved_status = running,'
 try "a slot that is no number" 's,^\[vm/con/slots/0\],[vm/con/slots/x],'
 
+# An exception that waits to be injected is no injected one: struct kvm_vcpu_events begins with injected, nr,
+# has_error_code and pending. Byte 20 has the flags, and byte 28 says that a triple fault waits.
+edited() {
+    sed -e "$2" -e 's/^checksum = .*/checksum = none/' "$T/state" >"$T/edited"
+    cmp -s "$T/edited" "$T/state" && fail "$1: the edit changes nothing"
+    cp "$T/edited" "$M/state" || fail "$1: the state is refused: $(tail -n 1 "$M/errors")"
+    sed 's/^checksum = .*/checksum = none/' "$M/state" >"$T/restored"
+    cmp "$T/edited" "$T/restored" || fail "$1: the restored state differs: $(diff "$T/edited" "$T/restored")"
+}
+edited "an exception" 's,^\(cpu/0/events = \)........,\1000d0101,'
+if grep -q '^cpu/0/events = .\{40\}3' "$T/state"; then
+    edited "a triple fault" 's,^\(cpu/0/events = .\{56\}\)..,\101,'
+fi
+
 # Removing all with a state that has no machine.
 remount_fs
 cp "$M/state" "$T/empty"
