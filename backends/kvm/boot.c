@@ -244,6 +244,8 @@ int vdf_vcpu_boot(struct vdf_vcpu *cpu, struct vdf_err *err)
         vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) < 0)
         return vdf_fail(err, errno, "vCPU %u cannot be read: %s", cpu->index,
                         vdf_errno_name(errno));
+    /* As a reset leaves the time stamp counters, those of all processors alike. */
+    cpu->tsc = 0;
     vdf_vm_boot_registers(cpu->vm, cpu->index, &regs, &sregs);
     memset(sregs.interrupt_bitmap, 0, sizeof(sregs.interrupt_bitmap));
     store_apic(&lapic, APIC_SVR, APIC_SVR_ENABLED);
