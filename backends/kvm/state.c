@@ -109,10 +109,10 @@ static bool access_offset(const struct vdf_vcpu *cpu, unsigned long request, uin
 /* One reading serves all processors, whose TSCs differ by their offsets. */
 static bool get_tsc(struct vdf_vcpu *cpu)
 {
-    const struct vdf_vcpu *first = &cpu->vm->vcpus[0];
+    const struct vdf_vcpu *first = cpu->vm->stopped_by;
     uint64_t own, base;
 
-    if (cpu == first || !first->frozen || !access_offset(cpu, KVM_GET_DEVICE_ATTR, &own) ||
+    if (!first || !access_offset(cpu, KVM_GET_DEVICE_ATTR, &own) ||
         !access_offset(first, KVM_GET_DEVICE_ATTR, &base))
         return get_msr(cpu, MSR_TSC, &cpu->tsc);
     cpu->tsc = first->tsc + own - base;
@@ -140,8 +140,11 @@ void vdf_vcpu_freeze(struct vdf_vcpu *cpu)
     if (!cpu->vm->made || cpu->frozen)
         return;
     cpu->frozen = get_tsc(cpu) && vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) == 0;
-    if (cpu->frozen)
-        cpu->timer = load_apic(&lapic, APIC_TMCCT);
+    if (!cpu->frozen)
+        return;
+    cpu->timer = load_apic(&lapic, APIC_TMCCT);
+    if (!cpu->vm->stopped_by)
+        cpu->vm->stopped_by = cpu;
 }
 
 void vdf_vcpu_disarm(struct vdf_vcpu *cpu)

@@ -46,11 +46,16 @@ static struct vdf_obj *machine(const struct vdf_vcpu *cpu)
 
 /* --- exits; false: the thread was asked to stop before it could be carried out ---------------- */
 
-/* The machine ends. The machine's lock is held. */
-static void end_machine(struct vdf_vm *vm, uint8_t status)
+/* The machine ends, and with it its time. The machine's lock is held. */
+static void end_machine(struct vdf_vcpu *cpu, uint8_t status)
 {
-    if (vm->status == VDF_VM_RUNNING)
+    struct vdf_vm *vm = cpu->vm;
+
+    if (vm->status == VDF_VM_RUNNING) {
         vm->status = status;
+        vdf_vcpu_freeze(cpu);
+        vdf_vm_stop_clock(vm);
+    }
     atomic_store(&vm->stop, true);
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_kick(&vm->vcpus[k]);
@@ -65,7 +70,7 @@ static bool fail_machine(struct vdf_vcpu *cpu, bool alone, int code, const char 
     if (!enter(cpu, machine(cpu), alone))
         return false;
     vdf_report(machine(cpu), code, "vCPU %u: %s (0x%" PRIx64 ")", cpu->index, text, detail);
-    end_machine(cpu->vm, VDF_VM_FAILED);
+    end_machine(cpu, VDF_VM_FAILED);
     leave(cpu, machine(cpu), alone);
     return true;
 }
@@ -145,7 +150,7 @@ static bool exit_io(struct vdf_vcpu *cpu, bool alone)
         vdf_log_add(&vm->debug, data, n);
     } else {
         vm->exit_code = data[0];
-        end_machine(vm, VDF_VM_STOPPED);
+        end_machine(cpu, VDF_VM_STOPPED);
     }
     leave(cpu, machine(cpu), alone);
     return true;
@@ -212,6 +217,8 @@ static void *run_guest(void *arg)
             break;
         }
     }
+    if (vm->status != VDF_VM_RUNNING)
+        vdf_vcpu_freeze(cpu);
     return NULL;
 }
 

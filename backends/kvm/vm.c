@@ -214,6 +214,17 @@ bool vdf_vm_started(const struct vdf_vm *vm)
     return vm->made;
 }
 
+/* Time stands still. No timer of KVM's is switched off sooner: that takes the local APIC away and
+ * gives it back, and an interrupt between the two would be lost while devices are at work. */
+static void stand_still(struct vdf_vm *vm)
+{
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_freeze(&vm->vcpus[k]);
+    for (unsigned k = 0; k < vm->cpus; k++)
+        vdf_vcpu_disarm(&vm->vcpus[k]);
+    vdf_vm_stop_clock(vm);
+}
+
 void vdf_vm_park(struct vdf_vm *vm)
 {
     atomic_store(&vm->stop, true);
@@ -226,6 +237,8 @@ void vdf_vm_park(struct vdf_vm *vm)
         vdf_vcpu_join(&vm->vcpus[k]);
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_settle(&vm->vcpus[k]);
+    if (vm->status != VDF_VM_RUNNING)
+        stand_still(vm);
 }
 
 void vdf_vm_unpark(struct vdf_vm *vm)
@@ -257,11 +270,7 @@ void vdf_vm_halt(struct vdf_vm *vm)
     tell_slots(vm, false);
     if (vm->status == VDF_VM_RUNNING)
         vm->status = VDF_VM_STOPPED;
-    for (unsigned k = 0; k < vm->cpus; k++)
-        vdf_vcpu_freeze(&vm->vcpus[k]);
-    for (unsigned k = 0; k < vm->cpus; k++)
-        vdf_vcpu_disarm(&vm->vcpus[k]);
-    vdf_vm_stop_clock(vm);
+    stand_still(vm);
 }
 
 static int check_begin(const struct vdf_vm *vm, struct vdf_err *err)
@@ -317,6 +326,7 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
             atomic_store(&vm->slots[k]->reports, 0);
     for (unsigned k = 0; k < vm->cpus; k++)
         vdf_vcpu_thaw(&vm->vcpus[k]);
+    vm->stopped_by = NULL;
     vdf_vm_start_clock(vm);
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
         if (vm->slots[k])
@@ -371,8 +381,6 @@ void vdf_vm_saving(struct vdf_obj *obj, bool begin)
         struct vdf_vcpu *cpu = &vm->vcpus[k];
         if (begin) {
             vdf_vcpu_freeze(cpu);
-            if (vm->status != VDF_VM_RUNNING)
-                vdf_vcpu_disarm(cpu);
             vdf_vcpu_show_begin(cpu);
         } else {
             vdf_vcpu_show_end(cpu);
@@ -383,8 +391,10 @@ void vdf_vm_saving(struct vdf_obj *obj, bool begin)
         vdf_vm_stop_clock(vm);
         return;
     }
-    if (vm->status == VDF_VM_RUNNING)
+    if (vm->status == VDF_VM_RUNNING) {
         vm->clock = 0;
+        vm->stopped_by = NULL;
+    }
     vdf_vm_unpark(vm);
 }
 

@@ -117,22 +117,24 @@ struct vdf_vm {
     uint64_t entry;
     uint8_t status; /* enum vdf_vm_status */
     uint8_t exit_code;
-    bool made;   /* KVM has made all processors */
+    bool made; /* KVM has made all processors */
     /* Model-specific registers that KVM takes and gives, TSC and the `always` saved ones first. */
     uint32_t msrs[VDF_VM_MSRS];
     unsigned n_msrs, always_msrs;
     struct kvm_irqchip chips[VDF_VM_CHIPS]; /* as they were when the machine was made */
     uint64_t clock;                         /* ns of kvmclock, while the machine stands still */
-    bool booted; /* the processors have begun where mode and entry say */
+    bool booted;                            /* the processors have begun where mode and entry say */
     struct vdf_memory memory;
     bool memory_open;
     struct vdf_log debug;
     struct vdf_vm_exits exits;
 
     int fd;
-    size_t run_size;  /* bytes of a processor's kvm_run */
-    uint8_t *tables;  /* NULL before they are needed */
-    bool mapped;      /* memory and tables are the guest's */
+    size_t run_size; /* bytes of a processor's kvm_run */
+    uint8_t *tables; /* NULL before they are needed */
+    bool mapped;     /* memory and tables are the guest's */
+    /* The processor whose counter says when time was stopped; NULL: time runs. */
+    const struct vdf_vcpu *stopped_by;
     atomic_bool stop; /* the threads are to end */
     atomic_uint reports;
     struct vdf_vcpu vcpus[VDF_VM_CPUS];
@@ -224,8 +226,8 @@ int vdf_vm_reset_chips(struct vdf_vm *vm, struct vdf_err *err);
 /** vdf_vm_stop_clock(), vdf_vm_start_clock() - kvmclock stands still while the machine does. */
 void vdf_vm_stop_clock(struct vdf_vm *vm);
 void vdf_vm_start_clock(struct vdf_vm *vm);
-/** vdf_vcpu_freeze(), vdf_vcpu_thaw() - its time, when the machine stops and when it goes on. From
- *  the first processor to the last. */
+/** vdf_vcpu_freeze(), vdf_vcpu_thaw() - its time, when the machine stops and when it goes on. The
+ *  first that is frozen says for all of them when that was. */
 void vdf_vcpu_freeze(struct vdf_vcpu *cpu);
 /** vdf_vcpu_disarm() - have no timer of a frozen processor fire. */
 void vdf_vcpu_disarm(struct vdf_vcpu *cpu);

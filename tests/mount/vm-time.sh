@@ -33,6 +33,15 @@ put vm/timer/run 1
 ends timer 0
 rmdir "$M/vm/timer"
 
+# It does for a machine that has ended by itself and goes on, too.
+machine again long again
+put vm/again/run 1
+ends again 3
+sleep 5
+put vm/again/run 1
+ends again 0
+rmdir "$M/vm/again"
+
 # The time stamp counters of all processors agree, in a machine that begins, that goes on, and that is restored.
 finishes() {
     same "the memory" "$("$IO" pwrite vm/clocks/memory 0xf00 01)" ok
