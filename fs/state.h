@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What saving and loading a state have in common. */
+/* Shared by saving and loading a state. */
 #ifndef VDF_STATE_H
 #define VDF_STATE_H
 

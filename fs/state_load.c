@@ -423,7 +423,7 @@ static int load_section(struct reader *r, struct vdf_state_load *load, struct sl
     return ret < 0 ? at_line(r, ret, &said) : 0;
 }
 
-/* What a new object has of itself but the state does not name goes away. */
+/* Objects that a new object brings along and the state does not name go away. */
 static void drop_unnamed(struct vdf_obj *obj)
 {
     for (struct vdf_obj *child = obj->children, *next; child; child = next) {

@@ -326,7 +326,7 @@ static int daemonise(struct daemon *d)
     return 0;
 }
 
-/* What is opened must not become standard error. */
+/* No file that is opened later may become standard error. */
 static void hold_standard_files(void)
 {
     int fd;

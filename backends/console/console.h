@@ -43,7 +43,7 @@ enum vdf_console_driver {
     VDF_CONSOLE_VM,
 };
 
-/* What becomes of a guest's data that nobody reads. */
+/* The fate of a guest's data that nobody reads. */
 enum vdf_console_overflow {
     VDF_CONSOLE_HOLD, /* it stays in the transmit queue, and the guest waits */
     VDF_CONSOLE_DROP, /* it is taken at once, kept up to VDF_CONSOLE_WAITING, and dropped then */

@@ -132,7 +132,7 @@ struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
     return &con->queues[index];
 }
 
-/* What the driver had put into the queue of a port is no longer the device's. */
+/* The device gives up the buffers that the driver had put into the queue of a port. */
 static void forget_sent(struct vdf_console *con, uint32_t index)
 {
     struct vdf_console_port *port = vdf_console_port(con, vdf_console_queue_port(index));

@@ -290,7 +290,7 @@ static bool has_reader(const struct vdf_console_port *port)
     return port->host_connected && (port->data_readers || !port->data_opens);
 }
 
-/* What of the chain has not been read into the buffer, as far as that has room. */
+/* The unread part of the chain goes into the buffer, as far as that has room. */
 static void keep(struct vdf_console_port *port, const struct vdf_vq_chain *chain)
 {
     uint8_t bytes[4096];

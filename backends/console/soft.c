@@ -163,7 +163,7 @@ void vdf_soft_unbind(struct vdf_console *con)
         struct vdf_soft_port *inside = con->soft->ports[id];
         struct vdf_console_port *port = vdf_console_port(con, id);
 
-        /* What the driver has counted is part of the file's value, which never goes back. */
+        /* The driver's count is part of the file's value, which never goes back. */
         if (inside && port)
             port->discarded += inside->bytes_discarded + vdf_soft_port_unread(con, inside);
     }

@@ -467,7 +467,7 @@ static void drop_listener(struct vdf_vhost_user *vu, const char *path)
         return;
     if (path)
         vdf_vhost_user_unlink(path, vu->dev, vu->ino);
-    /* What those who still wait have sent already may be slow to close. */
+    /* Descriptors that waiting front ends have sent already may be slow to close. */
     shutdown(vu->listen_fd, SHUT_RDWR);
     vdf_vhost_user_close(vu, vu->listen_fd);
     vu->listen_fd = -1;

@@ -30,7 +30,7 @@
 #define VDF_VQ_AVAIL_NO_INTERRUPT 1u
 #define VDF_VQ_USED_NO_NOTIFY 1u
 
-/* What driver and device have agreed on for all queues; struct vdf_vq.modes. */
+/* The modes that driver and device have agreed on for all queues; struct vdf_vq.modes. */
 #define VDF_VQ_INDIRECT 1u  /* VIRTIO_F_INDIRECT_DESC */
 #define VDF_VQ_EVENT_IDX 2u /* VIRTIO_F_EVENT_IDX */
 #define VDF_VQ_PACKED 4u    /* VIRTIO_F_RING_PACKED */

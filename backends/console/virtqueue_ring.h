@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the code of split rings (virtqueue.c) and of packed ones (virtqueue_packed.c) share. */
+/* Shared by the code of split rings (virtqueue.c) and of packed ones (virtqueue_packed.c). */
 #ifndef VDF_CONSOLE_VIRTQUEUE_RING_H
 #define VDF_CONSOLE_VIRTQUEUE_RING_H
 

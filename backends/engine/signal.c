@@ -89,7 +89,7 @@ static int raise_aio(struct vdf_signal *signal)
     struct iocb iocb, *list = &iocb;
     struct io_event event;
 
-    /* Whatever its counter is, an eventfd can be read or written to. */
+    /* An eventfd can be read or written to at any counter. */
     io_prep_poll(&iocb, signal->fd, POLLIN | POLLOUT);
     io_set_eventfd(&iocb, signal->fd);
     pthread_mutex_lock(&aio.lock);

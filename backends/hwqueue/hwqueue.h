@@ -151,7 +151,7 @@ enum vdf_iotlb_global {
     VDF_GLOBAL_OF_ANY_SSID,
 };
 
-/* What an invalidation removes: the entries that match all of it. */
+/* An invalidation removes the entries that match all of these. */
 struct vdf_iotlb_scope {
     uint64_t sid, ssid, tag; /* or VDF_IOTLB_ANY */
     uint64_t first, last;    /* what touches these addresses, inclusive */

@@ -669,7 +669,7 @@ static void write_raw_text(struct input *in)
     write_text(path, text, true);
 }
 
-/* What a file prints can be written to it, if only at another moment. */
+/* The text that a file prints can be written to the file, if only at another moment. */
 static void write_what_is_read(struct input *in)
 {
     const char *path = take_file(in);

@@ -17,7 +17,7 @@ unchanged() {
     eq $p/bytes_discarded 0
 }
 
-# What can only be written is not there to be copied.
+# Files that can only be written are not copied.
 tar --exclude=reset -cf "$T/copy.tar" -C "$M/console" con0 || fail "tar: $(tail -n 1 "$M/errors")"
 unchanged tar
 if command -v rsync >/dev/null; then

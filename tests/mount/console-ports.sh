@@ -117,7 +117,7 @@ cat "$T/random" >"$M/$p/guest" || fail "the guest's writer failed"
 wait $reader
 cmp "$T/random" "$T/up" || fail "the bytes changed on their way to the host"
 
-# What becomes of data that nobody reads.
+# The fate of data that nobody reads.
 eq $p/overflow hold
 eq $c/ports/0/overflow drop
 refuse EINVAL $p/overflow wait

@@ -48,7 +48,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What both processes map. */
+/* Mapped by both processes. */
 struct order {
     atomic_uint left; /* calls until the one that fails, it included; 0: none does */
     atomic_int error;
@@ -68,41 +68,17 @@ static const struct {
 #ifdef SYS_open
     CALL(open),
 #endif
-    CALL(openat),
-    CALL(mmap),
-    CALL(memfd_create),
-    CALL(ftruncate),
-    CALL(fcntl),
-    CALL(ioctl),
-    CALL(newfstatat),
-    CALL(eventfd2),
-    CALL(epoll_create1),
-    CALL(epoll_ctl),
-    CALL(userfaultfd),
-    CALL(socket),
-    CALL(bind),
-    CALL(listen),
-    CALL(connect),
-    CALL(unlinkat),
+    CALL(openat),        CALL(mmap),      CALL(memfd_create),   CALL(ftruncate),
+    CALL(fcntl),         CALL(ioctl),     CALL(newfstatat),     CALL(eventfd2),
+    CALL(epoll_create1), CALL(epoll_ctl), CALL(userfaultfd),    CALL(socket),
+    CALL(bind),          CALL(listen),    CALL(connect),        CALL(unlinkat),
 #ifdef SYS_renameat
     CALL(renameat),
 #endif
-    CALL(renameat2),
-    CALL(fchmodat),
-    CALL(readlinkat),
-    CALL(pread64),
-    CALL(pwrite64),
-    CALL(dup),
-    CALL(dup3),
-    CALL(pipe2),
-    CALL(clone),
-    CALL(clone3),
-    CALL(io_uring_setup),
-    CALL(io_setup),
-    CALL(io_submit),
-    CALL(statx),
-    CALL(timerfd_create),
-    CALL(io_uring_register),
+    CALL(renameat2),     CALL(fchmodat),  CALL(readlinkat),     CALL(pread64),
+    CALL(pwrite64),      CALL(dup),       CALL(dup3),           CALL(pipe2),
+    CALL(clone),         CALL(clone3),    CALL(io_uring_setup), CALL(io_setup),
+    CALL(io_submit),     CALL(statx),     CALL(timerfd_create), CALL(io_uring_register),
 #undef CALL
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))

@@ -30,7 +30,7 @@ cmp "$T/state" "$T/again" || fail "the restored state is another one"
 put vm/early/run 1
 ends early 0
 
-# Whatever else is written there is refused.
+# Any other text there is refused.
 for bad in 16:39 0:256 0 0:39,0:40 x; do
     sed "s/^early = .*/early = $bad/; s/^checksum = .*/checksum = none/" "$T/state" >"$T/bad"
     ! cp "$T/bad" "$M/state" 2>/dev/null || fail "a state with early = $bad is taken"

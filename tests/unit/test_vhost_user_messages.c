@@ -127,7 +127,7 @@ static int sent(const struct message *m, const uint64_t *payload, uint32_t size,
     return fe_reply(reply, reply_size);
 }
 
-/* What the answer has to be. */
+/* The expected answer. */
 static void try(const struct message *m, const char *what, const uint64_t *payload, uint32_t size,
                 unsigned n, bool good)
 {
