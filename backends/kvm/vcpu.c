@@ -55,6 +55,7 @@ static void end_machine(struct vdf_vcpu *cpu, uint8_t status)
         vm->status = status;
         vdf_vcpu_freeze(cpu);
         vdf_vm_stop_clock(vm);
+        atomic_store(&vm->ended, true);
     }
     atomic_store(&vm->stop, true);
     for (unsigned k = 0; k < vm->cpus; k++)
@@ -217,7 +218,7 @@ static void *run_guest(void *arg)
             break;
         }
     }
-    if (vm->status != VDF_VM_RUNNING)
+    if (atomic_load(&vm->ended) && vm->stopped_by)
         vdf_vcpu_freeze(cpu);
     return NULL;
 }

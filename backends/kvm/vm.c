@@ -248,6 +248,7 @@ void vdf_vm_unpark(struct vdf_vm *vm)
     if (vm->status != VDF_VM_RUNNING)
         return;
     atomic_store(&vm->stop, false);
+    atomic_store(&vm->ended, false);
     for (unsigned k = 0; ret == 0 && k < vm->cpus; k++)
         ret = vdf_vcpu_start(&vm->vcpus[k]);
     if (ret == 0)

@@ -135,7 +135,8 @@ struct vdf_vm {
     bool mapped;     /* memory and tables are the guest's */
     /* The processor whose counter says when time was stopped; NULL: time runs. */
     const struct vdf_vcpu *stopped_by;
-    atomic_bool stop; /* the threads are to end */
+    atomic_bool stop;  /* the threads are to end */
+    atomic_bool ended; /* the machine ended by itself: each thread stops its processor's time */
     atomic_uint reports;
     struct vdf_vcpu vcpus[VDF_VM_CPUS];
     struct vdf_slot *slots[VDF_VM_SLOTS]; /* those that are attached, by number */
