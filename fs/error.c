@@ -6,17 +6,17 @@
 
 #include <virtdevfs/error.h>
 
-int vdf_fail(struct vdf_err *err, int code, const char *fmt, ...)
+void vdf_err_set(struct vdf_err *err, int code, const char *fmt, ...)
 {
-    if (err) {
-        va_list ap;
-        va_start(ap, fmt);
-        err->code = code;
-        err->routine = false;
-        vsnprintf(err->text, sizeof(err->text), fmt, ap);
-        va_end(ap);
-    }
-    return -code;
+    va_list ap;
+
+    if (!err)
+        return;
+    va_start(ap, fmt);
+    err->code = code;
+    err->routine = false;
+    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    va_end(ap);
 }
 
 const char *vdf_errno_name(int code)

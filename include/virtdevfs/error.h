@@ -9,6 +9,7 @@
 #ifndef VIRTDEVFS_ERROR_H
 #define VIRTDEVFS_ERROR_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,11 +25,22 @@ struct vdf_err {
  * vdf_fail() - fill in a refusal.
  * @err:  where to put it; NULL when nobody asks for the sentence
  * @code: positive errno
- * @fmt:  printf format of the sentence, without path, errno and newline
+ * @...:  printf format of the sentence, without path, errno and newline, and its arguments
+ *
+ * A macro, so that compilers and analysers see a negative value at each call.
  *
  * Return: -@code, so that callers say `return vdf_fail(...)`.
  */
-int vdf_fail(struct vdf_err *err, int code, const char *fmt, ...)
+#define vdf_fail(err, code, ...)                        \
+    ({                                                  \
+        const int vdf_fail_code = (code);               \
+        assert(vdf_fail_code > 0);                      \
+        vdf_err_set((err), vdf_fail_code, __VA_ARGS__); \
+        -vdf_fail_code;                                 \
+    })
+
+/** vdf_err_set() - fill in a refusal; see vdf_fail(), which calls this. */
+void vdf_err_set(struct vdf_err *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /**
