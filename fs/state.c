@@ -7,7 +7,8 @@
  *     [console/con0]                        one section an object, parents first, numbers in order
  *     device = console                      one line a row, in the table's order
  *     sourcecfg/3 = 0x00000004              rows with a '#': only numbers that differ from the
- * reset memory@0x00001000 = 48656c6c6f...     memory: 32 bytes a line, lines of zeros left out
+ *                                           reset value
+ *     memory@0x00001000 = 48656c6c6f...     memory: 32 bytes a line, lines of zeros omitted
  *     checksum = 2418082923                 of all bytes before this line, as cksum(1) prints it
  *
  * In text, backslash, newline and control bytes are written \\, \n and \xHH. Lines that are empty

@@ -667,7 +667,8 @@ int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err)
     k->event_fd = k->epoll = -1;
     dev->kernel = k;
     int ret = vdf_hwqueue_move_memory(dev, true);
-    ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory: %s", strerror(-ret)) : make_objects(dev, err);
+    ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory: %s", strerror(-ret))
+                  : make_objects(dev, err);
     if (ret < 0) {
         vdf_kernel_close(dev);
         vdf_hwqueue_move_memory(dev, false);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A PCI device of this host that is bound to vfio-pci: the kernel's objects behind it. One function
- * a command of the kernel; what a command means to the files is vfio_device.c's business.
+ * a command of the kernel; vfio_device.c decides how a command appears in the files.
  *
- *     device     VFIO's character device, bound to `iommu` and attached to an address space of it
- * in which nothing is mapped: the device can interrupt and cannot reach memory trigger    eventfd
- * that the kernel writes for an interrupt of the device unmask     eventfd that unmasks INTx when
- * somebody, KVM, writes it; -1: none request    eventfd that the kernel writes when it wants the
- * device back
+ *     device    VFIO's character device, bound to `iommu` and attached to an address space of that
+ *               iommufd in which nothing is mapped: the device can interrupt and cannot reach
+ *               memory
+ *     trigger   eventfd that the kernel writes for an interrupt of the device
+ *     unmask    eventfd that unmasks INTx when another party, such as KVM, writes it; -1: none
+ *     request   eventfd that the kernel writes when it wants the device back
  *
- * The kernel owns the registers and the mask. VFIO has no command that asks for the mask, so what
- * it was told and what the trigger has said is kept here: `masked` is set by an interrupt and by
- * VFIO_IRQ_SET_ACTION_MASK, and cleared by unmasking.
+ * The kernel owns the registers and the mask. VFIO has no command that reads the mask, so `masked`
+ * follows it here: an interrupt and VFIO_IRQ_SET_ACTION_MASK set `masked`, unmasking clears it.
  */
 #ifndef VDF_INTX_VFIO_H
 #define VDF_INTX_VFIO_H

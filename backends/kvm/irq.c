@@ -2,10 +2,13 @@
 /*
  * Interrupts of a slot.
  *
- *     a line, irq a GSI      irqfd with a resamplefd: a rise asserts the GSI, the guest's EOI
- * lowers it and tells the device, which raises it again if it still asserts a line, irq msi irqfd
- * on a GSI of the slot's own that is routed to an MSI a message, irq a GSI   irqfd: an edge a
- * message, irq msi     KVM_SIGNAL_MSI
+ *     device sends   irq   way to the guest
+ *     line           GSI   irqfd with a resamplefd: a rise asserts the GSI; the guest's EOI lowers
+ *                          the GSI and tells the device, which raises it again if the line is
+ *                          still asserted
+ *     line           msi   irqfd on a GSI of the slot's own, which is routed to an MSI
+ *     message        GSI   irqfd: a message is an edge
+ *     message        msi   KVM_SIGNAL_MSI
  *
  * The sinks are called with the device's lock held and only write to an eventfd or do one ioctl(2).
  */

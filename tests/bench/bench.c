@@ -2,9 +2,8 @@
 /*
  * The benchmark's rows, its table and its JSON. tests/bench/run starts it and says what it does.
  *
- *     bench -b VIRTDEVFS -s SCRATCH -t TMPFS [-q] [-r ROUNDS] [-Q QEMU | -N WHY] [-j FILE] [-p
- * DIR]
- *           [-l] [ROW...]
+ *     bench -b VIRTDEVFS -s SCRATCH -t TMPFS [-q] [-r ROUNDS] [-Q QEMU | -N WHY] [-j FILE]
+ *           [-p DIR] [-l] [ROW...]
  */
 #include <errno.h>
 #include <libgen.h>

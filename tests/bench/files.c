@@ -18,9 +18,8 @@
 #include "bench.h"
 
 #define TIMES 32u /* between two looks at the clock */
-#define CACHESTAT                                                                   \
-    451 /* of Linux 6.5, on all processors alike; older headers have no name for it \
-         */
+/* cachestat(2) of Linux 6.5, on all processors alike; older headers have no name for it. */
+#define CACHESTAT 451
 #define STILL_READS 200u
 #define RING_NAPS 5000u
 #define MAP_BYTES 4096u

@@ -21,10 +21,11 @@
  *     vdfio mmap-store FILE OFFSET HEX    ok
  *     vdfio mmap-hold FILE                ok, and the first page is mapped until the input ends
  *     vdfio mmap-drive ENTRIES PAGE MS    CMD_SYNC again and again, stored through mappings of a
- * queue of at least 4096 commands: ok vdfio limit PID N                   so many descriptors may
- * the process have from now on: ok vdfio has io_uring|aio              ok, or why the kernel
- * refuses it vdfio json FILE                     what it holds, a line `PATH TEXT` each; 1 when it
- * is none
+ *                                         queue of at least 4096 commands: ok
+ *     vdfio limit PID N                   limits the descriptors of the process to N: ok
+ *     vdfio has io_uring|aio              ok, or why the kernel refuses that engine
+ *     vdfio json FILE                     the file's values, a line `PATH TEXT` each; exits 1 when
+ *                                         the file is no JSON
  *
  * A FILE that does not begin with '/' lies below the directory that the variable M names. Numbers
  * are decimal or 0x hex. Stores of 1, 2, 4 and 8 aligned bytes are one store each.
