@@ -2,10 +2,10 @@
 /*
  * Makes virtdevfs-tree(5): copies the hand-written text and puts in the tables of the components.
  *
- *     mangen fs/virtdevfs-tree.5.in virtdevfs-tree.5
+ *     mangen tools/virtdevfs-tree.5.in virtdevfs-tree.5
  *
- * A line `.\" TABLE NAME` of the text is replaced by the files of component NAME, its registers
- * after them. Every component has to have such a line, so that none is forgotten.
+ * A line `.\" TABLE NAME` of the text is replaced by the files of component NAME and its registers.
+ * The line `.\" TABLE *` stands for all components without such a line, one section each.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,19 +18,6 @@
 
 #define MARK ".\\\" TABLE "
 #define PATH_BYTES 256
-
-struct table {
-    const struct vdf_component *component;
-    bool printed;
-};
-
-static struct table tables[] = {
-    { .component = &vdf_console_component }, { .component = &vdf_aplic_component },
-    { .component = &vdf_gait_component },    { .component = &vdf_hwqueue_component },
-    { .component = &vdf_intx_component },    { .component = &vdf_vm_component },
-};
-
-#define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...)
 {
@@ -300,22 +287,34 @@ static void put_windows(FILE *to, const struct vdf_class *cls, const char *prefi
     }
 }
 
-static void put_table(FILE *to, const char *name)
+static void put_table(FILE *to, const struct vdf_class *cls)
 {
-    for (size_t i = 0; i < N_TABLES; i++) {
-        const struct vdf_component *component = tables[i].component;
+    fputs(".Bl -tag -width 4n -compact\n", to);
+    put_files(to, cls, "");
+    put_row(to, "state", "rw", "text", "the whole state of the device");
+    fputs(".El\n", to);
+    put_windows(to, cls, "");
+}
 
-        if (strcmp(name, component->cls->name))
+/* The table of one component, or one section each for the components without a line of their own.
+ * Bit k of @printed stands for component k. */
+static uint64_t put_tables(FILE *to, const char *name, uint64_t printed)
+{
+    bool rest = strcmp(name, "*") == 0, found = rest;
+
+    for (unsigned k = 0; vdf_components[k]; k++) {
+        const struct vdf_class *cls = vdf_components[k]->cls;
+        if (printed >> k & 1 || (!rest && strcmp(name, cls->name)))
             continue;
-        tables[i].printed = true;
-        fputs(".Bl -tag -width 4n -compact\n", to);
-        put_files(to, component->cls, "");
-        put_row(to, "state", "rw", "text", "the whole state of the device");
-        fputs(".El\n", to);
-        put_windows(to, component->cls, "");
-        return;
+        if (rest)
+            fprintf(to, ".Sh %s\n.Pa %s/\n\n", cls->title, cls->name);
+        put_table(to, cls);
+        printed |= UINT64_C(1) << k;
+        found = true;
     }
-    die("no component is called %s", name);
+    if (!found)
+        die("no component is called %s", name);
+    return printed;
 }
 
 int main(int argc, char **argv)
@@ -323,6 +322,7 @@ int main(int argc, char **argv)
     char *line = NULL;
     size_t size = 0;
     ssize_t len;
+    uint64_t printed = 0;
 
     if (argc != 3)
         die("usage: mangen TEMPLATE OUTPUT");
@@ -338,13 +338,9 @@ int main(int argc, char **argv)
             continue;
         }
         line[strcspn(line, "\n")] = '\0';
-        put_table(to, line + strlen(MARK));
+        printed = put_tables(to, line + strlen(MARK), printed);
     }
     free(line);
-    for (size_t i = 0; i < N_TABLES; i++) {
-        if (!tables[i].printed)
-            die("%s has no line for %s", argv[1], tables[i].component->cls->name);
-    }
     if (ferror(from) || ferror(to) || fclose(from) | fclose(to)) {
         unlink(argv[2]);
         die("%s: could not be written", argv[2]);

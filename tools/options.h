@@ -3,7 +3,7 @@
 #ifndef VDF_OPTIONS_H
 #define VDF_OPTIONS_H
 
-#include "fuse_session.h"
+#include "session.h"
 
 #define EXIT_USAGE 2
 

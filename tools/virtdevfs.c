@@ -6,7 +6,7 @@
  *     virtdevfs --run 'cat $VIRTDEVFS/aplic/aplic0/pending'
  *
  * Threads: the main thread reads /dev/fuse; with FUSE over io_uring one for each processor serves
- * what comes there (fuse_ring.c), and one has the kernel drop what it keeps (fuse_cache.c). The
+ * what comes there (ring.c), and one has the kernel drop what it keeps (cache.c). The
  * engine's thread waits for everything else, each processor of a guest has one, and one waits for
  * signals and for the command of --run. All call into the core, which has the locks. With --run and
  * auto_unmount a second process clears up after a daemon that is killed (guard.h).
@@ -26,20 +26,11 @@
 
 #include "guard.h"
 #include "options.h"
+#include "state.h"
 
 #define FIRST_FD 3 /* behind standard input, output and error */
 
 extern char **environ;
-
-static const struct vdf_component *const components[] = {
-    &vdf_console_component,
-    &vdf_aplic_component,
-    &vdf_gait_component,
-    &vdf_hwqueue_component,
-    &vdf_intx_component,
-    &vdf_vm_component,
-    NULL,
-};
 
 /* --- the mount point -------------------------------------------------------------------------- */
 
@@ -138,7 +129,7 @@ static int build(struct daemon *d)
     ret = vdf_engine_start(d->engine);
     if (ret < 0)
         return complain("engine: %s", strerror(-ret));
-    ret = vdf_tree_create(components, d->engine, &d->tree, &err);
+    ret = vdf_tree_create(vdf_components, d->engine, &d->tree, &err);
     if (ret == 0 && !d->options.empty && !d->options.state)
         ret = vdf_tree_add_defaults(d->tree, &err);
     if (ret < 0)
@@ -159,16 +150,20 @@ static int print(const struct vdf_buf *text)
 
 static int probe(enum probe_format format)
 {
-    struct vdf_probe probes[sizeof(components) / sizeof(components[0]) + 2] = {
-        { .part = &vdf_engine_probe },
-        { .part = &vdf_fuse_probe },
-    };
     struct vdf_buf out = VDF_BUF_INIT;
     unsigned n = 2;
 
-    for (unsigned k = 0; components[k]; k++)
-        if (components[k]->probe)
-            probes[n++].part = components[k]->probe;
+    while (vdf_components[n - 2])
+        n++;
+    struct vdf_probe *probes = calloc(n, sizeof(*probes));
+    if (!probes)
+        return complain("no memory");
+    probes[0].part = &vdf_engine_probe;
+    probes[1].part = &vdf_fuse_probe;
+    n = 2;
+    for (unsigned k = 0; vdf_components[k]; k++)
+        if (vdf_components[k]->probe)
+            probes[n++].part = vdf_components[k]->probe;
     raise_descriptor_limit();
     vdf_probe_run(probes, n);
     if (format == PROBE_JSON)
@@ -178,6 +173,7 @@ static int probe(enum probe_format format)
     int ret = print(&out);
     vdf_buf_free(&out);
     vdf_probe_free(probes, n);
+    free(probes);
     return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -34,6 +34,7 @@
 #include <sys/types.h>
 #include <virtdevfs/buf.h>
 #include <virtdevfs/error.h>
+#include <virtdevfs/log.h>
 #include <virtdevfs/memory.h>
 
 struct vdf_obj;
@@ -109,26 +110,6 @@ struct vdf_range {
     uint32_t (*used)(const void *priv);
     const char *text; /* for the manual: "1..srcs" */
 };
-
-#define VDF_LOG_KEEP 65536u /* bytes of log that are kept */
-
-/* A log. Zero it to begin; the row's `field` names it. */
-struct vdf_log {
-    uint8_t *ring;  /* VDF_LOG_KEEP bytes, made with the first line */
-    uint64_t start; /* stream position of the oldest kept byte */
-    uint64_t end;   /* stream position after the newest */
-    uint64_t lost;  /* lines that were dropped: `NAME_lost` */
-};
-
-/**
- * vdf_log_printf() - append one line; the newline is added. Never fails and never waits: without
- * memory the line counts as lost.
- */
-void vdf_log_printf(struct vdf_log *log, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-/** vdf_log_add() - append bytes as they are. What has no newline counts as one line when it is
- * dropped. */
-void vdf_log_add(struct vdf_log *log, const void *bytes, size_t n);
 
 /* Streams with back-pressure. Positions and buffers belong to the component. */
 struct vdf_stream_ops {
@@ -435,7 +416,7 @@ void vdf_async_free(struct vdf_async *async);
 
 /* --- components ------------------------------------------------------------------------------- */
 
-/* One directory of the root. The daemon's list of them is the only place that knows them all. */
+/* One directory of the root: backends/NAME, which defines vdf_NAME_component. */
 struct vdf_component {
     const struct vdf_class *cls; /* name: the directory's */
     const char *default_name;    /* the object of a plain mount: "con0"; NULL: it has none */
@@ -445,11 +426,8 @@ struct vdf_component {
     const struct vdf_probe_part *probe;
 };
 
-extern const struct vdf_component vdf_console_component;
-extern const struct vdf_component vdf_aplic_component;
-extern const struct vdf_component vdf_gait_component;
-extern const struct vdf_component vdf_hwqueue_component;
-extern const struct vdf_component vdf_intx_component;
-extern const struct vdf_component vdf_vm_component;
+/** The components of a program, in the order of the directories; ends with NULL. The build makes
+ * the list from the folders of backends/. */
+extern const struct vdf_component *const vdf_components[];
 
 #endif

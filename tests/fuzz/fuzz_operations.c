@@ -18,7 +18,10 @@
 #include <string.h>
 #include <virtdevfs/guest.h>
 
-#include "core.h"
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
 #include "harness.h"
 #include "input.h"
 

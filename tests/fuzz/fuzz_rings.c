@@ -15,7 +15,10 @@
 #include <virtdevfs/guest.h>
 
 #include "backends/hwqueue/hwqueue.h"
-#include "core.h"
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
 #include "harness.h"
 #include "input.h"
 

@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
 #include "harness.h"
 
 #define MAX_WRITES 8
@@ -73,8 +76,8 @@ static void once(void)
         abort();
 }
 
-/* Opening a stream may change the state, as the soft driver then begins, and so may a write that has
- * to wait, as it opens the port; a refused write may not. */
+/* Opening a stream may change the state, as the soft driver then begins, and so may a write that
+ * has to wait, as it opens the port; a refused write may not. */
 static void write_file(const char *path, const void *bytes, size_t n)
 {
     int error;

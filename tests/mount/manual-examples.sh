@@ -21,7 +21,7 @@ split() {
 }
 
 n=0
-for page in tools/virtdevfs.8 fs/virtdevfs-tree.5.in; do
+for page in tools/virtdevfs.8 tools/virtdevfs-tree.5.in; do
     rm -f "$T"/example.*
     split "$vdf_root/$page"
     for example in "$T"/example.*; do

@@ -10,18 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core.h"
-#include "harness.h"
+#include <virtdevfs/text.h>
 
-static const struct vdf_component *const components[] = {
-    &vdf_console_component,
-    &vdf_aplic_component,
-    &vdf_gait_component,
-    &vdf_hwqueue_component,
-    &vdf_intx_component,
-    &vdf_vm_component,
-    NULL,
-};
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
+#include "harness.h"
 
 static struct vdf_tree *tree;
 static struct vdf_engine *engine; /* NULL: the tree has none */
@@ -35,7 +30,7 @@ static void die(const char *what, const char *path, int ret)
 static void make_tree(bool empty)
 {
     struct vdf_err err = { 0 };
-    int ret = vdf_tree_create(components, engine, &tree, &err);
+    int ret = vdf_tree_create(vdf_components, engine, &tree, &err);
 
     if (ret == 0 && !empty)
         ret = vdf_tree_add_defaults(tree, &err);

@@ -12,12 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
-
-static const struct vdf_component *const components[] = {
-    &vdf_console_component, &vdf_aplic_component, &vdf_gait_component,
-    &vdf_hwqueue_component, &vdf_intx_component,  NULL,
-};
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
 
 static struct vdf_tree *tree;
 static unsigned rounds = 100;
@@ -224,7 +222,7 @@ static void run(enum vdf_engine_kind kind)
         printf("skipped: %s\n", err.text);
         return;
     }
-    if (vdf_engine_start(engine) < 0 || vdf_tree_create(components, engine, &tree, &err) < 0 ||
+    if (vdf_engine_start(engine) < 0 || vdf_tree_create(vdf_components, engine, &tree, &err) < 0 ||
         vdf_tree_add_defaults(tree, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);

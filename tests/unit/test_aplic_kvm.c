@@ -9,7 +9,10 @@
 #include "test_aplic.h"
 
 #include "backends/aplic/kvm.h"
-#include "core.h"
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
 
 /* --- the kernel ------------------------------------------------------------------------------- */
 
@@ -194,6 +197,7 @@ int vdf_kvm_reset_imsic(const struct vdf_kvm *kvm, uint32_t hart)
 
 static void setup(void)
 {
+    extern const struct vdf_component vdf_aplic_component;
     static const struct vdf_component *const components[] = { &vdf_aplic_component, NULL };
     struct vdf_err err = { 0 };
 

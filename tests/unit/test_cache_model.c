@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The protocol of fs/fuse_cache.h as a model that is looked through completely: every order in
+ * The protocol of fs/fuse/cache.h as a model that is looked through completely: every order in
  * which its threads can take their steps.
  *
  * There is one value. Two processes read it through the kernel's page cache, after looking at its

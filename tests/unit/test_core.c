@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "fs/base/hash.h"
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
 
 struct part {
     struct vdf_priv base;

@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core.h"
+#include "fs/tree/errors.h"
+#include "fs/tree/file.h"
+#include "fs/tree/state.h"
+#include "fs/tree/value.h"
 #include "harness.h"
 
 #define NUMBERS 3u /* of a directory of numbers, as they are all alike */

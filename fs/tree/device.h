@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices: their lock, and the waiters for their changes. */
+#ifndef VDF_DEVICE_H
+#define VDF_DEVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <virtdevfs/component.h>
+
+#include "crc.h"
+
+struct vdf_tree;
+
+struct vdf_waiter {
+    struct vdf_waiter *next, **prev; /* in device->waiters while it waits */
+    /* Lock held: try again; true when it need not wait any longer. */
+    bool (*ready)(struct vdf_waiter *waiter);
+    bool progress; /* set by ready(): it goes on waiting, but has changed the device */
+    /* No lock held, after ready() was true: answer. Frees the waiter. */
+    void (*finish)(struct vdf_waiter *waiter);
+};
+
+struct vdf_device {
+    pthread_mutex_t lock;
+    struct vdf_tree *tree;
+    uint64_t generation;     /* counts changes */
+    struct timespec changed; /* time of the last one */
+    struct vdf_waiter *waiters, **last_waiter;
+    struct vdf_obj *sync_obj; /* of vdf_sync_mapped(), until the lock is released; referenced */
+    const struct vdf_attr *sync_attr;
+    /* Of the text of its sections in a state, when it was measured last. */
+    bool summed;
+    uint64_t summed_generation;
+    struct vdf_crc sum;
+    void *edge;        /* struct vdf_edge_ops: its record of the device; NULL: it watches nothing */
+    bool watched_gone; /* an object with `edge_watches` has died; the edge clears it */
+    atomic_uint entering; /* threads on their way in: pollers let them go first */
+    bool touched;         /* vdf_obj_touched() */
+};
+
+void vdf_device_enter(struct vdf_device *device);
+/** vdf_device_leave() - unlock; if @changed, look again at everything that waits. */
+void vdf_device_leave(struct vdf_device *device, bool changed);
+/** vdf_device_changed() - lock held: count a change and its time. */
+void vdf_device_changed(struct vdf_device *device);
+/** vdf_device_check_waiters() - lock held: move the waiters that need not wait any longer to @done.
+ */
+void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **done);
+void vdf_waiters_finish(struct vdf_waiter *done);
+void vdf_waiter_add(struct vdf_device *device, struct vdf_waiter *waiter);
+/** vdf_waiter_remove() - lock held; true if it was still waiting and now is not. */
+bool vdf_waiter_remove(struct vdf_device *device, struct vdf_waiter *waiter);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `errors`: the last refusals of all devices. */
+#ifndef VDF_ERRORS_H
+#define VDF_ERRORS_H
+
+#include "place.h"
+
+struct vdf_tree;
+
+/** vdf_errors_add() - one line; any lock may be held. */
+void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
+                    const struct vdf_err *err);
+void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out);
+/** vdf_errors_clear() - the root's lock held. */
+void vdf_errors_clear(struct vdf_tree *tree);
+/** vdf_errors_tell() - no lock held: let the root's waiters, and its log, see new lines. */
+void vdf_errors_tell(struct vdf_tree *tree);
+/** vdf_place_refused() - no lock held: log a refusal at a place, or at @name below it (NULL: at the
+ *  place itself), if @result is one. Returns @result. */
+int vdf_place_refused(const struct vdf_place *place, const char *name, int result,
+                      struct vdf_err *err);
+
+#endif

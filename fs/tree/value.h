@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Values: rows as text and back. The lock of the device is held. */
+#ifndef VDF_VALUE_H
+#define VDF_VALUE_H
+
+#include <virtdevfs/log.h>
+
+#include "place.h"
+
+/** vdf_value_render() - what a read of the file gives, with the final newline. 0 or -errno. */
+int vdf_value_render(const struct vdf_place *place, struct vdf_buf *out);
+#define VDF_VALUE_MAX 65536u /* bytes of a written value */
+/** vdf_value_write() - a whole value. 0 or -errno. */
+int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
+                    struct vdf_err *err);
+/* Rows by number, for state files and windows. */
+uint64_t vdf_row_load_field(const struct vdf_at *at);
+void vdf_row_store_field(const struct vdf_at *at, uint64_t value);
+int vdf_row_get(const struct vdf_at *at, uint64_t *value);
+int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_row_show(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_row_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+/** vdf_row_hooks() - the hooks that stand instead of the row's; all NULL when none do. */
+const struct vdf_hooks *vdf_row_hooks(const struct vdf_at *at);
+void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct vdf_buf *out);
+int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t len, uint64_t *value,
+                         struct vdf_err *err);
+/** vdf_row_raw_size() - st_size of a VDF_RAW or VDF_WINDOW file, bytes. */
+uint64_t vdf_row_raw_size(const struct vdf_at *at);
+/** vdf_row_raw_version() - of the content of such a file: another number when it may have changed.
+ *  @changed: of the device; moved on to the last write that went past it */
+uint64_t vdf_row_raw_version(const struct vdf_at *at, struct timespec *changed);
+struct vdf_memory *vdf_row_memory(const struct vdf_at *at);
+struct vdf_log *vdf_row_log(const struct vdf_at *at);
+bool vdf_row_is_number(const struct vdf_attr *attr);
+
+#endif

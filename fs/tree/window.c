@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Registers by offset: from a window's accesses to the rows of the table. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "value.h"
+#include "window.h"
+
+/* The row whose register begins at @offset. Rows with a '#' repeat every `stride` bytes. */
+static const struct vdf_attr *row_at(const struct vdf_obj *obj, unsigned window, uint64_t offset,
+                                     uint32_t *number)
+{
+    const struct vdf_class *cls = obj->cls;
+
+    for (size_t k = 0; k < cls->n_attrs; k++) {
+        const struct vdf_attr *attr = &cls->attrs[k];
+        if (attr->window != window || attr->type == VDF_WINDOW || offset < attr->offset)
+            continue;
+        if (attr->when && !attr->when(obj->priv))
+            continue;
+        uint64_t distance = offset - attr->offset;
+        if (!attr->stride) {
+            if (distance)
+                continue;
+            *number = 0;
+            return attr;
+        }
+        if (distance % attr->stride)
+            continue;
+        uint64_t n = distance / attr->stride;
+        if (n >= vdf_range_count(&attr->range[0], obj->priv))
+            continue;
+        *number = vdf_range_nth(&attr->range[0], (uint32_t)n);
+        if (vdf_range_has(&attr->range[0], obj->priv, *number))
+            return attr;
+    }
+    return NULL;
+}
+
+unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset)
+{
+    uint32_t number;
+    const struct vdf_attr *attr = row_at(obj, row->window, offset, &number);
+
+    return attr ? attr->width : 0;
+}
+
+unsigned vdf_window_into(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset)
+{
+    unsigned align = row->window_ops->align;
+    uint32_t number;
+
+    for (unsigned into = align; into < sizeof(uint64_t) && into <= offset; into += align) {
+        const struct vdf_attr *attr = row_at(obj, row->window, offset - into, &number);
+        if (attr && attr->width > into)
+            return into;
+    }
+    return 0;
+}
+
+/* What an access reaches: a register, or 4 bytes of one of 8 where the window lets halves be
+ * accessed on their own. `at.attr` is NULL where nothing is and the window answers 0. */
+struct access {
+    struct vdf_at at;
+    bool half;
+    unsigned shift; /* bits of the register below the half */
+};
+
+#define HALF_BYTES 4u
+#define HALF_MASK UINT64_C(0xffffffff)
+
+/* Is it one half of a register of 8 bytes? */
+static bool find_half(const struct vdf_attr *row, uint64_t offset, unsigned width,
+                      struct access *to)
+{
+    unsigned into = 0;
+
+    if (!row->window_ops->halves || width != HALF_BYTES || offset % HALF_BYTES)
+        return false;
+    if (!to->at.attr && offset >= HALF_BYTES) {
+        into = HALF_BYTES;
+        to->at.attr = row_at(to->at.obj, row->window, offset - into, &to->at.i);
+    }
+    if (to->at.attr && to->at.attr->width == 2 * HALF_BYTES) {
+        to->half = true;
+        to->shift = 8 * into;
+        return true;
+    }
+    if (into)
+        to->at.attr = NULL;
+    return false;
+}
+
+/* The checks that reads and writes share. */
+static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset, unsigned width,
+                struct access *to, struct vdf_err *err)
+{
+    const struct vdf_window_ops *ops = row->window_ops;
+    struct vdf_at self = { .obj = obj, .priv = obj->priv, .attr = row };
+    int ret = ops->ready ? ops->ready(&self, err) : 0;
+
+    if (ret < 0)
+        return ret;
+    *to = (struct access){ .at = self };
+    struct vdf_at *at = &to->at;
+    at->attr = row_at(obj, row->window, offset, &at->i);
+    if ((at->attr && at->attr->width == width) || find_half(row, offset, width, to))
+        return 0;
+    if (offset % ops->align || width < ops->align)
+        return vdf_fail(err, EOPNOTSUPP,
+                        "%u bytes at offset 0x%" PRIx64
+                        ": registers take aligned accesses of their "
+                        "width, %u bytes or more",
+                        width, offset, ops->align);
+    if (!at->attr && vdf_window_into(obj, row, offset))
+        return vdf_fail(err, EOPNOTSUPP,
+                        "%u bytes at offset 0x%" PRIx64 ": a register that begins before it is "
+                        "accessed as a whole",
+                        width, offset);
+    if (!at->attr && ops->miss && !(ops->reserved && ops->reserved(&self, offset)))
+        return vdf_fail(err, ops->miss, "there is no register at offset 0x%" PRIx64, offset);
+    if (at->attr && at->attr->width != width)
+        return vdf_fail(err, EOPNOTSUPP, "%u bytes at offset 0x%" PRIx64 ": %s has %u", width,
+                        offset, at->attr->path, at->attr->width);
+    return 0;
+}
+
+int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
+                    unsigned width, bool peek, uint64_t *value, struct vdf_err *err)
+{
+    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
+    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
+    struct access to;
+
+    *value = 0;
+    if (hooks->read && width == row->window_ops->align)
+        return hooks->read(&at, offset, value, err);
+    int ret = find(obj, row, offset, width, &to, err);
+    if (ret < 0 || !to.at.attr)
+        return ret;
+    if (!peek && to.at.attr->read_side)
+        ret = to.at.attr->read_side(&to.at, value);
+    else
+        ret = vdf_row_get(&to.at, value);
+    if (to.half)
+        *value = (*value >> to.shift) & HALF_MASK;
+    return ret;
+}
+
+/* The register that a store to one half means: the other half stays as it is, and its bits that
+ * are cleared by writing 1 are not. */
+static int merge_half(const struct access *to, uint64_t *value)
+{
+    uint64_t now;
+    int ret = vdf_row_get(&to->at, &now);
+
+    if (ret < 0)
+        return ret;
+    now &= ~(to->at.attr->w1c | HALF_MASK << to->shift);
+    *value = now | (*value & HALF_MASK) << to->shift;
+    return 0;
+}
+
+int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
+                     unsigned width, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
+    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
+    struct access to;
+
+    if (hooks->write && width == row->window_ops->align)
+        return hooks->write(&at, offset, value, err);
+    int ret = find(obj, row, offset, width, &to, err);
+    if (ret < 0 || !to.at.attr)
+        return ret;
+    /* A read-only register ignores the store, as hardware does. */
+    if (!(to.at.attr->flags & VDF_W))
+        return 0;
+    if (to.half)
+        ret = merge_half(&to, &value);
+    return ret < 0 ? ret : vdf_row_set(&to.at, value, err);
+}
