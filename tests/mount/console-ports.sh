@@ -105,7 +105,8 @@ same "all the rest" "$(dd bs=315 count=1 iflag=fullblock <&3 2>/dev/null | wc -c
 exec 3<&-
 
 # Many bytes through both ends at once.
-head -c 300000 /dev/urandom >"$T/random"
+random_seed
+"$IO" random "$seed" 300000 >"$T/random"
 cat "$T/random" >"$M/$p/data" &
 writer=$!
 dd bs=300000 count=1 iflag=fullblock <"$M/$p/guest" >"$T/down" 2>/dev/null

@@ -14,6 +14,7 @@
 #   VDF_WRAP    a program that starts the daemon (noring)
 #   VDF_SLOW    how many times slower than usual this build is
 #   VDF_LIMIT   seconds that a script may take, 80 unless told; longer ones set it before they read this
+#   VDF_SEED    the seed of random parts; they print the one that they have used
 #   VDF_KEEP    not empty: leave the scratch directory of a failed script behind
 #
 # For the script:  $M  the mount point    $T  a scratch directory    $IO  vdfio
@@ -50,6 +51,12 @@ fail() {
 skip() {
     say "skipped: $*"
     exit 77
+}
+
+# random_seed: $seed is VDF_SEED, or a number that no earlier run had; a line of the output names it.
+random_seed() {
+    seed=${VDF_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+    say "VDF_SEED=$seed"
 }
 
 # sanitized: the daemon is built with AddressSanitizer or ThreadSanitizer.

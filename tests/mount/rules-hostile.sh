@@ -14,7 +14,8 @@ alive() {
 }
 
 # A value file takes no random bytes, and a state neither.
-dd if=/dev/urandom of="$T/random" bs=1024 count=64 2>/dev/null
+random_seed
+"$IO" random "$seed" 65536 >"$T/random"
 printf '\377' | dd of="$T/random" conv=notrunc 2>/dev/null
 head -c 65536 /dev/zero | tr '\0' '\377' >"$T/ones"
 find "$M" -type f -perm -200 ! -regex '.*/[0-9][0-9]+\(/.*\)?' >"$T/files"

@@ -110,7 +110,8 @@ refused "$T/bad" "an unknown name"
 sed 's/^\[intx.*devices.*/[intx\/bus0\/devices\/-]/; s/^checksum = .*/checksum = none/' "$good" >"$T/bad"
 refused "$T/bad" "a name that mkdir refuses"
 refused "$T/$(echo $a/state | tr / _)" "the state of another class"
-head -c 300 /dev/urandom >"$T/bad"
+random_seed
+"$IO" random "$seed" 300 >"$T/bad"
 refused "$T/bad" "random bytes"
 printf 'x\0y\n' >"$T/bad"
 refused "$T/bad" "NUL bytes"
@@ -149,7 +150,8 @@ eq $b/devices/d/assert 1
 
 # Megabytes of memory, all of it of some value.
 put hwqueue/smmu0/ioas/unmap '0x10000 0x1000'
-dd if=/dev/urandom of="$T/memory" bs=1M count=2 2>/dev/null
+"$IO" random "$seed" 1048576 >"$T/memory"
+"$IO" random $((seed + 1)) 1048576 >>"$T/memory"
 cp "$T/memory" "$M/hwqueue/smmu0/memory" || fail "cp to memory: $(tail -n 1 "$M/errors")"
 cp "$M/hwqueue/smmu0/state" "$T/large" || fail "a large state cannot be read"
 same "the size of a large state" "$(stat -c %s "$M/hwqueue/smmu0/state")" "$(wc -c <"$T/large")"

@@ -30,6 +30,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../random.h"
+
 #define WRITERS 2
 #define READERS 4
 #define COUNTERS (1 + WRITERS) /* the first is the guest's */
@@ -46,6 +48,7 @@ static atomic_uint acknowledged[COUNTERS];
 static _Atomic(uint32_t) *guest;
 static atomic_bool over;
 static atomic_ullong reads, writes;
+static uint64_t seed;
 
 static void die(const char *what, const char *name)
 {
@@ -62,9 +65,9 @@ static void stay_on(unsigned k)
     pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
-static void nap(unsigned *seed, unsigned most_us)
+static void nap(struct vdf_random *random, unsigned most_us)
 {
-    usleep((useconds_t)(rand_r(seed) % most_us));
+    usleep(vdf_random_below(random, most_us));
 }
 
 /* Bit 11 of a target does not hold. */
@@ -106,7 +109,8 @@ static uint32_t least(unsigned k)
  * the device's window. */
 static void *count(void *arg)
 {
-    unsigned k = (unsigned)(uintptr_t)arg, seed = k;
+    unsigned k = (unsigned)(uintptr_t)arg;
+    struct vdf_random random = { seed + k };
     int fd = k == 1 ? open_target(k, O_WRONLY) : open_file("regs", O_WRONLY);
     char text[32];
 
@@ -120,7 +124,7 @@ static void *count(void *arg)
             die("write", text);
         atomic_store(&acknowledged[k], n);
         atomic_fetch_add(&writes, 1);
-        nap(&seed, 400);
+        nap(&random, 400);
     }
     close(fd);
     return NULL;
@@ -212,7 +216,8 @@ static uint32_t read_once(unsigned k, enum way way, int fd)
 
 static void *look(void *arg)
 {
-    unsigned number = (unsigned)(uintptr_t)arg, seed = 100 + number;
+    unsigned number = (unsigned)(uintptr_t)arg;
+    struct vdf_random random = { seed + 100 + number };
     int kept[COUNTERS], direct[COUNTERS];
 
     stay_on(number);
@@ -221,8 +226,8 @@ static void *look(void *arg)
         direct[k] = open_target(k, O_RDWR);
     }
     while (!atomic_load(&over)) {
-        unsigned k = (unsigned)rand_r(&seed) % COUNTERS;
-        enum way way = (enum way)(rand_r(&seed) % WAYS);
+        unsigned k = vdf_random_below(&random, COUNTERS);
+        enum way way = (enum way)vdf_random_below(&random, WAYS);
         if (k == 0 && !guest)
             continue;
         uint32_t floor = least(k);
@@ -268,6 +273,7 @@ int main(int argc, char **argv)
         return claims((unsigned)atoi(argv[3]));
     }
     device = argv[1];
+    seed = vdf_random_begin("stale", 1).state;
     if (argc > 3)
         map_guest(argv[3]);
     for (unsigned k = 1; k <= WRITERS; k++)

@@ -22,6 +22,7 @@
  *     vdfio mmap-hold FILE                ok, and the first page is mapped until the input ends
  *     vdfio mmap-drive ENTRIES PAGE MS    CMD_SYNC again and again, stored through mappings of a
  *                                         queue of at least 4096 commands: ok
+ *     vdfio random SEED LENGTH            random bytes, the same for the same seed
  *     vdfio limit PID N                   limits the descriptors of the process to N: ok
  *     vdfio has io_uring|aio              ok, or why the kernel refuses that engine
  *     vdfio json FILE                     the file's values, a line `PATH TEXT` each; exits 1 when
@@ -50,6 +51,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../random.h"
 #include "json.h"
 
 #define MAX_BYTES (1u << 20)
@@ -381,6 +383,16 @@ static void do_has(char **arg)
     puts("ok");
 }
 
+static void do_random(char **arg)
+{
+    struct vdf_random random = { number(arg[0]) };
+    size_t n = length(arg[1]);
+
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)vdf_random_next(&random);
+    fwrite(bytes, 1, n, stdout);
+}
+
 static void do_json(char **arg)
 {
     int fd = open(arg[0], O_RDONLY);
@@ -412,6 +424,7 @@ int main(int argc, char **argv)
         { "mmap-store", 3, 3, do_store }, { "mmap-hold", 1, 1, do_hold },
         { "has", 1, 1, do_has },          { "json", 1, 1, do_json },
         { "limit", 2, 2, do_limit },      { "mmap-drive", 3, 3, do_drive },
+        { "random", 2, 2, do_random },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {

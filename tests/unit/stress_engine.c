@@ -19,6 +19,8 @@
 
 #include <virtdevfs/engine.h>
 
+#include "tests/random.h"
+
 #define THREADS 4
 #define SLOTS 40 /* objects a thread; four times that is more than libaio's first context holds */
 #define STEPS 40000
@@ -110,22 +112,14 @@ static void wait_for_engine(void)
     pthread_mutex_unlock(&lock);
 }
 
-static uint32_t next_random(uint32_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
-}
-
-static struct object *make(uint32_t *random)
+static struct object *make(struct vdf_random *random)
 {
     struct object *object = calloc(1, sizeof(*object));
     if (!object)
         abort();
-    object->kind = next_random(random) % KINDS;
+    object->kind = vdf_random_below(random, KINDS);
     /* Pollers are few and short-lived: what they find keeps the thread awake. */
-    object->calls_left = object->kind == POLLER ? 20 : next_random(random) % 8;
+    object->calls_left = object->kind == POLLER ? 20 : vdf_random_below(random, 8);
     object->source.fn = on_call;
     object->source.poll = on_look;
     object->source.release = on_release;
@@ -160,7 +154,7 @@ static struct object *make(uint32_t *random)
     return object;
 }
 
-static void use(struct object *object, uint32_t *random)
+static void use(struct object *object, struct vdf_random *random)
 {
     uint64_t one = 1;
     switch (object->kind) {
@@ -169,7 +163,7 @@ static void use(struct object *object, uint32_t *random)
         check(write(object->fd, &one, sizeof(one)) == sizeof(one), "the eventfd cannot be written");
         break;
     case TIMER:
-        vdf_engine_set_timer(&object->source, next_random(random) % 200000);
+        vdf_engine_set_timer(&object->source, vdf_random_below(random, 200000));
         break;
     case POST:
         vdf_engine_post(&object->source);
@@ -181,13 +175,13 @@ static void use(struct object *object, uint32_t *random)
 
 static void *work(void *arg)
 {
-    uint32_t random = 0x9e3779b9u * (uint32_t)(1 + (uintptr_t)arg);
+    struct vdf_random random = { *(uint64_t *)arg };
     struct object *slots[SLOTS] = { NULL };
     for (unsigned step = 0; step < STEPS; step++) {
-        struct object **slot = &slots[next_random(&random) % SLOTS];
+        struct object **slot = &slots[vdf_random_below(&random, SLOTS)];
         if (!*slot) {
             *slot = make(&random);
-        } else if (next_random(&random) % 4) {
+        } else if (vdf_random_below(&random, 4)) {
             use(*slot, &random);
         } else {
             vdf_engine_remove(&(*slot)->source);
@@ -204,7 +198,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-static bool stress(enum vdf_engine_kind kind)
+static bool stress(enum vdf_engine_kind kind, struct vdf_random random)
 {
     struct vdf_err err = { 0 };
     if (vdf_engine_create(kind, &engine, &err)) {
@@ -217,9 +211,12 @@ static bool stress(enum vdf_engine_kind kind)
     check(!vdf_engine_start(engine), "the engine does not start");
 
     pthread_t threads[THREADS];
-    for (uintptr_t i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, work, (void *)i))
+    uint64_t seeds[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        seeds[i] = vdf_random_next(&random);
+        if (pthread_create(&threads[i], NULL, work, &seeds[i]))
             abort();
+    }
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     struct vdf_engine_stats stats;
@@ -239,9 +236,10 @@ static bool stress(enum vdf_engine_kind kind)
 
 int main(void)
 {
+    struct vdf_random random = vdf_random_begin("stress_engine", 1);
     unsigned ran = 0;
-    ran += stress(VDF_ENGINE_IO_URING);
-    ran += stress(VDF_ENGINE_LIBAIO);
+    ran += stress(VDF_ENGINE_IO_URING, random);
+    ran += stress(VDF_ENGINE_LIBAIO, random);
     if (wrong)
         return 1;
     return ran ? 0 : 77;

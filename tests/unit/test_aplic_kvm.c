@@ -13,6 +13,7 @@
 #include "fs/tree/file.h"
 #include "fs/tree/state.h"
 #include "fs/tree/value.h"
+#include "tests/random.h"
 
 /* --- the kernel ------------------------------------------------------------------------------- */
 
@@ -267,18 +268,12 @@ static void configure(const char *path, bool kvm)
     }
 }
 
-/* A number of the same sequence in each run. */
-static uint32_t next_number(uint64_t *seed)
-{
-    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(*seed >> 33);
-}
-
-static int use(const char *path, uint64_t seed)
+/* One random operation. */
+static int use(const char *path, struct vdf_random *random)
 {
     static const char *const files[] = { "setipnum", "clripnum", "setienum", "clrienum" };
-    uint32_t what = next_number(&seed) % 12, n = 1 + next_number(&seed) % 71;
-    uint32_t value = next_number(&seed);
+    uint32_t what = vdf_random_below(random, 12), n = 1 + vdf_random_below(random, 71);
+    uint32_t value = (uint32_t)vdf_random_next(random);
     char file[64], text[64];
 
     snprintf(text, sizeof(text), "%" PRIu32, value);
@@ -327,8 +322,10 @@ Test(aplic_kvm, does_what_the_model_does)
     configure(DEV, true);
     configure("aplic/soft", false);
     expect_same_state(DEV, "aplic/soft");
+    struct vdf_random random = vdf_random_begin("does_what_the_model_does", 1);
     for (unsigned k = 0; k < 2000; k++) {
-        int ret = use(DEV, k), wanted = use("aplic/soft", k);
+        struct vdf_random same = random;
+        int ret = use(DEV, &random), wanted = use("aplic/soft", &same);
 
         cr_assert_eq(ret, wanted, "operation %u answers %d, not %d: %s", k, ret, wanted,
                      vdf_test_last_error());
@@ -346,9 +343,11 @@ Test(aplic_kvm, does_what_the_model_does)
 
 Test(aplic_kvm, states_go_into_both)
 {
+    struct vdf_random random = vdf_random_begin("states_go_into_both", 1);
+
     configure(DEV, true);
     for (unsigned k = 0; k < 400; k++) {
-        use(DEV, k);
+        use(DEV, &random);
         if (k % 20)
             continue;
         char *state = strdup(vdf_test_read(DEV "/state"));
@@ -409,8 +408,9 @@ Test(aplic_kvm, any_call_may_fail)
 
     cr_assert_eq(vdf_test_rmdir(DEV), 0);
     configure(DEV, true);
+    struct vdf_random random = { 1 };
     for (unsigned k = 0; k < 100; k++)
-        use(DEV, k);
+        use(DEV, &random);
     char *saved = strdup(vdf_test_read(DEV "/state"));
     put(DEV "/domaincfg", 0);
     put(DEV "/genmsi", 41);

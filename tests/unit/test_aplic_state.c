@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* APLIC: saved and restored states, and states that no device can have. */
 #include "test_aplic.h"
+#include "tests/random.h"
 
 TestSuite(aplic_state, .fini = vdf_test_tree_free);
 
@@ -256,20 +257,17 @@ Test(aplic_state, what_no_device_with_idcs_can_have)
     free(state);
 }
 
-/* A thousand register writes and wires, the same ones each time. */
-static void random_steps(bool restore_after_each)
+/* A thousand register writes and wires, the same ones for the same @random. */
+static void random_steps(struct vdf_random random, bool restore_after_each)
 {
     static const uint64_t offsets[] = { 0x1c00, 0x1c04, 0x1cdc, 0x1d00, 0x1ddc, 0x1e00, 0x1e04,
                                         0x1edc, 0x1f04, 0x1fdc, 0x2000, 0x2004, 0x3000, 0 };
-    uint64_t seed = 0x9e3779b97f4a7c15;
 
     for (unsigned step = 0; step < 1000; step++) {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        uint32_t value = (uint32_t)(seed >> 32), n = 1 + value % 40;
+        uint32_t value = (uint32_t)vdf_random_next(&random), n = 1 + value % 40;
+        uint64_t offset = offsets[vdf_random_below(&random, 14)];
 
-        switch (seed % 5) {
+        switch (vdf_random_below(&random, 5)) {
         case 0:
             put_reg(4 * n, value >> 8 & 7);
             break;
@@ -280,10 +278,10 @@ static void random_steps(bool restore_after_each)
             put(at("wire/%u", n), value >> 8 & 1);
             break;
         case 3:
-            put_reg(offsets[seed / 5 % 14], n);
+            put_reg(offset, n);
             break;
         default:
-            put_reg(offsets[seed / 5 % 14], value);
+            put_reg(offset, value);
             break;
         }
         if (restore_after_each) {
@@ -297,11 +295,13 @@ static void random_steps(bool restore_after_each)
 
 static void same_with_restores(void (*make)(void))
 {
+    struct vdf_random random = vdf_random_begin("restores_in_between_change_nothing", 1);
+
     make();
-    random_steps(false);
+    random_steps(random, false);
     char *straight = save();
     make();
-    random_steps(true);
+    random_steps(random, true);
     char *restored = save();
     cr_assert_str_eq(restored, straight);
     free(restored);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A driver by hand: registers through the window, rings in the memory file, good and bad. */
 #include "test_console.h"
+#include "tests/random.h"
 
 #define REGS CON "regs"
 #define MEMORY CON "memory"
@@ -873,15 +874,15 @@ Test(console_mmio, scribbling_under_the_soft_driver)
 {
     static uint8_t noise[256 * 1024];
     struct vdf_test_file *data, *guest;
+    struct vdf_random random = vdf_random_begin("scribbling_under_the_soft_driver", 1);
 
     for (unsigned round = 0; round < 40; round++) {
         put(CON "driver", "none");
         put(CON "driver", "soft");
         data = opened(P0 "data", O_RDWR | O_NONBLOCK);
         guest = opened(P0 "guest", O_RDWR | O_NONBLOCK);
-        srand(round);
         for (size_t k = 0; k < sizeof(noise); k++)
-            noise[k] = rand() % 4 ? 0 : (uint8_t)rand();
+            noise[k] = vdf_random_below(&random, 4) ? 0 : (uint8_t)vdf_random_next(&random);
         cr_assert_gt(vdf_test_pwrite(MEMORY, noise, sizeof(noise), 0x1000 + round * 1024), 0);
         for (unsigned k = 0; k < 20; k++) {
             vdf_test_file_write(data, "abc", 3);

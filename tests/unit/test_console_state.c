@@ -2,6 +2,7 @@
 /* A console's state in the middle of traffic: byte for byte, and going on as if nothing had been.
  */
 #include "test_console.h"
+#include "tests/random.h"
 
 static char *saved;
 
@@ -438,19 +439,18 @@ Test(console_state, needs_reset)
     is(CON "status", "0x4f");
 }
 
-static unsigned next_random(unsigned below)
-{
-    static unsigned seed = 7;
+static struct vdf_random random_state;
 
-    seed = seed * 1103515245u + 12345u;
-    return (seed >> 8) % below;
+static unsigned below(unsigned n)
+{
+    return vdf_random_below(&random_state, n);
 }
 
 /* A running byte in each direction: what comes out has to go on where it left off. */
 static unsigned send_some(struct vdf_test_file *file, unsigned at)
 {
     static uint8_t bytes[40000];
-    size_t n = 1 + next_random(next_random(4) ? 100 : sizeof(bytes));
+    size_t n = 1 + below(below(4) ? 100 : sizeof(bytes));
     ssize_t sent;
 
     for (size_t k = 0; k < n; k++)
@@ -463,7 +463,7 @@ static unsigned send_some(struct vdf_test_file *file, unsigned at)
 static unsigned take_some(struct vdf_test_file *file, unsigned at)
 {
     static uint8_t bytes[40000];
-    ssize_t got = vdf_test_file_read(file, bytes, 1 + next_random(sizeof(bytes)));
+    ssize_t got = vdf_test_file_read(file, bytes, 1 + below(sizeof(bytes)));
 
     cr_assert(got > 0 || got == -EAGAIN, "%zd", got);
     for (ssize_t k = 0; k < got; k++)
@@ -476,6 +476,7 @@ Test(console_state, restores_among_random_traffic)
     struct vdf_test_file *data, *guest;
     unsigned up_in = 0, up_out = 0, down_in = 0, down_out = 0;
 
+    random_state = vdf_random_begin("restores_among_random_traffic", 1);
     put(CON "reset", "1");
     put(CON "memory_size", "0x400000");
     put(CON "max_ports", "2");
@@ -484,7 +485,7 @@ Test(console_state, restores_among_random_traffic)
     data = opened(P0 "data", O_RDWR);
     guest = opened(P0 "guest", O_RDWR);
     for (unsigned n = 0; n < 3000; n++) {
-        switch (next_random(6)) {
+        switch (below(6)) {
         case 0:
             up_in = send_some(guest, up_in);
             break;
@@ -498,10 +499,10 @@ Test(console_state, restores_among_random_traffic)
             down_out = take_some(guest, down_out);
             break;
         case 4:
-            put(P0 "host_connected", next_random(2) ? "1" : "0");
+            put(P0 "host_connected", below(2) ? "1" : "0");
             break;
         default:
-            if (next_random(20))
+            if (below(20))
                 break;
             save();
             put(CON "state", saved);
@@ -639,6 +640,7 @@ Test(console_state, random_digits)
     unsigned taken = 0, refusals = 0;
     size_t len;
 
+    random_state = vdf_random_begin("random_digits", 1);
     put(CON "reset", "1");
     put(CON "max_ports", "3");
     put(CON "driver", "soft");
@@ -651,12 +653,12 @@ Test(console_state, random_digits)
 
         memcpy(text, saved, len);
         strcpy(text + len, "checksum = none\n");
-        for (unsigned n = 1 + next_random(3); n;) {
-            size_t at = next_random((unsigned)len);
+        for (unsigned n = 1 + below(3); n;) {
+            size_t at = below((unsigned)len);
 
             if (!strchr("0123456789abcdef", text[at]))
                 continue;
-            text[at] = "0123456789abcdef"[next_random(16)];
+            text[at] = "0123456789abcdef"[below(16)];
             n--;
         }
         if (vdf_test_write(CON "state", text) == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backends/console/virtqueue.h"
+#include "tests/random.h"
 
 #define NUM 8u
 #define DESC 0x1000u
@@ -424,20 +425,13 @@ Test(virtqueue, regions)
     walk_says(-EFAULT, "not in memory");
 }
 
-static unsigned next_random(unsigned below)
-{
-    static unsigned seed = 1;
-
-    seed = seed * 1103515245u + 12345u;
-    return (seed >> 8) % below;
-}
-
 /* Descriptors that are nearly right, in their thousands: neither the walker nor the rings may
  * crash, hang or read outside. */
 Test(virtqueue, random_descriptors)
 {
     uint8_t bytes[8 + 4096];
     uint64_t total = 0;
+    struct vdf_random random = vdf_random_begin("random_descriptors", 1);
 
     for (unsigned round = 0; round < 20000; round++) {
         memset(bytes, 0, sizeof(bytes));
@@ -447,13 +441,16 @@ Test(virtqueue, random_descriptors)
         for (unsigned n = 0; n < 64; n++) {
             uint8_t *d = bytes + 8 + n * 16;
 
-            vdf_store_le64(d, next_random(20) ? next_random(0x1010) : UINT64_MAX - next_random(64));
-            vdf_store_le32(d + 8, next_random(40) ? next_random(64) * 16 : UINT32_MAX);
-            vdf_store_le16(d + 12, (uint16_t)next_random(8));
-            vdf_store_le16(d + 14, (uint16_t)next_random(66));
-            vdf_store_le16(bytes + 8 + 0x504 + n * 2, (uint16_t)next_random(65));
+            vdf_store_le64(d, vdf_random_below(&random, 20)
+                                  ? vdf_random_below(&random, 0x1010)
+                                  : UINT64_MAX - vdf_random_below(&random, 64));
+            vdf_store_le32(d + 8, vdf_random_below(&random, 40) ? vdf_random_below(&random, 64) * 16
+                                                                : UINT32_MAX);
+            vdf_store_le16(d + 12, (uint16_t)vdf_random_below(&random, 8));
+            vdf_store_le16(d + 14, (uint16_t)vdf_random_below(&random, 66));
+            vdf_store_le16(bytes + 8 + 0x504 + n * 2, (uint16_t)vdf_random_below(&random, 65));
         }
-        vdf_store_le16(bytes + 8 + 0x502, (uint16_t)next_random(66));
+        vdf_store_le16(bytes + 8 + 0x502, (uint16_t)vdf_random_below(&random, 66));
         total += vdf_vq_fuzz(bytes, sizeof(bytes));
     }
     cr_assert_gt(total, 0);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "test_hwqueue.h"
+#include "tests/random.h"
 
 TestSuite(hwqueue_state, .fini = vdf_test_tree_free);
 
@@ -381,34 +382,34 @@ Test(hwqueue_state, random_walk)
         "0x100001",
         "0xfffffffffffff000",
     };
-    unsigned seed = 12345;
+    struct vdf_random random = vdf_random_begin("random_walk", 2);
 
     vdf_test_tree(false);
     for (unsigned k = 0; k < 20000; k++) {
         char path[128];
-        unsigned what = (unsigned)rand_r(&seed) % 40;
+        unsigned what = vdf_random_below(&random, 40);
         if (what == 0)
-            vdf_test_mkdir(rand_r(&seed) % 2 ? DEV "queues/0" : DEV "queues/1");
-        else if (what == 1 && rand_r(&seed) % 4 == 0)
-            vdf_test_rmdir(rand_r(&seed) % 2 ? DEV "queues/0" : DEV "queues/1");
+            vdf_test_mkdir(vdf_random_below(&random, 2) ? DEV "queues/0" : DEV "queues/1");
+        else if (what == 1 && vdf_random_below(&random, 4) == 0)
+            vdf_test_rmdir(vdf_random_below(&random, 2) ? DEV "queues/0" : DEV "queues/1");
         else if (what == 2)
-            vdf_test_mkdir(rand_r(&seed) % 2 ? DEV "vdevices/1" : DEV "vdevices/2");
+            vdf_test_mkdir(vdf_random_below(&random, 2) ? DEV "vdevices/1" : DEV "vdevices/2");
         if (what == 3) {
             uint8_t bytes[64];
             for (unsigned b = 0; b < sizeof(bytes); b++)
-                bytes[b] = (uint8_t)(rand_r(&seed) % 3 ? 0 : rand_r(&seed));
-            vdf_test_pwrite(DEV "memory", bytes, sizeof(bytes), (unsigned)rand_r(&seed) % 0x1000);
+                bytes[b] = (uint8_t)(vdf_random_below(&random, 3) ? 0 : vdf_random_next(&random));
+            vdf_test_pwrite(DEV "memory", bytes, sizeof(bytes), vdf_random_below(&random, 0x1000));
             vdf_test_pwrite(Q0 "page", bytes, 24, 0);
         } else if (what == 4) {
-            vdf_test_reg_write(DEV "regs", (unsigned)rand_r(&seed) % 0x14000 * 4, 4,
-                               (unsigned)rand_r(&seed) % 16);
-            vdf_test_reg_write(DEV "regs", (unsigned)rand_r(&seed) % 0xa000 * 8, 8,
-                               (unsigned)rand_r(&seed) % 4 * 0x100000 + 4);
+            vdf_test_reg_write(DEV "regs", vdf_random_below(&random, 0x14000) * 4, 4,
+                               vdf_random_below(&random, 16));
+            vdf_test_reg_write(DEV "regs", vdf_random_below(&random, 0xa000) * 8, 8,
+                               vdf_random_below(&random, 4) * 0x100000 + 4);
         } else {
             snprintf(path, sizeof(path), DEV "%s",
-                     files[(unsigned)rand_r(&seed) % (sizeof(files) / sizeof(files[0]))]);
+                     files[vdf_random_below(&random, sizeof(files) / sizeof(files[0]))]);
             vdf_test_write(path,
-                           values[(unsigned)rand_r(&seed) % (sizeof(values) / sizeof(values[0]))]);
+                           values[vdf_random_below(&random, sizeof(values) / sizeof(values[0]))]);
         }
         if (k % 500 == 0) {
             char *text = save(DEV "state");

@@ -3,14 +3,13 @@
  * The same random operations on two devices: an aplic with the model behind it and one with the
  * kernel's device, through their files.
  *
- *     aplicdiff MOUNT OPERATIONS [SEED]
+ *     aplicdiff MOUNT OPERATIONS
  *
  * makes aplic/soft and aplic/kvm below MOUNT, several times with other configurations, and does
  * everything to both: values right and wrong before init and after it, accesses through `regs` of
  * all widths and offsets, wires, interrupt files, MSIs, states of one into the other. Each answer,
  * the bytes or the errno, has to be the same, and from time to time every file. Exits 0 when all
- * were, 1 after the first few that were not, 2 for other trouble. The seed is printed; with it the
- * same operations are done again.
+ * were, 1 after the first few that were not, 2 for other trouble.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,6 +24,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../random.h"
 
 /* Bytes of a read: of a value, of a whole `regs` and of a state or a log. */
 #define VALUE_SIZE 4096u
@@ -86,20 +87,16 @@ static _Noreturn void trouble(const char *fmt, ...)
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
-static uint64_t state;
+static struct vdf_random numbers;
 
 static uint64_t random64(void)
 {
-    uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return vdf_random_next(&numbers);
 }
 
 static unsigned below(unsigned n)
 {
-    return (unsigned)(random64() % n);
+    return vdf_random_below(&numbers, n);
 }
 
 static bool one_in(unsigned n)
@@ -819,18 +816,15 @@ static void round_of(unsigned long operations)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3 || argc > 4) {
-        fprintf(stderr, "usage: aplicdiff MOUNT OPERATIONS [SEED]\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: aplicdiff MOUNT OPERATIONS\n");
         return 2;
     }
     unsigned long wanted = strtoul(argv[2], NULL, 0);
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    state =
-        argc > 3 ? strtoull(argv[3], NULL, 0) : (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 20;
-    printf("differential: seed %" PRIu64 "\n", state);
-    fflush(stdout);
+    numbers = vdf_random_begin("differential", (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 20);
     const struct rlimit files = { .rlim_cur = 4 * MAX_OPEN, .rlim_max = 4 * MAX_OPEN };
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         trouble("descriptors");
