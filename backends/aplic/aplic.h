@@ -303,14 +303,14 @@ void vdf_aplic_connect(struct vdf_obj *obj, const struct vdf_irq *irq);
 /* --- kvm_rows.c ------------------------------------------------------------------------------- */
 
 /* Hook of the class. */
-const struct vdf_hooks *vdf_aplic_hooks(const struct vdf_at *at);
+const struct vdf_backend *vdf_aplic_kvm_backend(void);
+#define VDF_APLIC_ROWS_MAX 64u
 
 /* --- table.c, with the hooks in config.c, regs.c, imsic.c and idc.c --------------------------- */
 
 extern const struct vdf_class vdf_aplic_class;
 extern const struct vdf_probe_part vdf_aplic_probe;
 extern const struct vdf_guest_ops vdf_aplic_guest_ops;
-extern const struct vdf_attr *const vdf_aplic_regs; /* the row of the window */
 
 /* When rows exist, and how often. */
 bool vdf_aplic_has_registers(const void *priv);

@@ -171,7 +171,7 @@ static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsig
         return vdf_aplic_imsic_read(obj, part - 1, offset, width, value);
     if (width != 4)
         return vdf_fail(err, EOPNOTSUPP, "%u bytes: registers have 4", width);
-    int ret = vdf_window_read(obj, vdf_aplic_regs, offset, width, false, value, err);
+    int ret = vdf_window_read(obj, VDF_REGS, offset, width, false, value, err);
     if (ret == 0 && is_claimi(offset) && *value != 0)
         claimed(vdf_obj_priv(obj));
     return ret;
@@ -184,7 +184,7 @@ static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsi
         return vdf_aplic_imsic_write(obj, part - 1, offset, width, value);
     if (width != 4)
         return vdf_fail(err, EOPNOTSUPP, "%u bytes: registers have 4", width);
-    return vdf_window_write(obj, vdf_aplic_regs, offset, width, value, err);
+    return vdf_window_write(obj, VDF_REGS, offset, width, value, err);
 }
 
 const struct vdf_guest_ops vdf_aplic_guest_ops = {

@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -126,6 +127,7 @@ int vdf_aplic_kvm_rebuild(struct vdf_aplic *aplic, uint32_t harts, struct vdf_er
     }
     vdf_kvm_free(aplic->kvm);
     aplic->kvm = kvm;
+    aplic->priv.backend = vdf_aplic_kvm_backend();
     return 0;
 }
 
@@ -137,6 +139,7 @@ int vdf_aplic_kvm_leave(struct vdf_aplic *aplic, struct vdf_err *err)
         return ret;
     vdf_kvm_free(aplic->kvm);
     aplic->kvm = NULL;
+    aplic->priv.backend = NULL;
     return 0;
 }
 
@@ -814,15 +817,24 @@ static const struct row *find_row(const struct vdf_attr *attr)
     return NULL;
 }
 
-const struct vdf_hooks *vdf_aplic_hooks(const struct vdf_at *at)
-{
-    static const struct vdf_hooks plain_register = { REGISTER };
-    const struct vdf_aplic *aplic = at->priv;
+static struct vdf_hooks hooks[VDF_APLIC_ROWS_MAX];
+static const struct vdf_backend backend = { .name = "kvm", .hooks = hooks };
 
-    if (!aplic->kvm)
-        return NULL;
-    const struct row *row = find_row(at->attr);
-    if (row)
-        return &row->hooks;
-    return at->attr->window ? &plain_register : NULL;
+static void fill_hooks(void)
+{
+    for (size_t k = 0; k < vdf_aplic_class.n_attrs; k++) {
+        const struct row *row = find_row(&vdf_aplic_class.attrs[k]);
+        if (row)
+            hooks[k] = row->hooks;
+        else if (vdf_aplic_class.attrs[k].window)
+            hooks[k] = (struct vdf_hooks){ REGISTER };
+    }
+}
+
+const struct vdf_backend *vdf_aplic_kvm_backend(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fill_hooks);
+    return &backend;
 }

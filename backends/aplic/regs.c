@@ -419,12 +419,12 @@ int vdf_aplic_mmio_read(struct vdf_obj *obj, uint64_t offset, unsigned width, ui
 {
     if (width != 4)
         return -EOPNOTSUPP;
-    return vdf_window_read(obj, vdf_aplic_regs, offset, width, false, value, NULL);
+    return vdf_window_read(obj, VDF_REGS, offset, width, false, value, NULL);
 }
 
 int vdf_aplic_mmio_write(struct vdf_obj *obj, uint64_t offset, unsigned width, uint64_t value)
 {
     if (width != 4)
         return -EOPNOTSUPP;
-    return vdf_window_write(obj, vdf_aplic_regs, offset, width, value, NULL);
+    return vdf_window_write(obj, VDF_REGS, offset, width, value, NULL);
 }

@@ -7,8 +7,6 @@
  */
 #include "aplic.h"
 
-#define WINDOW 1u /* `regs` */
-
 static const char *const backends[] = { "soft", "kvm", NULL };
 static const char *const deliveries[] = { "msi", "direct", NULL };
 
@@ -36,10 +34,10 @@ static const char *const deliveries[] = { "msi", "direct", NULL };
 /* Offsets of the registers (AIA 4.5). */
 #define REGISTER(at)                                                                        \
     .width = 4, .when = vdf_aplic_has_registers, .needs = "1 written to init, and sources", \
-    .window = WINDOW, .offset = (at)
+    .window = VDF_REGS, .offset = (at)
 #define IDC_REGISTER(at)                                                                       \
     .width = 4, .when = vdf_aplic_has_idcs, .needs = "1 written to init, and delivery direct", \
-    .window = WINDOW, .offset = VDF_APLIC_SIZE + (at), .stride = VDF_APLIC_IDC_SIZE,           \
+    .window = VDF_REGS, .offset = VDF_APLIC_SIZE + (at), .stride = VDF_APLIC_IDC_SIZE,         \
     .range = { HARTS }
 
 static const struct vdf_attr rows[] = {
@@ -563,14 +561,12 @@ static const struct vdf_attr rows[] = {
         .type = VDF_WINDOW,
         .flags = VDF_RW,
         .doc = "the control region, from offset 0x4000 on the IDC structures",
-        .window = WINDOW,
+        .window = VDF_REGS,
         .window_ops = &vdf_aplic_window_ops,
     },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
-
-const struct vdf_attr *const vdf_aplic_regs = &rows[N_ROWS - 1];
 
 const struct vdf_class vdf_aplic_class = {
     .name = "aplic",
@@ -579,7 +575,6 @@ const struct vdf_class vdf_aplic_class = {
     .n_attrs = N_ROWS,
     .priv_size = sizeof(struct vdf_aplic),
     .create = vdf_aplic_create,
-    .hooks = vdf_aplic_hooks,
     .destroy = vdf_aplic_destroy,
     .restored = vdf_aplic_restored,
     .adopt = vdf_aplic_adopt,

@@ -353,8 +353,9 @@ void vdf_console_notify(struct vdf_console *con, uint32_t index)
 
 #define LATER_NS 1000u
 
-static bool on_later(struct vdf_obj *obj, uint64_t value)
+static bool on_later(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
 
     (void)value;
@@ -367,7 +368,7 @@ static bool on_later(struct vdf_obj *obj, uint64_t value)
 void vdf_console_later(struct vdf_console *con)
 {
     if (!con->later)
-        con->later = vdf_async_timer(con->priv.obj, on_later);
+        con->later = vdf_async_timer(con->priv.obj, on_later, NULL);
     if (con->later)
         vdf_async_set(con->later, LATER_NS);
 }

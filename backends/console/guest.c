@@ -72,20 +72,6 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     vdf_console_reset(con);
 }
 
-static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
-                      uint64_t *value, struct vdf_err *err)
-{
-    (void)part;
-    return vdf_window_read(obj, vdf_obj_row(obj, "regs"), offset, width, false, value, err);
-}
-
-static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
-                       uint64_t value, struct vdf_err *err)
-{
-    (void)part;
-    return vdf_window_write(obj, vdf_obj_row(obj, "regs"), offset, width, value, err);
-}
-
 static unsigned doors(struct vdf_obj *obj, uint32_t part, struct vdf_guest_door *door, unsigned max)
 {
     uint32_t n = vdf_console_queues(console_of(obj));
@@ -118,8 +104,6 @@ const struct vdf_guest_ops vdf_console_guest_ops = {
     .size = window_size,
     .attach = attach,
     .detach = detach,
-    .read = guest_read,
-    .write = guest_write,
     .doors = doors,
     .ring = ring,
 };

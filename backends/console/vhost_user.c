@@ -197,8 +197,9 @@ static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-static bool on_connection(struct vdf_obj *obj, uint64_t events)
+static bool on_connection(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
 
     (void)events;
@@ -214,7 +215,8 @@ static int watch(struct vdf_vhost_user *vu, bool writing)
     vu->async = NULL;
     if (vu->closing)
         return 0;
-    vu->async = vdf_async_fd(object(vu), on_connection, vu->fd, vu->writing ? POLLOUT : POLLIN);
+    vu->async =
+        vdf_async_fd(object(vu), on_connection, NULL, vu->fd, vu->writing ? POLLOUT : POLLIN);
     return vu->async ? 0 : -ENOMEM;
 }
 
@@ -312,8 +314,9 @@ void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu)
 
 /* --- requests to the front end ---------------------------------------------------------------- */
 
-static bool on_backend_room(struct vdf_obj *obj, uint64_t events)
+static bool on_backend_room(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
     struct vdf_vhost_user *vu = con->vhost;
 
@@ -344,7 +347,8 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
         /* One message says it all, however many changes there were. */
         vu->config_pending = true;
         if (!vu->backend_async)
-            vu->backend_async = vdf_async_fd(object(vu), on_backend_room, vu->backend_fd, POLLOUT);
+            vu->backend_async =
+                vdf_async_fd(object(vu), on_backend_room, NULL, vu->backend_fd, POLLOUT);
         if (vu->backend_async)
             return;
     }
@@ -355,8 +359,9 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
 
 /* --- listening -------------------------------------------------------------------------------- */
 
-static bool on_retry(struct vdf_obj *obj, uint64_t value)
+static bool on_retry(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
     struct vdf_vhost_user *vu = con->vhost;
 
@@ -369,8 +374,9 @@ static bool on_retry(struct vdf_obj *obj, uint64_t value)
     return false;
 }
 
-static bool on_listen(struct vdf_obj *obj, uint64_t events)
+static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
     struct vdf_vhost_user *vu = con->vhost;
     struct vdf_err err = { 0 };
@@ -397,14 +403,14 @@ static bool on_listen(struct vdf_obj *obj, uint64_t events)
 
 static int arm_listener(struct vdf_vhost_user *vu)
 {
-    vu->listen_async = vdf_async_fd(object(vu), on_listen, vu->listen_fd, POLLIN);
+    vu->listen_async = vdf_async_fd(object(vu), on_listen, NULL, vu->listen_fd, POLLIN);
     return vu->listen_async ? 0 : -errno;
 }
 
 static void retry_later(struct vdf_vhost_user *vu)
 {
     vdf_async_free(vu->listen_async);
-    vu->listen_async = vdf_async_timer(object(vu), on_retry);
+    vu->listen_async = vdf_async_timer(object(vu), on_retry, NULL);
     if (vu->listen_async)
         vdf_async_set(vu->listen_async, RETRY_NS);
 }
@@ -420,8 +426,9 @@ static void listen_again(struct vdf_vhost_user *vu)
     retry_later(vu);
 }
 
-static bool on_closed(struct vdf_obj *obj, uint64_t n)
+static bool on_closed(struct vdf_obj *obj, void *ctx, uint64_t n)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
     struct vdf_vhost_user *vu = con->vhost;
 
@@ -449,7 +456,7 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
     vu->reply_fd = -1;
     vu->closed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (vu->closed >= 0)
-        vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, vu->closed);
+        vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, NULL, vu->closed);
     if (vu->closed_async)
         return vu;
     int code = errno;

@@ -195,8 +195,9 @@ void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu)
     }
 }
 
-static bool on_look(struct vdf_obj *obj, uint64_t idle_ns)
+static bool on_look(struct vdf_obj *obj, void *ctx, uint64_t idle_ns)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
     struct vdf_vhost_user *vu = con->vhost;
     uint32_t before = 0, after = 0;
@@ -223,7 +224,7 @@ static int update_poller(struct vdf_vhost_user *vu, struct vdf_err *err)
         vdf_async_free(vu->poller);
         vu->poller = NULL;
     } else if (!vu->poller) {
-        vu->poller = vdf_async_poller(vu->con->priv.obj, on_look);
+        vu->poller = vdf_async_poller(vu->con->priv.obj, on_look, NULL);
         if (!vu->poller)
             return vdf_fail(err, ENOMEM, "no memory for polling rings");
     }
@@ -319,8 +320,9 @@ static bool streams(struct vdf_vhost_user *vu)
     return vu->taken != before;
 }
 
-static bool on_kick(struct vdf_obj *obj, uint64_t value)
+static bool on_kick(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
     struct vdf_vhost_user *vu = con->vhost;
 
@@ -335,8 +337,9 @@ static bool on_kick(struct vdf_obj *obj, uint64_t value)
     return true;
 }
 
-static bool on_rest(struct vdf_obj *obj, uint64_t value)
+static bool on_rest(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
+    (void)ctx;
     struct vdf_console *con = vdf_obj_priv(obj);
     struct vdf_vhost_user *vu = con->vhost;
 
@@ -354,7 +357,7 @@ static bool on_rest(struct vdf_obj *obj, uint64_t value)
 void vdf_vhost_user_rings_begin(struct vdf_vhost_user *vu)
 {
     /* Without memory for it every buffer is kicked for. */
-    vu->rest = vdf_async_timer(vu->con->priv.obj, on_rest);
+    vu->rest = vdf_async_timer(vu->con->priv.obj, on_rest, NULL);
 }
 
 int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err)
@@ -367,7 +370,7 @@ int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, s
     if (fd >= 0) {
         if (vdf_foreign_kind(fd) != VDF_FOREIGN_EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))
             return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", index);
-        kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, fd);
+        kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, NULL, fd);
         if (!kick)
             return vdf_fail(err, errno, "ring %u: its kick cannot be waited for: %s", index,
                             strerror(errno));

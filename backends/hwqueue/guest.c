@@ -106,27 +106,11 @@ static void regs_detach(struct vdf_obj *obj, uint32_t part)
     leave_memory(dev);
 }
 
-static int regs_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
-                     uint64_t *value, struct vdf_err *err)
-{
-    (void)part;
-    return vdf_window_read(obj, vdf_obj_row(obj, "regs"), offset, width, false, value, err);
-}
-
-static int regs_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
-                      uint64_t value, struct vdf_err *err)
-{
-    (void)part;
-    return vdf_window_write(obj, vdf_obj_row(obj, "regs"), offset, width, value, err);
-}
-
 const struct vdf_guest_ops vdf_hwqueue_guest_ops = {
     .interrupts = VDF_GUEST_LINE | VDF_GUEST_MESSAGE,
     .size = regs_size,
     .attach = regs_attach,
     .detach = regs_detach,
-    .read = regs_read,
-    .write = regs_write,
 };
 
 /* --- a queue ---------------------------------------------------------------------------------- */
@@ -148,8 +132,9 @@ static void follow_doorbell(struct vdf_vcmdq *queue)
 }
 
 /* A store of the guest waits: it comes when the wire is cleared. */
-static bool tripped(struct vdf_obj *obj, uint64_t events)
+static bool tripped(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
+    (void)ctx;
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
     (void)events;
@@ -163,7 +148,7 @@ static void lay_wire(struct vdf_vcmdq *queue)
 {
     if (vdf_tripwire_open(&queue->wire, &queue->page) < 0)
         return;
-    queue->trip = vdf_async_fd(queue->priv.obj, tripped, queue->wire.fd, POLLIN);
+    queue->trip = vdf_async_fd(queue->priv.obj, tripped, NULL, queue->wire.fd, POLLIN);
     if (!queue->trip)
         vdf_tripwire_close(&queue->wire);
 }

@@ -208,6 +208,7 @@ static const struct vdf_attr attrs[] = {
         .reset = 2u << 20,
         .check = vdf_hwqueue_check_memory_size,
         .set = vdf_hwqueue_set_memory_size,
+        .restore = vdf_restore_by_write,
     },
     {
         .path = "vm_memory",

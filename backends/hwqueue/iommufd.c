@@ -76,8 +76,9 @@ static const struct numbers *numbers(const struct vdf_hwqueue *dev)
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* The hardware's events are errors of queues, for which the interrupt output is raised. */
-static bool event_came(struct vdf_obj *obj, uint64_t value)
+static bool event_came(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
+    (void)ctx;
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
     struct epoll_event event;
 
@@ -100,7 +101,7 @@ static int watch(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *
     if (k->epoll < 0 || epoll_ctl(k->epoll, EPOLL_CTL_ADD, k->event_fd, &event) < 0)
         return vdf_fail(err, errno, "the vEVENTQ cannot be watched: %s", strerror(errno));
     if (!k->watch)
-        k->watch = vdf_async_fd(dev->priv.obj, event_came, k->epoll, EPOLLIN);
+        k->watch = vdf_async_fd(dev->priv.obj, event_came, NULL, k->epoll, EPOLLIN);
     if (!k->watch)
         return vdf_fail(err, errno, "the vEVENTQ cannot be watched: %s", strerror(errno));
     return 0;
@@ -479,8 +480,9 @@ static void go_on_without(struct vdf_hwqueue *dev)
 }
 
 /* Somebody unplugs the host's device or unbinds its driver, and waits until it is given back. */
-static bool on_request(struct vdf_obj *obj, uint64_t count)
+static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
 {
+    (void)ctx;
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
     (void)count;
@@ -501,7 +503,7 @@ static int take_host(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_e
     if (ret < 0)
         return ret;
     k->taken = true;
-    k->on_request = vdf_async_eventfd(dev->priv.obj, on_request, k->host->request);
+    k->on_request = vdf_async_eventfd(dev->priv.obj, on_request, NULL, k->host->request);
     if (!k->on_request)
         return vdf_fail(err, errno, "the kernel's request for %s cannot be watched: %s", dev->host,
                         strerror(errno));

@@ -20,8 +20,9 @@
 
 /* --- the page as a file ----------------------------------------------------------------------- */
 
-static bool poll_page(struct vdf_obj *obj, uint64_t value)
+static bool poll_page(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
+    (void)ctx;
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
     /* Not while a store is on its way, which it would hold up again. */
@@ -55,7 +56,7 @@ static bool poll_page(struct vdf_obj *obj, uint64_t value)
 
 bool vdf_vcmdq_catch_up(struct vdf_vcmdq *queue)
 {
-    return queue->poller && !queue->ring_open && poll_page(queue->priv.obj, 0);
+    return queue->poller && !queue->ring_open && poll_page(queue->priv.obj, NULL, 0);
 }
 
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
@@ -68,7 +69,7 @@ void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
         /* Without memory the reads and writes of the page will say so. */
         int ret = own ? vdf_vcmdq_make_page(queue) : 0;
         if (ret == 0 && !queue->poller)
-            queue->poller = vdf_async_poller(queue->priv.obj, poll_page);
+            queue->poller = vdf_async_poller(queue->priv.obj, poll_page, NULL);
     } else if (queue->poller) {
         vdf_async_free(queue->poller);
         queue->poller = NULL;
@@ -872,14 +873,14 @@ void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
 int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
                           uint64_t *value)
 {
-    return vdf_window_read(queue->priv.obj, &attrs[page ? ROW_PAGE1 : ROW_PAGE0], offset, width,
+    return vdf_window_read(queue->priv.obj, page ? WINDOW_PAGE1 : WINDOW_PAGE0, offset, width,
                            false, value, NULL);
 }
 
 int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
                            uint64_t value, struct vdf_err *err)
 {
-    return vdf_window_write(queue->priv.obj, &attrs[page ? ROW_PAGE1 : ROW_PAGE0], offset, width,
+    return vdf_window_write(queue->priv.obj, page ? WINDOW_PAGE1 : WINDOW_PAGE0, offset, width,
                             value, err);
 }
 
@@ -996,7 +997,7 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
         if (ret < 0)
             return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
         vdf_obj_set_live(obj, true);
-        queue->poller = vdf_async_poller(obj, poll_page);
+        queue->poller = vdf_async_poller(obj, poll_page, NULL);
     }
     vdf_vcmdq_show_in_vintf(queue);
     /* What a mapped page had asked for when the state was saved. */

@@ -449,15 +449,17 @@ const struct vdf_raw_ops vdf_intx_vfio_bar_ops = {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static bool on_trigger(struct vdf_obj *obj, uint64_t events)
+static bool on_trigger(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
+    (void)ctx;
     (void)events;
     return take_interrupts(vdf_obj_priv(obj));
 }
 
 /* Somebody unplugs the device or unbinds its driver, and waits until it is given back. */
-static bool on_request(struct vdf_obj *obj, uint64_t count)
+static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
 {
+    (void)ctx;
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
     (void)count;
@@ -471,9 +473,9 @@ static int listen_to(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     struct vdf_intx_vfio *vfio = dev->vfio;
 
-    vfio->on_trigger = vdf_async_fd(dev->priv.obj, on_trigger, vfio->trigger, POLLIN);
+    vfio->on_trigger = vdf_async_fd(dev->priv.obj, on_trigger, NULL, vfio->trigger, POLLIN);
     if (vfio->on_trigger)
-        vfio->on_request = vdf_async_eventfd(dev->priv.obj, on_request, vfio->request);
+        vfio->on_request = vdf_async_eventfd(dev->priv.obj, on_request, NULL, vfio->request);
     if (!vfio->on_request)
         return vdf_fail(err, errno, "the device cannot be waited for: %s", vdf_errno_name(errno));
     return 0;

@@ -248,14 +248,16 @@ int vdf_slot_irq_connect(struct vdf_slot *slot, struct vdf_irq *irq, struct vdf_
 }
 
 /* The guest has ended the interrupt, and KVM has lowered the line. */
-static void resample(struct vdf_obj *obj, void *ctx)
+static bool resample(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_slot *slot = ctx;
 
+    (void)value;
     if (slot->ops->eoi)
         slot->ops->eoi(obj, slot->part);
     else if (slot->level)
         pulse(slot->line_fd);
+    return true;
 }
 
 /* An irqfd has one resamplefd, and the engine has that of the line. */
@@ -279,7 +281,7 @@ int vdf_slot_irq_listen(struct vdf_slot *slot, struct vdf_err *err)
 {
     if (slot->resample_fd < 0)
         return 0;
-    slot->resample = vdf_async_bell(slot->target, resample, slot, slot->resample_fd);
+    slot->resample = vdf_async_eventfd(slot->target, resample, slot, slot->resample_fd);
     if (!slot->resample)
         return vdf_fail(err, errno, "the ends of interrupts cannot be heard: %s",
                         vdf_errno_name(errno));

@@ -114,12 +114,14 @@ static int check_place(const struct vdf_slot *slot, uint64_t bytes, bool page, s
 
 /* --- doorbells -------------------------------------------------------------------------------- */
 
-static void ring(struct vdf_obj *obj, void *ctx)
+static bool ring(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_slot_door *door = ctx;
     struct vdf_slot *slot = door->slot;
 
+    (void)value;
     slot->ops->ring(obj, slot->part, (unsigned)(door - slot->doors));
+    return true;
 }
 
 static int set_ioeventfd(const struct vdf_slot_door *door, uint32_t flags)
@@ -168,7 +170,7 @@ static int open_doors(struct vdf_slot *slot, struct vdf_err *err)
             break;
         }
         slot->n_doors++;
-        door->bell = vdf_async_bell(slot->target, ring, door, door->fd);
+        door->bell = vdf_async_eventfd(slot->target, ring, door, door->fd);
         ret = door->bell ? set_ioeventfd(door, 0) : -errno;
     }
     if (ret < 0) {
@@ -224,13 +226,15 @@ static void remap(void *ctx)
 /* --- attaching -------------------------------------------------------------------------------- */
 
 /* The guest has ended by itself, on a thread that may not enter this device. */
-static void guest_ended(struct vdf_obj *obj, void *ctx)
+static bool guest_ended(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_slot *slot = ctx;
 
+    (void)value;
     /* Unless it has been started again. */
     if (atomic_load(&slot->vm->stop))
         slot->ops->runs(obj, slot->part, false);
+    return true;
 }
 
 static int listen_for_end(struct vdf_slot *slot, struct vdf_err *err)
@@ -239,7 +243,7 @@ static int listen_for_end(struct vdf_slot *slot, struct vdf_err *err)
         return 0;
     slot->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (slot->end_fd >= 0)
-        slot->end = vdf_async_bell(slot->target, guest_ended, slot, slot->end_fd);
+        slot->end = vdf_async_eventfd(slot->target, guest_ended, slot, slot->end_fd);
     return slot->end ? 0
                      : vdf_fail(err, errno, "the guest's end cannot be heard of: %s",
                                 vdf_errno_name(errno));
@@ -255,7 +259,7 @@ static void detach_target(struct vdf_slot *slot)
         close(slot->end_fd);
     slot->end_fd = -1;
     vdf_slot_irq_disconnect(slot);
-    slot->ops->detach(slot->target, slot->part);
+    vdf_guest_detach(slot->target, slot->part);
 }
 
 static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
@@ -274,7 +278,7 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
         ret = vdf_slot_irq_connect(slot, &guest.irq, err);
     if (ret < 0)
         return ret;
-    ret = slot->ops->attach(slot->target, slot->part, &guest, fresh, err);
+    ret = vdf_guest_attach(slot->target, slot->part, &guest, fresh, err);
     if (ret < 0) {
         vdf_slot_irq_disconnect(slot);
         return ret;
@@ -320,7 +324,7 @@ int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
     if (ret < 0)
         return ret;
     const struct vdf_guest_ops *ops = vdf_obj_class(target)->guest;
-    uint64_t size = ops->size(target, part);
+    uint64_t size = vdf_guest_size(target, part);
     if (ops->eoi && slot->irq == VDF_SLOT_MSI)
         return vdf_fail(err, EINVAL,
                         "irq msi: this device waits for the ends of its interrupts, which an MSI "

@@ -257,6 +257,7 @@ static const struct vdf_attr attrs[] = {
       .reset = VDF_VM_MEMORY_RESET,
       .check = check_memory_size,
       .set = set_memory_size,
+      .restore = vdf_restore_by_write,
       .doc = "bytes of guest memory, a multiple of 4096, up to 1 GiB; before the first run and "
              "before anything is attached; a new size empties it" },
     { .path = "cpus",

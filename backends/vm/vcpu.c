@@ -98,10 +98,10 @@ static void mmio_at_slot(struct vdf_slot *slot, struct kvm_run *run)
     int ret;
 
     if (run->mmio.is_write)
-        ret = slot->ops->write(slot->target, slot->part, offset, width,
-                               load_le(run->mmio.data, width), &err);
+        ret = vdf_guest_write(slot->target, slot->part, offset, width,
+                              load_le(run->mmio.data, width), &err);
     else
-        ret = slot->ops->read(slot->target, slot->part, offset, width, &value, &err);
+        ret = vdf_guest_read(slot->target, slot->part, offset, width, &value, &err);
     if (!run->mmio.is_write)
         store_le(run->mmio.data, width, ret < 0 ? 0 : value);
     if (ret < 0) {

@@ -182,8 +182,7 @@ struct vdf_async {
     struct vdf_source source; /* first: the engine's pointer is this one */
     struct vdf_obj *obj;      /* referenced */
     vdf_async_fn fn;
-    vdf_bell_fn bell;               /* instead of fn */
-    void *ctx;                      /* of bell */
+    void *ctx;                      /* of fn */
     bool ended;                     /* under the device's lock */
     struct vdf_async *next, **prev; /* in obj->asyncs until it has ended */
 };
@@ -203,11 +202,7 @@ static bool call(struct vdf_source *source, uint64_t value)
     struct vdf_device *device = async->obj->device;
 
     vdf_device_enter(device);
-    bool changed = !async->ended;
-    if (changed && async->bell)
-        async->bell(async->obj, async->ctx);
-    else if (changed)
-        changed = async->fn(async->obj, value);
+    bool changed = !async->ended && async->fn(async->obj, async->ctx, value);
     struct vdf_obj *sync_obj = device->sync_obj;
     const struct vdf_attr *sync_attr = device->sync_attr;
     device->sync_obj = NULL;
@@ -246,7 +241,7 @@ static bool poller_call(struct vdf_source *source, uint64_t idle_ns)
     return call(source, idle_ns);
 }
 
-static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn)
+static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn, void *ctx)
 {
     struct vdf_async *async = calloc(1, sizeof(*async));
     if (!async)
@@ -255,6 +250,7 @@ static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn)
     async->source.release = async_release;
     async->obj = vdf_obj_ref(obj);
     async->fn = fn;
+    async->ctx = ctx;
     async->next = obj->asyncs;
     async->prev = &obj->asyncs;
     if (async->next)
@@ -274,43 +270,31 @@ static struct vdf_async *added(struct vdf_async *async, int ret)
     return NULL;
 }
 
-static struct vdf_async *add_eventfd(struct vdf_async *async, int fd)
-{
-    struct vdf_engine *engine = async ? async->obj->device->tree->engine : NULL;
-
-    return engine ? added(async, vdf_engine_add_eventfd(engine, &async->source, fd)) : async;
-}
-
-struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd)
-{
-    return add_eventfd(new_async(obj, fn), fd);
-}
-
-struct vdf_async *vdf_async_bell(struct vdf_obj *obj, vdf_bell_fn fn, void *ctx, int fd)
-{
-    struct vdf_async *async = new_async(obj, NULL);
-
-    if (async) {
-        async->bell = fn;
-        async->ctx = ctx;
-    }
-    return add_eventfd(async, fd);
-}
-
-struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events)
+struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, void *ctx, int fd)
 {
     struct vdf_engine *engine = obj->device->tree->engine;
-    struct vdf_async *async = new_async(obj, fn);
+    struct vdf_async *async = new_async(obj, fn, ctx);
+
+    if (!async || !engine)
+        return async;
+    return added(async, vdf_engine_add_eventfd(engine, &async->source, fd));
+}
+
+struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, void *ctx, int fd,
+                               uint32_t events)
+{
+    struct vdf_engine *engine = obj->device->tree->engine;
+    struct vdf_async *async = new_async(obj, fn, ctx);
 
     if (!async || !engine)
         return async;
     return added(async, vdf_engine_add_fd(engine, &async->source, fd, events));
 }
 
-struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn)
+struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn, void *ctx)
 {
     struct vdf_engine *engine = obj->device->tree->engine;
-    struct vdf_async *async = new_async(obj, fn);
+    struct vdf_async *async = new_async(obj, fn, ctx);
 
     if (!async || !engine)
         return async;
@@ -323,10 +307,10 @@ void vdf_async_set(struct vdf_async *async, uint64_t delay_ns)
         vdf_engine_set_timer(&async->source, delay_ns);
 }
 
-struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn)
+struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn, void *ctx)
 {
     struct vdf_engine *engine = obj->device->tree->engine;
-    struct vdf_async *async = new_async(obj, fn);
+    struct vdf_async *async = new_async(obj, fn, ctx);
 
     if (!async || !engine)
         return async;

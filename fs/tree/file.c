@@ -361,7 +361,7 @@ static bool is_access_width(size_t n)
 static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, uint64_t offset,
                            uint64_t size, struct vdf_err *err)
 {
-    unsigned align = at->attr->window_ops->align;
+    unsigned align = vdf_window_ops(at->attr)->align;
     uint64_t value;
 
     if (offset >= size)
@@ -369,7 +369,7 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
     if (n > size - offset)
         n = size - offset;
     memset(bytes, 0, n);
-    int ret = at->attr->window_ops->ready ? at->attr->window_ops->ready(at, err) : 0;
+    int ret = vdf_window_ops(at->attr)->ready ? vdf_window_ops(at->attr)->ready(at, err) : 0;
     if (ret < 0)
         return ret;
     for (size_t done = 0; done < n;) {
@@ -377,8 +377,8 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
         unsigned into = done ? 0 : vdf_window_into(at->obj, at->attr, offset);
         uint64_t begin = offset + done - into;
         unsigned width = vdf_window_width(at->obj, at->attr, begin);
-        ret =
-            width ? vdf_window_read(at->obj, at->attr, begin, width, true, &value, NULL) : -ENODEV;
+        ret = width ? vdf_window_read(at->obj, at->attr->window, begin, width, true, &value, NULL)
+                    : -ENODEV;
         if (ret < 0) {
             width = into + align;
             value = 0;
@@ -394,14 +394,15 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
 static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
                            bool *changed, struct vdf_err *err)
 {
-    unsigned align = at->attr->window_ops->align;
-    uint64_t size = at->attr->window_ops->size(at), value;
+    unsigned align = vdf_window_ops(at->attr)->align;
+    uint64_t size = vdf_window_size(at->obj, at->attr->window), value;
 
     /* Who reads a whole file asks at its end for what is left of a buffer of any size. */
     if (offset >= size && n < align)
-        return at->attr->window_ops->ready ? at->attr->window_ops->ready(at, err) : 0;
+        return vdf_window_ops(at->attr)->ready ? vdf_window_ops(at->attr)->ready(at, err) : 0;
     if (is_access_width(n)) {
-        int ret = vdf_window_read(at->obj, at->attr, offset, (unsigned)n, false, &value, err);
+        int ret =
+            vdf_window_read(at->obj, at->attr->window, offset, (unsigned)n, false, &value, err);
         if (ret == 0 && offset >= size)
             return 0;
         if (ret == 0) {
@@ -428,14 +429,14 @@ static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint6
 static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_t n,
                             uint64_t offset, struct vdf_err *err)
 {
-    unsigned align = at->attr->window_ops->align;
-    int ready = at->attr->window_ops->ready ? at->attr->window_ops->ready(at, err) : 0;
-    uint64_t value, size = at->attr->window_ops->size(at);
+    unsigned align = vdf_window_ops(at->attr)->align;
+    int ready = vdf_window_ops(at->attr)->ready ? vdf_window_ops(at->attr)->ready(at, err) : 0;
+    uint64_t value, size = vdf_window_size(at->obj, at->attr->window);
     size_t done = 0;
 
     if (ready < 0)
         return ready;
-    if (offset >= size && !at->attr->window_ops->miss)
+    if (offset >= size && !vdf_window_ops(at->attr)->miss)
         return behind_end(offset, size, err);
     if (offset % align || n % align)
         return vdf_fail(err, EOPNOTSUPP,
@@ -450,7 +451,8 @@ static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_
             width = (unsigned)(n - done);
         value = 0;
         memcpy(&value, bytes + done, width);
-        int ret = vdf_window_write(at->obj, at->attr, offset + done, width, le64toh(value), err);
+        int ret =
+            vdf_window_write(at->obj, at->attr->window, offset + done, width, le64toh(value), err);
         if (ret < 0)
             return done ? (ssize_t)done : ret;
         done += width;

@@ -53,6 +53,8 @@ void vdf_obj_kill(struct vdf_obj *obj);
 void vdf_obj_move(struct vdf_obj *obj, struct vdf_obj *parent);
 struct vdf_obj *vdf_obj_find(const struct vdf_obj *parent, const struct vdf_attr *row,
                              const char *name);
+/** vdf_guest_adopt() - a restore has replaced the private structure @old: its guest stays attached. */
+void vdf_guest_adopt(struct vdf_obj *obj, void *old);
 bool vdf_obj_held(const struct vdf_obj *obj);
 /** vdf_obj_used() - is it, or anything below it, attached to a guest? */
 bool vdf_obj_used(const struct vdf_obj *obj);

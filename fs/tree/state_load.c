@@ -776,6 +776,7 @@ static void exchange(struct vdf_obj *old, struct vdf_obj *now)
     now->priv = priv;
     ((struct vdf_priv *)old->priv)->obj = old;
     ((struct vdf_priv *)now->priv)->obj = now;
+    vdf_guest_adopt(old, now->priv);
     if (old->cls->adopt)
         old->cls->adopt(old, now->priv, old->priv);
 }

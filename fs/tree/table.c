@@ -101,6 +101,10 @@ static int add_rows(struct vdf_table *table, bool state)
     }
     for (size_t k = 0; k < table->cls->n_attrs; k++) {
         const struct vdf_attr *attr = &table->cls->attrs[k];
+        if (attr->type == VDF_WINDOW) {
+            assert(attr->window && attr->window < VDF_WINDOWS);
+            table->windows[attr->window] = attr;
+        }
         if (attr->flags & VDF_NO_FILE)
             continue;
         int ret = add_row(table, attr);

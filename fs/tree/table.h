@@ -23,8 +23,11 @@ struct vdf_entry {
     struct vdf_entry *parent, *children, *next;
 };
 
+#define VDF_WINDOWS 4u /* numbers of windows end below it */
+
 struct vdf_table {
     const struct vdf_class *cls;
+    const struct vdf_attr *windows[VDF_WINDOWS]; /* their VDF_WINDOW rows, by number */
     struct vdf_entry *root;
     struct vdf_table *next;
 };

@@ -18,7 +18,12 @@ bool vdf_row_is_number(const struct vdf_attr *attr)
 
 static void *row_field(const struct vdf_at *at)
 {
-    return (char *)at->priv + at->attr->field;
+    const struct vdf_attr *attr = at->attr;
+    const struct vdf_range *range = &attr->range[0];
+    char *structure = attr->locate ? attr->locate(at) : at->priv;
+    uint32_t step = range->step ? range->step : 1;
+
+    return structure + attr->field + (at->i - range->first) / step * attr->each;
 }
 
 struct vdf_memory *vdf_row_memory(const struct vdf_at *at)
@@ -73,10 +78,9 @@ void vdf_row_store_field(const struct vdf_at *at, uint64_t value)
 const struct vdf_hooks *vdf_row_hooks(const struct vdf_at *at)
 {
     static const struct vdf_hooks none;
-    const struct vdf_class *cls = at->obj->cls;
-    const struct vdf_hooks *hooks = cls->hooks ? cls->hooks(at) : NULL;
+    const struct vdf_backend *backend = ((const struct vdf_priv *)at->priv)->backend;
 
-    return hooks ? hooks : &none;
+    return backend && backend->hooks ? &backend->hooks[at->attr - at->obj->cls->attrs] : &none;
 }
 
 int vdf_row_get(const struct vdf_at *at, uint64_t *value)
@@ -91,6 +95,34 @@ int vdf_row_get(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
+/* Refuses a value. The row's own hook is first: it knows when the row may be written at all. */
+static int check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_attr *attr = at->attr;
+    int ret = attr->check ? attr->check(at, value, err) : 0;
+
+    if (ret < 0)
+        return ret;
+    if (value & attr->reserved)
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": the bits 0x%" PRIx64 " are reserved, and 0",
+                        value, value & attr->reserved);
+    if ((attr->min || attr->max) && (value < attr->min || value > attr->max))
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": it is %" PRIu64 " to %" PRIu64, value, attr->min,
+                        attr->max);
+    return 0;
+}
+
+/* The content of a register after a store of @value. */
+static uint64_t merge_bits(const struct vdf_at *at, uint64_t value)
+{
+    const struct vdf_attr *attr = at->attr;
+    uint64_t kept = attr->ro | (attr->w1c & ~value);
+
+    if (!(attr->ro | attr->w1c))
+        return value;
+    return (vdf_row_load_field(at) & kept) | (value & ~(attr->ro | attr->w1c));
+}
+
 int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_attr *attr = at->attr;
@@ -98,16 +130,13 @@ int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 
     if (hooks->set)
         return hooks->set(at, value, err);
-    int ret = attr->check ? attr->check(at, value, err) : 0;
+    int ret = check(at, value, err);
+    if (ret == 0 && attr->set)
+        ret = attr->set(at, value, err);
+    else if (ret == 0 && attr->has_field)
+        vdf_row_store_field(at, merge_bits(at, value));
     if (ret < 0)
         return ret;
-    if (attr->set) {
-        ret = attr->set(at, value, err);
-        if (ret < 0)
-            return ret;
-    } else if (attr->has_field) {
-        vdf_row_store_field(at, value);
-    }
     if (attr->after)
         attr->after(at, value);
     return 0;
@@ -121,6 +150,16 @@ int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err
         return hooks->restore(at, value, err);
     if (at->attr->restore && !hooks->set)
         return at->attr->restore(at, value, err);
+    if (!at->attr->has_field || hooks->set)
+        return vdf_row_set(at, value, err);
+    int ret = check(at, value, err);
+    if (ret == 0)
+        vdf_row_store_field(at, value);
+    return ret;
+}
+
+int vdf_restore_by_write(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
     return vdf_row_set(at, value, err);
 }
 

@@ -38,6 +38,23 @@ static const struct vdf_attr *row_at(const struct vdf_obj *obj, unsigned window,
     return NULL;
 }
 
+const struct vdf_window_ops *vdf_window_ops(const struct vdf_attr *row)
+{
+    static const struct vdf_window_ops plain = { .bytes = VDF_PAGE_SIZE, .align = 4 };
+
+    return row->window_ops ? row->window_ops : &plain;
+}
+
+uint64_t vdf_window_size(struct vdf_obj *obj, unsigned window)
+{
+    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = obj->table->windows[window] };
+
+    if (!at.attr)
+        return 0;
+    const struct vdf_window_ops *ops = vdf_window_ops(at.attr);
+    return ops->size ? ops->size(&at) : ops->bytes;
+}
+
 unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset)
 {
     uint32_t number;
@@ -48,7 +65,7 @@ unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row,
 
 unsigned vdf_window_into(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset)
 {
-    unsigned align = row->window_ops->align;
+    unsigned align = vdf_window_ops(row)->align;
     uint32_t number;
 
     for (unsigned into = align; into < sizeof(uint64_t) && into <= offset; into += align) {
@@ -76,7 +93,7 @@ static bool find_half(const struct vdf_attr *row, uint64_t offset, unsigned widt
 {
     unsigned into = 0;
 
-    if (!row->window_ops->halves || width != HALF_BYTES || offset % HALF_BYTES)
+    if (!vdf_window_ops(row)->halves || width != HALF_BYTES || offset % HALF_BYTES)
         return false;
     if (!to->at.attr && offset >= HALF_BYTES) {
         into = HALF_BYTES;
@@ -96,7 +113,7 @@ static bool find_half(const struct vdf_attr *row, uint64_t offset, unsigned widt
 static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset, unsigned width,
                 struct access *to, struct vdf_err *err)
 {
-    const struct vdf_window_ops *ops = row->window_ops;
+    const struct vdf_window_ops *ops = vdf_window_ops(row);
     struct vdf_at self = { .obj = obj, .priv = obj->priv, .attr = row };
     int ret = ops->ready ? ops->ready(&self, err) : 0;
 
@@ -126,15 +143,16 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
     return 0;
 }
 
-int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
-                    unsigned width, bool peek, uint64_t *value, struct vdf_err *err)
+int vdf_window_read(struct vdf_obj *obj, unsigned window, uint64_t offset, unsigned width,
+                    bool peek, uint64_t *value, struct vdf_err *err)
 {
+    const struct vdf_attr *row = obj->table->windows[window];
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
     const struct vdf_hooks *hooks = vdf_row_hooks(&at);
     struct access to;
 
     *value = 0;
-    if (hooks->read && width == row->window_ops->align)
+    if (hooks->read && width == vdf_window_ops(row)->align)
         return hooks->read(&at, offset, value, err);
     int ret = find(obj, row, offset, width, &to, err);
     if (ret < 0 || !to.at.attr)
@@ -162,14 +180,15 @@ static int merge_half(const struct access *to, uint64_t *value)
     return 0;
 }
 
-int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
-                     unsigned width, uint64_t value, struct vdf_err *err)
+int vdf_window_write(struct vdf_obj *obj, unsigned window, uint64_t offset, unsigned width,
+                     uint64_t value, struct vdf_err *err)
 {
+    const struct vdf_attr *row = obj->table->windows[window];
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
     const struct vdf_hooks *hooks = vdf_row_hooks(&at);
     struct access to;
 
-    if (hooks->write && width == row->window_ops->align)
+    if (hooks->write && width == vdf_window_ops(row)->align)
         return hooks->write(&at, offset, value, err);
     int ret = find(obj, row, offset, width, &to, err);
     if (ret < 0 || !to.at.attr)

@@ -5,6 +5,9 @@
 
 #include <virtdevfs/component.h>
 
+/** vdf_window_ops() - of a VDF_WINDOW row, which need not name any. */
+const struct vdf_window_ops *vdf_window_ops(const struct vdf_attr *row);
+
 /** vdf_window_width() - bytes of the register that begins at @offset of window @row; 0: none does.
  */
 unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset);

@@ -43,9 +43,13 @@ struct vdf_class;
 struct vdf_guest_ops;
 struct vdf_probe_part;
 
-/* Every private structure begins with this; the tree keeps it right. */
+struct vdf_backend;
+
+/* Every private structure begins with this. */
 struct vdf_priv {
-    struct vdf_obj *obj;
+    struct vdf_obj *obj; /* the tree keeps it right */
+    /* The party that answers for the object, chosen by the component; NULL: the rows themselves. */
+    const struct vdf_backend *backend;
 };
 
 struct vdf_at {
@@ -141,10 +145,12 @@ struct vdf_raw_ops {
 
 /*
  * Windows: the rows with this `window` number at their `offset` (and `stride` for each '#').
- * vdf_window_read() and vdf_window_write() find the row; hooks here may come first.
+ * vdf_window_read() and vdf_window_write() find the row. A row without these has 4096 bytes, takes
+ * accesses of 4 bytes, reads 0 where no register is, and drops writes there.
  */
 struct vdf_window_ops {
-    uint64_t (*size)(const struct vdf_at *at); /* bytes: st_size of the file */
+    uint64_t bytes;                            /* st_size of the file */
+    uint64_t (*size)(const struct vdf_at *at); /* the same, where it depends on the object */
     unsigned align; /* accesses of this many bytes; wider rows: their width */
     int miss;       /* positive errno where no row is; 0: reads 0, drops writes */
     bool halves;    /* an aligned access of 4 bytes reaches one half of a row of 8 bytes */
@@ -180,11 +186,24 @@ struct vdf_attr {
      * and width. */
     bool has_field;
     size_t field;
+    size_t each; /* bytes between the fields of two numbers of the first '#'; 0: they share one */
+    /* The structure that has the field; NULL: the private structure. */
+    void *(*locate)(const struct vdf_at *at);
     uint64_t reset; /* value of a field in a new object; not saved for a '#' that has it */
     const char *const *choices; /* NULL-terminated words of a VDF_CHOICE */
 
-    /* Numbers. `get` and `set` stand instead of the field; `check` may refuse before it is stored
-     * and `after` acts when it has been. */
+    /* The bits of a register. A write of the file or of the window is refused (EINVAL) with a
+     * `reserved` bit, and stores to the field all bits but these. */
+    const struct vdf_bits *bits; /* the names of all; ends with a NULL name */
+    uint64_t ro;                 /* bits that a write leaves as they are */
+    uint64_t w1c; /* bits that writing 1 clears; a store to the other half leaves them alone */
+    uint64_t reserved;
+    /* Other numbers are refused (EINVAL). Both 0: the width is the limit. */
+    uint64_t min, max;
+
+    /* Numbers. `get` and `set` stand instead of the field; `check` may refuse before anything else
+     * looks at the value and `after` acts when it has been stored. Without any of them the row
+     * loads and stores its field. */
     int (*get)(const struct vdf_at *at, uint64_t *value);
     int (*set)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
     int (*check)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
@@ -195,7 +214,9 @@ struct vdf_attr {
     int (*store)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
     /* VDF_LIST: may this line, trimmed and not empty, be in the value? */
     int (*check_line)(const struct vdf_at *at, const char *line, size_t len, struct vdf_err *err);
-    /* Restoring, where it is not the same as writing the file: numbers; text. */
+    /* Restoring. A number is checked as for a write and then stored to its field as it is, without
+     * `set` and `after`; a row without a field, and text, is written as its file is. These stand
+     * instead: numbers, where vdf_restore_by_write() may be named; text. */
     int (*restore)(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
     int (*restore_text)(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
     /* A hardware read with a side effect, through a window only; NULL: as get. */
@@ -209,8 +230,18 @@ struct vdf_attr {
     unsigned window; /* number of the window that the register lies in; 0: none */
     uint64_t offset; /* bytes from the window's start, for the first number of '#' */
     uint64_t stride; /* bytes between two numbers of the first '#' */
-    uint64_t w1c;    /* bits that writing 1 clears: a store to the other half leaves them alone */
 };
+
+/* A field of a register, named as in its specification. */
+struct vdf_bits {
+    const char *name; /* "IE" */
+    unsigned low;     /* its lowest bit */
+    unsigned width;   /* bits; 0 means 1 */
+    const char *doc;  /* a few words for the manual; NULL: none */
+};
+
+/** vdf_restore_by_write() - for `restore`: the same as a write of the file. */
+int vdf_restore_by_write(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 
 /*
  * Hooks that stand instead of a row's field and of its own hooks while something else answers for
@@ -228,8 +259,24 @@ struct vdf_hooks {
     int (*write)(const struct vdf_at *at, uint64_t offset, uint64_t value, struct vdf_err *err);
 };
 
+/* One of several parties that can answer for an object: a kernel's device, a driver of the model, a
+ * kind of hardware. A component with operations of its own puts this first in their structure. */
+struct vdf_backend {
+    const char *name; /* the word in the row that chooses it */
+    /* For each row of the class, in their order; NULL: all rows answer themselves. */
+    const struct vdf_hooks *hooks;
+};
+
 #define VDF_FIELD(type, member) \
     .has_field = true, .field = offsetof(type, member), .width = sizeof(((type *)0)->member)
+/* An array in the structure, or a member of an array of structures, by the first '#' from 0. */
+#define VDF_ARRAY(type, member)                                                                  \
+    .has_field = true, .field = offsetof(type, member), .width = sizeof(((type *)0)->member[0]), \
+    .each = sizeof(((type *)0)->member[0])
+#define VDF_MEMBERS(type, array, member)                                                  \
+    .has_field = true,                                                                    \
+    .field = offsetof(type, array) + offsetof(__typeof__(((type *)0)->array[0]), member), \
+    .width = sizeof(((type *)0)->array[0].member), .each = sizeof(((type *)0)->array[0])
 
 struct vdf_class {
     const char *name;  /* "console", "port" */
@@ -240,8 +287,6 @@ struct vdf_class {
 
     /* Fill in a new, unlinked object: no vdf_async here. On failure nothing is left; no destroy. */
     int (*create)(struct vdf_obj *obj, struct vdf_err *err);
-    /* Who answers for this row of this object; NULL, or answers NULL: the row itself does. */
-    const struct vdf_hooks *(*hooks)(const struct vdf_at *at);
     /* Give back what create and the rows acquired. */
     void (*destroy)(struct vdf_obj *obj);
     /* All rows and all objects below have been loaded: rebuild what is derived and refuse what
@@ -354,10 +399,12 @@ void vdf_obj_set_live(struct vdf_obj *obj, bool live);
 
 /* --- registers by offset ---------------------------------------------------------------------- */
 
+#define VDF_REGS 1u /* the window of the file `regs`, which is the guest's too */
+
 /**
  * vdf_window_read() - a hardware read.
  * @obj:    object whose class has the window
- * @row:    its VDF_WINDOW row
+ * @window: its number in the rows
  * @offset: bytes from the window's start
  * @width:  bytes, 1, 2, 4 or 8
  * @peek:   leave out the side effect
@@ -365,12 +412,15 @@ void vdf_obj_set_live(struct vdf_obj *obj, bool live);
  * Return: 0, EOPNOTSUPP for a misaligned or narrower access (but see `halves`), the window's
  * `miss`, or the hook's.
  */
-int vdf_window_read(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
-                    unsigned width, bool peek, uint64_t *value, struct vdf_err *err);
+int vdf_window_read(struct vdf_obj *obj, unsigned window, uint64_t offset, unsigned width,
+                    bool peek, uint64_t *value, struct vdf_err *err);
 
 /** vdf_window_write() - a hardware write; as vdf_window_read(). */
-int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset,
-                     unsigned width, uint64_t value, struct vdf_err *err);
+int vdf_window_write(struct vdf_obj *obj, unsigned window, uint64_t offset, unsigned width,
+                     uint64_t value, struct vdf_err *err);
+
+/** vdf_window_size() - bytes of the window; 0: the class has none of that number. */
+uint64_t vdf_window_size(struct vdf_obj *obj, unsigned window);
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
@@ -380,27 +430,25 @@ int vdf_window_write(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t o
  * cannot be made is NULL, with errno set: ENOMEM, or why the engine refuses (engine.h).
  */
 struct vdf_async;
-typedef bool (*vdf_async_fn)(struct vdf_obj *obj, uint64_t value);
+/* @ctx: as it was given with @fn */
+typedef bool (*vdf_async_fn)(struct vdf_obj *obj, void *ctx, uint64_t value);
 
 /** vdf_async_eventfd() - call @fn with the counter of an eventfd(2). The engine watches a duplicate
  * of
  *  @fd, which may be closed at any time. */
-struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, int fd);
+struct vdf_async *vdf_async_eventfd(struct vdf_obj *obj, vdf_async_fn fn, void *ctx, int fd);
 /** vdf_async_fd() - call @fn with the poll(2) events of @fd that are ready, of those in @events and
  *  POLLERR and POLLHUP; the engine watches a duplicate. */
-struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, int fd, uint32_t events);
-typedef void (*vdf_bell_fn)(struct vdf_obj *obj, void *ctx);
-/** vdf_async_bell() - call @fn with @ctx when the eventfd @fd was written to; counts as a change.
- */
-struct vdf_async *vdf_async_bell(struct vdf_obj *obj, vdf_bell_fn fn, void *ctx, int fd);
+struct vdf_async *vdf_async_fd(struct vdf_obj *obj, vdf_async_fn fn, void *ctx, int fd,
+                               uint32_t events);
 /** vdf_async_timer() - a timer, set by vdf_async_set(). */
-struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn);
+struct vdf_async *vdf_async_timer(struct vdf_obj *obj, vdf_async_fn fn, void *ctx);
 /** vdf_async_set() - run the timer's function in @delay_ns nanoseconds; replaces an earlier one. */
 void vdf_async_set(struct vdf_async *async, uint64_t delay_ns);
 /** vdf_async_poller() - call @fn again and again: without sleeping while a poller finds something,
  * and as seldom as every 20 to 500 ms when none has for some time (engine.h). Its value: for how
  * long, nanoseconds; 0 for less than 50 microseconds. */
-struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn);
+struct vdf_async *vdf_async_poller(struct vdf_obj *obj, vdf_async_fn fn, void *ctx);
 struct vdf_signal;
 /** vdf_async_signal() - for telling an eventfd of another process, see foreign.h; the caller closes
  *  it. NULL, with errno set, when it cannot be. */

@@ -42,8 +42,15 @@ struct vdf_guest_door {
 #define VDF_GUEST_LINE 0x01u    /* it drives a line */
 #define VDF_GUEST_MESSAGE 0x02u /* it sends messages */
 
+/*
+ * Operations that are left out have a default: the window is that of the row `regs`, and attach
+ * keeps a copy of the guest in a struct vdf_guest of the private structure, for one guest at a time.
+ */
 struct vdf_guest_ops {
     unsigned interrupts; /* VDF_GUEST_LINE, VDF_GUEST_MESSAGE */
+    size_t guest;        /* bytes from the private structure's start to its struct vdf_guest */
+    /* The level of the line, which a guest meets when it is attached; NULL: low. */
+    bool (*line)(struct vdf_obj *obj);
 
     /* The part that @rest, the path behind the object, names; NULL: there is only the whole, "". */
     int (*part)(struct vdf_obj *obj, const char *rest, uint32_t *part, struct vdf_err *err);
@@ -87,5 +94,15 @@ struct vdf_guest_ops {
      * which closes it in detach. NULL, or @fd left at -1: there is none. */
     int (*eoi_fd)(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err);
 };
+
+/* The operations of an object's class, or their defaults; for the machine. */
+uint64_t vdf_guest_size(struct vdf_obj *obj, uint32_t part);
+int vdf_guest_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
+                     struct vdf_err *err);
+void vdf_guest_detach(struct vdf_obj *obj, uint32_t part);
+int vdf_guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                   uint64_t *value, struct vdf_err *err);
+int vdf_guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
+                    uint64_t value, struct vdf_err *err);
 
 #endif

@@ -162,7 +162,7 @@ static void detach(struct target *target)
 {
     if (!target->attached)
         return;
-    ops_of(target)->detach(vdf_test_obj(target->path), target->part);
+    vdf_guest_detach(vdf_test_obj(target->path), target->part);
     target->attached = false;
 }
 
@@ -184,7 +184,7 @@ static void attach(struct target *target, unsigned value)
 
     if (!vdf_test_exists(target->path))
         return;
-    int ret = ops_of(target)->attach(vdf_test_obj(target->path), target->part, &guest, true, NULL);
+    int ret = vdf_guest_attach(vdf_test_obj(target->path), target->part, &guest, true, NULL);
     if (ret == 0 && target->attached)
         abort(); /* one device, two slots */
     target->attached = target->attached || ret == 0;
@@ -200,13 +200,13 @@ static void access_as_guest(const struct target *target, uint32_t value, bool wr
     if (!target->attached)
         return;
     struct vdf_obj *obj = vdf_test_obj(target->path);
-    const struct vdf_guest_ops *ops = ops_of(target);
-    if (offset + width > ops->size(obj, target->part))
+    if (offset + width > vdf_guest_size(obj, target->part))
         return;
     if (write)
-        ops->write(obj, target->part, offset, width, value * UINT64_C(0x0101000100010101), NULL);
+        vdf_guest_write(obj, target->part, offset, width, value * UINT64_C(0x0101000100010101),
+                        NULL);
     else
-        ops->read(obj, target->part, offset, width, &got, NULL);
+        vdf_guest_read(obj, target->part, offset, width, &got, NULL);
 }
 
 static void end_interrupt(const struct target *target)

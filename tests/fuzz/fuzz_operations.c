@@ -329,7 +329,7 @@ static void attach_alone(struct target *target, unsigned how)
     uint32_t part;
     struct vdf_obj *obj = find_target(target, &part);
 
-    if (!obj || ops_of(obj)->attach(obj, part, &guest, !(how & 4), NULL) < 0)
+    if (!obj || vdf_guest_attach(obj, part, &guest, !(how & 4), NULL) < 0)
         return;
     if (target->obj)
         broken("attached twice", target->path, "");
@@ -342,7 +342,7 @@ static void detach_alone(struct target *target)
 {
     if (!target->obj)
         return;
-    ops_of(target->obj)->detach(target->obj, target->part);
+    vdf_guest_detach(target->obj, target->part);
     vdf_obj_unuse(target->obj);
     target->obj = NULL;
 }
@@ -377,7 +377,7 @@ static void store(const struct target *target, uint64_t offset, unsigned width, 
 {
     struct vdf_err err = { 0 };
 
-    ops_of(target->obj)->write(target->obj, target->part, offset, width, value, &err);
+    vdf_guest_write(target->obj, target->part, offset, width, value, &err);
 }
 
 static void access_as_guest(struct input *in)
@@ -388,7 +388,7 @@ static void access_as_guest(struct input *in)
     struct vdf_err err = { 0 };
 
     value = how & 4 ? take(in, 4) : 0;
-    if (!target->obj || offset + width > ops_of(target->obj)->size(target->obj, target->part))
+    if (!target->obj || offset + width > vdf_guest_size(target->obj, target->part))
         return;
     vdf_device_enter(target->obj->device);
     if (how & 4)
@@ -396,7 +396,7 @@ static void access_as_guest(struct input *in)
     else if (how & 16 && ops_of(target->obj)->eoi)
         ops_of(target->obj)->eoi(target->obj, target->part);
     else
-        ops_of(target->obj)->read(target->obj, target->part, offset, width, &value, &err);
+        vdf_guest_read(target->obj, target->part, offset, width, &value, &err);
     vdf_device_leave(target->obj->device, true);
 }
 

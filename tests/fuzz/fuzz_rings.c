@@ -404,15 +404,14 @@ static void guest_access(struct input *in)
 
     if (!obj || vdf_test_read_u64(slot(which, "/attached")) == 0)
         return;
-    const struct vdf_guest_ops *ops = vdf_obj_class(obj)->guest;
     struct vdf_err err = { 0 };
-    if (offset + width > ops->size(obj, 0))
+    if (offset + width > vdf_guest_size(obj, 0))
         return;
     vdf_device_enter(obj->device);
     if (n & 8)
-        ops->read(obj, 0, offset, width, &value, &err);
+        vdf_guest_read(obj, 0, offset, width, &value, &err);
     else
-        ops->write(obj, 0, offset, width, value, &err);
+        vdf_guest_write(obj, 0, offset, width, value, &err);
     vdf_device_leave(obj->device, true);
 }
 

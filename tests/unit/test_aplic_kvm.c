@@ -151,7 +151,7 @@ int vdf_kvm_get(const struct vdf_kvm *kvm, enum vdf_kvm_group group, uint64_t at
         return -EINTR;
     if (group != VDF_KVM_APLIC)
         return read_file(kvm, attr_file(group, attr), value);
-    return vdf_window_read(device(kvm), vdf_aplic_regs, attr, 4, false, value, NULL);
+    return vdf_window_read(device(kvm), VDF_REGS, attr, 4, false, value, NULL);
 }
 
 int vdf_kvm_set(const struct vdf_kvm *kvm, enum vdf_kvm_group group, uint64_t attr, uint64_t value)
@@ -160,7 +160,7 @@ int vdf_kvm_set(const struct vdf_kvm *kvm, enum vdf_kvm_group group, uint64_t at
         return -EINTR;
     if (group != VDF_KVM_APLIC)
         return write_file(kvm, attr_file(group, attr), value);
-    return vdf_window_write(device(kvm), vdf_aplic_regs, attr, 4, value, NULL);
+    return vdf_window_write(device(kvm), VDF_REGS, attr, 4, value, NULL);
 }
 
 int vdf_kvm_line(const struct vdf_kvm *kvm, uint32_t source, bool level)

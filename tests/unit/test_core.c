@@ -232,10 +232,15 @@ static const struct vdf_attr box_rows[] = {
     { .path = "parts", .type = VDF_OBJECTS, .flags = VDF_RW, .objects = &part_objects },
 };
 
+/* Another backend answers for some rows of a box: its number, and new boxes with it. */
+static uint64_t elsewhere;
+static const struct vdf_backend *new_boxes_backend;
+
 static int box_create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct box *box = vdf_obj_priv(obj);
 
+    box->base.backend = new_boxes_backend;
     vdf_memory_init(&box->memory, "box", 8192);
     return vdf_obj_add(obj, "parts", "first", NULL, err);
 }
@@ -256,10 +261,6 @@ static void box_adopt(struct vdf_obj *obj, void *old, void *now)
     (void)obj;
     ((struct box *)now)->adopted = ((struct box *)old)->adopted + 1;
 }
-
-/* Another one that answers for some rows of a box: its number in `elsewhere`, its name. */
-static bool is_elsewhere;
-static uint64_t elsewhere;
 
 static int get_elsewhere(const struct vdf_at *at, uint64_t *value)
 {
@@ -301,22 +302,6 @@ static int write_elsewhere(const struct vdf_at *at, uint64_t offset, uint64_t va
     return set_elsewhere(at, offset + value, err);
 }
 
-static const struct vdf_hooks *box_hooks(const struct vdf_at *at)
-{
-    static const struct vdf_hooks number = { .get = get_elsewhere, .set = set_elsewhere };
-    static const struct vdf_hooks restored = { .get = get_elsewhere, .restore = restore_elsewhere };
-    static const struct vdf_hooks text = { .show = show_elsewhere };
-    static const struct vdf_hooks window = { .read = read_elsewhere, .write = write_elsewhere };
-
-    if (!is_elsewhere)
-        return NULL;
-    return strcmp(at->attr->path, "reg") == 0    ? &number
-           : strcmp(at->attr->path, "big") == 0  ? &restored
-           : strcmp(at->attr->path, "name") == 0 ? &text
-           : strcmp(at->attr->path, "regs") == 0 ? &window
-                                                 : NULL;
-}
-
 static const struct vdf_class box_class = {
     .name = "box",
     .title = "boxes",
@@ -324,7 +309,6 @@ static const struct vdf_class box_class = {
     .n_attrs = sizeof(box_rows) / sizeof(box_rows[0]),
     .priv_size = sizeof(struct box),
     .create = box_create,
-    .hooks = box_hooks,
     .destroy = box_destroy,
     .restored = box_restored,
     .adopt = box_adopt,
@@ -620,11 +604,24 @@ Test(core, windows)
 
 Test(core, hooks_that_stand_instead_of_a_rows)
 {
+    struct vdf_hooks hooks[sizeof(box_rows) / sizeof(box_rows[0])] = { 0 };
+    const struct vdf_backend backend = { .name = "elsewhere", .hooks = hooks };
     struct vdf_obj *box = object("box/box0");
     struct vdf_err err = { 0 };
     uint64_t value;
 
-    is_elsewhere = true;
+    for (size_t k = 0; k < sizeof(box_rows) / sizeof(box_rows[0]); k++) {
+        if (strcmp(box_rows[k].path, "reg") == 0)
+            hooks[k] = (struct vdf_hooks){ .get = get_elsewhere, .set = set_elsewhere };
+        if (strcmp(box_rows[k].path, "big") == 0)
+            hooks[k] = (struct vdf_hooks){ .get = get_elsewhere, .restore = restore_elsewhere };
+        if (strcmp(box_rows[k].path, "name") == 0)
+            hooks[k] = (struct vdf_hooks){ .show = show_elsewhere };
+        if (strcmp(box_rows[k].path, "regs") == 0)
+            hooks[k] = (struct vdf_hooks){ .read = read_elsewhere, .write = write_elsewhere };
+    }
+    new_boxes_backend = &backend;
+    ((struct vdf_priv *)vdf_obj_priv(box))->backend = &backend;
     elsewhere = 0x77;
     expect_value("box/box0/reg", "0x00000077\n");
     cr_assert_eq(write_value("box/box0/reg", "13", &err), -EPERM);
@@ -636,12 +633,11 @@ Test(core, hooks_that_stand_instead_of_a_rows)
     expect_value("box/box0/name", "it elsewhere\n");
     expect_value("box/box0/colour", "red\n");
     /* Windows: at any offset, but of the window's width only. */
-    const struct vdf_attr *regs = vdf_obj_row(box, "regs");
-    cr_assert_eq(vdf_window_read(box, regs, 0x32, 4, false, &value, &err), 0);
+    cr_assert_eq(vdf_window_read(box, VDF_REGS, 0x32, 4, false, &value, &err), 0);
     cr_assert_eq(value, 0x99 + 0x32);
-    cr_assert_eq(vdf_window_read(box, regs, 0x30, 4, false, &value, &err), -EXDEV);
-    cr_assert_eq(vdf_window_read(box, regs, 0x32, 2, false, &value, &err), -EOPNOTSUPP);
-    cr_assert_eq(vdf_window_write(box, regs, 0x32, 4, 1, &err), 0);
+    cr_assert_eq(vdf_window_read(box, VDF_REGS, 0x30, 4, false, &value, &err), -EXDEV);
+    cr_assert_eq(vdf_window_read(box, VDF_REGS, 0x32, 2, false, &value, &err), -EOPNOTSUPP);
+    cr_assert_eq(vdf_window_write(box, VDF_REGS, 0x32, 4, 1, &err), 0);
     cr_assert_eq(elsewhere, 0x33);
     /* A state has what they answer, and restores through them: `set` where there is no `restore`.
      */
@@ -652,7 +648,7 @@ Test(core, hooks_that_stand_instead_of_a_rows)
     cr_assert_eq(restore("box/box0", state, &err), 0, "%s", err.text);
     cr_assert_eq(elsewhere, 0x1005, "%" PRIx64, elsewhere);
     free(state);
-    is_elsewhere = false;
+    ((struct vdf_priv *)vdf_obj_priv(box))->backend = NULL;
     expect_value("box/box0/name", "it elsewhere\n");
 }
 

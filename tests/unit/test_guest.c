@@ -66,7 +66,7 @@ static void store(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned 
                   uint64_t value)
 {
     struct vdf_err err = { 0 };
-    cr_assert_eq(ops_of(obj)->write(obj, part, offset, width, value, &err), 0, "0x%x: %s",
+    cr_assert_eq(vdf_guest_write(obj, part, offset, width, value, &err), 0, "0x%x: %s",
                  (unsigned)offset, err.text);
 }
 
@@ -74,7 +74,7 @@ static uint64_t load(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsign
 {
     struct vdf_err err = { 0 };
     uint64_t value = 0;
-    cr_assert_eq(ops_of(obj)->read(obj, part, offset, width, &value, &err), 0, "0x%x: %s",
+    cr_assert_eq(vdf_guest_read(obj, part, offset, width, &value, &err), 0, "0x%x: %s",
                  (unsigned)offset, err.text);
     return value;
 }
@@ -82,7 +82,7 @@ static uint64_t load(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsign
 static int attach(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_guest g = guest();
-    return ops_of(obj)->attach(obj, part, &g, true, NULL);
+    return vdf_guest_attach(obj, part, &g, true, NULL);
 }
 
 /* --- console ------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ Test(guest, console_uses_the_guests_memory)
     cr_assert_eq(attach(con, 0), -EBUSY);
     cr_assert_str_eq(vdf_test_read("console/con0/driver"), "vm");
     cr_assert_eq(vdf_test_write("console/con0/driver", "soft"), -EBUSY);
-    cr_assert_eq(ops_of(con)->size(con, 0), 0x200);
+    cr_assert_eq(vdf_guest_size(con, 0), 0x200);
     cr_assert_eq(load(con, 0, 0, 4), 0x74726976);
     cr_assert_eq(ops_of(con)->doors(con, 0, doors, 64), 64);
     cr_assert_eq(doors[3].offset, 0x50);
@@ -140,7 +140,7 @@ Test(guest, console_uses_the_guests_memory)
     store(con, 0, 0x64, 4, 1);
     cr_assert_eq(falls, 1);
 
-    ops_of(con)->detach(con, 0);
+    vdf_guest_detach(con, 0);
     cr_assert_str_eq(vdf_test_read("console/con0/driver"), "none");
     cr_assert_str_eq(vdf_test_read("console/con0/status"), "0x00");
     cr_assert_eq(vdf_test_write("console/con0/driver", "soft"), 0);
@@ -153,7 +153,7 @@ Test(guest, console_ring_outside_of_the_guests_memory)
     cr_assert_eq(attach(con, 0), 0);
     set_up_transmit(con, 0x1ffc00); /* in the console's own 16 MiB, but not in these 2 */
     cr_assert_str_eq(vdf_test_read("console/con0/status"), "0x4f");
-    ops_of(con)->detach(con, 0);
+    vdf_guest_detach(con, 0);
 }
 
 /* --- aplic --------------------------------------------------------------------------------------
@@ -171,17 +171,17 @@ Test(guest, aplic_sends_numbers_by_way_of_its_parts)
     cr_assert_eq(part, 2);
     cr_assert_eq(ops->part(aplic, "imsic/2", &part, NULL), -ENODEV);
     cr_assert_eq(ops->part(aplic, "imsic/", &part, NULL), -ENODEV);
-    cr_assert_eq(ops->size(aplic, 0), 0x4000);
-    cr_assert_eq(ops->size(aplic, 2), 0x1000);
+    cr_assert_eq(vdf_guest_size(aplic, 0), 0x4000);
+    cr_assert_eq(vdf_guest_size(aplic, 2), 0x1000);
 
     cr_assert_eq(attach(aplic, 0), 0);
     cr_assert_eq(attach(aplic, 0), -EBUSY);
     struct vdf_guest g = guest();
     g.machine = &other_machine;
-    cr_assert_eq(ops->attach(aplic, 2, &g, true, NULL), -EBUSY);
+    cr_assert_eq(vdf_guest_attach(aplic, 2, &g, true, NULL), -EBUSY);
     g.machine = &machine;
     g.vector = 100;
-    cr_assert_eq(ops->attach(aplic, 2, &g, true, NULL), 0);
+    cr_assert_eq(vdf_guest_attach(aplic, 2, &g, true, NULL), 0);
 
     store(aplic, 0, 0x3000, 4, 0u << 18 | 5);
     cr_assert_eq(messages, 0);
@@ -200,22 +200,22 @@ Test(guest, aplic_sends_numbers_by_way_of_its_parts)
     cr_assert_eq(last_data, 100 + 9);
     cr_assert_eq(last_address >> 12, 1);
     uint64_t value;
-    cr_assert_eq(ops->read(aplic, 0, 0x1bc0, 4, &value, NULL), -ENODEV);
-    cr_assert_eq(ops->read(aplic, 0, 0, 8, &value, NULL), -EOPNOTSUPP);
-    ops->detach(aplic, 2);
+    cr_assert_eq(vdf_guest_read(aplic, 0, 0x1bc0, 4, &value, NULL), -ENODEV);
+    cr_assert_eq(vdf_guest_read(aplic, 0, 0, 8, &value, NULL), -EOPNOTSUPP);
+    vdf_guest_detach(aplic, 2);
     store(aplic, 0, 0x3000, 4, 1u << 18 | 6);
     cr_assert_eq(last_data, 32 + 6);
-    ops->detach(aplic, 0);
+    vdf_guest_detach(aplic, 0);
     cr_assert_eq(vdf_test_write("aplic/aplic0/genmsi", "7"), 0);
     cr_assert_eq(messages, 3);
     /* A new guest is told of what is pending at hart 0, a restored one knows. */
-    cr_assert_eq(ops->attach(aplic, 1, &g, false, NULL), 0);
+    cr_assert_eq(vdf_guest_attach(aplic, 1, &g, false, NULL), 0);
     cr_assert_eq(messages, 3);
-    ops->detach(aplic, 1);
-    cr_assert_eq(ops->attach(aplic, 1, &g, true, NULL), 0);
+    vdf_guest_detach(aplic, 1);
+    cr_assert_eq(vdf_guest_attach(aplic, 1, &g, true, NULL), 0);
     cr_assert_eq(messages, 5);
     cr_assert_eq(last_data, 100 + 7);
-    ops->detach(aplic, 1);
+    vdf_guest_detach(aplic, 1);
 }
 
 /* A guest that claims once for each message gets every interrupt of a line that stays high. */
@@ -232,7 +232,7 @@ Test(guest, aplic_with_idcs_sends_a_message_for_each_claim)
     vdf_test_mkdir("aplic/d");
     struct vdf_obj *aplic = vdf_test_obj("aplic/d");
     g.line_is_message = true;
-    cr_assert_eq(ops_of(aplic)->attach(aplic, 0, &g, true, NULL), 0);
+    cr_assert_eq(vdf_guest_attach(aplic, 0, &g, true, NULL), 0);
     for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
         char path[64];
         snprintf(path, sizeof(path), "aplic/d/%s", steps[k][0]);
@@ -245,7 +245,7 @@ Test(guest, aplic_with_idcs_sends_a_message_for_each_claim)
     vdf_test_write("aplic/d/wire/2", "0");
     cr_assert_eq(load(aplic, 0, 0x401c, 4), 0);
     cr_assert_eq(rises, 2);
-    ops_of(aplic)->detach(aplic, 0);
+    vdf_guest_detach(aplic, 0);
 }
 
 /* A dump of the registers' pages: every aligned word of the control region is read. */
@@ -256,15 +256,15 @@ Test(guest, a_dump_of_an_aplic_with_idcs_is_silent)
     vdf_test_write("aplic/d/aia/srcs", "40");
     cr_assert_eq(vdf_test_write("aplic/d/init", "1"), 0);
     struct vdf_obj *aplic = vdf_test_obj("aplic/d");
-    const struct vdf_guest_ops *ops = ops_of(aplic);
 
     cr_assert_eq(attach(aplic, 0), 0);
-    for (uint64_t offset = 0; offset < ops->size(aplic, 0); offset += 4) {
+    for (uint64_t offset = 0; offset < vdf_guest_size(aplic, 0); offset += 4) {
         uint64_t value;
-        cr_assert_eq(ops->read(aplic, 0, offset, 4, &value, NULL), 0, "0x%x", (unsigned)offset);
+        cr_assert_eq(vdf_guest_read(aplic, 0, offset, 4, &value, NULL), 0, "0x%x",
+                     (unsigned)offset);
     }
     cr_assert_str_eq(vdf_test_read("errors"), "");
-    ops->detach(aplic, 0);
+    vdf_guest_detach(aplic, 0);
 }
 
 /* --- gait ---------------------------------------------------------------------------------------
@@ -276,7 +276,6 @@ Test(guest, gait_function_lives_in_the_guests_memory)
     vdf_test_mkdir("gait/gait0/guests/g");
     vdf_test_mkdir("gait/gait0/functions/f");
     struct vdf_obj *f = vdf_test_obj("gait/gait0/functions/f");
-    const struct vdf_guest_ops *ops = ops_of(f);
 
     cr_assert_eq(attach(f, 0), -ENODEV);
     vdf_test_write("gait/gait0/functions/f/guest", "g");
@@ -291,8 +290,8 @@ Test(guest, gait_function_lives_in_the_guests_memory)
     cr_assert_eq(last_data, 32 + 3);
     cr_assert_eq(*(uint8_t *)vdf_memory_at(&memory, 0x1ff001, 1), 0x40);
     uint64_t value;
-    cr_assert_eq(ops->read(f, 0, 0, 4, &value, NULL), -ENODEV);
-    ops->detach(f, 0);
+    cr_assert_eq(vdf_guest_read(f, 0, 0, 4, &value, NULL), -ENODEV);
+    vdf_guest_detach(f, 0);
     cr_assert_str_eq(vdf_test_read("gait/gait0/functions/f/registered"), "0");
     cr_assert_eq(vdf_test_rmdir("gait/gait0/guests/g"), 0);
 }
@@ -316,7 +315,7 @@ Test(guest, hwqueue_takes_commands_from_the_guests_memory)
     vdf_memory_init(&page, "small", 4096);
     small.memory = &page;
     small.machine = &other_machine;
-    cr_assert_eq(ops_of(queue)->attach(queue, 0, &small, true, NULL), -EBUSY);
+    cr_assert_eq(vdf_guest_attach(queue, 0, &small, true, NULL), -EBUSY);
 
     store(dev, 0, 0x20000, 8, 0x10000 | 4);
     store(queue, 0, 0x8, 4, 1);
@@ -330,11 +329,11 @@ Test(guest, hwqueue_takes_commands_from_the_guests_memory)
     store(queue, 0, 0x4, 4, 2);
     cr_assert_eq(load(queue, 0, 0, 4), 0x01000001);
     cr_assert_eq(rises, 1);
-    ops_of(queue)->detach(queue, 0);
-    ops_of(dev)->detach(dev, 0);
+    vdf_guest_detach(queue, 0);
+    vdf_guest_detach(dev, 0);
 
     /* What is mapped beyond a guest's memory keeps it out. */
-    cr_assert_eq(ops_of(dev)->attach(dev, 0, &small, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_guest_attach(dev, 0, &small, true, NULL), -EINVAL);
     vdf_memory_free(&page);
 }
 
@@ -350,14 +349,14 @@ Test(guest, hwqueue_leaves_what_only_the_guest_has)
 
     vdf_memory_init(&large, "large", 4u << 20);
     g.memory = &large;
-    cr_assert_eq(ops_of(dev)->attach(dev, 0, &g, true, NULL), 0);
+    cr_assert_eq(vdf_guest_attach(dev, 0, &g, true, NULL), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/ioas/map", "0x100000 0x1000 0x1000"), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/ioas/map", "0x200000 0x1000 0x300000"), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/0/base", "0x200000"), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/0/enable", "1"), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/1/base", "0x100000"), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/queues/1/enable", "1"), 0);
-    ops_of(dev)->detach(dev, 0);
+    vdf_guest_detach(dev, 0);
     vdf_memory_free(&large);
     cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/ioas/mappings"), "0x100000 0x1000 0x1000");
     cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/queues/0/enable"), "0");
@@ -384,7 +383,7 @@ Test(guest, hwqueue_page_follows_doorbell)
     struct vdf_guest g = guest();
 
     g.remap = remap;
-    cr_assert_eq(ops->attach(queue, 0, &g, true, NULL), 0);
+    cr_assert_eq(vdf_guest_attach(queue, 0, &g, true, NULL), 0);
     struct vdf_memory *page = ops->page(queue, 0);
     cr_assert(page && page->size == 4096);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/doorbell", "trapped"), 0);
@@ -398,7 +397,7 @@ Test(guest, hwqueue_page_follows_doorbell)
     vdf_store_le32(page->base + 8, 1);
     ops->runs(queue, 0, false);
     cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/queues/0/config"), "0x00000001");
-    ops->detach(queue, 0);
+    vdf_guest_detach(queue, 0);
 }
 
 /* --- intx ---------------------------------------------------------------------------------------
@@ -426,32 +425,31 @@ Test(guest, intx_end_of_interrupt_raises_again)
     store(dev, 0, 5, 1, 4); /* command bit 10, a byte alone */
     cr_assert_str_eq(vdf_test_read("intx/bus0/devices/d/guest_mask"), "1");
     cr_assert_eq(load(dev, 0, 4, 2), 0x0400);
-    ops_of(dev)->detach(dev, 0);
+    vdf_guest_detach(dev, 0);
 }
 
 Test(guest, intx_device_has_one_guest_that_can_end_its_interrupt)
 {
     vdf_test_mkdir("intx/bus0/devices/d");
     struct vdf_obj *dev = vdf_test_obj("intx/bus0/devices/d");
-    const struct vdf_guest_ops *ops = ops_of(dev);
     struct vdf_guest g = guest();
 
     cr_assert_eq(attach(dev, 0), 0);
     cr_assert_eq(attach(dev, 0), -EBUSY);
     g.machine = &other_machine;
-    cr_assert_eq(ops->attach(dev, 0, &g, true, NULL), -EBUSY);
+    cr_assert_eq(vdf_guest_attach(dev, 0, &g, true, NULL), -EBUSY);
     /* The first one is still there. */
     vdf_test_write("intx/bus0/devices/d/enabled", "1");
     vdf_test_write("intx/bus0/devices/d/assert", "1");
     cr_assert_eq(rises, 1);
     vdf_test_write("intx/bus0/devices/d/enabled", "0");
-    ops->detach(dev, 0);
+    vdf_guest_detach(dev, 0);
 
     g.line_is_message = true;
-    cr_assert_eq(ops->attach(dev, 0, &g, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_guest_attach(dev, 0, &g, true, NULL), -EINVAL);
     cr_assert_eq(vdf_test_write("intx/bus0/devices/d/guest_type", "msi"), 0);
-    cr_assert_eq(ops->attach(dev, 0, &g, true, NULL), 0);
+    cr_assert_eq(vdf_guest_attach(dev, 0, &g, true, NULL), 0);
     cr_assert_eq(vdf_test_write("intx/bus0/devices/d/guest_type", "intx"), -EBUSY);
-    ops->detach(dev, 0);
+    vdf_guest_detach(dev, 0);
     cr_assert_eq(vdf_test_write("intx/bus0/devices/d/guest_type", "intx"), 0);
 }

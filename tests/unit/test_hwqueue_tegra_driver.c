@@ -405,7 +405,7 @@ static void all_widths(unsigned offset, unsigned bytes)
             /* A guest's access is one access, and not two. */
             bool one = width == bytes ? into == 0 : width == 4 && right;
             struct vdf_obj *dev = vdf_test_obj("hwqueue/smmu0");
-            int ret = vdf_window_read(dev, vdf_obj_row(dev, "regs"), at, width, true, &value, NULL);
+            int ret = vdf_window_read(dev, VDF_REGS, at, width, true, &value, NULL);
             cr_assert_eq(ret, one ? 0 : -EOPNOTSUPP, "%u at 0x%x: %d", width, at, ret);
             if (right)
                 continue;
