@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Cross-compiling for riscv64 on another machine: clang, GNU ld for riscv64 (Debian's package
-# binutils-riscv64-linux-gnu) and the headers and libraries that tools/setup-guests has left in the user's
-# cache. The preset riscv64 uses it.
+# The toolchain of the preset riscv64, which compiles for riscv64 on another machine. It uses clang, GNU ld for
+# riscv64 (Debian's package binutils-riscv64-linux-gnu), and the headers and libraries that
+# tools/setup-guests puts into the user's cache.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR riscv64)
 
