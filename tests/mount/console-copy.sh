@@ -23,6 +23,8 @@ unchanged tar
 if command -v rsync >/dev/null; then
     rsync -a --exclude=reset "$M/$c/" "$T/copy/" || fail "rsync: $(tail -n 1 "$M/errors")"
     unchanged rsync
+else
+    skip_part "rsync: it is not installed"
 fi
 
 # An open for one direction, by a shell.

@@ -85,6 +85,8 @@ if [ "$(nproc)" -gt 1 ]; then
     kill_readers
     exec 7<&- 8<&-
     umount_fs
+else
+    skip_part "a daemon on one processor of several: this machine has one"
 fi
 
 if [ "$transport" = io_uring ]; then
@@ -92,7 +94,7 @@ if [ "$transport" = io_uring ]; then
     eq engine/transport io_uring
     umount_fs
 else
-    say "skipped: FUSE over io_uring: $("$VDF_BIN" --probe | grep -A99 '^fuse' | grep -m 1 '  io_uring ')"
+    skip_part "FUSE over io_uring: $("$VDF_BIN" --probe | grep -A99 '^fuse' | grep -m 1 '  io_uring ')"
 fi
 
 # Only a demand for it fails where it cannot be had, with a reason.

@@ -15,6 +15,8 @@ if [ "$(id -u)" = 0 ]; then
     mount_fs
     umount "$M" || fail "umount failed"
     ended umount
+else
+    skip_part "umount(8): it needs root"
 fi
 
 mount_fs
@@ -83,7 +85,7 @@ for transport in dev auto; do
         [ -s "$T/driver" ] || [ "$(cat "$M/hwqueue/smmu0/sync")" -gt 1000 ]
     }
     wait_for 20 commands_run || fail "no command was run"
-    [ ! -s "$T/driver" ] || say "skipped: mapping the ring answers $(cat "$T/driver")"
+    [ ! -s "$T/driver" ] || skip_part "a driver that stores to mapped pages: mapping answers $(cat "$T/driver")"
     kill -TERM "$(daemon_pids)"
     wait_for 10 daemon_gone || fail "a mapped ring keeps the daemon, with transport=$transport"
     # It has lost the pages that it stores to.

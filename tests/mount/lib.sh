@@ -26,6 +26,7 @@ vdf_script=$(basename "$0")
 VDF_BIN=$(realpath -m "${VDF_BIN:-$vdf_root/build/debug/virtdevfs}")
 IO=$(realpath -m "${VDF_IO:-$(dirname "$VDF_BIN")/tests/vdfio}")
 VDF_ENGINE=${VDF_ENGINE:-auto}
+VDF_NORING=${VDF_NORING:-$(dirname "$VDF_BIN")/tests/noring}
 VDF_WRAP=${VDF_WRAP:-}
 VDF_SLOW=${VDF_SLOW:-1}
 
@@ -51,6 +52,11 @@ fail() {
 skip() {
     say "skipped: $*"
     exit 77
+}
+
+# skip_part REASON: go on without a part of the script; tests/run counts these lines and shows them.
+skip_part() {
+    say "skipped part: $*"
 }
 
 # random_seed: $seed is VDF_SEED, or a number that no earlier run had; a line of the output names it.

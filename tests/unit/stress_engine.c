@@ -202,7 +202,7 @@ static bool stress(enum vdf_engine_kind kind, struct vdf_random random)
 {
     struct vdf_err err = { 0 };
     if (vdf_engine_create(kind, &engine, &err)) {
-        printf("skipped: %s\n", err.text);
+        printf("skipped part: %s\n", err.text);
         return false;
     }
     added = released = shared_calls = 0;

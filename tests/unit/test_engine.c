@@ -25,6 +25,8 @@
 #include <unistd.h>
 #include <virtdevfs/engine.h>
 
+#include "skip.h"
+
 static enum vdf_engine_kind kinds[] = { VDF_ENGINE_IO_URING, VDF_ENGINE_LIBAIO };
 
 #define ENGINE_TEST(name)                                                                        \
@@ -105,7 +107,7 @@ static struct vdf_engine *open_engine(enum vdf_engine_kind kind)
     struct vdf_err err = { 0 };
     int rc = vdf_engine_create(kind, &engine, &err);
     if (rc)
-        cr_skip_test("no engine here: %s", err.text);
+        skip_test("no engine here: %s", err.text);
     return engine;
 }
 
@@ -188,7 +190,7 @@ static void forbid(long number, int error)
     struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-        cr_skip_test("no seccomp filter here: %s", strerror(errno));
+        skip_test("no seccomp filter here: %s", strerror(errno));
 }
 
 struct forbidden {
@@ -225,7 +227,7 @@ ParameterizedTest(struct forbidden *it, engine, forced_kind_says_what_is_forbidd
     int rc = vdf_engine_create(it->kind, &engine, &err);
     if (rc == 0 && it->number == SYS_io_getevents) {
         vdf_engine_destroy(engine);
-        cr_skip_test("this libaio does not always call io_getevents(2)");
+        skip_test("this libaio does not always call io_getevents(2)");
     }
     cr_assert_eq(rc, -it->error, "system call %ld: %s", it->number, err.text);
     cr_assert_null(engine);

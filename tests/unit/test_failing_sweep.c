@@ -12,6 +12,7 @@
 
 #include "failing.h"
 #include "harness.h"
+#include "skip.h"
 
 /* Restored as they were, devices of all kinds with something in them. */
 static const char *const made[] = {
@@ -209,7 +210,7 @@ Test(failing, attachment)
     };
 
     if (access("/dev/kvm", R_OK | W_OK) < 0)
-        cr_skip_test("there is no KVM here");
+        skip_test("there is no KVM here");
     cr_assert_eq(vdf_test_write("vm/v/slots/0/addr", "0x10000000"), 0);
     for (size_t k = 0; k < sizeof(devices) / sizeof(devices[0]); k++) {
         cr_assert_eq(vdf_test_write("vm/v/slots/0/device", devices[k]), 0, "%s", devices[k]);

@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <virtdevfs/foreign.h>
 
+#include "skip.h"
+
 #define FULL (UINT64_MAX - 1)
 
 static bool is_open(int fd)
@@ -53,7 +55,7 @@ ParameterizedTest(enum vdf_engine_kind *kind, foreign, a_full_counter_does_not_m
     uint64_t value;
 
     if (vdf_engine_create(*kind, &engine, &err))
-        cr_skip_test("no engine here: %s", err.text);
+        skip_test("no engine here: %s", err.text);
     cr_assert_eq(vdf_signal_open(engine, 0, &signal), -EINVAL);
     cr_assert_eq(vdf_signal_open(engine, fd, &signal), 0);
     for (unsigned i = 1; i <= 1000; i++)
@@ -104,7 +106,7 @@ static void lingering(int *fd, int *peer)
     if (listener < 0 || bind(listener, (struct sockaddr *)&addr, size) || listen(listener, 1) ||
         getsockname(listener, (struct sockaddr *)&addr, &size) ||
         connect(*fd, (struct sockaddr *)&addr, size))
-        cr_skip_test("no TCP here: %s", strerror(errno));
+        skip_test("no TCP here: %s", strerror(errno));
     *peer = accept(listener, NULL, NULL);
     cr_assert_geq(*peer, 0);
     close(listener);

@@ -15,6 +15,8 @@
 #include <virtdevfs/memory.h>
 #include <virtdevfs/tripwire.h>
 
+#include "skip.h"
+
 #define PAGE VDF_PAGE_SIZE
 
 /* Bytes that the memory's pages really take. */
@@ -477,7 +479,7 @@ Test(tripwire, tells_of_the_first_store_of_others_and_holds_it_up)
     cr_assert_eq(vdf_memory_touch(&mem), 0);
     int ret = vdf_tripwire_open(&wire, &mem);
     if (ret)
-        cr_skip_test("userfaultfd: %s", strerror(-ret));
+        skip_test("userfaultfd: %s", strerror(-ret));
 
     /* Twice: with a page that nobody has touched, and with one that is there. */
     for (unsigned round = 0; round < 2; round++) {

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "skip.h"
 #include "test_vhost_user.h"
 
 static void setup(void)
@@ -321,7 +322,7 @@ Test(vhost_user_state, import_of_a_file_on_overlayfs)
     if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
         mount("none", dir, "tmpfs", 0, NULL) || chdir(dir)) {
         rmdir(dir);
-        cr_skip_test("no mounts here: %s", strerror(errno));
+        skip_test("no mounts here: %s", strerror(errno));
     }
     cr_assert(!mkdir("lower", 0700) && !mkdir("upper", 0700) && !mkdir("work", 0700) &&
               !mkdir("merged", 0700));
@@ -340,7 +341,7 @@ Test(vhost_user_state, import_of_a_file_on_overlayfs)
     umount(dir);
     rmdir(dir);
     if (ret)
-        cr_skip_test("no overlayfs here: %s", strerror(-ret));
+        skip_test("no overlayfs here: %s", strerror(-ret));
 }
 
 Test(vhost_user_state, imports_have_a_limit)

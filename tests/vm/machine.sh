@@ -118,7 +118,7 @@ report() {
     case $verdict in
     passed)
         echo "ok $number - $3 ($2 s)"
-        grep '^# ' "$out_folder/$3.log"
+        grep -e '^# ' -e ': skipped part: ' "$out_folder/$3.log"
         ;;
     skipped) echo "ok $number - $3 ($2 s) # SKIP $4" ;;
     *)
