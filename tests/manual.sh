@@ -16,6 +16,7 @@ for page; do
         echo "$found"
         status=1
     }
+    # shellcheck disable=SC1112 # the quotes are those that mandoc prints
     nested=$(mandoc -T utf8 "$page" 2>/dev/null | sed "s,.$(printf '\b'),,g" | tr '\n' ' ' | grep -o '‘[^’]\{0,60\}‘[^’]*’')
     [ -z "$nested" ] || {
         echo "$page: quotes within quotes: $nested"

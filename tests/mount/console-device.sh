@@ -164,7 +164,7 @@ refuse EBUSY $c/memory_size 8388608
 rmdir "$M/$c" 2>/dev/null && fail "a device with open memory went"
 exec 7<&-
 size_taken() {
-    [ "$("$IO" write $c/memory_size 8388608)" = ok ]
+    [ "$("$IO" write "$c/memory_size" 8388608)" = ok ]
 }
 wait_for 10 size_taken || fail "the size cannot be changed after the close"
 eq $c/memory_size 8388608

@@ -37,5 +37,8 @@ kill -KILL $daemon
 wait $daemon
 same "the status of a killed --run" $? 137
 wait_for 10 empty_tmp || fail "a killed --run leaves behind: $(ls "$T/tmp")"
-wait_for 10 eval '! kill -0 $command 2>/dev/null' || fail "the command outlives its tree"
+ended() {
+    ! kill -0 "$command" 2>/dev/null
+}
+wait_for 10 ended || fail "the command outlives its tree"
 grep -q 'the daemon was killed' "$T/stderr" || fail "nothing is said of the killed daemon"

@@ -82,7 +82,6 @@ if "$VDF_NORING" true 2>/dev/null; then
 fi
 
 # Few descriptors: enough for some parts.
-# shellcheck disable=SC2016
 probe limit sh -c 'ulimit -n 7; exec "$@"' sh
 grep -q '^  no  .*EMFILE.*ulimit -n' "$T/limit" || fail "a limit of open files is not told"
 

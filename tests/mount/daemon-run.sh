@@ -9,19 +9,16 @@ run() {
     daemon -o "engine=$VDF_ENGINE" --run "$@" 2>"$T/stderr"
 }
 
-# shellcheck disable=SC2016
 got=$(run 'cat "$VIRTDEVFS/aplic/aplic0/harts"') || fail "--run ended with $?"
 same "what the command saw" "$got" 2
 
 # Nothing is left: no mount, no directory, no daemon.
-# shellcheck disable=SC2016
 place=$(run 'echo "$VIRTDEVFS"')
 [ -n "$place" ] || fail "VIRTDEVFS is not set"
 [ ! -e "$place" ] || fail "$place is left behind"
 ! grep -qF " $place " /proc/self/mounts || fail "$place is still mounted"
 
 # A place of one's own is used and stays.
-# shellcheck disable=SC2016
 place=$(run 'echo "$VIRTDEVFS"' "$M") || fail "--run with a mount point ended with $?"
 same "VIRTDEVFS" "$place" "$M"
 [ -d "$M" ] || fail "the mount point was removed"
@@ -37,7 +34,6 @@ run /nonexistent/command
 same "the status of a command that is missing" $? 127
 
 # A command that leaves a reader behind is no reason to stay.
-# shellcheck disable=SC2016
 run 'cat "$VIRTDEVFS/aplic/aplic0/msi" >/dev/null 2>&1 & exit 3'
 same "the status with a reader left behind" $? 3
 

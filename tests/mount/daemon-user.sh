@@ -7,7 +7,6 @@
 # mount namespace of this script.
 if [ "$(id -u)" = 0 ] && [ -z "${fuse_node:-}" ] && [ "$(stat -c %a /dev/fuse 2>/dev/null)" = 600 ]; then
     export fuse_node=1
-    # shellcheck disable=SC2016
     exec unshare -m sh -c 'd=$(mktemp -d) && mount -t tmpfs tmpfs "$d" &&
         mknod -m 666 "$d/fuse" c 10 229 && mount --bind "$d/fuse" /dev/fuse && umount -l "$d" &&
         rmdir "$d" || exit 1; exec "$0"' "$0"

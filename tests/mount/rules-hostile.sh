@@ -58,7 +58,7 @@ cmp "$T/state" "$M/state" || fail "its own state is another one"
 
 # Odd paths.
 long=$(printf '%0255d' 0)
-for name in "$long" "${long}0" "$(printf '\001')" "$(printf 'a\nb')" '%s%n' '\' ' ' '"' '~' \
+for name in "$long" "${long}0" "$(printf '\001')" "$(printf 'a\nb')" '%s%n' \\ ' ' '"' '~' \
     4294967296 99999999999999999999 -1 0x1 01 '#' state/x; do
     for dir in '' intx aplic/aplic0/wire aplic/aplic0/sourcecfg gait/gait0/entries intx/bus0/lines \
         intx/bus0/devices; do

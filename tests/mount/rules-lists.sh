@@ -94,7 +94,6 @@ for text in bogus 'virtdevfs-state 9' 'virtdevfs-state 1\n[nothing/x]' 'virtdevf
 done
 # Its lines may come one by one.
 cp state "$T/state" || fail "cp"
-# shellcheck disable=SC2016
 in_bash 'while IFS= read -r line; do printf "%s\n" "$line"; done <"'"$T/state"'" >state' ||
     fail "a state line by line: $(tail -n 1 errors)"
 cmp "$T/state" state || fail "a state that came line by line differs"

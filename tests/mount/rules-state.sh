@@ -26,7 +26,7 @@ mkdir "$M/aplic/second" || fail "mkdir"
 # The size is right, the text has a header and a checksum, and two copies are the same.
 for state in state $a/state $b/state console/con0/state gait/gait0/state hwqueue/smmu0/state; do
     same "the size of $state" "$(stat -c %s "$M/$state")" "$(cat "$M/$state" | wc -c)"
-    name=$(echo $state | tr / _)
+    name=$(echo "$state" | tr / _)
     cp "$M/$state" "$T/$name" || fail "cp $state"
     cmp "$T/$name" "$M/$state" || fail "two copies of $state differ"
     head -n 1 "$T/$name" | grep -q '[0-9]' || fail "$state has no version: $(head -n 1 "$T/$name")"

@@ -45,7 +45,7 @@ enum way { OPEN_EACH, KEPT_LARGE, KEPT_EXACT, DIRECT, WAYS };
 
 static const char *device;
 static atomic_uint acknowledged[COUNTERS];
-static _Atomic(uint32_t) *guest;
+static _Atomic uint32_t *guest;
 static atomic_bool over;
 static atomic_ullong reads, writes;
 static uint64_t seed;
@@ -255,7 +255,7 @@ static void map_guest(const char *path)
     if (map == MAP_FAILED)
         die("mmap", path);
     close(fd);
-    guest = (_Atomic(uint32_t) *)(void *)map;
+    guest = (_Atomic uint32_t *)(void *)map;
 }
 
 int main(int argc, char **argv)

@@ -17,6 +17,7 @@ front() {
     rm -f "$T/commands" "$T/answers"
     mkfifo "$T/commands" "$T/answers"
     "$VHOSTIO" "$S" <"$T/commands" >"$T/answers" 3<&- &
+    # shellcheck disable=SC2034 # scripts use it
     front_pid=$!
     exec 8>"$T/commands" 9<"$T/answers"
 }

@@ -44,7 +44,7 @@ for line in "one line" "another, and 1 2 3" "the last."; do
     put vm/con/slots/1/attached 0
     printf '%s\n' "$line" >"$M/console/con0/ports/0/data"
     same "the echo" "$(timeout 20 head -n 1 "$M/console/con0/ports/0/data")" \
-        "$(echo "$line" | tr a-z A-Z)"
+        "$(echo "$line" | tr '[:lower:]' '[:upper:]')"
 done
 says con "console done"
 ends con 0

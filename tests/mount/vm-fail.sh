@@ -23,7 +23,7 @@ for call in $calls; do
         mkdir "$M/vm/f" || fail "mkdir"
         same "the memory" "$("$IO" pwrite vm/f/memory 0 b007e6f4ebfe)" ok
         cp "$M/state" "$T/before"
-        failing ${call%:*} $k "$IO" write vm/f/run 1 >"$T/answer"
+        failing "${call%:*}" $k "$IO" write vm/f/run 1 >"$T/answer"
         fails=$(injected)
         if [ "$(head -n 1 "$T/answer")" != ok ]; then
             [ -s "$M/version" ] || fail "the daemon has ended after $call $k"

@@ -103,14 +103,14 @@ for mode in long user; do
     put vm/b/run 1
     wait_for 10 moves "$first" || fail "the guest does not go on in mode $mode"
     [ "$("$IO" pwrite vm/b/memory 0x108 01)" = ok ] || fail "memory cannot be written"
-    ends b $ring
+    ends b "$ring"
     same "output in mode $mode" "$(said b)" "$ring"
     rmdir "$M/vm/b" || fail "rmdir vm/b"
 done
 
 # A hundred starts and stops, then an end in the middle of it.
 machine c user ring
-for k in $(seq 100); do
+for _ in $(seq 100); do
     put vm/c/run 1
     put vm/c/run 0
 done
@@ -153,7 +153,7 @@ rmdir "$M/vm/e"
 pid=$(daemon_pids)
 fds() { ls "/proc/$pid/fd" | wc -l; }
 before=$(fds)
-for k in $(seq 20); do
+for _ in $(seq 20); do
     machine m real hello
     put vm/m/run 1
     rmdir "$M/vm/m" || fail "rmdir vm/m"

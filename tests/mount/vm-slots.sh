@@ -40,7 +40,7 @@ for kind in console aplic hwqueue imsic queue gait intx; do
     for end in slot machine restore mount; do
         make $kind
         mkdir "$M/vm/v" "$M/vm/v/slots/0" || fail "mkdir"
-        put vm/v/slots/0/device $device
+        put vm/v/slots/0/device "$device"
         put vm/v/slots/0/addr 0x10000000
         remove $kind
         refuse ENODEV vm/v/slots/0/attached 1

@@ -854,7 +854,7 @@ Test(core, states_that_are_refused)
         "virtdevfs-state 1\n[box]\nchecksum = none\n",
         "virtdevfs-state 1\n[box/]\nchecksum = none\n",
         "virtdevfs-state 1\n[box/-x]\nchecksum = none\n",
-        "virtdevfs-state 1\n[crate/box0]\nchecksum = none\n",
+        "virtdevfs-state 1\n[chest/box0]\nchecksum = none\n",
         "virtdevfs-state 1\n[box/box0/parts/a]\nchecksum = none\n",
         "virtdevfs-state 1\n[box/box0]\n[box/box0]\nchecksum = none\n",
         "virtdevfs-state 1\n[box/box0]\n[box/box0/parts/never]\nchecksum = none\n",

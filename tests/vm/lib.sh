@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2016
+# shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Real Linux kernels that drive a console of a mounted tree through its `vhost_user` socket. Read in by the

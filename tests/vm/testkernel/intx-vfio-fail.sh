@@ -101,7 +101,7 @@ put vm/g/slots/0/irq 9
 same "machines" "$(machines)" 1
 # The machine keeps the memory that the first round gives it.
 for call in "ioctl 3" "ioctl 3" "eventfd2 4" "fcntl 1"; do
-    each ${call% *} vm/g/slots/0/attached 1 ${call#* }
+    each "${call% *}" vm/g/slots/0/attached 1 "${call#* }"
     eq vm/g/irqfds 2
     put vm/g/slots/0/attached 0
     eq vm/g/irqfds 0

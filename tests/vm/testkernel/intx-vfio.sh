@@ -128,7 +128,7 @@ cp "$T/vfio.state" "$M/intx/bus0/state" || fail "the device refuses the state"
 eq $d/backend vfio
 # It does not assert, which is all that cannot be restored.
 [ "$(wc -l <"$M/errors")" = $((lines + 1)) ] || fail "wanted one report: $(tail -n 3 "$M/errors")"
-tail -n 1 "$M/errors" | grep -q EOPNOTSUPP.*assert || fail "the report is: $(tail -n 1 "$M/errors")"
+tail -n 1 "$M/errors" | grep -q 'EOPNOTSUPP.*assert' || fail "the report is: $(tail -n 1 "$M/errors")"
 eq $d/guest_level 1
 eq $d/masked 1
 same "bit 10 in the real register" "$((0x$(word 4) & 0x400))" 1024
