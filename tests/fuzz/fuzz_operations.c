@@ -848,10 +848,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = { data, size };
 
     with_engine = take(&in, 1) & 1;
-    if (with_engine)
-        vdf_test_tree_with_engine(true);
-    else
+    if (!with_engine)
         vdf_test_tree(true);
+    else if (!vdf_test_tree_with_engine(VDF_ENGINE_AUTO, true))
+        abort();
     plant();
     if (!files) {
         collect();

@@ -12,11 +12,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <virtdevfs/component.h>
+#include <virtdevfs/engine.h>
 
 /* A fresh tree with the default devices ("con0", ...) or, if @empty, none; frees an earlier one. */
 void vdf_test_tree(bool empty);
-/* The same with an engine, whose thread runs until the tree is freed. */
-void vdf_test_tree_with_engine(bool empty);
+/* The same with an engine, whose thread runs until the tree is freed. Return: false, and a line of
+ * output says why, when the kernel has no such engine. */
+bool vdf_test_tree_with_engine(enum vdf_engine_kind kind, bool empty);
 /* Free the tree; what is leaked then is a failure under ASan. */
 void vdf_test_tree_free(void);
 

@@ -1,134 +1,156 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The whole tree under several threads and an engine, for ThreadSanitizer: each thread does what a
- * FUSE thread would do for a shell script, and the scripts meet in the same devices.
+ * FUSE thread does for a shell script, and the scripts meet in the same devices. One of them saves
+ * and restores the state of everything meanwhile.
  *
  *     build/tsan/tests/stress_tree [ROUNDS]
+ *
+ * During the run an operation is answered with 0 or with the errno of a conflict with another
+ * thread, a text that was read is whole, and a state that was saved is taken back. Afterwards the
+ * state of the tree is the same again when it is restored, and nothing is left open or mapped.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/tree/errors.h"
-#include "fs/tree/file.h"
-#include "fs/tree/state.h"
-#include "fs/tree/value.h"
+#include "harness.h"
 
-static struct vdf_tree *tree;
-static unsigned rounds = 100;
+#define STATE_ROOM (1u << 22)
 
-/* --- what a script does ----------------------------------------------------------------------- */
+static unsigned rounds = 300;
+static unsigned long states_taken; /* by the thread that saves and restores */
 
-/* All of these may be refused: another thread may just have removed what they name. */
-
-static int open_path(struct vdf_file *file, const char *path, int flags)
+__attribute__((format(printf, 2, 3))) static void check(bool right, const char *format, ...)
 {
-    struct vdf_place place;
-    struct vdf_err err = { 0 };
-    int ret = vdf_place_resolve(tree, path, &place);
+    va_list args;
 
-    if (ret < 0)
-        return ret;
-    vdf_file_init(file, &place, flags);
-    vdf_obj_unref(place.obj);
-    vdf_file_enter(file);
-    ret = vdf_file_open(file, &err);
-    vdf_file_leave(file, ret == 0 && file->counted);
-    if (ret < 0)
-        vdf_file_release(file);
-    return ret;
-}
-
-static void close_file(struct vdf_file *file)
-{
-    vdf_file_close(file);
-    vdf_file_release(file);
-}
-
-static void put_bytes(const char *path, const void *bytes, size_t n)
-{
-    struct vdf_file file;
-    struct vdf_err err = { 0 };
-
-    if (open_path(&file, path, O_WRONLY) < 0)
+    if (right)
         return;
-    if (file.place.entry->special == VDF_STATE) {
-        vdf_file_write_state(&file, bytes, n, 0, &err);
-    } else {
-        vdf_file_enter(&file);
-        ssize_t ret = vdf_file_write(&file, bytes, n, 0, &err);
-        vdf_file_leave(&file, ret >= 0);
-        vdf_place_refused(&file.place, NULL, ret < 0 && ret != -EAGAIN ? (int)ret : 0, &err);
-    }
-    close_file(&file);
+    fprintf(stderr, "stress_tree: ");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+/* Another thread may hold or remove what a path names, and a restored state may have made it, or
+ * done to it what is refused a second time. */
+static void check_conflict(int ret, const char *what, const char *path)
+{
+    check(ret == 0 || ret == -ENOENT || ret == -ENODEV || ret == -EBUSY || ret == -EEXIST ||
+              ret == -EAGAIN || ret == -EINVAL || ret == -EPERM,
+          "%s %s answers %d", what, path, ret);
 }
 
 static void put(const char *path, const char *text)
 {
-    put_bytes(path, text, strlen(text));
+    check_conflict(vdf_test_write(path, text), "a write to", path);
 }
 
-/* The bytes read, in @bytes with room for @n. */
-static size_t get(const char *path, char *bytes, size_t n)
+static void make(const char *path)
 {
-    struct vdf_file file;
-    struct vdf_err err = { 0 };
-    bool changed = false;
+    check_conflict(vdf_test_mkdir(path), "mkdir", path);
+}
 
-    if (open_path(&file, path, O_RDONLY) < 0)
+static void drop(const char *path)
+{
+    check_conflict(vdf_test_rmdir(path), "rmdir", path);
+}
+
+/* The text of one read in @text, which has room for @room bytes; empty when it was refused. */
+static size_t get(const char *path, char *text, size_t room)
+{
+    int error;
+    struct vdf_test_file *file = vdf_test_open(path, O_RDONLY, &error);
+
+    text[0] = '\0';
+    if (!file) {
+        check_conflict(error, "an open of", path);
         return 0;
-    ssize_t ret;
-    if (file.place.entry->special == VDF_STATE) {
-        ret = vdf_file_read_state(&file, bytes, n, 0);
-    } else {
-        vdf_file_enter(&file);
-        ret = vdf_file_read(&file, bytes, n, 0, &changed, &err);
-        vdf_file_leave(&file, changed);
     }
-    close_file(&file);
-    return ret > 0 ? (size_t)ret : 0;
+    ssize_t n = vdf_test_file_read(file, text, room - 1);
+    vdf_test_close(file);
+    check_conflict(n < 0 ? (int)n : 0, "a read of", path);
+    if (n < 0)
+        return 0;
+    text[n] = '\0';
+    return (size_t)n;
 }
 
-static void make(const char *dir, const char *name)
+/* @text is @line as often as wanted, and nothing else. */
+static void check_lines(const char *path, const char *text, const char *line)
 {
-    struct vdf_place place, made;
+    size_t n = strlen(line);
+    const char *at = text;
 
-    if (vdf_place_resolve(tree, dir, &place) < 0)
-        return;
-    if (vdf_place_mkdir(&place, name, &made) == 0)
-        vdf_obj_unref(made.obj);
-    vdf_obj_unref(place.obj);
+    while (strncmp(at, line, n) == 0)
+        at += n;
+    check(!*at, "%s has other bytes than \"%s\": %s", path, line, text);
 }
 
-static void drop(const char *dir, const char *name)
+/* A number in the section [@section] of a state, which has it. */
+static uint64_t number(const char *section, const char *name)
 {
-    struct vdf_place place;
+    char line[64];
 
-    if (vdf_place_resolve(tree, dir, &place) < 0)
+    snprintf(line, sizeof(line), "\n%s = ", name);
+    const char *at = strstr(section, line), *end = strstr(section, "\n[");
+    check(at && (!end || at < end), "there is no %s in %s", name, section);
+    return strtoull(at + strlen(line), NULL, 0);
+}
+
+/* One state is one moment of a device: what holds between two operations holds there. */
+
+/* A queue that runs has nothing left to execute. */
+static void check_queue(const char *state)
+{
+    const char *queue = strstr(state, "[hwqueue/smmu0/queues/0]");
+
+    if (!queue || !number(queue, "enable") || !number(queue, "config") ||
+        number(queue, "gerror") != number(queue, "gerrorn"))
         return;
-    vdf_place_rmdir(&place, name);
-    vdf_obj_unref(place.obj);
+    check(number(queue, "prod") == number(queue, "cons"), "a queue that runs has work left: %s",
+          queue);
+}
+
+/* A device that asserts has been masked, and its guest has the interrupt. */
+static void check_interrupt(const char *state)
+{
+    const char *line = strstr(state, "[intx/bus0]");
+    const char *device = strstr(state, "[intx/bus0/devices/d]");
+
+    check(line && device, "there is no device in %s", state);
+    check(number(line, "line/0/raised") == number(line, "line/0/handled"),
+          "an interrupt was not handled: %s", state);
+    uint64_t masked = number(device, "masked");
+    check(masked >= number(device, "assert") && masked == number(device, "guest_level") &&
+              masked == number(device, "host_irq_disabled") &&
+              masked == (number(device, "command") >> 10 & 1),
+          "a device is half masked: %s", device);
 }
 
 /* --- the threads ------------------------------------------------------------------------------ */
 
 static void *interrupts(void *arg)
 {
-    char text[256];
+    char text[65537];
 
     (void)arg;
-    put("aplic/aplic0/domaincfg", "0x100");
-    put("aplic/aplic0/sourcecfg/3", "4");
-    put("aplic/aplic0/target/3", "9");
-    put("aplic/aplic0/setienum", "3");
     for (unsigned k = 0; k < rounds; k++) {
         put("aplic/aplic0/wire/3", k % 2 ? "1" : "0");
         get("aplic/aplic0/msi", text, sizeof(text));
+        check_lines("msi", text, "hart=0 guest=0 eiid=9 delivered\n");
         get("aplic/aplic0/imsic/0/pending", text, sizeof(text));
+        check(!*text || strcmp(text, "9\n") == 0, "pending is %s", text);
         put("intx/bus0/devices/d/assert", k % 2 ? "1" : "0");
+        get("intx/bus0/state", text, sizeof(text));
+        check_interrupt(text);
         put("intx/bus0/devices/d/ack", "1");
     }
     return NULL;
@@ -136,14 +158,16 @@ static void *interrupts(void *arg)
 
 static void *lines(void *arg)
 {
-    char text[4096];
+    char text[65537];
 
     (void)arg;
     for (unsigned k = 0; k < rounds; k++) {
         put("console/con0/ports/0/guest", "from the guest\n");
         get("console/con0/ports/0/data", text, sizeof(text));
+        check_lines("data", text, "from the guest\n");
         put("console/con0/ports/0/data", "from the host\n");
         get("console/con0/ports/0/guest", text, sizeof(text));
+        check_lines("guest", text, "from the host\n");
     }
     return NULL;
 }
@@ -152,93 +176,141 @@ static void *lines(void *arg)
 static void *queues(void *arg)
 {
     static const char sync[16] = { 0x46 };
-    struct vdf_file page;
-    char text[64];
+    char *text = malloc(STATE_ROOM);
+    int error;
 
     (void)arg;
-    put("hwqueue/smmu0/ioas/map", "0x0 0x10000");
+    check(text, "no memory");
     for (unsigned k = 0; k < rounds / 4; k++) {
-        make("hwqueue/smmu0/queues", "0");
+        make("hwqueue/smmu0/queues/0");
         put("hwqueue/smmu0/queues/0/log2size", "4");
         put("hwqueue/smmu0/queues/0/enable", "1");
-        put_bytes("hwqueue/smmu0/queues/0/entries", sync, sizeof(sync));
-        if (open_path(&page, "hwqueue/smmu0/queues/0/page", O_RDWR) == 0) {
-            put("hwqueue/smmu0/queues/0/prod", "1");
-            get("hwqueue/smmu0/queues/0/cons", text, sizeof(text));
-            close_file(&page);
-        }
-        drop("hwqueue/smmu0/queues", "0");
+        vdf_test_pwrite("hwqueue/smmu0/queues/0/entries", sync, sizeof(sync), 0);
+        struct vdf_test_file *page = vdf_test_open("hwqueue/smmu0/queues/0/page", O_RDWR, &error);
+        put("hwqueue/smmu0/queues/0/prod", "1");
+        get("hwqueue/smmu0/state", text, STATE_ROOM);
+        check_queue(text);
+        vdf_test_close(page);
+        drop("hwqueue/smmu0/queues/0");
     }
+    free(text);
     return NULL;
 }
 
 static void *objects(void *arg)
 {
-    struct vdf_place place;
+    char text[64];
 
     (void)arg;
     for (unsigned k = 0; k < rounds / 4; k++) {
-        make("gait", "mine");
-        make("gait/mine/guests", "g");
-        make("gait/mine/functions", "f");
+        make("gait/mine");
+        make("gait/mine/guests/g");
+        make("gait/mine/functions/f");
         put("gait/mine/enabled", "1");
         put("gait/mine/functions/f/guest", "g");
         put("gait/mine/functions/f/registered", "1");
         put("gait/mine/functions/f/signal", "1");
-        if (vdf_place_resolve(tree, "gait/mine/state", &place) == 0) {
-            struct vdf_seen seen = { 0 };
-            vdf_place_stat(&place, &seen);
-            vdf_obj_unref(place.obj);
-        }
-        drop("gait", "mine");
+        get("gait/mine/functions/f/aibv", text, sizeof(text));
+        check(!*text || strcmp(text, "1\n") == 0, "aibv is %s", text);
+        drop("gait/mine");
     }
     return NULL;
 }
 
+static bool is_whole(const char *state, size_t n)
+{
+    const char *sum = n ? memrchr(state, '\n', n - 1) : NULL;
+
+    return strncmp(state, "virtdevfs-state ", 16) == 0 && sum &&
+           strncmp(sum + 1, "checksum = ", 11) == 0;
+}
+
 static void *states(void *arg)
 {
-    size_t room = 1 << 22;
-    char *text = malloc(room);
+    char *text = malloc(STATE_ROOM);
 
     (void)arg;
-    for (unsigned k = 0; text && k < rounds / 4; k++) {
-        size_t n = get("state", text, room);
-        put_bytes("state", text, n);
-        get("errors", text, room);
+    check(text, "no memory");
+    for (unsigned k = 0; k < rounds / 4; k++) {
+        size_t n = get("state", text, STATE_ROOM);
+        check(is_whole(text, n), "half a state was read: %s", text);
+        int ret = vdf_test_write("state", text);
+        check(ret == 0 || ret == -EBUSY, "its own state is refused with %d: %s", ret,
+              vdf_test_last_error());
+        states_taken += ret == 0;
+        get("errors", text, STATE_ROOM);
+        check(!*text || text[strlen(text) - 1] == '\n', "errors ends within a line: %s", text);
     }
     free(text);
     return NULL;
+}
+
+/* --- before and afterwards -------------------------------------------------------------------- */
+
+static void set_up(void)
+{
+    static const char *const steps[][2] = {
+        { "aplic/aplic0/domaincfg", "0x100" },
+        { "aplic/aplic0/sourcecfg/3", "4" },
+        { "aplic/aplic0/target/3", "9" },
+        { "aplic/aplic0/setienum", "3" },
+        { "hwqueue/smmu0/ioas/map", "0x0 0x10000" },
+        { "intx/bus0/devices/d/enabled", "1" },
+        { "intx/bus0/devices/d/assert", "1" },
+        { "intx/bus0/devices/d/assert", "0" },
+        { "intx/bus0/devices/d/ack", "1" },
+    };
+
+    check(vdf_test_mkdir("intx/bus0/devices/d") == 0, "mkdir is refused");
+    for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++)
+        check(vdf_test_write(steps[k][0], steps[k][1]) == 0, "%s is refused", steps[k][0]);
+}
+
+/* No thread is in the way now, but for the engine's. */
+static void check_rest(void)
+{
+    static const char *const devices[] = { "console/con0", "aplic/aplic0", "gait/gait0",
+                                           "hwqueue/smmu0", "intx/bus0" };
+    char *before = strdup(vdf_test_read("state"));
+
+    check(before, "no memory");
+    check(vdf_test_write("state", before) == 0, "the last state is refused: %s",
+          vdf_test_last_error());
+    check(strcmp(vdf_test_read("state"), before) == 0, "the last state is another one now");
+    free(before);
+    check(states_taken > 0, "no state was taken");
+    /* The device that does not assert is served and acknowledged. */
+    put("intx/bus0/devices/d/assert", "0");
+    put("intx/bus0/devices/d/ack", "1");
+    check(vdf_test_read_u64("intx/bus0/devices/d/masked") == 0 &&
+              vdf_test_read_u64("intx/bus0/devices/d/guest_level") == 0,
+          "an interrupt is left over");
+    for (size_t k = 0; k < sizeof(devices) / sizeof(devices[0]); k++)
+        check(vdf_test_rmdir(devices[k]) == 0, "%s cannot be removed", devices[k]);
 }
 
 static bool run(enum vdf_engine_kind kind)
 {
     void *(*const bodies[])(void *) = { interrupts, lines, queues, objects, states };
     pthread_t threads[sizeof(bodies) / sizeof(bodies[0])];
-    struct vdf_engine *engine;
-    struct vdf_err err = { 0 };
-    int ret = vdf_engine_create(kind, &engine, &err);
+    struct vdf_test_resources before = vdf_test_resources();
 
-    if (ret < 0) {
-        printf("skipped part: %s\n", err.text);
+    if (!vdf_test_tree_with_engine(kind, false))
         return false;
-    }
-    if (vdf_engine_start(engine) < 0 || vdf_tree_create(vdf_components, engine, &tree, &err) < 0 ||
-        vdf_tree_add_defaults(tree, &err) < 0) {
-        fprintf(stderr, "%s\n", err.text);
-        exit(1);
-    }
-    make("intx/bus0/devices", "d");
-    put("intx/bus0/devices/d/enabled", "1");
+    set_up();
+    states_taken = 0;
     for (size_t k = 0; k < sizeof(bodies) / sizeof(bodies[0]); k++)
-        if (pthread_create(&threads[k], NULL, bodies[k], NULL) != 0)
-            exit(1);
+        check(pthread_create(&threads[k], NULL, bodies[k], NULL) == 0, "no thread");
     for (size_t k = 0; k < sizeof(bodies) / sizeof(bodies[0]); k++)
         pthread_join(threads[k], NULL);
-    vdf_tree_remove_all(tree);
-    vdf_engine_stop(engine);
-    vdf_tree_destroy(tree);
-    printf("%s: %u rounds\n", vdf_engine_name(engine), rounds);
-    vdf_engine_destroy(engine);
+    check_rest();
+    vdf_test_tree_free();
+    struct vdf_test_resources after = vdf_test_resources();
+    check(after.fds == before.fds, "%u descriptors are open, %u were before", after.fds,
+          before.fds);
+    check(after.memfds == before.memfds, "%u memfds are mapped, %u were before", after.memfds,
+          before.memfds);
+    printf("engine %d: %u rounds, %lu states were taken back\n", (int)kind, rounds, states_taken);
     return true;
 }
 
