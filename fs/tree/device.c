@@ -51,6 +51,7 @@ void vdf_device_changed(struct vdf_device *device)
 {
     struct vdf_tree *tree = device->tree;
 
+    vdf_obj_drive(device);
     device->generation++;
     atomic_fetch_add(&tree->generation, 1);
     clock_gettime(CLOCK_REALTIME, &device->changed);

@@ -35,8 +35,9 @@ struct vdf_device {
     struct vdf_crc sum;
     void *edge;        /* struct vdf_edge_ops: its record of the device; NULL: it watches nothing */
     bool watched_gone; /* an object with `edge_watches` has died; the edge clears it */
-    atomic_uint entering; /* threads on their way in: pollers let them go first */
-    bool touched;         /* vdf_obj_touched() */
+    atomic_uint entering;   /* threads on their way in: pollers let them go first */
+    bool touched;           /* vdf_obj_touched() */
+    struct vdf_obj *driven; /* the started objects whose lines and timers the tree drives */
 };
 
 void vdf_device_enter(struct vdf_device *device);

@@ -274,7 +274,7 @@ uint64_t vdf_row_raw_size(const struct vdf_at *at)
     const struct vdf_attr *attr = at->attr;
 
     if (attr->type == VDF_WINDOW)
-        return attr->window_ops->size(at);
+        return vdf_window_size(at->obj, attr->window);
     if (attr->raw && attr->raw->size)
         return attr->raw->size(at);
     return vdf_row_memory(at)->length;

@@ -27,8 +27,7 @@ int vdf_guest_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest 
     if (kept_guest(obj)->machine)
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     *kept_guest(obj) = *guest;
-    if (ops->line)
-        vdf_irq_set(&guest->irq, ops->line(obj));
+    vdf_guest_drive(obj);
     return 0;
 }
 
@@ -49,8 +48,19 @@ void vdf_guest_adopt(struct vdf_obj *obj, void *old)
     if (!ops || ops->attach)
         return;
     *kept_guest(obj) = *(struct vdf_guest *)((char *)old + ops->guest);
-    if (ops->line)
-        vdf_irq_set(&kept_guest(obj)->irq, ops->line(obj));
+}
+
+void vdf_guest_drive(struct vdf_obj *obj)
+{
+    const struct vdf_guest_ops *ops = obj->cls->guest;
+
+    if (!ops || !ops->line)
+        return;
+    struct vdf_guest *guest = kept_guest(obj);
+    bool level = ops->line(obj->priv);
+    if (level != guest->level)
+        vdf_irq_set(&guest->irq, level);
+    guest->level = level;
 }
 
 int vdf_guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtdevfs/guest.h>
 #include <virtdevfs/text.h>
 
 #include "hash.h"
@@ -258,12 +259,60 @@ int vdf_obj_create(struct vdf_tree *tree, struct vdf_obj *parent, const struct v
     return 0;
 }
 
+void vdf_obj_drive(const struct vdf_device *device)
+{
+    for (struct vdf_obj *obj = device->driven; obj; obj = obj->driven_next) {
+        vdf_guest_drive(obj);
+        if (obj->timer)
+            vdf_async_set(obj->timer, obj->cls->timer_due(obj->priv));
+    }
+}
+
+static bool timer_came(struct vdf_obj *obj, void *ctx, uint64_t value)
+{
+    (void)ctx;
+    (void)value;
+    obj->cls->on_timer(obj);
+    return true;
+}
+
+static int start_driving(struct vdf_obj *obj, struct vdf_err *err)
+{
+    bool line = obj->cls->guest && obj->cls->guest->line;
+
+    if (!line && !obj->cls->timer_due)
+        return 0;
+    obj->driven_next = obj->device->driven;
+    obj->device->driven = obj;
+    if (obj->cls->timer_due) {
+        obj->timer = vdf_async_timer(obj, timer_came, NULL);
+        if (!obj->timer)
+            return vdf_fail(err, errno, "no timer: %s", strerror(errno));
+    }
+    vdf_obj_drive(obj->device);
+    return 0;
+}
+
+static void stop_driving(struct vdf_obj *obj)
+{
+    struct vdf_obj **link = &obj->device->driven;
+
+    vdf_async_free(obj->timer);
+    obj->timer = NULL;
+    while (*link && *link != obj)
+        link = &(*link)->driven_next;
+    if (*link)
+        *link = obj->driven_next;
+}
+
 int vdf_obj_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     /* Also if it fails: the object may stay, as a restored one does, and be told later to begin
      * what has to end before it goes. */
     obj->started = true;
     int ret = obj->cls->start ? obj->cls->start(obj, fresh, err) : 0;
+    if (ret == 0)
+        ret = start_driving(obj, err);
     if (ret < 0)
         return ret;
     for (struct vdf_obj *child = obj->children; child; child = child->next) {
@@ -282,6 +331,7 @@ void vdf_obj_stop(struct vdf_obj *obj)
         return;
     for (struct vdf_obj *child = obj->children; child; child = child->next)
         vdf_obj_stop(child);
+    stop_driving(obj);
     if (obj->cls->stop)
         obj->cls->stop(obj);
     obj->started = false;

@@ -32,6 +32,8 @@ struct vdf_obj {
     struct vdf_obj *only_bucket;
     unsigned n_buckets, n_children;
     struct vdf_async *asyncs;
+    struct vdf_async *timer;     /* of a class with `timer_due`, while the object is started */
+    struct vdf_obj *driven_next; /* in device->driven */
     char name[VDF_NAME_MAX + 1];
 };
 
@@ -55,6 +57,10 @@ struct vdf_obj *vdf_obj_find(const struct vdf_obj *parent, const struct vdf_attr
                              const char *name);
 /** vdf_guest_adopt() - a restore has replaced the private structure @old: its guest stays attached. */
 void vdf_guest_adopt(struct vdf_obj *obj, void *old);
+/** vdf_guest_drive() - bring the line of the object's guest to its level. */
+void vdf_guest_drive(struct vdf_obj *obj);
+/** vdf_obj_drive() - the same for all objects of the device with a `line`, and set their timers. */
+void vdf_obj_drive(const struct vdf_device *device);
 bool vdf_obj_held(const struct vdf_obj *obj);
 /** vdf_obj_used() - is it, or anything below it, attached to a guest? */
 bool vdf_obj_used(const struct vdf_obj *obj);

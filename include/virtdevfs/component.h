@@ -267,6 +267,24 @@ struct vdf_backend {
     const struct vdf_hooks *hooks;
 };
 
+#define VDF_REGS 1u /* the window of the file `regs`, which is the guest's too */
+
+/* A plain register of the file `regs`: hexadecimal, written, saved. Its width comes with VDF_FIELD(),
+ * or is named. @more: further flags; @text: the line of documentation */
+#define VDF_REGISTER(name, at, more, text)                                                    \
+    .path = (name), .type = VDF_REG, .flags = VDF_RW | VDF_SAVE | (more), .window = VDF_REGS, \
+    .offset = (at), .doc = (text)
+/* The file `regs`. */
+#define VDF_REGS_ROW                                                             \
+    {                                                                            \
+        .path = "regs", .type = VDF_WINDOW, .flags = VDF_RW, .window = VDF_REGS, \
+        .doc = "the registers, by accesses of their widths",                     \
+    }
+/* What each class has: its names, the type of its private structure and its rows. */
+#define VDF_CLASS(name_, title_, type, rows)             \
+    .name = (name_), .title = (title_), .attrs = (rows), \
+    .n_attrs = sizeof(rows) / sizeof((rows)[0]), .priv_size = sizeof(type)
+
 #define VDF_FIELD(type, member) \
     .has_field = true, .field = offsetof(type, member), .width = sizeof(((type *)0)->member)
 /* An array in the structure, or a member of an array of structures, by the first '#' from 0. */
@@ -298,6 +316,10 @@ struct vdf_class {
      * stop follows a start that has failed, too. */
     int (*start)(struct vdf_obj *obj, bool fresh, struct vdf_err *err);
     void (*stop)(struct vdf_obj *obj);
+    /* A timer that follows from the private structure: nanoseconds until on_timer() is to be called,
+     * UINT64_MAX: never. The tree asks after each change of the device. NULL: there is none. */
+    uint64_t (*timer_due)(const void *priv);
+    void (*on_timer)(struct vdf_obj *obj);
     /* rmdir: refuse (EBUSY), or do what the removal means to the rest of the device. */
     int (*remove)(struct vdf_obj *obj, struct vdf_err *err);
     /* A restore is about to replace @old by @now in the same object: take over what is not state
@@ -398,8 +420,6 @@ void vdf_obj_leave(struct vdf_obj *obj, bool changed, const atomic_bool *stop);
 void vdf_obj_set_live(struct vdf_obj *obj, bool live);
 
 /* --- registers by offset ---------------------------------------------------------------------- */
-
-#define VDF_REGS 1u /* the window of the file `regs`, which is the guest's too */
 
 /**
  * vdf_window_read() - a hardware read.

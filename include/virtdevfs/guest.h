@@ -26,6 +26,7 @@ struct vdf_guest {
     bool line_is_message;      /* a rise of the line is a message: its end is not told of */
     uint32_t vector;           /* for interrupts that have numbers, not messages: number + vector
                                 * is the data of the MSI that a number becomes */
+    bool level;                /* of the line, where the tree drives it */
 
     /* What page() or doors() answer has changed, while nobody is inside any device. */
     void (*remap)(void *ctx);
@@ -49,8 +50,9 @@ struct vdf_guest_door {
 struct vdf_guest_ops {
     unsigned interrupts; /* VDF_GUEST_LINE, VDF_GUEST_MESSAGE */
     size_t guest;        /* bytes from the private structure's start to its struct vdf_guest */
-    /* The level of the line, which a guest meets when it is attached; NULL: low. */
-    bool (*line)(struct vdf_obj *obj);
+    /* The level of the line, which follows from the private structure: the tree asks after each
+     * change of the device and drives the line of the kept guest. NULL: the device drives it. */
+    bool (*line)(const void *priv);
 
     /* The part that @rest, the path behind the object, names; NULL: there is only the whole, "". */
     int (*part)(struct vdf_obj *obj, const char *rest, uint32_t *part, struct vdf_err *err);

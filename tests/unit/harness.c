@@ -61,9 +61,11 @@ bool vdf_test_tree_with_engine(enum vdf_engine_kind kind, bool empty)
     return true;
 }
 
-/* The engine's thread ends first: it calls into the tree. */
+/* The devices give their sources back; then the engine's thread ends, which calls into the tree. */
 void vdf_test_tree_free(void)
 {
+    if (tree)
+        vdf_tree_remove_all(tree);
     if (engine)
         vdf_engine_stop(engine);
     vdf_tree_destroy(tree);
