@@ -144,12 +144,4 @@ size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *
 size_t vdf_vq_copy_out(const struct vdf_space *space, const struct vdf_vq_chain *chain,
                        const void *from, size_t n);
 
-/**
- * vdf_vq_fuzz() - run the queue code over a guest memory of any content.
- * @bytes, @n: the first eight bytes choose addresses and indices, the rest is the memory
- *
- * Return: bytes that the chains described; only to make the work observable.
- */
-uint64_t vdf_vq_fuzz(const uint8_t *bytes, size_t n);
-
 #endif
