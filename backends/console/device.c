@@ -355,9 +355,9 @@ void vdf_console_notify(struct vdf_console *con, uint32_t index)
 
 static bool on_later(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_console *con = ctx;
 
+    (void)obj;
     (void)value;
     for (uint32_t i = 0; i < con->n_queues; i++)
         vdf_console_notify(con, i);
@@ -368,7 +368,7 @@ static bool on_later(struct vdf_obj *obj, void *ctx, uint64_t value)
 void vdf_console_later(struct vdf_console *con)
 {
     if (!con->later)
-        con->later = vdf_async_timer(con->priv.obj, on_later, NULL);
+        con->later = vdf_async_timer(con->priv.obj, on_later, con);
     if (con->later)
         vdf_async_set(con->later, LATER_NS);
 }

@@ -199,11 +199,9 @@ static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static bool on_connection(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-
+    (void)obj;
     (void)events;
-    return con->vhost && vdf_vhost_user_receive(con->vhost);
+    return vdf_vhost_user_receive(ctx);
 }
 
 /* Wait for what is needed next. @writing: what `async`, if there is one, waits for now. */
@@ -215,8 +213,7 @@ static int watch(struct vdf_vhost_user *vu, bool writing)
     vu->async = NULL;
     if (vu->closing)
         return 0;
-    vu->async =
-        vdf_async_fd(object(vu), on_connection, NULL, vu->fd, vu->writing ? POLLOUT : POLLIN);
+    vu->async = vdf_async_fd(object(vu), on_connection, vu, vu->fd, vu->writing ? POLLOUT : POLLIN);
     return vu->async ? 0 : -ENOMEM;
 }
 
@@ -261,12 +258,13 @@ int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *er
     }
     vu->n_rings = n;
     for (unsigned i = 0; i < n; i++) {
+        vu->rings[i].vu = vu;
+        vu->rings[i].index = i;
         vu->rings[i].call_sock = -1;
     }
     /* What a state has brought back is nobody's until the front end says where it is. */
     for (unsigned i = 0; i < con->n_queues; i++)
         con->queues[i].ready = false;
-    vdf_vhost_user_rings_begin(vu);
     vu->fd = fd;
     vu->done = 0;
     vu->writing = false;
@@ -316,16 +314,13 @@ void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu)
 
 static bool on_backend_room(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-    struct vdf_vhost_user *vu = con->vhost;
+    struct vdf_vhost_user *vu = ctx;
 
+    (void)obj;
     (void)events;
-    if (!vu)
-        return false;
     vdf_async_free(vu->backend_async);
     vu->backend_async = NULL;
-    vdf_vhost_user_flush(con);
+    vdf_vhost_user_flush(vu->con);
     return false;
 }
 
@@ -348,7 +343,7 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
         vu->config_pending = true;
         if (!vu->backend_async)
             vu->backend_async =
-                vdf_async_fd(object(vu), on_backend_room, NULL, vu->backend_fd, POLLOUT);
+                vdf_async_fd(object(vu), on_backend_room, vu, vu->backend_fd, POLLOUT);
         if (vu->backend_async)
             return;
     }
@@ -361,12 +356,11 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
 
 static bool on_retry(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-    struct vdf_vhost_user *vu = con->vhost;
+    struct vdf_vhost_user *vu = ctx;
 
+    (void)obj;
     (void)value;
-    if (!vu || vu->fd >= 0)
+    if (vu->fd >= 0)
         return false;
     vdf_async_free(vu->listen_async);
     vu->listen_async = NULL;
@@ -376,14 +370,12 @@ static bool on_retry(struct vdf_obj *obj, void *ctx, uint64_t value)
 
 static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-    struct vdf_vhost_user *vu = con->vhost;
+    struct vdf_vhost_user *vu = ctx;
     struct vdf_err err = { 0 };
     int fd, r = 0;
 
     (void)events;
-    if (!vu || vu->fd >= 0)
+    if (vu->fd >= 0)
         return false;
     fd = accept4(vu->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
@@ -403,14 +395,14 @@ static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
 
 static int arm_listener(struct vdf_vhost_user *vu)
 {
-    vu->listen_async = vdf_async_fd(object(vu), on_listen, NULL, vu->listen_fd, POLLIN);
+    vu->listen_async = vdf_async_fd(object(vu), on_listen, vu, vu->listen_fd, POLLIN);
     return vu->listen_async ? 0 : -errno;
 }
 
 static void retry_later(struct vdf_vhost_user *vu)
 {
     vdf_async_free(vu->listen_async);
-    vu->listen_async = vdf_async_timer(object(vu), on_retry, NULL);
+    vu->listen_async = vdf_async_timer(object(vu), on_retry, vu);
     if (vu->listen_async)
         vdf_async_set(vu->listen_async, RETRY_NS);
 }
@@ -428,12 +420,9 @@ static void listen_again(struct vdf_vhost_user *vu)
 
 static bool on_closed(struct vdf_obj *obj, void *ctx, uint64_t n)
 {
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-    struct vdf_vhost_user *vu = con->vhost;
+    struct vdf_vhost_user *vu = ctx;
 
-    if (!vu)
-        return false;
+    (void)obj;
     vu->closing -= n < vu->closing ? (unsigned)n : vu->closing;
     if (vu->fd >= 0)
         return vdf_vhost_user_receive(vu);
@@ -456,7 +445,7 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
     vu->reply_fd = -1;
     vu->closed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (vu->closed >= 0)
-        vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, NULL, vu->closed);
+        vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, vu, vu->closed);
     if (vu->closed_async)
         return vu;
     int code = errno;

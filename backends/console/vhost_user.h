@@ -162,6 +162,8 @@ struct vdf_vu_message {
 _Static_assert(offsetof(struct vdf_vu_message, payload) == 16, "the payload is read on its own");
 
 struct vdf_vu_ring {
+    struct vdf_vhost_user *vu;
+    unsigned index;
     uint32_t num;
     bool have_addr;
     bool started; /* a kick has been given; GET_VRING_BASE stops */
@@ -175,6 +177,10 @@ struct vdf_vu_ring {
     uint64_t left;              /* bytes for the host that were in the ring then */
     uint64_t desc, used, avail; /* in the front end's addresses */
     struct vdf_async *kick;
+    /* While data streams to the guest the buffers of a receive ring are looked for by time. */
+    struct vdf_async *rest; /* NULL: not made yet */
+    bool resting;
+    uint16_t taken;                /* vdf_vq.last_avail when the ring was looked at last */
     struct vdf_signal *call, *err; /* NULL: none */
     int call_sock;                 /* instead of `call`; -1: none */
 };
@@ -225,12 +231,7 @@ struct vdf_vhost_user {
     struct vdf_vu_ring *rings; /* n_rings of them, while connected */
     unsigned n_rings;
     bool calls_pending;
-
-    /* While data streams to the guest its buffers are looked for by time, not by kicks. */
     struct vdf_async *poller; /* while a ring is polled */
-    struct vdf_async *rest;
-    bool resting;
-    uint32_t taken; /* receive buffers, when they were looked for last */
 };
 
 /* --- vhost_user.c ----------------------------------------------------------------------------- */
@@ -311,8 +312,6 @@ int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, s
 /** vdf_vhost_user_set_call() - tell the driver with this descriptor; -1: with none. */
 int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
                             struct vdf_err *err);
-/** vdf_vhost_user_rings_begin() - for the rings of a new connection. */
-void vdf_vhost_user_rings_begin(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_kicked() - look at all rings for what the driver has made available. */
 void vdf_vhost_user_kicked(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_rings_forget() - the device was reset: no ring is started or enabled. */

@@ -39,6 +39,85 @@ static struct vdf_console_port *sender(const struct vdf_console *con, unsigned i
     return port && index == vdf_console_txq(port->id) ? port : NULL;
 }
 
+/* Of a port, from the device to the driver. */
+static bool is_receive(unsigned index)
+{
+    return index % 2 == 0 && index != VDF_CONSOLE_CONTROL_RXQ;
+}
+
+/* --- kicks ------------------------------------------------------------------------------------ */
+
+/*
+ * A guest that reads gives one buffer back at a time and kicks for each. A writer that waits for
+ * buffers would wake up, fill one and interrupt the guest for every kick. So a receive ring that
+ * has taken buffers between two kicks asks the guest not to kick. It is looked at again after
+ * REST_NS, until it has taken no buffer in that time.
+ */
+#define REST_NS 100000u
+
+static void want_kicks(struct vdf_vu_ring *ring, struct vdf_vq *vq, bool wanted)
+{
+    vdf_vq_want_kicks(&ring->vu->con->space, vq, wanted);
+    ring->resting = !wanted;
+}
+
+/* Whether the ring has taken buffers since the last call. */
+static bool streams(struct vdf_vu_ring *ring, const struct vdf_vq *vq)
+{
+    uint16_t before = ring->taken;
+
+    ring->taken = vq->last_avail;
+    return ring->taken != before;
+}
+
+static bool on_rest(struct vdf_obj *obj, void *ctx, uint64_t value)
+{
+    struct vdf_vu_ring *ring = ctx;
+    struct vdf_console *con = ring->vu->con;
+
+    (void)obj;
+    (void)value;
+    if (!ring->resting)
+        return false;
+    struct vdf_vq *vq = vdf_console_queue_make(con, ring->index);
+    if (streams(ring, vq))
+        vdf_async_set(ring->rest, REST_NS);
+    else
+        want_kicks(ring, vq, true);
+    vdf_console_notify(con, ring->index);
+    vdf_console_settle(con);
+    return true;
+}
+
+static void rest(struct vdf_vu_ring *ring, struct vdf_vq *vq)
+{
+    if (!ring->rest)
+        ring->rest = vdf_async_timer(ring->vu->con->priv.obj, on_rest, ring);
+    /* Without memory for it every buffer is kicked for. */
+    if (!ring->rest)
+        return;
+    want_kicks(ring, vq, false);
+    vdf_async_set(ring->rest, REST_NS);
+}
+
+static bool on_kick(struct vdf_obj *obj, void *ctx, uint64_t value)
+{
+    struct vdf_vu_ring *ring = ctx;
+    struct vdf_console *con = ring->vu->con;
+
+    (void)obj;
+    (void)value;
+    if (ring->active) {
+        struct vdf_vq *vq = vdf_console_queue_make(con, ring->index);
+
+        vdf_console_notify(con, ring->index);
+        if (is_receive(ring->index) && !ring->resting && streams(ring, vq))
+            rest(ring, vq);
+    }
+    vdf_console_settle(con); /* the ring may be gone after it */
+    return true;
+}
+
 /* --- start and stop --------------------------------------------------------------------------- */
 
 /* Where the three parts lie for the guest. */
@@ -123,12 +202,6 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
     return 0;
 }
 
-/* Of a port, from the device to the driver. */
-static bool is_receive(unsigned index)
-{
-    return index % 2 == 0 && index != VDF_CONSOLE_CONTROL_RXQ;
-}
-
 static void deactivate(struct vdf_vhost_user *vu, unsigned index)
 {
     struct vdf_vu_ring *ring = &vu->rings[index];
@@ -139,8 +212,8 @@ static void deactivate(struct vdf_vhost_user *vu, unsigned index)
     ring->active = false;
     if (!vq)
         return;
-    if (vu->resting && is_receive(index))
-        vdf_vq_want_kicks(&vu->con->space, vq, true);
+    if (ring->resting)
+        want_kicks(ring, vq, true);
     vq->ready = false;
     ring->base = vq->last_avail;
     if (port && port->held)
@@ -197,14 +270,12 @@ void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu)
 
 static bool on_look(struct vdf_obj *obj, void *ctx, uint64_t idle_ns)
 {
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-    struct vdf_vhost_user *vu = con->vhost;
+    struct vdf_vhost_user *vu = ctx;
+    const struct vdf_console *con = vu->con;
     uint32_t before = 0, after = 0;
 
+    (void)obj;
     (void)idle_ns;
-    if (!vu)
-        return false;
     for (unsigned i = 0; i < con->n_queues; i++)
         before += con->queues[i].last_avail;
     vdf_vhost_user_kicked(vu);
@@ -224,7 +295,7 @@ static int update_poller(struct vdf_vhost_user *vu, struct vdf_err *err)
         vdf_async_free(vu->poller);
         vu->poller = NULL;
     } else if (!vu->poller) {
-        vu->poller = vdf_async_poller(vu->con->priv.obj, on_look, NULL);
+        vu->poller = vdf_async_poller(vu->con->priv.obj, on_look, vu);
         if (!vu->poller)
             return vdf_fail(err, ENOMEM, "no memory for polling rings");
     }
@@ -263,6 +334,7 @@ void vdf_vhost_user_rings_forget(struct vdf_vhost_user *vu)
         ring->left = 0;
         ring->enabled = ring->enabled && !vu->protocol;
         ring->active = false;
+        ring->resting = false;
         ring->call_pending = false;
         ring->base = 0;
     }
@@ -276,6 +348,7 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
         struct vdf_vu_ring *ring = &vu->rings[i];
 
         vdf_vhost_user_ring_stop(vu, i);
+        vdf_async_free(ring->rest);
         vdf_signal_close(ring->call);
         vdf_signal_close(ring->err);
         if (ring->call_sock >= 0)
@@ -285,80 +358,9 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
     vu->rings = NULL;
     vu->n_rings = 0;
     vu->calls_pending = false;
-    vdf_async_free(vu->rest);
-    vu->rest = NULL;
-    vu->resting = false;
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */
-
-/*
- * A guest that reads gives one buffer back at a time and kicks for each: a writer that waits for
- * buffers would be woken for every one, and fill it, and interrupt the guest. So when buffers were
- * taken between two kicks, the guest is asked not to kick, and the rings are looked at again after
- * a while, until no buffer was taken in one.
- */
-#define REST_NS 100000u
-
-static void want_kicks(struct vdf_vhost_user *vu, bool wanted)
-{
-    for (unsigned i = 0; i < vu->n_rings; i++)
-        if (is_receive(i) && vu->rings[i].active)
-            vdf_vq_want_kicks(&vu->con->space, vdf_console_queue_make(vu->con, i), wanted);
-    vu->resting = !wanted;
-}
-
-/* Whether receive buffers were taken since the last call. */
-static bool streams(struct vdf_vhost_user *vu)
-{
-    uint32_t before = vu->taken;
-
-    vu->taken = 0;
-    for (unsigned i = 0; i < vu->n_rings; i++)
-        if (is_receive(i) && vu->rings[i].active)
-            vu->taken += vdf_console_queue_make(vu->con, i)->last_avail;
-    return vu->taken != before;
-}
-
-static bool on_kick(struct vdf_obj *obj, void *ctx, uint64_t value)
-{
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-    struct vdf_vhost_user *vu = con->vhost;
-
-    (void)value;
-    if (!vu)
-        return false;
-    vdf_vhost_user_kicked(vu);
-    if (!vu->resting && streams(vu) && vu->rest) {
-        want_kicks(vu, false);
-        vdf_async_set(vu->rest, REST_NS);
-    }
-    return true;
-}
-
-static bool on_rest(struct vdf_obj *obj, void *ctx, uint64_t value)
-{
-    (void)ctx;
-    struct vdf_console *con = vdf_obj_priv(obj);
-    struct vdf_vhost_user *vu = con->vhost;
-
-    (void)value;
-    if (!vu || !vu->resting)
-        return false;
-    if (streams(vu))
-        vdf_async_set(vu->rest, REST_NS);
-    else
-        want_kicks(vu, true);
-    vdf_vhost_user_kicked(vu);
-    return true;
-}
-
-void vdf_vhost_user_rings_begin(struct vdf_vhost_user *vu)
-{
-    /* Without memory for it every buffer is kicked for. */
-    vu->rest = vdf_async_timer(vu->con->priv.obj, on_rest, NULL);
-}
 
 int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err)
 {
@@ -370,7 +372,7 @@ int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, s
     if (fd >= 0) {
         if (vdf_foreign_kind(fd) != VDF_FOREIGN_EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))
             return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", index);
-        kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, NULL, fd);
+        kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, ring, fd);
         if (!kick)
             return vdf_fail(err, errno, "ring %u: its kick cannot be waited for: %s", index,
                             strerror(errno));
@@ -425,7 +427,7 @@ void vdf_vhost_user_kicked(struct vdf_vhost_user *vu)
 {
     struct vdf_console *con = vu->con;
 
-    /* Which of the rings it was is not said; to look at the index of each costs less than that. */
+    /* Nobody kicks a polled ring. */
     for (unsigned i = 0; i < vu->n_rings; i++)
         if (vu->rings[i].active)
             vdf_console_notify(con, i);
