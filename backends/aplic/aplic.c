@@ -63,7 +63,6 @@ void vdf_aplic_adopt(struct vdf_obj *obj, void *old, void *now)
     const struct vdf_aplic *before = old;
     struct vdf_aplic *aplic = now;
 
-    (void)obj;
     aplic->irq = before->irq;
     aplic->line = before->line;
     vdf_aplic_update_line(aplic);

@@ -113,7 +113,6 @@ int vdf_aplic_check_open(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     const struct vdf_aplic *aplic = at->priv;
 
-    (void)value;
     if (aplic->initialised)
         return vdf_fail(err, EBUSY, "the device is initialised; this is set before `init`");
     return 0;
@@ -282,7 +281,6 @@ int vdf_aplic_set_imsic_address(const struct vdf_at *at, uint64_t value, struct 
 {
     struct vdf_aplic *aplic = at->priv;
 
-    (void)err;
     aplic->harts[at->i].address = value;
     return 0;
 }
@@ -404,7 +402,6 @@ int vdf_aplic_init(struct vdf_aplic *aplic, struct vdf_err *err)
 
 int vdf_aplic_put_init(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)value;
     return vdf_aplic_init(at->priv, err);
 }
 

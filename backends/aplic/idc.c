@@ -114,7 +114,6 @@ int vdf_aplic_get_idelivery(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_idelivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     idc_at(at)->idelivery = value & 1;
     vdf_aplic_update_line(at->priv);
     return 0;
@@ -128,7 +127,6 @@ int vdf_aplic_get_iforce(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_iforce(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     idc_at(at)->iforce = value & 1;
     vdf_aplic_update_line(at->priv);
     return 0;
@@ -142,7 +140,6 @@ int vdf_aplic_get_ithreshold(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_ithreshold(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     idc_at(at)->ithreshold = value & VDF_TARGET_IPRIO;
     vdf_aplic_update_line(at->priv);
     return 0;

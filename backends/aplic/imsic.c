@@ -86,8 +86,6 @@ int vdf_aplic_set_topei(const struct vdf_at *at, uint64_t value, struct vdf_err 
     struct vdf_aplic_hart *hart = &aplic->harts[at->i];
     uint32_t top = top_identity(hart);
 
-    (void)value;
-    (void)err;
     if (top)
         hart->eip[top / 64] &= ~(UINT64_C(1) << (top % 64));
     return 0;
@@ -214,7 +212,6 @@ int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t
     uint32_t data;
     int ret = vdf_aplic_parse_msi(text, &address, &data, err);
 
-    (void)len;
     return ret < 0 ? ret : vdf_aplic_signal_msi(at->priv, address, data, err);
 }
 
@@ -277,7 +274,6 @@ int vdf_aplic_set_eidelivery(const struct vdf_at *at, uint64_t value, struct vdf
 {
     struct identities before = find_signalled(hart_at(at));
 
-    (void)err;
     hart_at(at)->eidelivery = value & 1;
     signal_hart(at->priv, hart_at(at), &before);
     return 0;
@@ -293,7 +289,6 @@ int vdf_aplic_set_eithreshold(const struct vdf_at *at, uint64_t value, struct vd
 {
     struct identities before = find_signalled(hart_at(at));
 
-    (void)err;
     hart_at(at)->eithreshold = value & EITHRESHOLD_BITS;
     signal_hart(at->priv, hart_at(at), &before);
     return 0;
@@ -328,7 +323,6 @@ int vdf_aplic_get_eip(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     return write_half(at, hart_at(at)->eip, value);
 }
 
@@ -340,7 +334,6 @@ int vdf_aplic_get_eie(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     return write_half(at, hart_at(at)->eie, value);
 }
 
@@ -388,7 +381,6 @@ int vdf_aplic_check_identity(const struct vdf_at *at, const char *line, size_t l
 {
     uint64_t words[VDF_APLIC_EIX];
 
-    (void)len;
     return vdf_aplic_parse_identities(at->priv, line, words, err);
 }
 
@@ -409,13 +401,11 @@ static int store_identities(const struct vdf_at *at, uint64_t *words, const char
 
 int vdf_aplic_store_eip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
-    (void)len;
     return store_identities(at, hart_at(at)->eip, text, err);
 }
 
 int vdf_aplic_store_eie(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
-    (void)len;
     return store_identities(at, hart_at(at)->eie, text, err);
 }
 

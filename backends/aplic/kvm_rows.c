@@ -656,7 +656,6 @@ static int store_eip(const struct vdf_at *at, const char *text, size_t len, stru
     uint64_t words[VDF_APLIC_EIX], wanted = 0, added = 0, removed = 0;
     int ret = vdf_aplic_parse_identities(aplic, text, words, err);
 
-    (void)len;
     if (ret < 0)
         return ret;
     for (uint32_t w = 0; w < vdf_aplic_eix(aplic); w++) {
@@ -687,7 +686,6 @@ static int store_eie(const struct vdf_at *at, const char *text, size_t len, stru
     uint64_t words[VDF_APLIC_EIX];
     int ret = vdf_aplic_parse_identities(aplic, text, words, err);
 
-    (void)len;
     if (ret == 0)
         ret = check_enable_bits(words, 0, vdf_aplic_eix(aplic), err);
     if (ret < 0)
@@ -742,7 +740,6 @@ static int store_signal_msi(const struct vdf_at *at, const char *text, size_t le
     uint32_t data;
     int ret = vdf_aplic_parse_msi(text, &address, &data, err);
 
-    (void)len;
     if (ret < 0)
         return ret;
     ret = vdf_kvm_msi(aplic->kvm, address, data);

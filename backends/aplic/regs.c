@@ -18,16 +18,12 @@ static int written(struct vdf_aplic *aplic)
 
 int vdf_aplic_get_zero(const struct vdf_at *at, uint64_t *value)
 {
-    (void)at;
     *value = 0;
     return 0;
 }
 
 int vdf_aplic_set_nothing(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
-    (void)value;
-    (void)err;
     return 0;
 }
 
@@ -59,7 +55,6 @@ int vdf_aplic_set_domaincfg(const struct vdf_at *at, uint64_t value, struct vdf_
 {
     struct vdf_aplic *aplic = at->priv;
 
-    (void)err;
     aplic->interrupt_enable = value & VDF_DOMAINCFG_IE;
     return written(aplic);
 }
@@ -90,7 +85,6 @@ int vdf_aplic_set_sourcecfg(const struct vdf_at *at, uint64_t value, struct vdf_
 {
     struct vdf_aplic *aplic = at->priv;
 
-    (void)err;
     vdf_aplic_write_sourcecfg(aplic, at->i, (uint32_t)value);
     return written(aplic);
 }
@@ -126,7 +120,6 @@ int vdf_aplic_set_target(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     struct vdf_aplic *aplic = at->priv;
 
-    (void)err;
     vdf_aplic_write_target(aplic, at->i, (uint32_t)value);
     return written(aplic);
 }
@@ -188,7 +181,6 @@ static void write_enabled_word(const struct vdf_at *at, uint64_t value, bool ena
 
 int vdf_aplic_set_setip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     write_pending_word(at, value, true);
     return written(at->priv);
 }
@@ -217,7 +209,6 @@ int vdf_aplic_get_in_clrip(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_in_clrip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     write_pending_word(at, value, false);
     return written(at->priv);
 }
@@ -232,7 +223,6 @@ int vdf_aplic_get_setie(const struct vdf_at *at, uint64_t *value)
 
 int vdf_aplic_set_setie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     write_enabled_word(at, value, true);
     return written(at->priv);
 }
@@ -246,14 +236,12 @@ int vdf_aplic_restore_setie(const struct vdf_at *at, uint64_t value, struct vdf_
 
 int vdf_aplic_set_clrie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     write_enabled_word(at, value, false);
     return written(at->priv);
 }
 
 int vdf_aplic_set_setipnum(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_aplic_write_pending(at->priv, (uint32_t)value, true);
     return written(at->priv);
 }
@@ -265,21 +253,18 @@ int vdf_aplic_set_setipnum_be(const struct vdf_at *at, uint64_t value, struct vd
 
 int vdf_aplic_set_clripnum(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_aplic_write_pending(at->priv, (uint32_t)value, false);
     return written(at->priv);
 }
 
 int vdf_aplic_set_setienum(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_aplic_write_enabled(at->priv, (uint32_t)value, true);
     return written(at->priv);
 }
 
 int vdf_aplic_set_clrienum(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_aplic_write_enabled(at->priv, (uint32_t)value, false);
     return written(at->priv);
 }
@@ -323,7 +308,6 @@ int vdf_aplic_set_genmsi(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     struct vdf_aplic *aplic = at->priv;
 
-    (void)err;
     /* AIA 4.5.15: read-only zero without MSIs, and whatever domaincfg.IE is with them. */
     if (vdf_aplic_direct(aplic))
         return 0;

@@ -45,7 +45,7 @@ static const struct vdf_attr rows[] = {
     {
         .path = "backend",
         .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_KEPT,
+        .flags = VDF_RW | VDF_LOCAL,
         .doc = "soft: the model in virtdevfs; kvm: the device of the host's KVM; before init",
         .width = 1,
         .choices = backends,

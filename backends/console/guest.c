@@ -9,7 +9,7 @@
 #include "soft.h"
 
 /* Notifications of more queues than these exit; a console with the usual 31 ports has 64. */
-#define DOORS_MOST 64u
+#define DOORBELLS_MOST 64u
 
 static struct vdf_console *console_of(struct vdf_obj *obj)
 {
@@ -72,17 +72,18 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     vdf_console_reset(con);
 }
 
-static unsigned doors(struct vdf_obj *obj, uint32_t part, struct vdf_guest_door *door, unsigned max)
+static unsigned doorbells(struct vdf_obj *obj, uint32_t part, struct vdf_guest_doorbell *door,
+                          unsigned max)
 {
     uint32_t n = vdf_console_queues(console_of(obj));
 
     (void)part;
     if (n > max)
         n = max;
-    if (n > DOORS_MOST)
-        n = DOORS_MOST;
+    if (n > DOORBELLS_MOST)
+        n = DOORBELLS_MOST;
     for (uint32_t k = 0; k < n; k++)
-        door[k] = (struct vdf_guest_door){
+        door[k] = (struct vdf_guest_doorbell){
             .offset = VDF_CONSOLE_REG_QUEUE_NOTIFY,
             .width = sizeof(uint32_t),
             .data = k,
@@ -104,6 +105,6 @@ const struct vdf_guest_ops vdf_console_guest_ops = {
     .size = window_size,
     .attach = attach,
     .detach = detach,
-    .doors = doors,
+    .doorbells = doorbells,
     .ring = ring,
 };

@@ -235,7 +235,6 @@ void vdf_engine_completed(struct vdf_engine *engine, struct vdf_source *source, 
 
 static void wake_up(struct vdf_source *source, uint64_t value)
 {
-    (void)value;
     struct vdf_engine *engine = source->engine;
     pthread_mutex_lock(&engine->lock);
     engine->woken = false;

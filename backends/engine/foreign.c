@@ -80,7 +80,6 @@ static bool may_wait(int fd)
 
 static void *run(void *arg)
 {
-    (void)arg;
     pthread_mutex_lock(&jobs_lock);
     while (jobs) {
         struct job *job = jobs;

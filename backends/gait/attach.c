@@ -36,8 +36,6 @@ static void send_message(void *ctx, uint64_t address, uint32_t isc)
 
 static uint64_t no_window(struct vdf_obj *obj, uint32_t part)
 {
-    (void)obj;
-    (void)part;
     return 0;
 }
 
@@ -47,7 +45,6 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *vm
     struct gait_function *function = vdf_obj_priv(obj);
     struct gait_guest *guest = vdf_gait_find_guest(vdf_gait_of(obj), function->guest_name);
 
-    (void)part;
     if (function->vm.machine)
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     if (!guest)
@@ -77,7 +74,6 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     struct gait_function *function = vdf_obj_priv(obj);
     struct gait_guest *guest = function->vm_guest;
 
-    (void)part;
     function->vm = (struct vdf_guest){ 0 };
     function->vm_guest = NULL;
     function->irq = (struct vdf_irq){ 0 };
@@ -96,22 +92,12 @@ static int no_access(struct vdf_err *err)
 static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                       uint64_t *value, struct vdf_err *err)
 {
-    (void)obj;
-    (void)part;
-    (void)offset;
-    (void)width;
-    (void)value;
     return no_access(err);
 }
 
 static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                        uint64_t value, struct vdf_err *err)
 {
-    (void)obj;
-    (void)part;
-    (void)offset;
-    (void)width;
-    (void)value;
     return no_access(err);
 }
 

@@ -51,7 +51,6 @@ static int check_unregistered(const struct vdf_at *at, uint64_t value, struct vd
 
 int vdf_gait_check_isc(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value >= GAIT_ISCS)
         return vdf_fail(err, EINVAL, "%llu: ISCs are 0 to 7", (unsigned long long)value);
     return 0;
@@ -59,7 +58,6 @@ int vdf_gait_check_isc(const struct vdf_at *at, uint64_t value, struct vdf_err *
 
 int vdf_gait_check_sbo(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value > GAIT_SBO_MAX)
         return vdf_fail(err, EINVAL, "%llu: a summary bit's offset is 0 to 63",
                         (unsigned long long)value);
@@ -319,7 +317,6 @@ static int set_registered(const struct vdf_at *at, uint64_t value, struct vdf_er
 
 static int restore_registered(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     ((struct gait_function *)at->priv)->registered = value;
     return 0;
 }
@@ -376,7 +373,6 @@ static int remove_function(struct vdf_obj *obj, struct vdf_err *err)
 
 static void adopt(struct vdf_obj *obj, void *old, void *now)
 {
-    (void)obj;
     ((struct gait_function *)now)->irq = ((const struct gait_function *)old)->irq;
 }
 

@@ -26,7 +26,6 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct gait *gait = vdf_obj_priv(obj);
 
-    (void)err;
     vdf_memory_init(&gait->table, "gait-table", GAIT_ENTRIES * GAIT_ENTRY_SIZE);
     vdf_memory_init(&gait->sbv, "gait-sbv", GAIT_SBV_BYTES);
     return 0;
@@ -60,7 +59,6 @@ static int set_enabled(const struct vdf_at *at, uint64_t value, struct vdf_err *
 
 static int restore_enabled(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     ((struct gait *)at->priv)->enabled = value;
     return 0;
 }

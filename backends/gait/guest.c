@@ -66,7 +66,6 @@ static int remove_guest(struct vdf_obj *obj, struct vdf_err *err)
 
 static void adopt(struct vdf_obj *obj, void *old, void *now)
 {
-    (void)obj;
     ((struct gait_guest *)now)->memory_open = ((const struct gait_guest *)old)->memory_open;
 }
 
@@ -90,7 +89,6 @@ static int get_memory_size(const struct vdf_at *at, uint64_t *value)
 
 static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value < VDF_PAGE_SIZE || value > VDF_MEMORY_MAX || value % VDF_PAGE_SIZE)
         return vdf_fail(err, EINVAL, "%llu: a multiple of 4096, at most 1073741824",
                         (unsigned long long)value);
@@ -212,21 +210,18 @@ void vdf_gait_gisc_unregister(struct gait_guest *guest, unsigned isc)
 
 static void ipm_written(const struct vdf_at *at, uint64_t value)
 {
-    (void)value;
     restore_iam(at->priv);
 }
 
 /* Somebody sets the mask in the host's stead. */
 static void iam_written(const struct vdf_at *at, uint64_t value)
 {
-    (void)value;
     ((struct gait_guest *)at->priv)->alerted = false;
 }
 
 /* A mask of the state, without the consequences of a write. */
 static int restore_mask(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     *((uint8_t *)at->priv + at->attr->field) = (uint8_t)value;
     return 0;
 }
@@ -245,7 +240,6 @@ static int get_gisc(const struct vdf_at *at, uint64_t *value)
 
 static uint64_t gisa_size(const struct vdf_at *at)
 {
-    (void)at;
     return GAIT_GISA_BYTES;
 }
 
@@ -257,7 +251,6 @@ static int read_gisa(const struct vdf_at *at, void *bytes, size_t n, uint64_t of
     uint8_t gisa[GAIT_GISA_BYTES] = { [4] = guest->ipm, guest->simm, guest->nimm, guest->iam };
     uint32_t next = htobe32(guest->next_alert);
 
-    (void)err;
     memcpy(gisa, &next, sizeof(next));
     memcpy(bytes, gisa + offset, n);
     return 0;

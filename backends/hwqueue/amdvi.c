@@ -178,7 +178,6 @@ static bool inv_pages(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t 
     uint64_t address = (uint64_t)data[3] << 32 | data[2];
     struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
 
-    (void)at;
     span(address, data[2] & DATA2_S, &scope.first, &scope.last);
     scope.tag = data[1] & 0xffff;
     if (data[2] & DATA2_GN) {
@@ -216,8 +215,6 @@ static bool inv_all(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at
 {
     const struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
 
-    (void)data;
-    (void)at;
     vdf_iotlb_drop(&dev->iotlb, &scope);
     dev->tlbi++;
     return true;
@@ -226,15 +223,11 @@ static bool inv_all(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at
 /* Device table and interrupt remapping table are not cached here. */
 static bool inv_table(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
-    (void)dev;
-    (void)data;
-    (void)at;
     return true;
 }
 
 static bool complete_ppr(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
-    (void)at;
     vdf_log_printf(&dev->events, "complete_ppr devid=0x%x pasid=%u tag=%u status=%u",
                    data[0] & 0xffff, data[1] & 0xfffff, data[3] & 0x1ff,
                    (unsigned)vdf_bits(data[3], 12, 4));
@@ -256,7 +249,6 @@ static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t
 {
     uint64_t address;
 
-    (void)at;
     if ((data[0] & COMPL_WAIT_STORE) && !semaphore(dev, data, &address)) {
         log_event(dev, CMD_HW_ERR, 0, 0, 0, address);
         vdf_report(dev->priv.obj, EFAULT,
@@ -410,7 +402,6 @@ int vdf_amdvi_set_base(const struct vdf_at *at, uint64_t value, struct vdf_err *
 {
     struct vdf_amdvi_queue *queue = queue_of(at);
 
-    (void)err;
     if (value != queue->base)
         queue->head = queue->tail = 0;
     queue->base = value;
@@ -421,7 +412,6 @@ int vdf_amdvi_set_length(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     struct vdf_amdvi_queue *queue = queue_of(at);
 
-    (void)err;
     if (value != queue->length)
         queue->head = queue->tail = 0;
     queue->length = (uint8_t)value;
@@ -440,7 +430,6 @@ int vdf_amdvi_check_index(const struct vdf_at *at, uint64_t value, struct vdf_er
 
 void vdf_amdvi_after_index(const struct vdf_at *at, uint64_t value)
 {
-    (void)value;
     if (kind_of(at) == VDF_AMDVI_CMD)
         run_commands(at->priv);
 }
@@ -611,7 +600,6 @@ int vdf_amdvi_set_status(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)err;
     dev->amd_status &= ~(value & STATUS_INTS);
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
         if (value & overflow_bit[k])
@@ -622,7 +610,6 @@ int vdf_amdvi_set_status(const struct vdf_at *at, uint64_t value, struct vdf_err
 
 int vdf_amdvi_get_features(const struct vdf_at *at, uint64_t *value)
 {
-    (void)at;
     *value = VDF_AMDVI_EFR;
     return 0;
 }
@@ -669,7 +656,6 @@ int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len
     uint64_t code, devid, tag, address, flags = 0;
     int ret = event_code(&text, &code, err);
 
-    (void)len;
     if (ret == 0)
         ret = vdf_hwqueue_number(&text, "DEVID", 0xffff, &devid, err);
     if (ret == 0)
@@ -699,7 +685,6 @@ int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len, 
     uint64_t devid, pasid, address, tag, flags = 0;
     int ret = vdf_hwqueue_number(&text, "DEVID", 0xffff, &devid, err);
 
-    (void)len;
     if (ret == 0)
         ret = vdf_hwqueue_number(&text, "PASID", PASID_MAX, &pasid, err);
     if (ret == 0)

@@ -63,7 +63,6 @@ static void round_all(struct vdf_hwqueue *dev)
 
 int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value)
 {
-    (void)at;
     *value = PARAM_VER | PARAM_NUM_VCMDQ_LOG2 << 4 | PARAM_NUM_VINTF_LOG2 << 8 |
              PARAM_NUM_SID_PER_VM_LOG2 << 12;
     return 0;
@@ -119,7 +118,6 @@ int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_
 
 int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK)
         return vdf_fail(err, EINVAL, "0x%llx: CONFIG has bits 20:0, EN is bit 0",
                         (unsigned long long)value);
@@ -128,7 +126,6 @@ int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struc
 
 int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
         return vdf_fail(err, EINVAL, "0x%llx: CONFIG is EN 0, VMID 16:1 and HYP_OWN 17",
                         (unsigned long long)value);
@@ -137,13 +134,11 @@ int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct
 
 void vdf_cmdqv_after_config(const struct vdf_at *at, uint64_t value)
 {
-    (void)value;
     round_all(at->priv);
 }
 
 void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value)
 {
-    (void)value;
     vdf_hwqueue_update_irq(at->priv);
 }
 
@@ -162,7 +157,6 @@ int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, st
     struct vdf_hwqueue *dev = at->priv;
     uint64_t guests = VDF_VINTF_CONFIG_MASK & ~VDF_VINTF_CONFIG_HYP_OWN;
 
-    (void)err;
     dev->vintf_config =
         (uint32_t)((dev->vintf_config & VDF_VINTF_CONFIG_HYP_OWN) | (value & guests));
     round_all(dev);
@@ -251,7 +245,6 @@ int vdf_cmdqv_restore_idle(const struct vdf_at *at, uint64_t value, struct vdf_e
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)err;
     dev->idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS] = value;
     return 0;
 }

@@ -54,7 +54,6 @@ int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vd
 {
     void *field = (char *)at->priv + at->attr->field;
 
-    (void)err;
     switch (at->attr->width) {
     case 1:
         *(uint8_t *)field = (uint8_t)value;
@@ -261,7 +260,6 @@ void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out)
 
 int vdf_hwqueue_check_hw_info_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value != VDF_IOMMU_HW_INFO_DEFAULT && value != VDF_IOMMU_HW_INFO_ARM_SMMUV3 &&
         value != VDF_IOMMU_HW_INFO_TEGRA241)
         return vdf_fail(err, EOPNOTSUPP, "%" PRIu64 ": 0 and 2 are the SMMUv3, 3 is its CMDQV",
@@ -375,7 +373,6 @@ int vdf_hwqueue_set_memory_size(const struct vdf_at *at, uint64_t value, struct 
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)err;
     if (value == dev->memory_size)
         return 0;
     bool huge = dev->memory.prefer_huge;

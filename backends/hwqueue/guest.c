@@ -76,7 +76,6 @@ static uint64_t regs_size(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_at at = { .obj = obj, .priv = vdf_obj_priv(obj) };
 
-    (void)part;
     return vdf_hwqueue_regs_ops.size(&at);
 }
 
@@ -85,8 +84,6 @@ static int regs_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_gues
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
-    (void)part;
-    (void)fresh;
     if (dev->irq.ctx)
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     int ret = take_memory(dev, guest, err);
@@ -101,7 +98,6 @@ static void regs_detach(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
-    (void)part;
     dev->irq = (struct vdf_irq){ 0 };
     leave_memory(dev);
 }
@@ -119,7 +115,6 @@ static uint64_t page_size(struct vdf_obj *obj, uint32_t part)
 {
     const struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    (void)part;
     return queue->page.size;
 }
 
@@ -134,10 +129,8 @@ static void follow_doorbell(struct vdf_vcmdq *queue)
 /* A store of the guest waits: it comes when the wire is cleared. */
 static bool tripped(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
-    (void)ctx;
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    (void)events;
     queue->tripped = queue->store_awaited = queue->wire.set;
     vdf_tripwire_clear(&queue->wire);
     return false;
@@ -157,7 +150,6 @@ static void queue_release(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    (void)part;
     vdf_tripwire_clear(&queue->wire);
 }
 
@@ -165,7 +157,6 @@ static void queue_runs(struct vdf_obj *obj, uint32_t part, bool running)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    (void)part;
     queue->guest_runs = running;
     queue->store_awaited = false;
     follow_doorbell(queue);
@@ -178,8 +169,6 @@ static int queue_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_gue
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    (void)part;
-    (void)fresh;
     if (queue->guest.machine)
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     int ret = vdf_vcmdq_make_page(queue);
@@ -198,7 +187,6 @@ static void queue_detach(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    (void)part;
     queue->guest = (struct vdf_guest){ 0 };
     queue->guest_runs = false;
     follow_doorbell(queue);
@@ -215,7 +203,6 @@ static int queue_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsig
     uint64_t bytes = 0;
     int ret = vdf_vcmdq_page_ops.read(&at, &bytes, width, offset, err);
 
-    (void)part;
     *value = le64toh(bytes);
     return ret;
 }
@@ -226,7 +213,6 @@ static int queue_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsi
     struct vdf_at at = { .obj = obj, .priv = vdf_obj_priv(obj) };
     uint64_t bytes = htole64(value);
 
-    (void)part;
     return vdf_vcmdq_page_ops.write(&at, &bytes, width, offset, err);
 }
 
@@ -234,7 +220,6 @@ static struct vdf_memory *queue_page(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    (void)part;
     /* Registers that lie in the middle of a page of the hardware's trap. */
     if ((uintptr_t)queue->page.base % VDF_PAGE_SIZE != 0)
         return NULL;
@@ -247,7 +232,6 @@ void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value)
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)value;
     for (unsigned k = 0; k < VDF_QUEUES; k++) {
         struct vdf_vcmdq *queue = dev->vcmdqs[k];
         if (!queue || !queue->guest.machine)

@@ -131,7 +131,7 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "host",
         .type = VDF_TEXT,
-        .flags = VDF_RW | VDF_KEPT,
+        .flags = VDF_RW | VDF_LOCAL,
         .doc = "iommufd: PCI address of a device bound to vfio-pci, whose IOMMU is used, or mock; "
                "chosen while backend is soft",
         .show = vdf_hwqueue_show_host,
@@ -140,7 +140,7 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "backend",
         .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_KEPT,
+        .flags = VDF_RW | VDF_LOCAL,
         .doc = "soft: emulated here; iommufd: objects of the host's kernel; before the first queue",
         VDF_FIELD(DEV, backend),
         .choices = backends,
@@ -687,7 +687,7 @@ static const struct vdf_attr attrs[] = {
     {
         .path = "doorbell",
         .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_SAVE | VDF_ALONE,
+        .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
         .doc =
             "mapped: the pages of queues are mapped into guests; trapped: each store of PROD exits",
         VDF_FIELD(DEV, doorbell),
@@ -797,7 +797,6 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
-    (void)err;
     vdf_memory_init(&dev->memory, "hwqueue-memory", dev->memory_size);
     vdf_memory_init(&dev->region, "hwqueue-region", VDF_REGION_SIZE);
     vdf_memory_init(&dev->vintf_page, "hwqueue-vintf", VDF_VINTF_PAGE_SIZE);
@@ -849,7 +848,6 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     const struct vdf_hwqueue *was = old;
     struct vdf_hwqueue *is = now;
 
-    (void)obj;
     is->irq = was->irq;
     is->irq_level = was->irq_level;
     is->memory_open = was->memory_open;
@@ -861,7 +859,6 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
-    (void)err;
     dev->linked = true;
     if (!fresh) {
         if (dev->backend == VDF_HWQUEUE_IOMMUFD && !vdf_hwqueue_memory_absent(dev))

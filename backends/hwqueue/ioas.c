@@ -135,7 +135,6 @@ static int parse_map(struct vdf_hwqueue *dev, const char *text, struct vdf_err *
 
 int vdf_ioas_store_map(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
-    (void)len;
     return parse_map(at->priv, text, err);
 }
 
@@ -246,7 +245,6 @@ int vdf_ioas_store_unmap(const struct vdf_at *at, const char *text, size_t len, 
     uint64_t iova, length;
     int ret = vdf_hwqueue_number(&text, "IOVA", UINT64_MAX, &iova, err);
 
-    (void)len;
     if (ret == 0)
         ret = vdf_hwqueue_number(&text, "LENGTH", UINT64_MAX, &length, err);
     if (ret == 0)
@@ -280,7 +278,6 @@ int vdf_ioas_restore(const struct vdf_at *at, const char *text, size_t len, stru
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)len;
     vdf_ioas_free(&dev->ioas);
     return vdf_hwqueue_split(text, parse_map, dev, err);
 }

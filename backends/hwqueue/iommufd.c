@@ -78,11 +78,9 @@ static const struct numbers *numbers(const struct vdf_hwqueue *dev)
 /* The hardware's events are errors of queues, for which the interrupt output is raised. */
 static bool event_came(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    (void)ctx;
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
     struct epoll_event event;
 
-    (void)value;
     if (!dev->kernel || epoll_wait(dev->kernel->epoll, &event, 1, 0) != 1)
         return false;
     for (unsigned k = 0; k < VDF_QUEUES; k++)
@@ -482,10 +480,8 @@ static void go_on_without(struct vdf_hwqueue *dev)
 /* Somebody unplugs the host's device or unbinds its driver, and waits until it is given back. */
 static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
 {
-    (void)ctx;
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
-    (void)count;
     vdf_report(obj, ENODEV, "%s is taken away from vfio-pci: it is released, backend is soft",
                dev->host);
     vdf_kernel_close(dev);

@@ -141,14 +141,12 @@ static int parse_atc_entry(struct vdf_hwqueue *dev, const char *text, struct vdf
 int vdf_iotlb_store_insert(const struct vdf_at *at, const char *text, size_t len,
                            struct vdf_err *err)
 {
-    (void)len;
     return parse_iommu_entry(at->priv, text, err);
 }
 
 int vdf_iotlb_store_atc_insert(const struct vdf_at *at, const char *text, size_t len,
                                struct vdf_err *err)
 {
-    (void)len;
     return parse_atc_entry(at->priv, text, err);
 }
 
@@ -194,7 +192,6 @@ int vdf_iotlb_restore(const struct vdf_at *at, const char *text, size_t len, str
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)len;
     dev->iotlb.n = 0;
     return vdf_hwqueue_split(text, parse_iommu_entry, dev, err);
 }
@@ -204,7 +201,6 @@ int vdf_iotlb_restore_atc(const struct vdf_at *at, const char *text, size_t len,
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)len;
     dev->atc.n = 0;
     return vdf_hwqueue_split(text, parse_atc_entry, dev, err);
 }

@@ -124,7 +124,6 @@ static int mock_add_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
 
 static void mock_show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
 {
-    (void)dev;
     vdf_buf_printf(out, "type = 0x%08x\nflags = 0x00000000\ntest_reg = 0x%08x",
                    VDF_IOMMU_HW_INFO_SELFTEST, MOCK_REG);
 }

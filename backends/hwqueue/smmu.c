@@ -55,10 +55,6 @@ static enum vdf_cerror illegal(const char **why, const char *text)
 /* Configuration caches and stalled transactions are not kept here: there is nothing to do. */
 static enum vdf_cerror nothing(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
-    (void)queue;
-    (void)w0;
-    (void)w1;
-    (void)why;
     return VDF_CERROR_NONE;
 }
 
@@ -127,8 +123,6 @@ static enum vdf_cerror tlbi_asid(struct vdf_vcmdq *queue, uint64_t w0, uint64_t 
 {
     struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
 
-    (void)w1;
-    (void)why;
     scope.tag = w0 >> 48;
     scope.global = VDF_GLOBAL_STAYS;
     return tlbi(queue->dev, w0, &scope);
@@ -138,8 +132,6 @@ static enum vdf_cerror tlbi_vm(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1
 {
     const struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
 
-    (void)w1;
-    (void)why;
     return tlbi(queue->dev, w0, &scope);
 }
 
@@ -147,9 +139,6 @@ static enum vdf_cerror tlbi_all(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w
 {
     const struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
 
-    (void)w0;
-    (void)w1;
-    (void)why;
     vdf_iotlb_drop(&queue->dev->iotlb, &scope);
     queue->dev->tlbi++;
     return VDF_CERROR_NONE;
@@ -159,9 +148,6 @@ static enum vdf_cerror tlbi_all(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w
 static enum vdf_cerror tlbi_others(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
                                    const char **why)
 {
-    (void)w0;
-    (void)w1;
-    (void)why;
     queue->dev->tlbi++;
     return VDF_CERROR_NONE;
 }
@@ -212,8 +198,6 @@ static enum vdf_cerror atc_inv(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1
 /* Page requests are not kept here. */
 static enum vdf_cerror pri_resp(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
-    (void)queue;
-    (void)w0;
     if (vdf_bits(w1, 12, 2) == PRI_RESP_RESERVED)
         return illegal(why, "Resp 3 is reserved");
     return VDF_CERROR_NONE;

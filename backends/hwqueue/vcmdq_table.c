@@ -22,7 +22,6 @@
 
 static bool poll_page(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    (void)ctx;
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
     /* Not while a store is on its way, which it would hold up again. */
@@ -167,7 +166,6 @@ const struct vdf_raw_ops vdf_vcmdq_page_ops = {
 
 static uint64_t vintf_page_size(const struct vdf_at *at)
 {
-    (void)at;
     return VDF_VINTF_PAGE_SIZE;
 }
 
@@ -485,7 +483,6 @@ static int set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 
 static void after_fetch_abort(const struct vdf_at *at, uint64_t value)
 {
-    (void)value;
     vdf_vcmdq_round(at->priv);
 }
 
@@ -542,7 +539,6 @@ static int set_status(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 
 static uint64_t window_size(const struct vdf_at *at)
 {
-    (void)at;
     return PAGE0_SIZE;
 }
 
@@ -980,7 +976,6 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     const struct vdf_vcmdq *was = old;
     struct vdf_vcmdq *is = now;
 
-    (void)obj;
     is->page_open = was->page_open;
     is->ring_open = was->ring_open;
     is->ring_row = was->ring_row;

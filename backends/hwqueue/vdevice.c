@@ -76,7 +76,6 @@ static void destroy(struct vdf_obj *obj)
 
 static int check_psid(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value > VDF_SID_MAX)
         return vdf_fail(err, EINVAL, "%llu: a stream id has 20 bits, 0 to %u",
                         (unsigned long long)value, VDF_SID_MAX);

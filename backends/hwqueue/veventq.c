@@ -224,7 +224,6 @@ int vdf_veventq_restore(const struct vdf_at *at, const char *text, size_t len, s
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    (void)len;
     vdf_veventq_free(&dev->veventq);
     return vdf_hwqueue_split(text, parse_event, dev, err);
 }

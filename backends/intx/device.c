@@ -298,49 +298,42 @@ void vdf_intx_reset(struct vdf_intx_dev *dev)
 
 static int soft_set_asserted(struct vdf_intx_dev *dev, bool asserted, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_assert(dev, asserted);
     return 0;
 }
 
 static int soft_get_command(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
 {
-    (void)err;
     *value = dev->command;
     return 0;
 }
 
 static int soft_get_status(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
 {
-    (void)err;
     *value = vdf_intx_status(dev);
     return 0;
 }
 
 static int soft_write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_write_command(dev, value);
     return 0;
 }
 
 static int soft_write_disable(struct vdf_intx_dev *dev, bool disable, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_write_disable(dev, disable);
     return 0;
 }
 
 static int soft_set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_set_guest_mask(dev, mask);
     return 0;
 }
 
 static int soft_eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_eoi(dev);
     return 0;
 }
@@ -348,7 +341,6 @@ static int soft_eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
 static int soft_config_read(struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t offset,
                             struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_config_read(dev, bytes, n, offset);
     return 0;
 }
@@ -356,7 +348,6 @@ static int soft_config_read(struct vdf_intx_dev *dev, void *bytes, size_t n, uin
 static int soft_config_write(struct vdf_intx_dev *dev, const void *bytes, size_t n, uint64_t offset,
                              struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_config_write(dev, bytes, n, offset);
     return 0;
 }

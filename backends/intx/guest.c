@@ -8,8 +8,6 @@
 
 static uint64_t config_size(struct vdf_obj *obj, uint32_t part)
 {
-    (void)obj;
-    (void)part;
     return VDF_PCI_CONFIG_SIZE;
 }
 
@@ -18,8 +16,6 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)part;
-    (void)fresh;
     if (dev->attached)
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     if (guest->line_is_message && dev->guest_type == VDF_INTX_PIN)
@@ -37,7 +33,6 @@ static void detach(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)part;
     dev->irq = (struct vdf_irq){ 0 };
     dev->attached = false;
     dev->line_is_message = false;
@@ -52,7 +47,6 @@ static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsig
     uint64_t bytes = 0;
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)part;
     int ret = dev->ops->config_read(dev, &bytes, width, offset, err);
     *value = le64toh(bytes);
     return ret;
@@ -64,7 +58,6 @@ static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsi
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
     uint64_t bytes = htole64(value);
 
-    (void)part;
     return dev->ops->config_write(dev, &bytes, width, offset, err);
 }
 
@@ -73,7 +66,6 @@ static void eoi(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)part;
     if (dev->enabled && dev->guest_type == VDF_INTX_PIN)
         dev->ops->ended(dev);
 }
@@ -83,7 +75,6 @@ static int eoi_fd(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *e
 {
     const struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)part;
     if (!dev->vfio)
         return 0;
     int ret = vdf_intx_vfio_unmask_fd(dev->vfio, true, err);

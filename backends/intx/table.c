@@ -59,7 +59,6 @@ static int check_line(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 
 static int set_line(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_rewire(at->priv, (uint32_t)value);
     return 0;
 }
@@ -77,7 +76,6 @@ static int restore_line(const struct vdf_at *at, uint64_t value, struct vdf_err 
 /* A number of the state goes where it came from, without the consequences of a write. */
 static int restore_bool(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     *(bool *)((char *)at->priv + at->attr->field) = value;
     return 0;
 }
@@ -151,14 +149,12 @@ static int store_host(const struct vdf_at *at, const char *text, size_t len, str
 
 static int set_sticks(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_set_sticks(at->priv, value);
     return 0;
 }
 
 static int set_quirk(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_intx_set_quirk(at->priv, (bool *)((char *)at->priv + at->attr->field), value);
     return 0;
 }
@@ -294,7 +290,6 @@ static int write_reset(const struct vdf_at *at, uint64_t value, struct vdf_err *
 
 static uint64_t config_size(const struct vdf_at *at)
 {
-    (void)at;
     return VDF_PCI_CONFIG_SIZE;
 }
 
@@ -330,7 +325,7 @@ static bool has_bar(const void *priv, uint32_t number)
 static const struct vdf_attr device_attrs[] = {
     { .path = "host",
       .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_KEPT,
+      .flags = VDF_RW | VDF_LOCAL,
       .show = show_host,
       .store = store_host,
       .doc =
@@ -338,7 +333,7 @@ static const struct vdf_attr device_attrs[] = {
           "vfio" },
     { .path = "backend",
       .type = VDF_CHOICE,
-      .flags = VDF_RW | VDF_KEPT,
+      .flags = VDF_RW | VDF_LOCAL,
       DEV(backend),
       .choices = backends,
       .check = check_backend,
@@ -551,7 +546,6 @@ static int device_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)err;
     if (fresh)
         vdf_intx_join(dev, dev->line);
     dev->linked = true;
@@ -580,7 +574,6 @@ static int device_remove(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)err;
     if (dev->enabled)
         dev->ops->disable(dev);
     return 0;
@@ -641,7 +634,6 @@ static void device_adopt(struct vdf_obj *obj, void *old, void *now)
     struct vdf_intx_dev *from = old;
     struct vdf_intx_dev *to = now;
 
-    (void)obj;
     adopt_backend(from, to);
     to->irq = from->irq;
     to->attached = from->attached;

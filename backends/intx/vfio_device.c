@@ -451,18 +451,14 @@ const struct vdf_raw_ops vdf_intx_vfio_bar_ops = {
 
 static bool on_trigger(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
-    (void)ctx;
-    (void)events;
     return take_interrupts(vdf_obj_priv(obj));
 }
 
 /* Somebody unplugs the device or unbinds its driver, and waits until it is given back. */
 static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
 {
-    (void)ctx;
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    (void)count;
     vdf_report(obj, ENODEV, "%s is taken away from vfio-pci: it is released", dev->host);
     vdf_intx_vfio_end(dev);
     disabled(dev);

@@ -12,7 +12,6 @@ int vdf_vm_try(struct vdf_err *err)
 
 static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
-    (void)obj;
     return vdf_vm_try(err);
 }
 

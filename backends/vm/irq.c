@@ -167,7 +167,6 @@ int vdf_slot_restore_early(const struct vdf_at *at, const char *text, size_t len
 {
     struct vdf_slot *slot = at->priv;
 
-    (void)len;
     while (*text) {
         const char *colon = strchrnul(text, ':'), *end = strchrnul(colon, ' ');
         uint64_t cpu, vector;
@@ -252,7 +251,6 @@ static bool resample(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_slot *slot = ctx;
 
-    (void)value;
     if (slot->ops->eoi)
         slot->ops->eoi(obj, slot->part);
     else if (slot->level)

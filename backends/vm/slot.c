@@ -116,24 +116,23 @@ static int check_place(const struct vdf_slot *slot, uint64_t bytes, bool page, s
 
 static bool ring(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    struct vdf_slot_door *door = ctx;
-    struct vdf_slot *slot = door->slot;
+    struct vdf_slot_doorbell *doorbell = ctx;
+    struct vdf_slot *slot = doorbell->slot;
 
-    (void)value;
-    slot->ops->ring(obj, slot->part, (unsigned)(door - slot->doors));
+    slot->ops->ring(obj, slot->part, (unsigned)(doorbell - slot->doorbells));
     return true;
 }
 
-static int set_ioeventfd(const struct vdf_slot_door *door, uint32_t flags)
+static int set_ioeventfd(const struct vdf_slot_doorbell *doorbell, uint32_t flags)
 {
     struct kvm_ioeventfd request = {
-        .datamatch = door->door.data,
-        .addr = door->slot->addr + door->door.offset,
-        .len = door->door.width,
-        .fd = door->fd,
+        .datamatch = doorbell->doorbell.data,
+        .addr = doorbell->slot->addr + doorbell->doorbell.offset,
+        .len = doorbell->doorbell.width,
+        .fd = doorbell->fd,
         .flags = KVM_IOEVENTFD_FLAG_DATAMATCH | flags,
     };
-    int vm = door->slot->vm->fd;
+    int vm = doorbell->slot->vm->fd;
     int ret = flags & KVM_IOEVENTFD_FLAG_DEASSIGN ? vdf_kvm_undo(vm, KVM_IOEVENTFD, &request)
                                                   : vdf_kvm_ioctl(vm, KVM_IOEVENTFD, &request);
     return ret < 0 ? -errno : 0;
@@ -142,36 +141,37 @@ static int set_ioeventfd(const struct vdf_slot_door *door, uint32_t flags)
 static void close_doors(struct vdf_slot *slot)
 {
     for (unsigned k = 0; k < slot->n_doors; k++) {
-        set_ioeventfd(&slot->doors[k], KVM_IOEVENTFD_FLAG_DEASSIGN);
-        vdf_async_free(slot->doors[k].bell);
-        close(slot->doors[k].fd);
+        set_ioeventfd(&slot->doorbells[k], KVM_IOEVENTFD_FLAG_DEASSIGN);
+        vdf_async_free(slot->doorbells[k].bell);
+        close(slot->doorbells[k].fd);
     }
-    free(slot->doors);
-    slot->doors = NULL;
+    free(slot->doorbells);
+    slot->doorbells = NULL;
     slot->n_doors = 0;
 }
 
 static int open_doors(struct vdf_slot *slot, struct vdf_err *err)
 {
-    struct vdf_guest_door list[VDF_VM_DOORS];
-    unsigned n =
-        slot->ops->doors ? slot->ops->doors(slot->target, slot->part, list, VDF_VM_DOORS) : 0;
+    struct vdf_guest_doorbell list[VDF_VM_DOORBELLS];
+    unsigned n = slot->ops->doorbells
+                     ? slot->ops->doorbells(slot->target, slot->part, list, VDF_VM_DOORBELLS)
+                     : 0;
     int ret = 0;
 
-    slot->doors = n ? calloc(n, sizeof(*slot->doors)) : NULL;
-    if (n && !slot->doors)
+    slot->doorbells = n ? calloc(n, sizeof(*slot->doorbells)) : NULL;
+    if (n && !slot->doorbells)
         return vdf_fail(err, ENOMEM, "no memory for %u doorbells", n);
     for (unsigned k = 0; ret == 0 && k < n; k++) {
-        struct vdf_slot_door *door = &slot->doors[k];
-        *door = (struct vdf_slot_door){ .slot = slot, .door = list[k] };
-        door->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (door->fd < 0) {
+        struct vdf_slot_doorbell *doorbell = &slot->doorbells[k];
+        *doorbell = (struct vdf_slot_doorbell){ .slot = slot, .doorbell = list[k] };
+        doorbell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (doorbell->fd < 0) {
             ret = -errno;
             break;
         }
         slot->n_doors++;
-        door->bell = vdf_async_eventfd(slot->target, ring, door, door->fd);
-        ret = door->bell ? set_ioeventfd(door, 0) : -errno;
+        doorbell->bell = vdf_async_eventfd(slot->target, ring, doorbell, doorbell->fd);
+        ret = doorbell->bell ? set_ioeventfd(doorbell, 0) : -errno;
     }
     if (ret < 0) {
         close_doors(slot);
@@ -230,7 +230,6 @@ static bool guest_ended(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_slot *slot = ctx;
 
-    (void)value;
     /* Unless it has been started again. */
     if (atomic_load(&slot->vm->stop))
         slot->ops->runs(obj, slot->part, false);
@@ -532,7 +531,6 @@ static int set_attached(const struct vdf_at *at, uint64_t value, struct vdf_err 
 
 static int restore_attached(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     ((struct vdf_slot *)at->priv)->attached = value;
     return 0;
 }
@@ -545,7 +543,6 @@ static int get_refused(const struct vdf_at *at, uint64_t *value)
 
 static int restore_refused(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     atomic_store(&((struct vdf_slot *)at->priv)->refused, value);
     return 0;
 }
@@ -555,7 +552,7 @@ static int restore_refused(const struct vdf_at *at, uint64_t value, struct vdf_e
 static const struct vdf_attr attrs[] = {
     { .path = "device",
       .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_SAVE | VDF_ALONE,
+      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
       .show = show_device,
       .store = store_device,
       .restore_text = restore_device,
@@ -590,7 +587,7 @@ static const struct vdf_attr attrs[] = {
              "to the ISC of an alert; other messages have their own" },
     { .path = "attached",
       .type = VDF_BOOL,
-      .flags = VDF_RW | VDF_SAVE | VDF_ALONE,
+      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
       SLOT(attached),
       .set = set_attached,
       .restore = restore_attached,
@@ -645,7 +642,6 @@ static int removed(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_slot *slot = vdf_obj_priv(obj);
 
-    (void)err;
     if (slot->attached) {
         vdf_vm_park(slot->vm);
         vdf_slot_disconnect(slot);
@@ -675,5 +671,5 @@ const struct vdf_class vdf_slot_class = {
     .destroy = destroy,
     .remove = removed,
     .restored = restored,
-    .alone = true,
+    .exclusive = true,
 };

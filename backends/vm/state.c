@@ -498,7 +498,6 @@ int vdf_vm_restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
 {
     struct vdf_vcpu_state *state = hold(at, err);
 
-    (void)len;
     if (!state)
         return -ENOMEM;
     while (*text) {

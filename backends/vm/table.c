@@ -79,7 +79,6 @@ static int check_stopped(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     const struct vdf_vm *vm = at->priv;
 
-    (void)value;
     if (vm->status == VDF_VM_RUNNING)
         return vdf_fail(err, EBUSY, "the VM runs: write 0 to run first");
     return 0;
@@ -90,21 +89,18 @@ static void after_begin(const struct vdf_at *at, uint64_t value)
 {
     struct vdf_vm *vm = at->priv;
 
-    (void)value;
     vm->booted = false;
     vm->status = VDF_VM_CREATED;
 }
 
 static int restore_entry(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     ((struct vdf_vm *)at->priv)->entry = value;
     return 0;
 }
 
 static int restore_mode(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     ((struct vdf_vm *)at->priv)->mode = (uint8_t)value;
     return 0;
 }
@@ -147,7 +143,6 @@ static int get_saved_status(const struct vdf_at *at, uint64_t *value)
 
 static int restore_status(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     ((struct vdf_vm *)at->priv)->status = (uint8_t)value;
     return 0;
 }
@@ -178,7 +173,6 @@ static int get_counter(const struct vdf_at *at, uint64_t *value)
 
 static int restore_counter(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     atomic_store(counter(at), value);
     return 0;
 }
@@ -269,7 +263,7 @@ static const struct vdf_attr attrs[] = {
       .doc = "processors, 1 to 16; before the first run" },
     { .path = "memory",
       .type = VDF_RAW,
-      .flags = VDF_RW | VDF_MAP | VDF_HOLDS | VDF_BESIDE,
+      .flags = VDF_RW | VDF_MAP | VDF_HOLDS | VDF_UNSAVED,
       .has_field = true,
       .field = offsetof(struct vdf_vm, memory),
       .raw = &memory_ops,
@@ -296,7 +290,7 @@ static const struct vdf_attr attrs[] = {
       .doc = "guest address where the processors begin; a write lets the next run begin there" },
     { .path = "run",
       .type = VDF_BOOL,
-      .flags = VDF_RW | VDF_ALONE,
+      .flags = VDF_RW | VDF_EXCLUSIVE,
       .width = 1,
       .get = get_run,
       .set = set_run,
@@ -325,7 +319,7 @@ static const struct vdf_attr attrs[] = {
       .doc = "the processors have begun" },
     { .path = "cpu/#/regs",
       .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_ALONE | VDF_LINES,
+      .flags = VDF_RW | VDF_EXCLUSIVE | VDF_LINES,
       .when = stands_still,
       .needs = "run 0",
       CPUS,
@@ -411,6 +405,6 @@ const struct vdf_class vdf_vm_class = {
     .disconnect = vdf_vm_disconnect,
     .connect = vdf_vm_connect,
     .saving = vdf_vm_saving,
-    .alone = true,
+    .exclusive = true,
     .no_state = true,
 };

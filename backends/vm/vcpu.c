@@ -25,15 +25,15 @@
 
 /* --- the way into a device -------------------------------------------------------------------- */
 
-/* Who is alone in the tree is inside everything already. */
-static bool enter(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool alone)
+/* Who is exclusive in the tree is inside everything already. */
+static bool enter(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool exclusive)
 {
-    return alone || vdf_obj_enter(obj, &cpu->vm->stop);
+    return exclusive || vdf_obj_enter(obj, &cpu->vm->stop);
 }
 
-static void leave(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool alone)
+static void leave(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool exclusive)
 {
-    if (alone)
+    if (exclusive)
         vdf_obj_touched(obj);
     else
         vdf_obj_leave(obj, true, &cpu->vm->stop);
@@ -65,14 +65,14 @@ static void end_machine(struct vdf_vcpu *cpu, uint8_t status)
             eventfd_write(vm->slots[k]->end_fd, 1);
 }
 
-static bool fail_machine(struct vdf_vcpu *cpu, bool alone, int code, const char *text,
+static bool fail_machine(struct vdf_vcpu *cpu, bool exclusive, int code, const char *text,
                          uint64_t detail)
 {
-    if (!enter(cpu, machine(cpu), alone))
+    if (!enter(cpu, machine(cpu), exclusive))
         return false;
     vdf_report(machine(cpu), code, "vCPU %u: %s (0x%" PRIx64 ")", cpu->index, text, detail);
     end_machine(cpu, VDF_VM_FAILED);
-    leave(cpu, machine(cpu), alone);
+    leave(cpu, machine(cpu), exclusive);
     return true;
 }
 
@@ -112,7 +112,7 @@ static void mmio_at_slot(struct vdf_slot *slot, struct kvm_run *run)
     }
 }
 
-static bool exit_mmio(struct vdf_vcpu *cpu, bool alone)
+static bool exit_mmio(struct vdf_vcpu *cpu, bool exclusive)
 {
     struct kvm_run *run = cpu->run;
     struct vdf_slot *slot = vdf_slot_at(cpu->vm, run->mmio.phys_addr, run->mmio.len);
@@ -124,14 +124,14 @@ static bool exit_mmio(struct vdf_vcpu *cpu, bool alone)
                       (uint64_t)run->mmio.phys_addr);
         return true;
     }
-    if (!enter(cpu, slot->target, alone))
+    if (!enter(cpu, slot->target, exclusive))
         return false;
     mmio_at_slot(slot, run);
-    leave(cpu, slot->target, alone);
+    leave(cpu, slot->target, exclusive);
     return true;
 }
 
-static bool exit_io(struct vdf_vcpu *cpu, bool alone)
+static bool exit_io(struct vdf_vcpu *cpu, bool exclusive)
 {
     struct vdf_vm *vm = cpu->vm;
     struct kvm_run *run = cpu->run;
@@ -145,7 +145,7 @@ static bool exit_io(struct vdf_vcpu *cpu, bool alone)
     }
     if (run->io.port != PORT_DEBUG && run->io.port != PORT_EXIT)
         return true;
-    if (!enter(cpu, machine(cpu), alone))
+    if (!enter(cpu, machine(cpu), exclusive))
         return false;
     if (run->io.port == PORT_DEBUG) {
         vdf_log_add(&vm->debug, data, n);
@@ -153,21 +153,21 @@ static bool exit_io(struct vdf_vcpu *cpu, bool alone)
         vm->exit_code = data[0];
         end_machine(cpu, VDF_VM_STOPPED);
     }
-    leave(cpu, machine(cpu), alone);
+    leave(cpu, machine(cpu), exclusive);
     return true;
 }
 
-static bool handle_exit(struct vdf_vcpu *cpu, bool alone)
+static bool handle_exit(struct vdf_vcpu *cpu, bool exclusive)
 {
     struct vdf_vm_exits *exits = &cpu->vm->exits;
 
     switch (cpu->run->exit_reason) {
     case KVM_EXIT_MMIO:
-        atomic_fetch_add(&exits->mmio, !alone);
-        return exit_mmio(cpu, alone);
+        atomic_fetch_add(&exits->mmio, !exclusive);
+        return exit_mmio(cpu, exclusive);
     case KVM_EXIT_IO:
-        atomic_fetch_add(&exits->pio, !alone);
-        return exit_io(cpu, alone);
+        atomic_fetch_add(&exits->pio, !exclusive);
+        return exit_io(cpu, exclusive);
     case KVM_EXIT_HLT:
         atomic_fetch_add(&exits->hlt, 1);
         return true;
@@ -175,20 +175,20 @@ static bool handle_exit(struct vdf_vcpu *cpu, bool alone)
         atomic_fetch_add(&exits->irq_window, 1);
         return true;
     case KVM_EXIT_SHUTDOWN:
-        atomic_fetch_add(&exits->other, !alone);
-        return fail_machine(cpu, alone, EFAULT, "a triple fault: an exception without a handler",
-                            0);
+        atomic_fetch_add(&exits->other, !exclusive);
+        return fail_machine(cpu, exclusive, EFAULT,
+                            "a triple fault: an exception without a handler", 0);
     case KVM_EXIT_FAIL_ENTRY:
-        atomic_fetch_add(&exits->other, !alone);
-        return fail_machine(cpu, alone, EINVAL, "KVM cannot enter the guest",
+        atomic_fetch_add(&exits->other, !exclusive);
+        return fail_machine(cpu, exclusive, EINVAL, "KVM cannot enter the guest",
                             cpu->run->fail_entry.hardware_entry_failure_reason);
     case KVM_EXIT_INTERNAL_ERROR:
-        atomic_fetch_add(&exits->other, !alone);
-        return fail_machine(cpu, alone, EOPNOTSUPP, "KVM cannot go on, suberror",
+        atomic_fetch_add(&exits->other, !exclusive);
+        return fail_machine(cpu, exclusive, EOPNOTSUPP, "KVM cannot go on, suberror",
                             cpu->run->internal.suberror);
     default:
-        atomic_fetch_add(&exits->other, !alone);
-        return fail_machine(cpu, alone, EOPNOTSUPP, "an exit that is not known, reason",
+        atomic_fetch_add(&exits->other, !exclusive);
+        return fail_machine(cpu, exclusive, EOPNOTSUPP, "an exit that is not known, reason",
                             cpu->run->exit_reason);
     }
 }
@@ -225,7 +225,6 @@ static void *run_guest(void *arg)
 
 static void nothing(int number)
 {
-    (void)number;
 }
 
 int vdf_vcpu_start(struct vdf_vcpu *cpu)

@@ -406,7 +406,6 @@ void vdf_vm_stop(struct vdf_obj *obj)
 
 void vdf_vm_adopt(struct vdf_obj *obj, void *old, void *now)
 {
-    (void)obj;
     ((struct vdf_vm *)now)->memory_open = ((struct vdf_vm *)old)->memory_open;
 }
 

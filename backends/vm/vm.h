@@ -15,7 +15,7 @@
  * Threads and locks. A processor has a thread while the machine runs. It runs the guest without any
  * lock and enters one device at a time for an exit (vdf_obj_enter): the one that a window belongs
  * to, or the machine itself for output and for the end. Whatever starts or stops the machine, or
- * changes its slots, does so while nobody is inside any device (VDF_ALONE), after the threads have
+ * changes its slots, does so while nobody is inside any device (VDF_EXCLUSIVE), after the threads have
  * ended. So the table of slots, the memory and the descriptors need no lock while threads are
  * there, and a thread that is asked to stop gives up waiting for a device; the exit that it leaves
  * behind is carried out by who has stopped it.
@@ -40,8 +40,8 @@
 #define VDF_VM_VECTORS 256u
 #define VDF_VM_MSRS 512u
 #define VDF_VM_SLOTS 64u
-#define VDF_VM_DOORS 64u   /* of a slot */
-#define VDF_VM_REPORTS 16u /* lines in /errors for a slot, or the machine, from one start on */
+#define VDF_VM_DOORBELLS 64u /* of a slot */
+#define VDF_VM_REPORTS 16u   /* lines in /errors for a slot, or the machine, from one start on */
 #define VDF_VM_MEMORY_RESET (UINT64_C(2) << 20)
 
 /* The processors' tables, for both long modes, above what is mapped 1:1. */
@@ -267,12 +267,12 @@ struct vdf_slot {
     bool asleep; /* restored; the device gets the guest when that is started */
     bool mapped; /* a page of the device is there instead of a window */
     unsigned n_doors;
-    struct vdf_slot_door {
+    struct vdf_slot_doorbell {
         struct vdf_slot *slot;
-        struct vdf_guest_door door;
+        struct vdf_guest_doorbell doorbell;
         int fd;
         struct vdf_async *bell;
-    } * doors;
+    } * doorbells;
     int line_fd, pulse_fd, resample_fd; /* -1: none */
     int eoi_fd; /* never written: the irqfd with the device's own resamplefd; -1: none */
     bool level; /* of the device's line; under the device's lock */

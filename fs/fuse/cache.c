@@ -408,7 +408,6 @@ static void drop_names(struct vdf_fuse *fuse)
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
     fuse_lowlevel_notify_increment_epoch(fuse->session);
 #else
-    (void)fuse;
 #endif
 }
 

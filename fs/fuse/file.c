@@ -120,18 +120,11 @@ static void put_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle
 #else
 static int get_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle *handle, int fd)
 {
-    (void)fuse;
-    (void)req;
-    (void)handle;
-    (void)fd;
     return 0;
 }
 
 static void put_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle *handle)
 {
-    (void)fuse;
-    (void)req;
-    (void)handle;
 }
 #endif
 
@@ -208,7 +201,6 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
         return fuse_reply_open(req, &fi);
     }
 #else
-    (void)backing_id;
 #endif
     if (handle->cached)
         out.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH;
@@ -338,7 +330,6 @@ static void interrupt(fuse_req_t req, void *data)
     struct vdf_pending *p = data;
     struct vdf_device *device = device_of(p->handle);
 
-    (void)req;
     vdf_device_enter(device);
     p->interrupted = true;
     bool was_waiting = vdf_waiter_remove(device, &p->waiter);
@@ -475,7 +466,6 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
     bool changed = false, borrowed = true;
     char small[SMALL_READ], *bytes = size > sizeof(small) ? read_buffer(size, &borrowed) : small;
 
-    (void)ino;
     if (!bytes) {
         fuse_reply_err(req, ENOMEM);
         return;
@@ -521,7 +511,6 @@ void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t si
     struct vdf_err err = { 0 };
     ssize_t ret;
 
-    (void)ino;
     vdf_user_serve(&user);
     if (handle->file.place.entry->special == VDF_STATE) {
         ret = vdf_file_write_state(&handle->file, bytes, size, (uint64_t)offset, &err);
@@ -576,7 +565,6 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct vdf_err err = { 0 };
     int ret = 0;
 
-    (void)ino;
     vdf_user_serve(&user);
     if (handle->opener && vdf_task_process(fuse_req_ctx(req)->pid) == handle->opener &&
         is_last_close(handle))
@@ -634,7 +622,6 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
         (fi->poll_events ? fi->poll_events : POLLIN | POLLOUT | POLLPRI) | POLLHUP | POLLERR;
     struct vdf_pending *p = NULL, *old = NULL;
 
-    (void)ino;
     if (ph) {
         p = new_pending(req, POLL, handle);
         if (!p) {
@@ -690,7 +677,6 @@ void vdf_fuse_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct vdf_handle *handle = handle_of(fi);
     struct vdf_fuse *fuse = vdf_fuse_of(req);
 
-    (void)ino;
     drop_poller(handle);
     put_backing(fuse, req, handle);
     end_passthrough(handle);

@@ -384,7 +384,6 @@ static void reply_attr(fuse_req_t req, struct vdf_node *node)
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    (void)fi;
     reply_attr(req, vdf_node_of(vdf_fuse_of(req), ino));
 }
 
@@ -399,7 +398,6 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
     unsigned mode = mode_of(fuse, &node->place) & 07777;
     int ret = 0;
 
-    (void)fi;
     if (to_set & FUSE_SET_ATTR_MODE && (attr->st_mode & 07777) != mode)
         ret = vdf_fail(&err, EPERM, "mode %04o: it is %04o and stays so", attr->st_mode & 07777,
                        mode);
@@ -418,7 +416,6 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
     struct statvfs st = { .f_bsize = BLOCK, .f_frsize = BLOCK, .f_namemax = VDF_NAME_MAX };
 
-    (void)ino;
     fuse_reply_statfs(req, &st);
 }
 
@@ -434,7 +431,6 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
     struct vdf_place made;
     int ret;
 
-    (void)mode;
     vdf_user_serve(&user);
     if (spare)
         ret = vdf_place_mkdir(dir, name, &made);
@@ -473,29 +469,22 @@ static void refuse_change(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-    (void)mode;
-    (void)rdev;
     refuse_change(req, parent, name);
 }
 
 static void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
 {
-    (void)link;
     refuse_change(req, parent, name);
 }
 
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 {
-    (void)ino;
     refuse_change(req, parent, name);
 }
 
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
                       const char *new_name, unsigned flags)
 {
-    (void)new_parent;
-    (void)new_name;
-    (void)flags;
     refuse_change(req, parent, name);
 }
 
@@ -505,8 +494,6 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
     const struct vdf_place *dir = &vdf_node_of(vdf_fuse_of(req), parent)->place;
     struct vdf_err err = { 0 };
 
-    (void)mode;
-    (void)fi;
     vdf_device_enter(dir->obj->device);
     int ret = vdf_place_missing(dir, name, &err);
     vdf_device_leave(dir->obj->device, false);
@@ -574,7 +561,6 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
     size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
     size_t to = from, name_len;
 
-    (void)ino;
     /* Whole entries only. */
     while (to < list->entries.len) {
         entry_name(list->entries.data + to, &name_len);
@@ -629,7 +615,6 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 {
     struct listing *list = (struct listing *)(uintptr_t)fi->fh;
 
-    (void)ino;
     vdf_buf_free(&list->entries);
     free(list);
     fuse_reply_err(req, 0);
@@ -653,8 +638,6 @@ static void offer_rings(struct vdf_fuse *fuse, struct fuse_conn_info *conn)
         atomic_store(&fuse->rings_serve, true);
     }
 #else
-    (void)fuse;
-    (void)conn;
 #endif
 }
 

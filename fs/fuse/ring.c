@@ -612,7 +612,6 @@ int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err)
 
 static ssize_t read_request(int fd, void *bytes, size_t n, void *userdata)
 {
-    (void)userdata;
     return read(fd, bytes, n);
 }
 
@@ -712,9 +711,6 @@ static const struct fuse_custom_io io = { .writev = write_reply, .read = read_re
 
 static void say_nothing(enum fuse_log_level level, const char *format, va_list arguments)
 {
-    (void)level;
-    (void)format;
-    (void)arguments;
 }
 
 bool vdf_rings_possible(void)
@@ -779,21 +775,17 @@ bool vdf_rings_possible(void)
 
 int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **rings, struct vdf_err *err)
 {
-    (void)session;
-    (void)rings;
     return vdf_fail(err, EOPNOTSUPP, "libfuse %s has no FUSE over io_uring, 3.18 has",
                     fuse_pkgversion());
 }
 
 int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err)
 {
-    (void)rings;
     return vdf_fail(err, EOPNOTSUPP, "libfuse is too old");
 }
 
 char *vdf_ring_buffer(size_t size)
 {
-    (void)size;
     return NULL;
 }
 
@@ -804,7 +796,6 @@ bool vdf_ring_request(void)
 
 void vdf_rings_free(struct vdf_rings *rings)
 {
-    (void)rings;
 }
 
 #endif

@@ -31,7 +31,6 @@ static struct vdf_session *session_of(struct vdf_fuse *fuse)
 
 static void nothing(int signal)
 {
-    (void)signal;
 }
 
 static int add_arguments(struct fuse_args *args, const struct vdf_fuse_options *options)

@@ -10,7 +10,7 @@
 void vdf_device_enter(struct vdf_device *device)
 {
     atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
-    pthread_rwlock_rdlock(&device->tree->moment);
+    pthread_rwlock_rdlock(&device->tree->lock);
     pthread_mutex_lock(&device->lock);
     atomic_fetch_sub_explicit(&device->entering, 1, memory_order_relaxed);
 }
@@ -73,7 +73,7 @@ void vdf_device_leave(struct vdf_device *device, bool changed)
         vdf_device_check_waiters(device, &done);
     }
     pthread_mutex_unlock(&device->lock);
-    pthread_rwlock_unlock(&tree->moment);
+    pthread_rwlock_unlock(&tree->lock);
     vdf_waiters_finish(done);
     vdf_errors_tell(tree);
 }
@@ -82,7 +82,7 @@ void vdf_device_leave(struct vdf_device *device, bool changed)
 
 void vdf_tree_enter_alone(struct vdf_tree *tree)
 {
-    pthread_rwlock_wrlock(&tree->moment);
+    pthread_rwlock_wrlock(&tree->lock);
 }
 
 static void check_touched(struct vdf_device *device, struct vdf_waiter **done)
@@ -99,7 +99,7 @@ void vdf_tree_leave_alone(struct vdf_tree *tree, struct vdf_waiter *done)
     check_touched(tree->root->device, &done);
     for (struct vdf_obj *obj = tree->root->children; obj; obj = obj->next)
         check_touched(obj->device, &done);
-    pthread_rwlock_unlock(&tree->moment);
+    pthread_rwlock_unlock(&tree->lock);
     vdf_waiters_finish(done);
     vdf_errors_tell(tree);
 }
@@ -135,12 +135,12 @@ bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
     atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
     while (!entered && !atomic_load(stop)) {
         struct timespec until = stop_look();
-        if (pthread_rwlock_timedrdlock(&tree->moment, &until) != 0)
+        if (pthread_rwlock_timedrdlock(&tree->lock, &until) != 0)
             continue;
         until = stop_look();
         entered = pthread_mutex_timedlock(&device->lock, &until) == 0;
         if (!entered)
-            pthread_rwlock_unlock(&tree->moment);
+            pthread_rwlock_unlock(&tree->lock);
     }
     atomic_fetch_sub_explicit(&device->entering, 1, memory_order_relaxed);
     return entered;

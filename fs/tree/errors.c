@@ -95,7 +95,7 @@ void vdf_errors_tell(struct vdf_tree *tree)
     /* The root is entered after the device was left, for a thread is inside one device at a time.
      * Who wants to be alone may be waiting for this very thread, and tells when he leaves. */
     while (atomic_load(&tree->root_news)) {
-        if (pthread_rwlock_tryrdlock(&tree->moment) != 0)
+        if (pthread_rwlock_tryrdlock(&tree->lock) != 0)
             return;
         pthread_mutex_lock(&tree->root->device->lock);
         bool changed = atomic_exchange(&tree->root_news, false);

@@ -85,7 +85,7 @@ void vdf_file_leave(struct vdf_file *file, bool changed)
 static bool is_alone(const struct vdf_file *file)
 {
     const struct vdf_attr *attr = row_of(file);
-    return attr && attr->flags & VDF_ALONE;
+    return attr && attr->flags & VDF_EXCLUSIVE;
 }
 
 void vdf_file_enter_write(struct vdf_file *file)

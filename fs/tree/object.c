@@ -270,8 +270,6 @@ void vdf_obj_drive(const struct vdf_device *device)
 
 static bool timer_came(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    (void)ctx;
-    (void)value;
     obj->cls->on_timer(obj);
     return true;
 }

@@ -432,7 +432,7 @@ int vdf_place_rmdir(const struct vdf_place *dir, const char *name)
     struct vdf_device *device = dir->obj->device;
     int ret;
 
-    if (row && row->type == VDF_OBJECTS && row->objects->cls->alone) {
+    if (row && row->type == VDF_OBJECTS && row->objects->cls->exclusive) {
         vdf_tree_enter_alone(device->tree);
         ret = remove_object(dir, name, &done, &err);
         device->touched |= ret == 0;

@@ -310,14 +310,14 @@ static int sum_device(struct vdf_obj *obj, struct vdf_crc *crc)
 {
     struct vdf_device *device = obj->device;
     struct vdf_tree *tree = device->tree;
-    bool alone = obj->cls->no_state;
+    bool exclusive = obj->cls->no_state;
     int ret = -ENODEV;
 
-    if (alone)
+    if (exclusive)
         vdf_tree_enter_alone(tree);
     else
         vdf_device_enter(device);
-    bool kept = !alone && device->summed && device->summed_generation == device->generation &&
+    bool kept = !exclusive && device->summed && device->summed_generation == device->generation &&
                 !atomic_load(&tree->n_holds);
     if (!obj->dead && !kept)
         ret = sum_sections(obj, &device->sum);
@@ -326,7 +326,7 @@ static int sum_device(struct vdf_obj *obj, struct vdf_crc *crc)
     device->summed = ret == 0;
     device->summed_generation = device->generation;
     *crc = device->sum;
-    if (alone)
+    if (exclusive)
         vdf_tree_leave_alone(tree, NULL);
     else
         vdf_device_leave(device, false);

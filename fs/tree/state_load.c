@@ -117,7 +117,7 @@ static bool find_row(const struct cursor *cursor, struct slice name, struct vdf_
     *at = (struct vdf_at){ .obj = obj, .priv = obj->priv };
     for (size_t k = 0, row = cursor->row; k < n; k++, row = row + 1 < n ? row + 1 : 0) {
         at->attr = &obj->cls->attrs[row];
-        if (at->attr->flags & (VDF_SAVE | VDF_KEPT) && match_path(at, name))
+        if (at->attr->flags & (VDF_SAVE | VDF_LOCAL) && match_path(at, name))
             return true;
     }
     return false;
@@ -212,9 +212,9 @@ static int load_value(const struct vdf_at *at, struct slice value, struct vdf_er
     uint64_t number;
 
     if (!vdf_row_is_number(at->attr))
-        return at->attr->flags & VDF_KEPT ? 0 : load_text(at, value, err);
+        return at->attr->flags & VDF_LOCAL ? 0 : load_text(at, value, err);
     /* States had such choices in them once: they still have to be right. */
-    if (at->attr->flags & VDF_KEPT)
+    if (at->attr->flags & VDF_LOCAL)
         return vdf_row_parse_number(at->attr, value.text, value.len, &number, err);
     return load_number(at, value, err);
 }
@@ -311,7 +311,7 @@ static int map_device_name(struct reader *r, struct vdf_state_load *load,
 static bool has_kept_rows(const struct vdf_class *cls)
 {
     for (size_t k = 0; k < cls->n_attrs; k++)
-        if (cls->attrs[k].flags & VDF_KEPT)
+        if (cls->attrs[k].flags & VDF_LOCAL)
             return true;
     return false;
 }
@@ -379,7 +379,7 @@ static int keep_choices(const struct vdf_state_load *load, struct vdf_obj *now, 
     vdf_device_enter(old_device->device);
     struct vdf_obj *old = old_device->dead ? NULL : find_old(old_device, device, now);
     for (size_t k = 0; ret == 0 && old && k < now->cls->n_attrs; k++)
-        if (now->cls->attrs[k].flags & VDF_KEPT)
+        if (now->cls->attrs[k].flags & VDF_LOCAL)
             ret = keep_row(old, now, &now->cls->attrs[k], err);
     vdf_device_leave(old_device->device, false);
     vdf_obj_unref(old_device);
@@ -673,7 +673,7 @@ static int check_kept(struct vdf_obj *old, struct vdf_obj *now, struct vdf_err *
 {
     for (size_t k = 0; k < old->cls->n_attrs; k++) {
         const struct vdf_attr *attr = &old->cls->attrs[k];
-        if (attr->flags & VDF_KEPT && !same_row(old, now, attr))
+        if (attr->flags & VDF_LOCAL && !same_row(old, now, attr))
             return vdf_fail(err, EBUSY,
                             "%s has changed while the state was written: write it again",
                             attr->path);
@@ -733,7 +733,7 @@ static void keep_with_object(struct vdf_obj *old, struct vdf_obj *now)
             continue;
         struct vdf_memory *mem = vdf_row_memory(&was), *other = vdf_row_memory(&is);
         if (mem && mem->base && vdf_memory_same_kind(mem, other) &&
-            (was.attr->flags & VDF_BESIDE || vdf_memory_swap_in(mem, other) == 0)) {
+            (was.attr->flags & VDF_UNSAVED || vdf_memory_swap_in(mem, other) == 0)) {
             struct vdf_memory keep = *mem;
             *mem = *other;
             *other = keep;

@@ -16,7 +16,6 @@ static struct vdf_tree *tree_of(const struct vdf_at *at)
 
 static void show_version(const struct vdf_at *at, struct vdf_buf *out)
 {
-    (void)at;
     vdf_buf_printf(out, "%s", VDF_VERSION);
 }
 
@@ -27,9 +26,6 @@ static void show_errors(const struct vdf_at *at, struct vdf_buf *out)
 
 static int store_errors(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
-    (void)text;
-    (void)len;
-    (void)err;
     vdf_errors_clear(tree_of(at));
     return 0;
 }
@@ -157,7 +153,7 @@ int vdf_tree_create(const struct vdf_component *const *components, struct vdf_en
     pthread_rwlockattr_t attr;
     pthread_rwlockattr_init(&attr);
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&tree->moment, &attr);
+    pthread_rwlock_init(&tree->lock, &attr);
     pthread_rwlockattr_destroy(&attr);
     pthread_mutex_init(&tree->errors_lock, NULL);
     tree->components = components;
@@ -256,6 +252,6 @@ void vdf_tree_destroy(struct vdf_tree *tree)
     free(tree->root_attrs);
     free(tree->root_objects);
     pthread_mutex_destroy(&tree->errors_lock);
-    pthread_rwlock_destroy(&tree->moment);
+    pthread_rwlock_destroy(&tree->lock);
     free(tree);
 }

@@ -5,9 +5,9 @@
  * Threads: the FUSE threads and the engine's thread call in here, and the threads of guests'
  * processors through vdf_obj_enter(). Locks, in the order in which they are taken:
  *
- *   tree->moment   read-held by whoever is inside a device, write-held to see or replace the whole
+ *   tree->lock   read-held by whoever is inside a device, write-held to see or replace the whole
  *                  tree at one moment (the root's `state`), and by what touches several devices
- *                  (VDF_ALONE). Readers wait when a writer does, or those that poll would keep it
+ *                  (VDF_EXCLUSIVE). Readers wait when a writer does, or those that poll would keep it
  *                  out; so nobody who is inside waits for one who still wants in.
  *   root device    the list of devices
  *   a device       everything of the device: objects, private structures, waiters
@@ -55,7 +55,7 @@ struct vdf_edge_ops {
 };
 
 struct vdf_tree {
-    pthread_rwlock_t moment;
+    pthread_rwlock_t lock;
     struct vdf_table *tables;
     struct vdf_obj *root;
     const struct vdf_edge_ops *edge_ops; /* NULL: nothing stands above the tree (tests) */

@@ -85,12 +85,12 @@ enum vdf_type {
 #define VDF_FIXED 0x40u  /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
 #define VDF_BINARY 0x80u /* VDF_STREAM: records, not text (manual only) */
 /* A write is done while nobody is inside any device: it may touch others. */
-#define VDF_ALONE 0x100u
+#define VDF_EXCLUSIVE 0x100u
 /* VDF_RAW with memory: not in a state, and a restore leaves it as it is. */
-#define VDF_BESIDE 0x200u
+#define VDF_UNSAVED 0x200u
 /* A choice of this mount and not of the device's state, such as what stands behind the files: it is
  * not in a state, and who is restored keeps it. It is set before the rows of the state are. */
-#define VDF_KEPT 0x400u
+#define VDF_LOCAL 0x400u
 /* A value that may change without a hook of its device having been called: it lies in memory that
  * others write to, or with the kernel. */
 #define VDF_LIVE 0x800u
@@ -334,8 +334,8 @@ struct vdf_class {
     /* A state of the device or of the root is about to be read (@begin), or has been; the latter
      * while nobody is inside any device. vdf_obj_touched() tells of what it changes. */
     void (*saving)(struct vdf_obj *obj, bool begin);
-    bool alone;    /* rmdir is done while nobody is inside any device */
-    bool no_state; /* a device without a `state` file; the root's has it */
+    bool exclusive; /* rmdir is done while nobody is inside any device */
+    bool no_state;  /* a device without a `state` file; the root's has it */
 
     /* It can be attached to a guest (guest.h); NULL: it cannot. */
     const struct vdf_guest_ops *guest;
@@ -396,7 +396,7 @@ struct vdf_obj *vdf_obj_walk(struct vdf_obj *from, const char *path, const char 
  *  any device, as vdf_obj_unuse(). */
 void vdf_obj_use(struct vdf_obj *obj);
 void vdf_obj_unuse(struct vdf_obj *obj);
-/** vdf_obj_touched() - from a VDF_ALONE row or its like: another device than the row's may have
+/** vdf_obj_touched() - from a VDF_EXCLUSIVE row or its like: another device than the row's may have
  *  changed, look at what waits for it. Also from saving(), for its own. */
 void vdf_obj_touched(struct vdf_obj *obj);
 

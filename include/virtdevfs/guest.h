@@ -9,7 +9,7 @@
  *
  * read, write, ring and eoi are called with the lock of the object's device held, by the threads of
  * the guest's processors and by the engine's; the others while nobody else is inside any device
- * (VDF_ALONE). The sinks in struct vdf_guest are called with the device's lock held and never wait.
+ * (VDF_EXCLUSIVE). The sinks in struct vdf_guest are called with the device's lock held and never wait.
  */
 #ifndef VIRTDEVFS_GUEST_H
 #define VIRTDEVFS_GUEST_H
@@ -28,13 +28,13 @@ struct vdf_guest {
                                 * is the data of the MSI that a number becomes */
     bool level;                /* of the line, where the tree drives it */
 
-    /* What page() or doors() answer has changed, while nobody is inside any device. */
+    /* What page() or doorbells() answer has changed, while nobody is inside any device. */
     void (*remap)(void *ctx);
     void *ctx;
 };
 
 /* A store that is announced by an eventfd instead of being carried out by write(). */
-struct vdf_guest_door {
+struct vdf_guest_doorbell {
     uint64_t offset; /* in the window */
     unsigned width;  /* bytes */
     uint64_t data;   /* the value that rings it */
@@ -84,9 +84,9 @@ struct vdf_guest_ops {
     /* After attach: memory that the guest has instead of a window that traps; NULL: it traps. */
     struct vdf_memory *(*page)(struct vdf_obj *obj, uint32_t part);
     /* After attach: fills in up to @max doorbells and returns how many; NULL: none. */
-    unsigned (*doors)(struct vdf_obj *obj, uint32_t part, struct vdf_guest_door *doors,
-                      unsigned max);
-    void (*ring)(struct vdf_obj *obj, uint32_t part, unsigned door);
+    unsigned (*doorbells)(struct vdf_obj *obj, uint32_t part, struct vdf_guest_doorbell *doorbells,
+                          unsigned max);
+    void (*ring)(struct vdf_obj *obj, uint32_t part, unsigned doorbell);
     /* The guest has ended the interrupt of its line; NULL: a line that is still high is raised
      * again, and there is no more to it. */
     void (*eoi)(struct vdf_obj *obj, uint32_t part);

@@ -59,7 +59,6 @@ static void get_attributes(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info
 {
     struct stat st;
 
-    (void)fi;
     if (attributes(ino, &st))
         fuse_reply_attr(req, &st, TIMEOUT);
     else
@@ -70,8 +69,6 @@ static void get_attributes(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info
 static void set_attributes(fuse_req_t req, fuse_ino_t ino, struct stat *st, int which,
                            struct fuse_file_info *fi)
 {
-    (void)st;
-    (void)which;
     get_attributes(req, ino, fi);
 }
 
@@ -88,7 +85,6 @@ static const char *transport_of(fuse_req_t req)
     if (fuse_req_is_uring(req))
         return "io_uring\n";
 #endif
-    (void)req;
     return "dev\n";
 }
 
@@ -99,15 +95,12 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
     size_t n = ino == TRANSPORT ? strlen(bytes) : length;
     size_t at = (size_t)offset < n ? (size_t)offset : n;
 
-    (void)fi;
     fuse_reply_buf(req, bytes + at, size < n - at ? size : n - at);
 }
 
 static void write_file(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
                        struct fuse_file_info *fi)
 {
-    (void)ino;
-    (void)fi;
     if (size > ROOM || (size_t)offset > ROOM - size) {
         fuse_reply_err(req, ENOSPC);
         return;

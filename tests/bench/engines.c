@@ -295,33 +295,25 @@ static struct asked asked;
 
 static void on_question(struct vdf_source *source, uint64_t value)
 {
-    (void)source;
-    (void)value;
     ring(asked.answer);
 }
 
 static void on_poll(struct vdf_source *source, uint64_t value)
 {
-    (void)source;
-    (void)value;
 }
 
 static bool on_look(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)source;
-    (void)idle_ns;
     return true;
 }
 
 static void on_release(struct vdf_source *source)
 {
-    (void)source;
     atomic_store(&asked.released, true);
 }
 
 static double by_engine(void *ctx, uint64_t ns)
 {
-    (void)ctx;
     /* Not while the yardstick is measured on the same processor. */
     if (asked.how == POLLING && vdf_engine_add_poller(asked.engine, &asked.poller))
         bench_die("a poller cannot be added");

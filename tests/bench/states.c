@@ -40,7 +40,6 @@ static double copy_by_cp(void *ctx, uint64_t ns)
     struct copy *copy = ctx;
     char *argv[] = { "cp", copy->from, copy->to, NULL };
 
-    (void)ns;
     return (double)bench_spawn(argv) / 1000;
 }
 
@@ -51,7 +50,6 @@ static double copy_here(void *ctx, uint64_t ns)
     const struct copy *copy = ctx;
     uint64_t begin = bench_now();
 
-    (void)ns;
     int in = open(copy->from, O_RDONLY | O_CLOEXEC);
     int out = open(copy->to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     ssize_t n;

@@ -43,7 +43,6 @@ static double walk_again(void *ctx, uint64_t ns)
 {
     const struct where *where = ctx;
 
-    (void)ns;
     return (double)run(where->walk->command, where->tree, where->out) / 1000;
 }
 

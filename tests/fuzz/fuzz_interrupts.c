@@ -140,15 +140,12 @@ static char machine;
 
 static void set_level(void *ctx, bool level)
 {
-    (void)level;
     if (ctx != &machine)
         abort();
 }
 
 static void send_message(void *ctx, uint64_t address, uint32_t data)
 {
-    (void)address;
-    (void)data;
     if (ctx != &machine)
         abort();
 }

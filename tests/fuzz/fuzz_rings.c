@@ -466,7 +466,6 @@ static void there_and_back(void)
 /* With pages open the engine goes on meanwhile. */
 static void state_in_between(struct input *in)
 {
-    (void)in;
     char *state = save();
     vdf_test_write(at("state"), state);
     free(state);

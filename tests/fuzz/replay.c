@@ -20,7 +20,6 @@ static unsigned replayed;
 
 static int replay(const char *path, const struct stat *st, int kind, struct FTW *place)
 {
-    (void)place;
     if (kind != FTW_F)
         return 0;
     FILE *file = fopen(path, "re");

@@ -292,7 +292,6 @@ static uint8_t *map(const char *file, uint64_t offset, size_t len, int flags, in
 /* The daemon has ended. */
 static void pages_are_gone(int signal)
 {
-    (void)signal;
     _exit(0);
 }
 

@@ -63,7 +63,6 @@ static void put(struct object *object)
 static void on_call(struct vdf_source *source, uint64_t value)
 {
     struct object *object = (struct object *)source;
-    (void)value;
     check(!object->released, "a function was called after release");
     if (object->kind == FD) {
         uint64_t count;
@@ -77,7 +76,6 @@ static void on_call(struct vdf_source *source, uint64_t value)
 /* Finds something at every other look. */
 static bool on_look(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)idle_ns;
     on_call(source, 0);
     return ((struct object *)source)->calls_left % 2;
 }
@@ -93,8 +91,6 @@ static void on_release(struct vdf_source *source)
 
 static void on_shared(struct vdf_source *source, uint64_t value)
 {
-    (void)source;
-    (void)value;
     pthread_mutex_lock(&lock);
     shared_calls++;
     pthread_cond_broadcast(&called);

@@ -141,7 +141,6 @@ static void *interrupts(void *arg)
 {
     char text[65537];
 
-    (void)arg;
     for (unsigned k = 0; k < rounds; k++) {
         put("aplic/aplic0/wire/3", k % 2 ? "1" : "0");
         get("aplic/aplic0/msi", text, sizeof(text));
@@ -160,7 +159,6 @@ static void *lines(void *arg)
 {
     char text[65537];
 
-    (void)arg;
     for (unsigned k = 0; k < rounds; k++) {
         put("console/con0/ports/0/guest", "from the guest\n");
         get("console/con0/ports/0/data", text, sizeof(text));
@@ -179,7 +177,6 @@ static void *queues(void *arg)
     char *text = malloc(STATE_ROOM);
     int error;
 
-    (void)arg;
     check(text, "no memory");
     for (unsigned k = 0; k < rounds / 4; k++) {
         make("hwqueue/smmu0/queues/0");
@@ -201,7 +198,6 @@ static void *objects(void *arg)
 {
     char text[64];
 
-    (void)arg;
     for (unsigned k = 0; k < rounds / 4; k++) {
         make("gait/mine");
         make("gait/mine/guests/g");
@@ -229,7 +225,6 @@ static void *states(void *arg)
 {
     char *text = malloc(STATE_ROOM);
 
-    (void)arg;
     check(text, "no memory");
     for (unsigned k = 0; k < rounds / 4; k++) {
         size_t n = get("state", text, STATE_ROOM);

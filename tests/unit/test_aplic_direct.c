@@ -354,7 +354,6 @@ static char levels[64];
 
 static void take_level(void *ctx, bool level)
 {
-    (void)ctx;
     cr_assert_lt(strlen(levels), sizeof(levels) - 1);
     strcat(levels, level ? "1" : "0");
 }

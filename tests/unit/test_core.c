@@ -49,7 +49,6 @@ static bool is_on(const void *priv)
 
 static bool not_two(const void *priv, uint32_t number)
 {
-    (void)priv;
     return number != 4;
 }
 
@@ -107,7 +106,6 @@ static ssize_t pipe_read(const struct vdf_at *at, void *bytes, size_t n, struct 
 {
     struct box *box = at->priv;
 
-    (void)err;
     if (box->piped == 0)
         return -EAGAIN;
     n = n < box->piped ? n : box->piped;
@@ -122,7 +120,6 @@ static ssize_t pipe_write(const struct vdf_at *at, const void *bytes, size_t n, 
     struct box *box = at->priv;
     size_t room = sizeof(box->pipe) - box->piped;
 
-    (void)err;
     if (room == 0)
         return -EAGAIN;
     n = n < room ? n : room;
@@ -139,7 +136,6 @@ static unsigned pipe_poll(const struct vdf_at *at)
 
 static uint64_t window_size(const struct vdf_at *at)
 {
-    (void)at;
     return 0x40;
 }
 
@@ -157,14 +153,13 @@ static const struct vdf_attr part_rows[] = {
       VDF_FIELD(struct part, level) },
     { .path = "from",
       .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_KEPT,
+      .flags = VDF_RW | VDF_LOCAL,
       .show = show_from,
       .store = store_from },
 };
 
 static int allow_part(struct vdf_obj *parent, const char *name, struct vdf_err *err)
 {
-    (void)parent;
     return strcmp(name, "never") == 0 ? vdf_fail(err, EIO, "never comes never") : 0;
 }
 
@@ -187,7 +182,7 @@ static const struct vdf_attr box_rows[] = {
       .offset = 0 },
     { .path = "behind",
       .type = VDF_CHOICE,
-      .flags = VDF_RW | VDF_KEPT,
+      .flags = VDF_RW | VDF_LOCAL,
       VDF_FIELD(struct box, behind),
       .choices = colours },
     { .path = "on", .type = VDF_BOOL, .flags = VDF_RW | VDF_SAVE, VDF_FIELD(struct box, on) },
@@ -258,20 +253,17 @@ static int box_restored(struct vdf_obj *obj, struct vdf_err *err)
 
 static void box_adopt(struct vdf_obj *obj, void *old, void *now)
 {
-    (void)obj;
     ((struct box *)now)->adopted = ((struct box *)old)->adopted + 1;
 }
 
 static int get_elsewhere(const struct vdf_at *at, uint64_t *value)
 {
-    (void)at;
     *value = elsewhere;
     return 0;
 }
 
 static int set_elsewhere(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)at;
     if (value == 13)
         return vdf_fail(err, EPERM, "13 is no good elsewhere either");
     elsewhere = value;
@@ -291,7 +283,6 @@ static void show_elsewhere(const struct vdf_at *at, struct vdf_buf *out)
 static int read_elsewhere(const struct vdf_at *at, uint64_t offset, uint64_t *value,
                           struct vdf_err *err)
 {
-    (void)at;
     *value = elsewhere + offset;
     return offset == 0x30 ? vdf_fail(err, EXDEV, "not there") : 0;
 }
@@ -457,8 +448,6 @@ Test(core, numbers_are_names_in_one_spelling)
 
 static int count_names(void *arg, const char *name, bool dir)
 {
-    (void)name;
-    (void)dir;
     ++*(int *)arg;
     return 0;
 }

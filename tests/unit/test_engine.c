@@ -71,7 +71,6 @@ static void on_call(struct vdf_source *source, uint64_t value)
 
 static bool on_look(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)idle_ns;
     on_call(source, 0);
     return ((struct seen *)source)->finds;
 }
@@ -657,7 +656,6 @@ static uint32_t to_find;
 
 static bool find_once(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)idle_ns;
     if (!__atomic_exchange_n(&to_find, 0, __ATOMIC_ACQ_REL))
         return false;
     on_call(source, 0);
@@ -716,8 +714,6 @@ ENGINE_TEST(poller_that_finds_nothing_lets_the_thread_sleep)
 /* A look that takes long, and finds nothing. */
 static bool ponder(struct vdf_source *source, uint64_t idle_ns)
 {
-    (void)source;
-    (void)idle_ns;
     struct timespec begin, now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
     do

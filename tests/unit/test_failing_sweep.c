@@ -127,7 +127,6 @@ static void sweep(const char *what, int (*op)(const char *arg), void (*undo)(con
 
 static void put_back(const char *path)
 {
-    (void)path;
 }
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -192,7 +191,6 @@ Test(failing, values)
 
 static int attach(const char *device)
 {
-    (void)device;
     return vdf_test_write("vm/v/slots/0/attached", "1");
 }
 

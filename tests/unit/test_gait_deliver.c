@@ -371,8 +371,6 @@ static void set_again(void *ctx, uint64_t address, uint32_t data)
 {
     struct gait *gait = ctx;
 
-    (void)address;
-    (void)data;
     gait->sbv.base[0] |= 0x80;
 }
 
@@ -380,8 +378,6 @@ static uint32_t messages, last_data;
 
 static void count_message(void *ctx, uint64_t address, uint32_t data)
 {
-    (void)ctx;
-    (void)address;
     messages++;
     last_data = data;
 }

@@ -18,13 +18,11 @@ static char machine, other_machine;
 
 static void set_level(void *ctx, bool level)
 {
-    (void)ctx;
     *(level ? &rises : &falls) += 1;
 }
 
 static void message(void *ctx, uint64_t address, uint32_t data)
 {
-    (void)ctx;
     messages++;
     last_address = address;
     last_data = data;
@@ -108,7 +106,7 @@ static void set_up_transmit(struct vdf_obj *con, uint64_t ring)
 Test(guest, console_uses_the_guests_memory)
 {
     struct vdf_obj *con = vdf_test_obj("console/con0");
-    struct vdf_guest_door doors[64];
+    struct vdf_guest_doorbell doorbells[64];
     char bytes[16] = { 0 };
     int error = 0;
 
@@ -118,10 +116,10 @@ Test(guest, console_uses_the_guests_memory)
     cr_assert_eq(vdf_test_write("console/con0/driver", "soft"), -EBUSY);
     cr_assert_eq(vdf_guest_size(con, 0), 0x200);
     cr_assert_eq(load(con, 0, 0, 4), 0x74726976);
-    cr_assert_eq(ops_of(con)->doors(con, 0, doors, 64), 64);
-    cr_assert_eq(doors[3].offset, 0x50);
-    cr_assert_eq(doors[3].data, 3);
-    cr_assert_eq(ops_of(con)->doors(con, 0, doors, 5), 5);
+    cr_assert_eq(ops_of(con)->doorbells(con, 0, doorbells, 64), 64);
+    cr_assert_eq(doorbells[3].offset, 0x50);
+    cr_assert_eq(doorbells[3].data, 3);
+    cr_assert_eq(ops_of(con)->doorbells(con, 0, doorbells, 5), 5);
 
     set_up_transmit(con, 0x10000);
     cr_assert_str_eq(vdf_test_read("console/con0/status"), "0x0f");
@@ -371,7 +369,6 @@ static unsigned remaps;
 
 static void remap(void *ctx)
 {
-    (void)ctx;
     remaps++;
 }
 

@@ -765,7 +765,6 @@ static char levels[32];
 
 static void note_level(void *ctx, bool level)
 {
-    (void)ctx;
     cr_assert_lt(strlen(levels), sizeof(levels) - 1);
     strcat(levels, level ? "1" : "0");
 }

@@ -334,7 +334,6 @@ static int lowered;
 
 static void count_lowered(void *ctx, bool level)
 {
-    (void)ctx;
     lowered += !level;
 }
 

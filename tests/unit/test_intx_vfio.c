@@ -52,8 +52,6 @@ int vdf_intx_vfio_open(const char *name, struct vdf_intx_vfio **result, struct v
 {
     struct vdf_intx_vfio *vfio = calloc(1, sizeof(*vfio));
 
-    (void)name;
-    (void)err;
     cr_assert_not_null(vfio);
     vfio->trigger = vfio->request = vfio->unmask = -1;
     vfio->bars[0].size = 16;
@@ -70,7 +68,6 @@ void vdf_intx_vfio_close(struct vdf_intx_vfio *vfio)
 int vdf_intx_vfio_irq_on(struct vdf_intx_vfio *vfio, enum vdf_vfio_irq irq, bool unmasks,
                          struct vdf_err *err)
 {
-    (void)err;
     host.on = true;
     host.masked = host.bit10;
     host.triggers = 0;
@@ -91,14 +88,12 @@ void vdf_intx_vfio_irq_off(struct vdf_intx_vfio *vfio)
 
 int vdf_intx_vfio_mask(struct vdf_intx_vfio *vfio, struct vdf_err *err)
 {
-    (void)err;
     host.masked = vfio->masked = true;
     return 0;
 }
 
 int vdf_intx_vfio_unmask(struct vdf_intx_vfio *vfio, struct vdf_err *err)
 {
-    (void)err;
     unmask();
     vfio->masked = vfio->bit10;
     return 0;
@@ -106,7 +101,6 @@ int vdf_intx_vfio_unmask(struct vdf_intx_vfio *vfio, struct vdf_err *err)
 
 int vdf_intx_vfio_unmask_fd(struct vdf_intx_vfio *vfio, bool on, struct vdf_err *err)
 {
-    (void)err;
     vfio->unmask = on ? 0 : -1;
     return 0;
 }
@@ -115,7 +109,6 @@ uint64_t vdf_intx_vfio_take(struct vdf_intx_vfio *vfio)
 {
     uint64_t n = host.triggers;
 
-    (void)vfio;
     host.triggers = 0;
     return n;
 }
@@ -128,8 +121,6 @@ int vdf_intx_vfio_config_read(const struct vdf_intx_vfio *vfio, void *bytes, siz
         [6] = host.asserts ? VDF_PCI_STATUS_INTERRUPT : 0,
     };
 
-    (void)vfio;
-    (void)err;
     memcpy(bytes, space + offset, n);
     return 0;
 }
@@ -137,7 +128,6 @@ int vdf_intx_vfio_config_read(const struct vdf_intx_vfio *vfio, void *bytes, siz
 int vdf_intx_vfio_config_write(struct vdf_intx_vfio *vfio, const void *bytes, size_t n,
                                uint64_t offset, struct vdf_err *err)
 {
-    (void)err;
     if (offset > 5 || offset + n <= 5)
         return 0;
     bool bit10 = ((const uint8_t *)bytes)[5 - offset] & VDF_PCI_COMMAND_INTX_DISABLE >> 8;
@@ -154,13 +144,6 @@ int vdf_intx_vfio_config_write(struct vdf_intx_vfio *vfio, const void *bytes, si
 int vdf_intx_vfio_bar(const struct vdf_intx_vfio *vfio, uint32_t bar, bool write, void *bytes,
                       size_t n, uint64_t offset, struct vdf_err *err)
 {
-    (void)vfio;
-    (void)bar;
-    (void)write;
-    (void)bytes;
-    (void)n;
-    (void)offset;
-    (void)err;
     return 0;
 }
 

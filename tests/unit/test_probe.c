@@ -13,7 +13,6 @@
 
 static void nothing(struct vdf_probe *probe)
 {
-    (void)probe;
 }
 
 static const struct vdf_probe_part part = { .name = "part", .title = "a part", .run = nothing };
