@@ -20,7 +20,7 @@ extern char **environ;
 
 /* --- the mount table -------------------------------------------------------------------------- */
 
-/* The mount table writes a space as \040 and so on. */
+/* The mount table escapes white space and backslashes in octal: a space is \040. */
 static bool same_path(const char *escaped, const char *path)
 {
     for (; *escaped && *path; path++) {
@@ -101,7 +101,7 @@ static void clear_up(const struct guard *last, const struct options *o)
         rmdir(o->mountpoint);
 }
 
-/* Holds nothing but the pipe and, where somebody may read it, standard error. */
+/* Closes all descriptors except the pipe and, in the foreground, standard error. */
 static void let_go(int pipe, bool background)
 {
     int null = open("/dev/null", O_RDWR);
@@ -112,7 +112,7 @@ static void let_go(int pipe, bool background)
     close_range(4, ~0u, 0);
 }
 
-/* Over the arguments, which the kernel has put behind each other. */
+/* Writes the name over the arguments, which lie next to each other in memory. */
 static void take_name(int argc, char **argv)
 {
     char *end = argv[0];

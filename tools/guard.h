@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guard: a process beside the daemon that clears up when the daemon is killed. It unmounts,
- * ends the command of --run, and removes the directory that was made for it. It has a name of its
- * own, so that what kills all processes called virtdevfs leaves it alone.
+ * The guard: a second process that cleans up when the daemon is killed. It unmounts the tree, ends
+ * the command of --run, and removes the temporary mount point. Its process name differs from the
+ * daemon's, so that `killall virtdevfs` does not end it.
  */
 #ifndef VDF_GUARD_H
 #define VDF_GUARD_H
 
 #include "options.h"
 
-/** mount_find() - the file system that is mounted on @path and on top there.
- *  @type: of it, NULL: any; @dev: its number, may be NULL. */
+/** mount_find() - find the topmost file system that is mounted on @path.
+ *  @type: its type, NULL: any; @dev: result: its device number, may be NULL. */
 bool mount_find(const char *path, const char *type, dev_t *dev);
 
-/* Ends with the daemon, and lives in it as the writing end of a pipe. */
+/* The daemon's end of the guard: the guard reads these structures from the pipe, and cleans up when
+ * the pipe closes. */
 struct guard {
     int pipe; /* -1: there is no guard */
     dev_t mount;
     pid_t command;
 };
 
-/** guard_start() - before there are threads. @argv: the program's, which the guard writes its name
- *  over. Return: 0 or -1, complained of. */
+/** guard_start() - start the guard, before threads exist. @argv: the program's arguments, which the
+ *  guard overwrites with its name. Return: 0, or -1 after a message. */
 int guard_start(struct guard *guard, const struct options *o, int argc, char **argv);
-/** guard_tell() - hand over what has changed in @guard. */
+/** guard_tell() - send @guard to the guard. */
 void guard_tell(const struct guard *guard);
 
 #endif

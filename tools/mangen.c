@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes virtdevfs-tree(5): copies the hand-written text and puts in the tables of the components.
+ * Makes virtdevfs-tree(5): copies the hand-written text and inserts the tables of the components.
  *
  *     mangen tools/virtdevfs-tree.5.in virtdevfs-tree.5
  *
- * A line `.\" TABLE NAME` of the text is replaced by the files of component NAME and its registers.
- * The line `.\" TABLE *` stands for all components without such a line, one section each.
+ * The files and registers of component NAME replace a line `.\" TABLE NAME` of the text. The line
+ * `.\" TABLE *` stands for all components without such a line, in one section each.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +31,7 @@ static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt,
     exit(1);
 }
 
-/* The numbers that a '#' stands for, as the manual writes them. */
+/* The range of numbers of a '#', in the notation of the manual. */
 static void range_text(const struct vdf_attr *attr, int n, char *out, size_t size)
 {
     const struct vdf_range *r = &attr->range[n];
@@ -48,7 +48,7 @@ static void range_text(const struct vdf_attr *attr, int n, char *out, size_t siz
         snprintf(out, size, "N");
 }
 
-/* Append the row's path to @out, each '#' replaced by its numbers. */
+/* Append the row's path to @out, with each '#' replaced by its range. */
 static void row_path(const struct vdf_attr *attr, char *out, size_t size)
 {
     size_t len = strlen(out);
@@ -69,7 +69,7 @@ static void row_path(const struct vdf_attr *attr, char *out, size_t size)
     }
 }
 
-/* One argument of a macro: quoted, so that no word of it is taken for a macro. */
+/* One argument of a macro. The quotes keep mdoc(7) from reading a word of it as a macro. */
 static void put_argument(FILE *to, const char *text)
 {
     fputs(" \"\\&", to);
@@ -82,7 +82,7 @@ static void put_argument(FILE *to, const char *text)
     fputc('"', to);
 }
 
-/* Text lines of less than 80 bytes and of one sentence at most, as mdoc(7) wants them. */
+/* Text lines of at most 80 bytes and one sentence, as mdoc(7) recommends. */
 static void put_text(FILE *to, const char *text)
 {
     size_t column = 0;
@@ -120,7 +120,7 @@ static const char *mode(const struct vdf_attr *attr)
     }
 }
 
-/* What a person finds in the file. */
+/* The kind of value that the file holds. */
 static void type_text(const struct vdf_attr *attr, char *out, size_t size)
 {
     size_t len = 0;
@@ -240,7 +240,7 @@ static void put_window(FILE *to, const struct vdf_class *cls, const struct vdf_a
 
         snprintf(path, sizeof(path), "%s", prefix);
         if (window->flags & VDF_NO_FILE) {
-            /* A part of a larger window: its line says which. */
+            /* A part of a larger window, which the row's line names. */
             fprintf(to, ".Pp\nThe %s of\n.Pa", window->doc);
         } else {
             row_path(window, path, sizeof(path));
@@ -296,7 +296,7 @@ static void put_table(FILE *to, const struct vdf_class *cls)
     put_windows(to, cls, "");
 }
 
-/* The table of one component, or one section each for the components without a line of their own.
+/* The table of component @name. "*" prints a section for each component that is not printed yet.
  * Bit k of @printed stands for component k. */
 static uint64_t put_tables(FILE *to, const char *name, uint64_t printed)
 {

@@ -27,30 +27,30 @@ static void usage(FILE *to)
         "  -f                   stay in the foreground\n"
         "  -d                   stay in the foreground and print every request\n"
         "  --run 'COMMAND'      mount, run COMMAND with the mount point in $VIRTDEVFS, unmount,\n"
-        "                       exit with its status; without MOUNTPOINT on a temporary one\n"
-        "  --probe[=json]       print what this host offers and what would bring the rest, as a\n"
-        "                       table or as JSON; mounts nothing\n"
+        "                       exit with its status; MOUNTPOINT defaults to a temporary one\n"
+        "  --probe[=json]       print the features of this host and remedies for missing ones,\n"
+        "                       as a table or as JSON; mounts nothing\n"
         "  -h, --help           print this\n"
         "  -V, --version        print the versions\n"
-        "  -o allow_other       other users may use the tree, as far as the files' modes let them\n"
-        "  -o allow_root        the superuser may\n"
+        "  -o allow_other       let other users use the tree, within the modes of its files\n"
+        "  -o allow_root        let the superuser use the tree\n"
         "  -o default_permissions, no_default_permissions\n"
-        "                       the kernel checks the files' modes, or not; with allow_other it "
-        "does\n"
+        "                       the kernel checks the files' modes, or not (default: only with\n"
+        "                       allow_other and allow_root)\n"
         "  -o uid=USER, gid=GROUP, umask=MASK\n"
-        "                       owner and group of all files, and what their modes lack (022)\n"
+        "                       owner, group and missing permissions (022) of all files\n"
         "  -o auto_unmount      unmount also when the daemon is killed\n"
-        "  -o ro                nothing can be written, made or removed\n"
-        "  -o empty             begin without devices\n"
-        "  -o state=FILE        begin with the devices saved in FILE\n"
+        "  -o ro                mount read-only\n"
+        "  -o empty             mount without devices\n"
+        "  -o state=FILE        mount with the devices saved in FILE\n"
         "  -o engine=auto|io_uring|libaio\n"
-        "                       what the daemon waits with (auto)\n"
+        "                       the kernel interface of the event loop (auto)\n"
         "  -o transport=auto|io_uring|dev\n"
-        "                       how requests come from the kernel (auto)\n"
+        "                       the way in which the kernel delivers requests (auto)\n"
         "  -o cache=auto|always|off\n"
-        "                       which values the kernel keeps for those who only read (auto)\n"
+        "                       the values that the kernel caches for read-only opens (auto)\n"
         "\n"
-        "virtdevfs(8) says more, virtdevfs-tree(5) describes the files.\n");
+        "virtdevfs(8) describes the command, and virtdevfs-tree(5) the files.\n");
 }
 
 int complain(const char *fmt, ...)
@@ -87,7 +87,7 @@ static int parse_engine(struct options *o, const char *word)
     else if (strcmp(word, "libaio") == 0)
         o->engine = VDF_ENGINE_LIBAIO;
     else
-        return complain("-o engine=%s: engines are auto, io_uring and libaio", word);
+        return complain("-o engine=%s: the engines are auto, io_uring and libaio", word);
     return 0;
 }
 
@@ -100,7 +100,7 @@ static int parse_transport(struct options *o, const char *word)
     else if (strcmp(word, "dev") == 0)
         o->fuse.transport = VDF_TRANSPORT_DEV;
     else
-        return complain("-o transport=%s: transports are auto, io_uring and dev", word);
+        return complain("-o transport=%s: the transports are auto, io_uring and dev", word);
     return 0;
 }
 
@@ -113,7 +113,7 @@ static int parse_cache(struct options *o, const char *word)
     else if (strcmp(word, "off") == 0)
         o->fuse.cache = VDF_CACHE_OFF;
     else
-        return complain("-o cache=%s: it is auto, always or off", word);
+        return complain("-o cache=%s: the values are auto, always and off", word);
     return 0;
 }
 
@@ -133,7 +133,7 @@ static int parse_id(const char *word, const char *value, bool group, unsigned *i
     else if (named)
         *id = named->gr_gid;
     else
-        return complain("-o %s: it is a number or a name of this system", word);
+        return complain("-o %s: a number or a name of this system is needed", word);
     return 0;
 }
 
@@ -143,26 +143,26 @@ static int parse_umask(const char *word, const char *value, mode_t *mask)
     unsigned long number = strtoul(value, &end, 8);
 
     if (value[0] < '0' || value[0] > '7' || *end || number > 0777)
-        return complain("-o %s: it is octal, from 0 to 0777", word);
+        return complain("-o %s: an octal number from 0 to 0777 is needed", word);
     *mask = (mode_t)number;
     return 0;
 }
 
 static int pass_on(struct options *o, const char *word);
 
-/* libfuse and the kernel have to agree about it, so that libfuse gets it too. */
+/* libfuse and the kernel need the same value, so libfuse gets this option too. */
 static int parse_max_read(struct options *o, const char *word, const char *value)
 {
     char *end;
     unsigned long number = strtoul(value, &end, 10);
 
     if (value[0] < '0' || value[0] > '9' || *end || number < MAX_READ_MIN || number > UINT32_MAX)
-        return complain("-o %s: it is a number of bytes, %u or more", word, MAX_READ_MIN);
+        return complain("-o %s: a number of bytes, %u or more, is needed", word, MAX_READ_MIN);
     o->fuse.max_read = (unsigned)number;
     return pass_on(o, word);
 }
 
-/* Adds a word to what libfuse gets, with its commas escaped. */
+/* Adds an option to the list for libfuse, with its commas escaped. */
 static int pass_on(struct options *o, const char *word)
 {
     size_t old = o->for_libfuse ? strlen(o->for_libfuse) : 0;
@@ -183,7 +183,7 @@ static int pass_on(struct options *o, const char *word)
     return 0;
 }
 
-/* Is @word in @list, whose words with '=' or '-' at their ends begin a longer one? */
+/* Is @word in @list? Words that end in '=' or '-' match every option that begins with them. */
 static bool is_among(const char *word, const char *const *list)
 {
     for (; *list; list++) {
@@ -195,7 +195,7 @@ static bool is_among(const char *word, const char *const *list)
     return false;
 }
 
-/* Words of libfuse, of the kernel and of mount(8). */
+/* Options of libfuse, of the kernel and of mount(8). */
 static int parse_common_option(struct options *o, const char *word)
 {
     static const char *const passed_on[] = {
@@ -205,7 +205,7 @@ static int parse_common_option(struct options *o, const char *word)
         "nosymfollow", "fsname=",      "subtype=",   "context=",      "fscontext=",
         "defcontext=", "rootcontext=", NULL,
     };
-    /* Of fstab(5), for others than us. */
+    /* Options of fstab(5) for other programs. */
     static const char *const skipped[] = {
         "relatime", "auto",  "noauto", "defaults", "nofail",   "_netdev", "user", "nouser",
         "users",    "owner", "group",  "user=",    "comment=", "x-",      NULL,
@@ -238,7 +238,7 @@ static int parse_mount_option(struct options *o, const char *word)
     if (strcmp(word, "empty") == 0) {
         o->empty = true;
     } else if (strcmp(word, "io_uring") == 0) {
-        /* libfuse's word for it, whose own rings would get in the way of ours. */
+        /* libfuse's name of this transport. libfuse's own rings would replace ours. */
         o->fuse.transport = VDF_TRANSPORT_IO_URING;
     } else if (name == 5 && strncmp(word, "state", name) == 0) {
         free(o->state);
@@ -264,8 +264,8 @@ static int parse_mount_option(struct options *o, const char *word)
     return 0;
 }
 
-/* Cuts the first word off a list in which a comma or a backslash of a word has a backslash before
- * it, and undoes that. */
+/* Cuts the first word off a list. A backslash escapes a comma or a backslash in a word; the result
+ * has no escapes. */
 static char *next_word(char **list)
 {
     char *word = *list, *to = word, *from = word;
@@ -299,7 +299,7 @@ static int parse_names(struct options *o, int n, char **names)
     if (n == 2 && !strchr(names[0], '/'))
         o->source = *names++;
     else if (n > 1)
-        return complain("%s: there is one MOUNTPOINT; try virtdevfs --help", names[1]);
+        return complain("%s: only one MOUNTPOINT is possible; try virtdevfs --help", names[1]);
     if (n && !**names)
         return complain("the MOUNTPOINT is empty");
     if (n)
@@ -307,14 +307,14 @@ static int parse_names(struct options *o, int n, char **names)
     return 0;
 }
 
-/* What one option says about another, after all have been read. */
+/* Options that depend on others, after all of them were read. */
 static int complete(struct options *o)
 {
     const char *source = o->source && *o->source ? o->source : NULL;
     char *fsname = NULL;
     int ret = 0;
 
-    /* The modes would be for show where anybody may come. */
+    /* Without the check the modes would have no effect on other users. */
     if ((o->shared || o->permissions) && !o->no_permissions)
         ret = pass_on(o, "default_permissions");
     if (ret == 0 && source && asprintf(&fsname, "fsname=%s", source) < 0)
@@ -360,7 +360,7 @@ static int parse_words(struct options *o, int argc, char **argv)
             break;
         case 'p':
             if (optarg && strcmp(optarg, "json") != 0) {
-                complain("--probe=%s: formats are json and, without a word, a table", optarg);
+                complain("--probe=%s: the only format is json; --probe prints a table", optarg);
                 return EXIT_USAGE;
             }
             o->probe = optarg ? PROBE_JSON : PROBE_TEXT;
@@ -385,7 +385,7 @@ int options_parse(struct options *o, int argc, char **argv)
     if (parse_names(o, argc - optind, argv + optind) < 0 || complete(o) < 0)
         return EXIT_USAGE;
     if (o->probe && (o->mountpoint || o->run)) {
-        complain("--probe mounts nothing: it goes without a MOUNTPOINT and --run");
+        complain("--probe mounts nothing: it takes no MOUNTPOINT and no --run");
         return EXIT_USAGE;
     }
     if (!o->probe && !o->mountpoint && !o->run) {

@@ -13,21 +13,21 @@ struct options {
     bool foreground, empty, auto_unmount;
     enum probe_format probe;
     const char *run;
-    char *source;     /* what mount(8) calls the file system; NULL: nothing */
+    char *source;     /* the source that mount(8) names; NULL: none */
     char *state;      /* absolute */
     char *mountpoint; /* absolute */
     bool made_mountpoint;
     enum vdf_engine_kind engine;
     struct vdf_fuse_options fuse;
-    char *for_libfuse; /* what is left of -o */
+    char *for_libfuse; /* the options that libfuse gets */
     bool shared, permissions, no_permissions;
 };
 
-/** options_parse() - -1: go on; else the exit status. What is wrong has been complained of. */
+/** options_parse() - Return: -1: continue; else the exit status. Mistakes were printed. */
 int options_parse(struct options *o, int argc, char **argv);
 void options_free(struct options *o);
 
-/** complain() - a line on standard error. Return: -1. */
+/** complain() - print a line on standard error. Return: -1. */
 __attribute__((format(printf, 1, 2))) int complain(const char *fmt, ...);
 
 #endif

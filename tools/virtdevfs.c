@@ -5,11 +5,12 @@
  *     virtdevfs /mnt && ls /mnt && umount /mnt
  *     virtdevfs --run 'cat $VIRTDEVFS/aplic/aplic0/pending'
  *
- * Threads: the main thread reads /dev/fuse; with FUSE over io_uring one for each processor serves
- * what comes there (ring.c), and one has the kernel drop what it keeps (cache.c). The
- * engine's thread waits for everything else, each processor of a guest has one, and one waits for
- * signals and for the command of --run. All call into the core, which has the locks. With --run and
- * auto_unmount a second process clears up after a daemon that is killed (guard.h).
+ * Threads: the main thread reads /dev/fuse. With FUSE over io_uring one thread for each processor
+ * serves the requests of its queue (ring.c). One thread makes the kernel drop cached values
+ * (cache.c). The engine's thread waits for everything else. Each processor of a guest has a thread.
+ * One thread waits for signals and for the command of --run. All of them call the tree, which has
+ * the locks. With --run and auto_unmount a second process cleans up after a killed daemon
+ * (guard.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@
 #include "options.h"
 #include "state.h"
 
-#define FIRST_FD 3 /* behind standard input, output and error */
+#define FIRST_FD 3 /* after standard input, output and error */
 
 extern char **environ;
 
@@ -47,7 +48,7 @@ static int check_mountpoint(struct options *o)
         o->made_mountpoint = true;
     }
     if (stat(o->mountpoint, &st) < 0) {
-        /* The others when it dies just now, with this very request under way. */
+        /* ENOTCONN: the daemon is dead. The others: it dies during this request. */
         if (errno == ENOTCONN || errno == ECONNABORTED || errno == ECANCELED)
             return complain(
                 "%s: a file system whose daemon has died is mounted here; clear it with "
@@ -67,7 +68,7 @@ static int check_mountpoint(struct options *o)
     return 0;
 }
 
-/* Ten thousand devices with memory of their own need as many descriptors. */
+/* Each device with memory needs a descriptor, and ten thousand devices are possible. */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -86,8 +87,8 @@ struct daemon {
     struct vdf_tree *tree;
     struct vdf_fuse *fuse;
     struct guard guard;
-    int parent; /* pipe to the process that the user started; -1: we are it */
-    int status; /* of the command of --run, once it has ended */
+    int parent; /* pipe to the process that the user started; -1: it is this one */
+    int status; /* exit status of the command of --run; -1: it has not ended */
     pid_t command;
     sigset_t signals;
     pthread_t signal_thread;
@@ -184,8 +185,8 @@ static int exit_status(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Ends the loop on SIGTERM and its like, and when the command has ended. While a command runs,
- * signals are its own affair: the terminal's it gets anyway, others are handed on. */
+/* Ends the loop on SIGTERM and the other signals, and when the command ends. While a command runs,
+ * signals are passed to it, except those of the terminal, which it gets anyway. */
 static void *wait_for_signals(void *arg)
 {
     struct daemon *d = arg;
@@ -200,7 +201,7 @@ static void *wait_for_signals(void *arg)
             break;
         }
         if (signal == SIGUSR2)
-            return NULL; /* the loop has ended by itself */
+            return NULL; /* the loop has ended */
         if (signal > 0 && !d->command)
             break;
         if (signal > 0 && info.si_code <= 0)
@@ -230,15 +231,14 @@ static int start_command(struct daemon *d)
     return ret ? complain("/bin/sh: %s", strerror(ret)) : 0;
 }
 
-/* In the FUSE thread, before the first request: the mount can be used. */
+/* Called in the FUSE thread before the first request, when the mount can be used. */
 static void mount_is_ready(void *arg)
 {
     struct daemon *d = arg;
     char byte = 0;
 
     if (d->parent >= 0) {
-        /* The daemon lets go of the terminal only now, when nothing can be complained of any more.
-         */
+        /* From here on no message is printed, so the daemon can close the terminal. */
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         for (int fd = 0; null >= 0 && fd < 3; fd++)
             dup2(null, fd);
@@ -280,7 +280,7 @@ static int serve(struct daemon *d)
     }
     vdf_fuse_unmount(d->fuse);
     if (d->command && d->status < 0) {
-        /* The tree was unmounted under the command, which may yet have something to say. */
+        /* The tree was unmounted while the command runs. Its exit status still counts. */
         int status;
         if (waitpid(d->command, &status, 0) == d->command)
             d->status = exit_status(status);
@@ -290,8 +290,8 @@ static int serve(struct daemon *d)
     return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Detaches from the terminal. Returns in the daemon; the process that the user started waits for
- * the mount or for the daemon's end, and exits. */
+/* Detaches from the terminal, and returns in the daemon. The process that the user started waits
+ * for the mount or for the daemon's end, and exits. */
 static int daemonise(struct daemon *d)
 {
     int ends[2], status;
@@ -311,7 +311,7 @@ static int daemonise(struct daemon *d)
         _exit(EXIT_FAILURE);
     }
     close(ends[0]);
-    /* What the user's shell has open is not ours to keep. */
+    /* The daemon does not keep the open files of the user's shell. */
     if (dup2(ends[1], FIRST_FD) < 0 || close_range(FIRST_FD + 1, ~0u, 0) < 0)
         return complain("descriptors: %s", strerror(errno));
     fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC);
@@ -322,7 +322,7 @@ static int daemonise(struct daemon *d)
     return 0;
 }
 
-/* No file that is opened later may become standard error. */
+/* Opens the standard files, so that no later file becomes standard error. */
 static void hold_standard_files(void)
 {
     int fd;
@@ -334,7 +334,7 @@ static void hold_standard_files(void)
         close(fd);
 }
 
-/* Where --run or auto_unmount ask for one. */
+/* --run and auto_unmount need a guard. */
 static int start_guard(struct daemon *d, int argc, char **argv)
 {
     if (!d->options.run && !d->options.auto_unmount)
@@ -353,7 +353,7 @@ int main(int argc, char **argv)
         status = probe(d.options.probe);
     } else if (status < 0) {
         status = EXIT_FAILURE;
-        /* Every thread inherits this; only the signal thread takes them. */
+        /* All threads inherit the mask; only the signal thread receives the signals. */
         sigemptyset(&d.signals);
         sigaddset(&d.signals, SIGTERM);
         sigaddset(&d.signals, SIGINT);
@@ -369,7 +369,7 @@ int main(int argc, char **argv)
             status = serve(&d);
         }
     }
-    /* What the engine still holds of the devices goes with its thread, before the tree. */
+    /* The engine's thread still uses devices, so it stops before the tree is destroyed. */
     if (d.tree)
         vdf_tree_remove_all(d.tree);
     if (d.engine)
