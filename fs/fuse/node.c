@@ -175,7 +175,7 @@ static void retire(struct vdf_fuse *fuse, struct vdf_node *node)
         } else {
             set_retired(fuse, node, false);
             take_out(fuse, node);
-            let_go(node);
+            node->refs--; /* the table's, which is not the last: the caller's follows */
         }
     }
     let_go(node);

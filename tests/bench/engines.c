@@ -232,14 +232,15 @@ static void compare_console(struct bench_mount *mount, const char *engine, enum 
     } else {
         struct bench_goal goal = { strcmp(engine, "io_uring") ? BENCH_NO_GOAL : BENCH_AT_MOST,
                                    1.2 };
-        struct bench_case what = { .row = "doorbell",
-                                   .variant = engine,
-                                   .cores = bench_cores_name(cores),
-                                   .unit = "ns",
-                                   .ours = { "", by_console, &front },
-                                   .yardsticks = { { { "bare io_uring loop", by_loop, &loop },
-                                                     goal } },
-                                   .n_yardsticks = 1 };
+        struct bench_case what = {
+            .row = "doorbell",
+            .variant = engine,
+            .cores = bench_cores_name(cores),
+            .unit = "ns",
+            .ours = { "", by_console, &front },
+            .yardsticks = { { .timed = { "bare io_uring loop", by_loop, &loop }, .goal = goal } },
+            .n_yardsticks = 1
+        };
         start_loop(&loop, front.spin);
         bench_compare(&what);
         stop_loop(&loop);
@@ -386,13 +387,15 @@ static void compare_engine(enum vdf_engine_kind kind, enum how how, enum bench_c
         return;
     }
     if (bench_place(cores)) {
-        struct bench_case what = { .row = "engine",
-                                   .variant = variant,
-                                   .cores = bench_cores_name(cores),
-                                   .unit = "ns",
-                                   .ours = { "", by_engine, NULL },
-                                   .yardsticks = { { { "bare io_uring loop", by_loop, &loop } } },
-                                   .n_yardsticks = 1 };
+        struct bench_case what = {
+            .row = "engine",
+            .variant = variant,
+            .cores = bench_cores_name(cores),
+            .unit = "ns",
+            .ours = { "", by_engine, NULL },
+            .yardsticks = { { .timed = { "bare io_uring loop", by_loop, &loop } } },
+            .n_yardsticks = 1
+        };
         start_loop(&loop, spin);
         bench_compare(&what);
         stop_loop(&loop);

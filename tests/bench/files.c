@@ -199,12 +199,13 @@ static void compare_reads(const struct files *f, bool still)
     char variant[48];
 
     snprintf(variant, sizeof(variant), "%s, opened %s", f->transport, still ? "still" : "changed");
-    struct bench_case unchanged = { CASE("pread-unchanged", f), .ours = { "", read_again, &ours },
-                                    .yardsticks = { { { "tmpfs file", read_again, &tmpfs } },
-                                                    { { "empty FUSE", read_again, &empty } },
-                                                    { { "sysfs attribute", read_again, &sysfs },
-                                                      AT_MOST(1.0) } },
-                                    .n_yardsticks = f->sysfs ? 3 : 2 };
+    struct bench_case unchanged = {
+        CASE("pread-unchanged", f), .ours = { "", read_again, &ours },
+        .yardsticks = { { .timed = { "tmpfs file", read_again, &tmpfs } },
+                        { .timed = { "empty FUSE", read_again, &empty } },
+                        { { "sysfs attribute", read_again, &sysfs }, AT_MOST(1.0) } },
+        .n_yardsticks = f->sysfs ? 3 : 2
+    };
     unchanged.variant = variant;
     bench_compare(&unchanged);
     if (!f->sysfs)
@@ -253,7 +254,7 @@ static void compare_cat(const struct files *f)
     struct bench_case what = {
         CASE("cat", f), .ours = { "", cat_again, ours },
         .yardsticks = { { { "empty FUSE", cat_again, empty }, AT_MOST(1.1) },
-                        { { "sysfs attribute", cat_again, (char *)f->sysfs } } },
+                        { .timed = { "sysfs attribute", cat_again, (char *)f->sysfs } } },
         .n_yardsticks = f->sysfs ? 2 : 1
     };
     what.variant = variant;

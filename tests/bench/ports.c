@@ -83,7 +83,8 @@ static void compare_block(struct ends port, const int pipe_ends[2], const char *
                                .cores = bench_cores_name(port.cores),
                                .unit = "MiB/s",
                                .ours = { "", transfer, &port },
-                               .yardsticks = { { { "pipe", transfer, &plain }, goal } },
+                               .yardsticks = { { .timed = { "pipe", transfer, &plain },
+                                                 .goal = goal } },
                                .n_yardsticks = 1 };
     bench_compare(&what);
 }

@@ -71,16 +71,18 @@ static void compare_copies(const char *row, enum bench_cores cores, struct copy 
                                 .cores = bench_cores_name(cores),
                                 .unit = "us",
                                 .ours = { "", copy_by_cp, ours },
-                                .yardsticks = { { { "cp on tmpfs", copy_by_cp, theirs },
-                                                  { BENCH_AT_MOST, limit } } },
+                                .yardsticks = { { .timed = { "cp on tmpfs", copy_by_cp, theirs },
+                                                  .goal = { BENCH_AT_MOST, limit } } },
                                 .n_yardsticks = 1 };
-    struct bench_case here = { .row = row,
-                               .variant = "read and write only",
-                               .cores = bench_cores_name(cores),
-                               .unit = "us",
-                               .ours = { "", copy_here, ours },
-                               .yardsticks = { { { "the same on tmpfs", copy_here, theirs } } },
-                               .n_yardsticks = 1 };
+    struct bench_case here = {
+        .row = row,
+        .variant = "read and write only",
+        .cores = bench_cores_name(cores),
+        .unit = "us",
+        .ours = { "", copy_here, ours },
+        .yardsticks = { { .timed = { "the same on tmpfs", copy_here, theirs } } },
+        .n_yardsticks = 1
+    };
 
     bench_compare(&by_cp);
     bench_compare(&here);

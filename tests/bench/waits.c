@@ -164,7 +164,8 @@ void bench_prod(void)
                                    .cores = bench_cores_name(c),
                                    .unit = "ns",
                                    .ours = { "", by_engine, &mount },
-                                   .yardsticks = { { { "a cache line", by_thread, &line }, goal } },
+                                   .yardsticks = { { .timed = { "a cache line", by_thread, &line },
+                                                     .goal = goal } },
                                    .n_yardsticks = 1 };
         yielding = c == BENCH_SAME;
         if (bench_place(c))

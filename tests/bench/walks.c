@@ -51,14 +51,16 @@ static void compare_walk(const struct walk *walk, const struct bench_mount *moun
 {
     char out[256];
     struct where ours = { walk, mount->dir, out }, theirs = { walk, copy, out };
-    struct bench_case what = { .row = walk->row,
-                               .variant = walk->what,
-                               .cores = bench_cores_name(cores),
-                               .unit = "us",
-                               .ours = { "", walk_again, &ours },
-                               .yardsticks = { { { "a copy on tmpfs", walk_again, &theirs } } },
-                               .n_yardsticks = 1,
-                               .slow = true };
+    struct bench_case what = {
+        .row = walk->row,
+        .variant = walk->what,
+        .cores = bench_cores_name(cores),
+        .unit = "us",
+        .ours = { "", walk_again, &ours },
+        .yardsticks = { { .timed = { "a copy on tmpfs", walk_again, &theirs } } },
+        .n_yardsticks = 1,
+        .slow = true
+    };
 
     snprintf(out, sizeof(out), "%s/out", bench.tmpfs);
     if (bench_place(cores))
