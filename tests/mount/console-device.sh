@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every file of a console but its ports and registers: what it is made with, who may write what when.
+#
+# The attributes of a console: their values in a plain mount, their modes, and which can be written when.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs
@@ -79,26 +80,7 @@ for file in device features dma_mem dma/size memory_size max_ports driver size r
 done
 eq $c/status 0x0f
 
-# The size, and the order in which a message carries it.
-put $c/size "80 25"
-eq $c/ports/0/size "80 25"
-eq $c/ports/0/guest_size "80 25"
-put $c/resize_order rows-cols
 put $c/size "132 43"
-eq $c/ports/0/guest_size "43 132"
-"$IO" read $c/control >"$T/control"
-tail -n 2 "$T/control" >"$T/resize"
-printf '%s\n' "> RESIZE id=0 value=0 cols=80 rows=25" "> RESIZE id=0 value=0 rows=43 cols=132" |
-    cmp - "$T/resize" || fail "the messages were $(cat "$T/resize")"
-head -n 5 "$T/control" >"$T/handshake"
-cat >"$T/wanted" <<END
-< DEVICE_READY id=4294967295 value=1
-> PORT_ADD id=0 value=1
-< PORT_READY id=0 value=1
-> CONSOLE_PORT id=0 value=1
-< PORT_OPEN id=0 value=1
-END
-cmp "$T/wanted" "$T/handshake" || fail "the handshake was $(cat "$T/handshake")"
 
 # After a reset.
 put $c/reset 1
@@ -145,31 +127,6 @@ eq $c/status 0x00
 absent $c/ports/0/guest
 absent $c/ports/0/guest_size
 
-# Memory is a file of bytes.
-same "a store" "$("$IO" pwrite $c/memory 0x1234 c0ffee)" ok
-same "a load" "$("$IO" pread $c/memory 0x1233 5)" 00c0ffee00
-case $("$IO" pwrite $c/memory 4194304 00) in
-EFBIG | EPERM) ;; # the latter where the kernel writes to the memory by itself
-*) fail "a store past the end was taken" ;;
-esac
-stored=$("$IO" mmap-store $c/memory 0x2000 0011223344556677)
-case $stored in
-ok) same "a store through a mapping" "$("$IO" pread $c/memory 0x2000 8)" 0011223344556677 ;;
-ENODEV) ;;
-*) fail "a mapping answered $stored" ;;
-esac
-# An open memory file keeps the device and its size.
-exec 7<"$M/$c/memory"
-refuse EBUSY $c/memory_size 8388608
-rmdir "$M/$c" 2>/dev/null && fail "a device with open memory went"
-exec 7<&-
-size_taken() {
-    [ "$("$IO" write "$c/memory_size" 8388608)" = ok ]
-}
-wait_for 10 size_taken || fail "the size cannot be changed after the close"
-eq $c/memory_size 8388608
-same "memory of another size is empty" "$("$IO" pread $c/memory 0x1234 3)" 000000
 put $c/driver soft
 rmdir "$M/$c" || fail "rmdir"
 absent $c
-exit 0

@@ -59,36 +59,6 @@ eq engine/transport dev
 crowd 0
 umount_fs
 
-# A daemon that was started for one processor answers all of them, also those who have to wait for an entry of a
-# ring: it is stopped until all are there.
-if [ "$(nproc)" -gt 1 ]; then
-    VDF_WRAP="taskset -c 0"
-    mount_fs
-    VDF_WRAP=
-    exec 7<"$M/aplic/aplic0/msi" 8<"$M/version"
-    kill -STOP "$(daemon_pids)"
-    pids=
-    for _ in $(seq 100); do
-        taskset -c 1 sh -c 'read -r line <&7' &
-        pids="$pids $!"
-    done
-    sleep 1
-    taskset -c 1 sh -c 'read -r line <&8 && echo "$line"' >"$T/version" &
-    plain=$!
-    sleep 0.3
-    kill -CONT "$(daemon_pids)"
-    answered() {
-        [ -s "$T/version" ]
-    }
-    wait_for 20 answered || fail "a read behind many that wait, on a processor that the daemon was not started on"
-    wait $plain
-    kill_readers
-    exec 7<&- 8<&-
-    umount_fs
-else
-    skip_part "a daemon on one processor of several: this machine has one"
-fi
-
 if [ "$transport" = io_uring ]; then
     mount_fs -o transport=io_uring
     eq engine/transport io_uring

@@ -40,3 +40,17 @@ has() {
     *) same "$1: $2 $3" "$found" "$4 ... ${5:-}" ;;
     esac
 }
+
+# driver NAME: a misc device's driver is there.
+driver() {
+    grep -qE "^ *[0-9]+ $1\$" /proc/misc
+}
+
+# can PATH DRIVER: yes or no: this user can open it, and its driver is there.
+can() {
+    if [ -c "$1" ] && [ -r "$1" ] && [ -w "$1" ] && driver "$2"; then
+        echo yes
+    else
+        echo no
+    fi
+}

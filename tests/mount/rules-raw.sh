@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Rule 7: raw files at offsets, hardware accesses in regs, mapped memory.
+#
+# Register windows: an access of a register's width is a hardware access, a longer one is a copy, others are
+# refused.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs
@@ -65,76 +67,6 @@ same "the hardware read" "$("$IO" pread $d/regs 0x401c 4)" 01000100
 eq $d/pending ''
 eq $d/idc/0/topi 0x00000000
 
-# Bytes of memory: any offset, any length, up to the end and not beyond.
-t=gait/gait0/table
-same "the size of the table" "$(stat -c %s "$M/$t")" 8192
-same "the size of sbv" "$(stat -c %s "$M/gait/gait0/sbv")" 64
-same "bytes at an odd offset" "$("$IO" pwrite $t 8177 a1b2c3)" ok
-same "the same bytes" "$("$IO" pread $t 8177 3)" a1b2c3
-same "the bytes around" "$("$IO" pread $t 8176 5)" 00a1b2c300
-same "a read across the end" "$("$IO" pread $t 8190 16)" 0000
-same "a read at the end" "$("$IO" pread $t 8192 4)" ""
-same "a read far beyond" "$("$IO" pread $t 0x7fffffff00000000 4)" ""
-case $("$IO" pwrite $t 8192 00) in
-ok | 1) fail "a write beyond the end was taken" ;;
-esac
-case $("$IO" pwrite $t 0x7fffffff00000000 00) in
-ok | 1) fail "a write far beyond the end was taken" ;;
-esac
-same "the size still" "$(stat -c %s "$M/$t")" 8192
-truncate -s 0 "$M/$t" || fail "truncate was refused"
-same "the bytes after truncate" "$("$IO" pread $t 8177 3)" a1b2c3
-cp "$M/$t" "$T/table" || fail "cp"
-cmp "$T/table" "$M/$t" || fail "the copy differs"
-
-# Mapped: a store is seen by read(2), and a write by the mapping.
-mapped=$("$IO" mmap-store $t 16 5a5a5a5a)
-case $mapped in
-ok)
-    same "what was stored" "$("$IO" pread $t 16 4)" 5a5a5a5a
-    same "a write" "$("$IO" pwrite $t 20 11223344)" ok
-    same "the mapping" "$("$IO" mmap-load $t 16 8)" 5a5a5a5a11223344
-    # read(2) and write(2) are between the kernel and the memory: they need no daemon.
-    exec 3<>"$M/$t"
-    pid=$(daemon_pids)
-    kill -STOP "$pid"
-    printf 'abcd' >&3
-    got=$(timeout 20 dd bs=20 count=1 <&3 2>/dev/null | od -An -tx1 | tr -d ' \n')
-    kill -CONT "$pid"
-    exec 3<&-
-    same "a read while the daemon is stopped" "$got" 0000000000000000000000005a5a5a5a11223344
-    same "what was written meanwhile" "$("$IO" pread $t 0 4)" 61626364
-    # The page of the vector may be mapped whole, but the file ends after 64 bytes.
-    same "a store behind the end" "$("$IO" mmap-store gait/gait0/sbv 4088 ffffffffffffffff)" ok
-    ;;
-ENODEV)
-    # Without passthrough the rest works.
-    same "read(2)" "$("$IO" pread $t 8177 3)" a1b2c3
-    ;;
-*) fail "mmap: $mapped" ;;
-esac
-# stat(2) and poll(2) know of what was written.
-before=$(stat -c %.Y "$M/$t")
-sleep 0.02
-same "a write" "$("$IO" pwrite $t 24 77)" ok
-[ "$before" != "$(stat -c %.Y "$M/$t")" ] || fail "a write has not moved the mtime"
-before=$(stat -c %.Y "$M/$t")
-cat "$M/$t" >/dev/null
-same "the mtime after a read" "$(stat -c %.Y "$M/$t")" "$before"
-same "POLLPRI on a write" "$("$IO" poll $t pri 20000 "$IO" pwrite $t 24 78 | tail -n 1)" pri
-same "POLLPRI without one" "$("$IO" poll $t pri 100)" timeout
-same "the vector across its end" "$("$IO" pread gait/gait0/sbv 60 8)" 00000000
-same "the vector at its end" "$("$IO" pread gait/gait0/sbv 64 8)" ""
-case $("$IO" pwrite gait/gait0/sbv 64 00) in
-ok | 1) fail "a write beyond the end of the vector was taken" ;;
-esac
-# Whoever opens it to look at it changes nothing.
-exec 3<"$M/gait/gait0/table"
-before=$(stat -c %.Y "$M/gait/gait0/sbv")
-exec 4<"$M/aplic/aplic0/msi" 5<"$M/hwqueue/smmu0/memory"
-exec 3<&- 4<&- 5<&-
-same "the mtime after the files of others were opened" "$(stat -c %.Y "$M/gait/gait0/sbv")" "$before"
-
 # An aligned access reaches either half of a wide register, and nothing lies behind the end.
 w=hwqueue/smmu0/regs
 put hwqueue/smmu0/ioas/map "0x10000000000 0x1000"
@@ -158,4 +90,3 @@ case $("$IO" mmap-load $regs 0 4) in
 ENODEV) ;;
 *) fail "regs can be mapped" ;;
 esac
-exit 0

@@ -8,41 +8,6 @@
 mount_fs
 need_kvm
 
-# Defaults.
-mkdir "$M/vm/vm0" || fail "mkdir vm/vm0"
-eq vm/vm0/memory_size 2097152
-eq vm/vm0/cpus 1
-eq vm/vm0/mode real
-eq vm/vm0/entry 0x0000000000000000
-eq vm/vm0/run 0
-eq vm/vm0/status created
-eq vm/vm0/exit_code 0
-eq vm/vm0/ioeventfds 0
-eq vm/vm0/irqfds 0
-eq vm/vm0/debug_lost 0
-absent vm/vm0/state
-same "size of memory" "$(stat -c %s "$M/vm/vm0/memory")" 2097152
-for file in mmio pio hlt irq_window other; do
-    eq "vm/vm0/exits/$file" 0
-done
-refuse EINVAL vm/vm0/memory_size 0
-refuse EINVAL vm/vm0/memory_size 5000
-refuse EINVAL vm/vm0/memory_size 2147483648
-refuse EINVAL vm/vm0/cpus 0
-refuse EINVAL vm/vm0/cpus 17
-refuse EINVAL vm/vm0/mode protected
-same "mkdir of a slot with a name" "$(mkdir "$M/vm/vm0/slots/disk" 2>&1 | grep -c Invalid)" 1
-same "mkdir of slot 64" "$(mkdir "$M/vm/vm0/slots/64" 2>&1 | grep -c Invalid)" 1
-put vm/vm0/memory_size 0x40000
-same "size of memory" "$(stat -c %s "$M/vm/vm0/memory")" 262144
-put vm/vm0/entry 0x50000
-refuse EINVAL vm/vm0/run 1
-put vm/vm0/mode real
-put vm/vm0/entry 0x123456
-refuse EINVAL vm/vm0/run 1
-eq vm/vm0/status created
-rmdir "$M/vm/vm0" || fail "rmdir vm/vm0"
-
 # Real mode, one and three processors.
 machine a real hello
 put vm/a/run 1
@@ -118,21 +83,6 @@ eq vm/c/status stopped
 put vm/c/run 1
 rmdir "$M/vm/c" || fail "rmdir of a running machine"
 absent vm/c
-
-# Memory is the same for files, mappings and the guest.
-machine d user ring
-case $("$IO" mmap-load vm/d/memory 0 4) in
-ENODEV) skip_part "mapped memory: files cannot be mapped here" ;;
-*)
-    put vm/d/run 1
-    first=$("$IO" mmap-load vm/d/memory 0x100 8)
-    mapped_moves() { [ "$("$IO" mmap-load vm/d/memory 0x100 8)" != "$first" ]; }
-    wait_for 10 mapped_moves || fail "a mapping does not show the guest's stores"
-    same "a store through a mapping" "$("$IO" mmap-store vm/d/memory 0x108 01)" ok
-    ends d 3
-    ;;
-esac
-rmdir "$M/vm/d" || fail "rmdir vm/d"
 
 # A guest that does nothing that makes sense fails, and errors tells.
 mkdir "$M/vm/e"
