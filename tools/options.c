@@ -78,43 +78,13 @@ static char *absolute(const char *path)
     return result;
 }
 
-static int parse_engine(struct options *o, const char *word)
+/* The index of @value in @names, or -1. */
+static int parse_choice(const char *word, const char *value, const char *const names[3])
 {
-    if (strcmp(word, "auto") == 0)
-        o->engine = VDF_ENGINE_AUTO;
-    else if (strcmp(word, "io_uring") == 0)
-        o->engine = VDF_ENGINE_IO_URING;
-    else if (strcmp(word, "libaio") == 0)
-        o->engine = VDF_ENGINE_LIBAIO;
-    else
-        return complain("-o engine=%s: the engines are auto, io_uring and libaio", word);
-    return 0;
-}
-
-static int parse_transport(struct options *o, const char *word)
-{
-    if (strcmp(word, "auto") == 0)
-        o->fuse.transport = VDF_TRANSPORT_AUTO;
-    else if (strcmp(word, "io_uring") == 0)
-        o->fuse.transport = VDF_TRANSPORT_IO_URING;
-    else if (strcmp(word, "dev") == 0)
-        o->fuse.transport = VDF_TRANSPORT_DEV;
-    else
-        return complain("-o transport=%s: the transports are auto, io_uring and dev", word);
-    return 0;
-}
-
-static int parse_cache(struct options *o, const char *word)
-{
-    if (strcmp(word, "auto") == 0)
-        o->fuse.cache = VDF_CACHE_AUTO;
-    else if (strcmp(word, "always") == 0)
-        o->fuse.cache = VDF_CACHE_ALWAYS;
-    else if (strcmp(word, "off") == 0)
-        o->fuse.cache = VDF_CACHE_OFF;
-    else
-        return complain("-o cache=%s: the values are auto, always and off", word);
-    return 0;
+    for (int k = 0; k < 3; k++)
+        if (strcmp(value, names[k]) == 0)
+            return k;
+    return complain("-o %s: one of %s, %s and %s is needed", word, names[0], names[1], names[2]);
 }
 
 static int parse_id(const char *word, const char *value, bool group, unsigned *id)
@@ -230,38 +200,49 @@ static int parse_common_option(struct options *o, const char *word)
     return 0;
 }
 
+/* The value of option @name, or NULL if @word is another option. */
+static const char *value_of(const char *word, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strncmp(word, name, len) == 0 && word[len] == '=' ? word + len + 1 : NULL;
+}
+
 static int parse_mount_option(struct options *o, const char *word)
 {
-    const char *value = strchr(word, '=');
-    size_t name = value ? (size_t)(value++ - word) : 0;
+    static const char *const engines[] = { "auto", "io_uring", "libaio" };
+    static const char *const transports[] = { "auto", "io_uring", "dev" };
+    static const char *const caches[] = { "auto", "always", "off" };
+    const char *value;
+    int ret = 0;
 
     if (strcmp(word, "empty") == 0) {
         o->empty = true;
     } else if (strcmp(word, "io_uring") == 0) {
         /* libfuse's name of this transport. libfuse's own rings would replace ours. */
         o->fuse.transport = VDF_TRANSPORT_IO_URING;
-    } else if (name == 5 && strncmp(word, "state", name) == 0) {
+    } else if ((value = value_of(word, "state"))) {
         free(o->state);
         o->state = absolute(value);
-        return *value ? 0 : complain("-o state=: the name of a file is missing");
-    } else if (name == 6 && strncmp(word, "engine", name) == 0) {
-        return parse_engine(o, value);
-    } else if (name == 9 && strncmp(word, "transport", name) == 0) {
-        return parse_transport(o, value);
-    } else if (name == 5 && strncmp(word, "cache", name) == 0) {
-        return parse_cache(o, value);
-    } else if (name == 3 && strncmp(word, "uid", name) == 0) {
-        return parse_id(word, value, false, &o->fuse.uid);
-    } else if (name == 3 && strncmp(word, "gid", name) == 0) {
-        return parse_id(word, value, true, &o->fuse.gid);
-    } else if (name == 5 && strncmp(word, "umask", name) == 0) {
-        return parse_umask(word, value, &o->fuse.umask);
-    } else if (name == 8 && strncmp(word, "max_read", name) == 0) {
-        return parse_max_read(o, word, value);
+        ret = *value ? 0 : complain("-o state=: the name of a file is missing");
+    } else if ((value = value_of(word, "engine"))) {
+        o->engine = ret = parse_choice(word, value, engines);
+    } else if ((value = value_of(word, "transport"))) {
+        o->fuse.transport = ret = parse_choice(word, value, transports);
+    } else if ((value = value_of(word, "cache"))) {
+        o->fuse.cache = ret = parse_choice(word, value, caches);
+    } else if ((value = value_of(word, "uid"))) {
+        ret = parse_id(word, value, false, &o->fuse.uid);
+    } else if ((value = value_of(word, "gid"))) {
+        ret = parse_id(word, value, true, &o->fuse.gid);
+    } else if ((value = value_of(word, "umask"))) {
+        ret = parse_umask(word, value, &o->fuse.umask);
+    } else if ((value = value_of(word, "max_read"))) {
+        ret = parse_max_read(o, word, value);
     } else if (*word) {
-        return parse_common_option(o, word);
+        ret = parse_common_option(o, word);
     }
-    return 0;
+    return ret < 0 ? -1 : 0;
 }
 
 /* Cuts the first word off a list. A backslash escapes a comma or a backslash in a word; the result
