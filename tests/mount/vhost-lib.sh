@@ -8,6 +8,9 @@
 #   vh WORDS    give it a command and print its answer
 #   vhe ANSWER WORDS...    the command has to be answered so; `*` and `?` as in case
 #   up          serve con0, start and connect a front end, up to running rings and DEVICE_READY
+#   reattach    connect again with rings that go on, as after a broken connection
+#   handshake_of_an_open_port    what driver and device say about port 0 whose host end is open
+#   served PATH  a socket is there
 
 VHOSTIO=$(dirname "$IO")/vhostio
 [ -x "$VHOSTIO" ] || fail "$VHOSTIO is missing; build it"
@@ -52,4 +55,23 @@ up() {
     front
     attach
     vhe ok tell DEVICE_READY 0xffffffff 1
+}
+
+reattach() {
+    vhe ok connect
+    vhe "0x* 0x* 64" negotiate
+    vhe ok memory 16 same
+    vhe ok resume 0 7
+}
+
+handshake_of_an_open_port() {
+    vhe "PORT_ADD 0 1" hear
+    vhe ok tell PORT_READY 0 1
+    vhe "CONSOLE_PORT 0 1" hear
+    vhe ok tell PORT_OPEN 0 1
+    vhe "PORT_OPEN 0 1" hear
+}
+
+served() {
+    [ -S "$1" ] && [ "$(stat -c %a "$1")" = 600 ]
 }

@@ -7,6 +7,6 @@ VDF_LIMIT=${VDF_LIMIT:-300}
 . "$(dirname "$0")/common"
 
 export VDF_LIMIT VDF_APLIC_BACKEND=kvm
-for script in aplic-msi aplic-state aplic-traces; do
+for script in aplic-registers aplic-msi aplic-imsic aplic-window aplic-state aplic-traces; do
     "$vdf_root/tests/mount/$script.sh" || fail "$script has ended with $?"
 done
