@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest needs of a device that is attached to it, and what the device gets of the guest.
+ * The guest's side of a device.
  *
- * A class that can be attached has a struct vdf_guest_ops. A machine attaches an object of it, or a
- * part of one ("imsic/0" of an APLIC), at an address. From then on the guest's accesses, doorbells
- * and ends of interrupts come to the operations below, and the device uses the guest's memory
- * instead of its own.
+ * A class whose objects can be attached to a guest has a struct vdf_guest_ops. A machine attaches an
+ * object, or a part of one ("imsic/0" of an APLIC), at an address of the guest. From then on the
+ * guest's accesses, doorbells and ends of interrupts arrive at the operations below, and the device
+ * uses the guest's memory in place of its own.
  *
- * read, write, ring and eoi are called with the lock of the object's device held, by the threads of
- * the guest's processors and by the engine's; the others while nobody else is inside any device
- * (VDF_EXCLUSIVE). The sinks in struct vdf_guest are called with the device's lock held and never wait.
+ * read, write, ring and eoi run under the lock of the object's device, in the threads of the guest's
+ * processors and of the engine. The others are exclusive: no other thread is inside any device. The
+ * functions in struct vdf_guest run under the device's lock and do not wait.
  */
 #ifndef VIRTDEVFS_GUEST_H
 #define VIRTDEVFS_GUEST_H
@@ -21,83 +21,82 @@
 
 struct vdf_guest {
     const void *machine;       /* tells one guest from another */
-    struct vdf_memory *memory; /* from guest address 0; stays while anything is attached */
-    struct vdf_irq irq;        /* where the device's line and its MSIs go */
-    bool line_is_message;      /* a rise of the line is a message: its end is not told of */
-    uint32_t vector;           /* for interrupts that have numbers, not messages: number + vector
-                                * is the data of the MSI that a number becomes */
+    struct vdf_memory *memory; /* from guest address 0; lives until the last detach */
+    struct vdf_irq irq;        /* receives the device's line and its MSIs */
+    bool line_is_message;      /* a rise of the line is a message: its end is not reported */
+    uint32_t vector;           /* added to the number of an interrupt for the data of its MSI */
     bool level;                /* of the line, where the tree drives it */
 
-    /* What page() or doorbells() answer has changed, while nobody is inside any device. */
+    /* The answer of page() or doorbells() has changed. Exclusive. */
     void (*remap)(void *ctx);
     void *ctx;
 };
 
-/* A store that is announced by an eventfd instead of being carried out by write(). */
+/* A store that an eventfd announces; write() does not see it. */
 struct vdf_guest_doorbell {
     uint64_t offset; /* in the window */
     unsigned width;  /* bytes */
-    uint64_t data;   /* the value that rings it */
+    uint64_t data;   /* the value that rings */
 };
 
-#define VDF_GUEST_LINE 0x01u    /* it drives a line */
-#define VDF_GUEST_MESSAGE 0x02u /* it sends messages */
+#define VDF_GUEST_LINE 0x01u    /* the device drives a line */
+#define VDF_GUEST_MESSAGE 0x02u /* the device sends messages */
 
 /*
- * Operations that are left out have a default: the window is that of the row `regs`, and attach
- * keeps a copy of the guest in a struct vdf_guest of the private structure, for one guest at a time.
+ * Every operation may be NULL. The default window is that of the row `regs`; the default attach keeps
+ * a copy of the guest in a struct vdf_guest of the private structure, for one guest at a time.
  */
 struct vdf_guest_ops {
     unsigned interrupts; /* VDF_GUEST_LINE, VDF_GUEST_MESSAGE */
     size_t guest;        /* bytes from the private structure's start to its struct vdf_guest */
-    /* The level of the line, which follows from the private structure: the tree asks after each
-     * change of the device and drives the line of the kept guest. NULL: the device drives it. */
+    /* The level of the line, which follows from the private structure. The tree asks after each
+     * change of the device and drives the line. NULL: the device drives its line. */
     bool (*line)(const void *priv);
 
-    /* The part that @rest, the path behind the object, names; NULL: there is only the whole, "". */
+    /* The number of the part that @rest, the path behind the object, names. NULL: there is only the
+     * whole, "". */
     int (*part)(struct vdf_obj *obj, const char *rest, uint32_t *part, struct vdf_err *err);
     /* Bytes of the window; 0: there is nothing to map. */
     uint64_t (*size)(struct vdf_obj *obj, uint32_t part);
-    /* Use @guest from now on; it is copied. @fresh: by a user, so that the device begins anew where
-     * that is what plugging it in means; else a restored guest and device go on where they were.
-     * Between the restore and this call the guest's memory is not there, and the device leaves it
-     * alone. */
+    /* Use a copy of @guest. @fresh: a user attaches the device, which begins anew where plugging a
+     * device in does that; otherwise a restored guest and device go on. Between a restore and this
+     * call the device does not touch the guest's memory, which is not there yet. */
     int (*attach)(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
                   struct vdf_err *err);
     void (*detach)(struct vdf_obj *obj, uint32_t part);
 
-    /* An access of the guest, 1, 2, 4 or 8 bytes. 0, or -errno for one that is not the device's:
-     * then the guest reads zero. */
+    /* An access of the guest of 1, 2, 4 or 8 bytes. Return 0, or -errno for an access that is not the
+     * device's; the guest then reads 0. */
     int (*read)(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                 uint64_t *value, struct vdf_err *err);
     int (*write)(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                  uint64_t value, struct vdf_err *err);
 
-    /* The guest's processors have been started, or they stand still: then do all that it has asked
-     * for, so that its memory is as it has to be for going on elsewhere. Nobody else is inside any
-     * device, or the device's lock is held. NULL: nothing is to be done. */
+    /* The guest's processors start, or have stopped. After a stop the device completes all requests
+     * of the guest, so that the memory is complete for a state. Exclusive, or under the device's
+     * lock. */
     void (*runs)(struct vdf_obj *obj, uint32_t part, bool running);
 
-    /* The guest's processors are about to be waited for, and nobody is inside any device: let go
-     * those that the device holds up (tripwire.h). NULL: it holds up none. */
+    /* The machine is about to wait for the guest's processors: let go those that the device holds
+     * (tripwire.h). */
     void (*release)(struct vdf_obj *obj, uint32_t part);
-    /* After attach: memory that the guest has instead of a window that traps; NULL: it traps. */
+    /* After attach: the memory that the guest sees in place of a window that traps; NULL: the window
+     * traps. */
     struct vdf_memory *(*page)(struct vdf_obj *obj, uint32_t part);
-    /* After attach: fills in up to @max doorbells and returns how many; NULL: none. */
+    /* After attach: fill in up to @max doorbells and return how many. */
     unsigned (*doorbells)(struct vdf_obj *obj, uint32_t part, struct vdf_guest_doorbell *doorbells,
                           unsigned max);
     void (*ring)(struct vdf_obj *obj, uint32_t part, unsigned doorbell);
-    /* The guest has ended the interrupt of its line; NULL: a line that is still high is raised
-     * again, and there is no more to it. */
+    /* The guest has ended the interrupt of the line. NULL: a line that is still high is raised again,
+     * and nothing else happens. */
     void (*eoi)(struct vdf_obj *obj, uint32_t part);
-    /* After attach, for a line that goes to an interrupt controller's pin: an eventfd of the
-     * device's that the machine is to write at each of these ends too, at once and before eoi() is
-     * called, so that a device of the host is unmasked by the kernel itself. It stays the device's,
-     * which closes it in detach. NULL, or @fd left at -1: there is none. */
+    /* After attach, for a line at an interrupt controller's pin: an eventfd of the device that the
+     * machine writes at each end of an interrupt, before eoi(), so that the kernel itself unmasks a
+     * device of the host. The device closes the eventfd in detach. @fd stays -1 without one. */
     int (*eoi_fd)(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err);
 };
 
-/* The operations of an object's class, or their defaults; for the machine. */
+/* For the machine: the operations of an object's class, or their defaults. */
 uint64_t vdf_guest_size(struct vdf_obj *obj, uint32_t part);
 int vdf_guest_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
                      struct vdf_err *err);
