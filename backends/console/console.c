@@ -7,8 +7,6 @@
 #include "console.h"
 #include "soft.h"
 
-#define MEMORY_DEFAULT (UINT64_C(16) << 20)
-
 uint32_t vdf_console_ports_from(const struct vdf_console *con, uint32_t limit)
 {
     uint32_t n = 0;
@@ -42,7 +40,7 @@ int vdf_console_create(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_console *con = vdf_obj_priv(obj);
     int r;
 
-    vdf_memory_init(&con->memory, "console", MEMORY_DEFAULT);
+    vdf_memory_init(&con->memory, "console", con->memory.size);
     vdf_console_update_space(con);
     r = vdf_obj_add(obj, "ports", "0", NULL, err);
     if (r)
@@ -137,7 +135,6 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
 
 void vdf_console_adopt(struct vdf_obj *obj, void *old, void *now)
 {
-    (void)obj;
     ((struct vdf_console *)now)->memory_open = ((struct vdf_console *)old)->memory_open;
 }
 
@@ -145,7 +142,6 @@ int vdf_console_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
 
-    (void)fresh;
     return con->vhost_path ? vdf_vhost_user_start(con, con->vhost_path, err) : 0;
 }
 
@@ -160,7 +156,6 @@ void vdf_console_stop(struct vdf_obj *obj)
 
 static int console_prepare(struct vdf_obj *obj, struct vdf_err *err)
 {
-    (void)err;
     vdf_console_bind(vdf_obj_priv(obj));
     return 0;
 }

@@ -180,7 +180,7 @@ struct vdf_console {
 
     /* What the driver has set. */
     uint8_t status;
-    uint8_t int_status;
+    uint32_t int_status;
     bool device_ready; /* DEVICE_READY 1 has come, or what only a driver says that is ready */
     bool resumed;      /* the latter: it knows ports from before its reset */
     uint64_t driver_features;
@@ -306,7 +306,7 @@ void vdf_console_queue_reset(struct vdf_console *con, uint32_t index);
 
 void vdf_console_reset(struct vdf_console *con);
 void vdf_console_set_status(struct vdf_console *con, uint8_t status);
-void vdf_console_set_interrupt(struct vdf_console *con, uint8_t int_status);
+void vdf_console_set_interrupt(struct vdf_console *con, uint32_t int_status);
 /** vdf_console_config_changed() - new generation, configuration change interrupt. */
 void vdf_console_config_changed(struct vdf_console *con);
 /** vdf_console_needs_reset() - the driver broke the rules beyond repair in this queue, which is

@@ -233,7 +233,7 @@ void vdf_console_set_status(struct vdf_console *con, uint8_t status)
         vdf_console_port_alone(con);
 }
 
-void vdf_console_set_interrupt(struct vdf_console *con, uint8_t int_status)
+void vdf_console_set_interrupt(struct vdf_console *con, uint32_t int_status)
 {
     con->int_status = int_status;
     if (con->irq_level == (int_status != 0))
@@ -357,8 +357,6 @@ static bool on_later(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_console *con = ctx;
 
-    (void)obj;
-    (void)value;
     for (uint32_t i = 0; i < con->n_queues; i++)
         vdf_console_notify(con, i);
     vdf_console_settle(con);

@@ -16,13 +16,6 @@ static struct vdf_console *console_of(struct vdf_obj *obj)
     return vdf_obj_priv(obj);
 }
 
-static uint64_t window_size(struct vdf_obj *obj, uint32_t part)
-{
-    (void)obj;
-    (void)part;
-    return VDF_CONSOLE_REGS_SIZE;
-}
-
 /* Queues that a restored state has may lie where this guest has no memory. */
 static void check_queues(struct vdf_console *con)
 {
@@ -39,7 +32,6 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
 {
     struct vdf_console *con = console_of(obj);
 
-    (void)part;
     if (con->guest_memory || con->driver == VDF_CONSOLE_VHOST_USER)
         return vdf_fail(err, EBUSY, "the console has a guest already");
     if (con->dma_size >= guest->memory->size && (con->device == VDF_CONSOLE_RPROC || con->dma_mem))
@@ -65,7 +57,6 @@ static void detach(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_console *con = console_of(obj);
 
-    (void)part;
     con->irq = (struct vdf_irq){ 0 };
     con->guest_memory = NULL;
     con->driver = VDF_CONSOLE_NONE;
@@ -77,7 +68,6 @@ static unsigned doorbells(struct vdf_obj *obj, uint32_t part, struct vdf_guest_d
 {
     uint32_t n = vdf_console_queues(console_of(obj));
 
-    (void)part;
     if (n > max)
         n = max;
     if (n > DOORBELLS_MOST)
@@ -95,14 +85,12 @@ static void ring(struct vdf_obj *obj, uint32_t part, unsigned door)
 {
     struct vdf_console *con = console_of(obj);
 
-    (void)part;
     vdf_console_notify(con, door);
     vdf_console_settle(con);
 }
 
 const struct vdf_guest_ops vdf_console_guest_ops = {
     .interrupts = VDF_GUEST_LINE,
-    .size = window_size,
     .attach = attach,
     .detach = detach,
     .doorbells = doorbells,

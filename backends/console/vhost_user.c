@@ -199,8 +199,6 @@ static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static bool on_connection(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
-    (void)obj;
-    (void)events;
     return vdf_vhost_user_receive(ctx);
 }
 
@@ -316,8 +314,6 @@ static bool on_backend_room(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
     struct vdf_vhost_user *vu = ctx;
 
-    (void)obj;
-    (void)events;
     vdf_async_free(vu->backend_async);
     vu->backend_async = NULL;
     vdf_vhost_user_flush(vu->con);
@@ -358,8 +354,6 @@ static bool on_retry(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_vhost_user *vu = ctx;
 
-    (void)obj;
-    (void)value;
     if (vu->fd >= 0)
         return false;
     vdf_async_free(vu->listen_async);
@@ -374,7 +368,6 @@ static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
     struct vdf_err err = { 0 };
     int fd, r = 0;
 
-    (void)events;
     if (vu->fd >= 0)
         return false;
     fd = accept4(vu->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -422,7 +415,6 @@ static bool on_closed(struct vdf_obj *obj, void *ctx, uint64_t n)
 {
     struct vdf_vhost_user *vu = ctx;
 
-    (void)obj;
     vu->closing -= n < vu->closing ? (unsigned)n : vu->closing;
     if (vu->fd >= 0)
         return vdf_vhost_user_receive(vu);

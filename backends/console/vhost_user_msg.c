@@ -46,7 +46,6 @@ static uint64_t offered(const struct vdf_console *con)
 
 static int get_features(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    (void)err;
     vu->msg.payload.u64 = offered(vu->con);
     return 0;
 }
@@ -89,7 +88,6 @@ static uint64_t protocol_offered(const struct vdf_console *con)
 
 static int get_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    (void)err;
     vu->msg.payload.u64 = protocol_offered(vu->con);
     return 0;
 }
@@ -107,7 +105,6 @@ static int set_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static int get_queue_num(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    (void)err;
     vu->msg.payload.u64 = vdf_console_queues(vu->con);
     return 0;
 }
@@ -115,14 +112,11 @@ static int get_queue_num(struct vdf_vhost_user *vu, struct vdf_err *err)
 /* SET_OWNER says nothing here; RESET_OWNER, which is deprecated, had several meanings. */
 static int nothing(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    (void)vu;
-    (void)err;
     return 0;
 }
 
 static int reset_device(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    (void)err;
     vdf_console_reset(vu->con);
     return 0;
 }
@@ -154,7 +148,6 @@ static int set_status(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static int get_status(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    (void)err;
     vu->msg.payload.u64 = vu->status | (vu->con->status & VDF_CONSOLE_S_NEEDS_RESET);
     return 0;
 }
@@ -163,7 +156,6 @@ static int get_status(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static int get_max_mem_slots(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    (void)err;
     vu->msg.payload.u64 = VDF_SPACE_REGIONS;
     return 0;
 }

@@ -75,8 +75,6 @@ static bool on_rest(struct vdf_obj *obj, void *ctx, uint64_t value)
     struct vdf_vu_ring *ring = ctx;
     struct vdf_console *con = ring->vu->con;
 
-    (void)obj;
-    (void)value;
     if (!ring->resting)
         return false;
     struct vdf_vq *vq = vdf_console_queue_make(con, ring->index);
@@ -105,8 +103,6 @@ static bool on_kick(struct vdf_obj *obj, void *ctx, uint64_t value)
     struct vdf_vu_ring *ring = ctx;
     struct vdf_console *con = ring->vu->con;
 
-    (void)obj;
-    (void)value;
     if (ring->active) {
         struct vdf_vq *vq = vdf_console_queue_make(con, ring->index);
 
@@ -274,8 +270,6 @@ static bool on_look(struct vdf_obj *obj, void *ctx, uint64_t idle_ns)
     const struct vdf_console *con = vu->con;
     uint32_t before = 0, after = 0;
 
-    (void)obj;
-    (void)idle_ns;
     for (unsigned i = 0; i < con->n_queues; i++)
         before += con->queues[i].last_avail;
     vdf_vhost_user_kicked(vu);

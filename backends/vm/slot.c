@@ -472,7 +472,7 @@ static int store_device(const struct vdf_at *at, const char *text, size_t len, s
     if (ret == 0)
         ret = keep_device(slot, text, len, err);
     if (ret == 0 && len)
-        slot->size = vdf_obj_class(target)->guest->size(target, part);
+        slot->size = vdf_guest_size(target, part);
     return ret;
 }
 

@@ -14,8 +14,6 @@ int vdf_value_render(const struct vdf_place *place, struct vdf_buf *out);
 int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
                     struct vdf_err *err);
 /* Rows by number, for state files and windows. */
-uint64_t vdf_row_load_field(const struct vdf_at *at);
-void vdf_row_store_field(const struct vdf_at *at, uint64_t value);
 int vdf_row_get(const struct vdf_at *at, uint64_t *value);
 int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

@@ -210,6 +210,10 @@ struct vdf_bits {
 
 /** vdf_restore_by_write() - for `restore`: the same as a write of the file. */
 int vdf_restore_by_write(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+/** vdf_row_load_field() - the value of the row's field, for hooks that do more than the default. */
+uint64_t vdf_row_load_field(const struct vdf_at *at);
+/** vdf_row_store_field() - store the value as it is: without checks, masks and hooks. */
+void vdf_row_store_field(const struct vdf_at *at, uint64_t value);
 
 /*
  * Hooks of a backend, which replace a row's field and hooks. The members are those of struct vdf_attr;

@@ -220,7 +220,7 @@ Test(vhost_user_state, nonsense_is_refused)
     refused_state(line, "vhost_user = relative", "absolute");
     refused_state("driver = vhost-user", "driver = soft", "when and only when");
     refused_state("max_ports = 31", "max_ports = 200", "at most 127");
-    refused_state("driver_before = soft", "driver_before = vm", "soft or none");
+    refused_state("driver_before = soft", "driver_before = vm", "0 to 1");
     refused_state("queues/0/size = 16", "queues/0/size = 2048", "a power of two up to 1024");
     refused_state("queues/0/size = 16", "queues/0/size = 15", "a power of two");
 }

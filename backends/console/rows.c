@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* console/NAME: its rows, and what reading and writing them does. */
+/* The rows of console/NAME. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,70 +12,46 @@
 #define POOL_DEFAULT (UINT64_C(2) << 20)
 #define PORTS_DEFAULT 31u
 #define QUEUE_SIZE_DEFAULT 64u
+#define MEMORY_DEFAULT (UINT64_C(16) << 20)
 
-#define WINDOW_REGS 1u
+/* --- values that are fixed while a driver uses the device ------------------------------------- */
 
-static int next_size(const char **text, uint16_t *value)
+static int need_idle(const struct vdf_console *con, struct vdf_err *err)
 {
-    const char *word = *text + strspn(*text, " \t");
-    size_t len = strcspn(word, " \t");
-    uint64_t number = 0;
-    int r = vdf_number_parse(word, len, &number);
-
-    *text = word + len;
-    *value = (uint16_t)number;
-    return !r && number > UINT16_MAX ? -ERANGE : r;
-}
-
-int vdf_console_parse_size(const char *text, uint16_t *cols, uint16_t *rows, struct vdf_err *err)
-{
-    const char *at = text;
-    uint16_t c, r;
-    int c_fits = next_size(&at, &c);
-    int r_fits = next_size(&at, &r);
-
-    if (c_fits == -EINVAL || r_fits == -EINVAL || at[strspn(at, " \t")])
-        return vdf_fail(err, EINVAL, "\"%.40s\" is no size: COLS ROWS, two numbers", text);
-    if (c_fits || r_fits)
-        return vdf_fail(err, ERANGE, "\"%.40s\": columns and rows are at most %u", text,
-                        UINT16_MAX);
-    *cols = c;
-    *rows = r;
-    return 0;
-}
-
-/* What only a device that no driver has touched lets change; the value that it has already may be
- * written at any time, and does nothing. */
-static int need_idle(const struct vdf_console *con, bool same, struct vdf_err *err)
-{
-    if (con->status && !same)
+    if (con->status)
         return vdf_fail(err, EBUSY, "status is 0x%02x: write 1 to reset first", con->status);
-    if (vdf_vhost_user_connected(con) && !same)
+    if (vdf_vhost_user_connected(con))
         return vdf_fail(err, EBUSY, "a vhost-user front end is connected: write 1 to reset first");
     return 0;
 }
 
-/* --- kind, features, pool --------------------------------------------------------------------- */
-
-static int device_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+/* Queues that a driver has described depend on such a value, so that a change resets the device.
+ * Writing the present value has no effect, and is possible at any time. */
+static int change(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    const struct vdf_console *con = at->priv;
-    int r = need_idle(con, value == con->device, err);
-
-    if (!r && value == VDF_CONSOLE_RPROC)
-        r = vdf_console_need_one_port(con, err);
-    return r;
+    if (value == vdf_row_load_field(at))
+        return 0;
+    int ret = need_idle(at->priv, err);
+    if (ret < 0)
+        return ret;
+    vdf_row_store_field(at, value);
+    vdf_console_reset(at->priv);
+    return 0;
 }
 
 static int device_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
 
-    (void)err;
     if (value == con->device)
         return 0;
+    int ret = need_idle(con, err);
+    if (ret == 0 && value == VDF_CONSOLE_RPROC)
+        ret = vdf_console_need_one_port(con, err);
+    if (ret < 0)
+        return ret;
     con->device = (uint8_t)value;
-    con->features = vdf_console_default_features((unsigned)value);
+    con->features = vdf_console_default_features(con->device);
     con->dma_mem = false;
     if (vdf_console_port(con, 0))
         vdf_console_port_set_console(vdf_console_port(con, 0), value == VDF_CONSOLE_CONSOLE);
@@ -83,62 +59,27 @@ static int device_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     return 0;
 }
 
-static int device_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+static int features_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    struct vdf_console *con = at->priv;
-
-    (void)err;
-    con->device = (uint8_t)value;
-    return 0;
-}
-
-static int features_possible(const struct vdf_console *con, uint64_t value, struct vdf_err *err)
-{
+    const struct vdf_console *con = at->priv;
     uint64_t can = vdf_console_possible_features(con->device);
 
     if (value & ~can)
         return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": bits of 0x%016" PRIx64 " can be offered",
                         value, can);
     if (!(value & VDF_CONSOLE_F_VERSION_1))
-        return vdf_fail(err, EINVAL,
-                        "0x%016" PRIx64 ": VIRTIO_F_VERSION_1 (bit 32) cannot be left out", value);
+        return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": VIRTIO_F_VERSION_1 (bit 32) is needed",
+                        value);
     return 0;
 }
 
-static int features_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_console *con = at->priv;
-    int r = need_idle(con, value == con->features, err);
-
-    if (!r)
-        r = features_possible(con, value, err);
-    if (!r && con->features & ~value & VDF_CONSOLE_F_MULTIPORT)
-        r = vdf_console_need_one_port(con, err);
-    return r;
-}
-
-static int features_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-    int r = features_possible(con, value, err);
-
-    if (!r)
-        con->features = value;
-    return r;
-}
-
-/* With other features, ports or another pool the queues that the driver may have described are
- * others too. */
 static int features_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    struct vdf_console *con = at->priv;
+    const struct vdf_console *con = at->priv;
+    int ret =
+        con->features & ~value & VDF_CONSOLE_F_MULTIPORT ? vdf_console_need_one_port(con, err) : 0;
 
-    (void)err;
-    if (value == con->features)
-        return 0;
-    con->features = value;
-    vdf_console_reset(con);
-    return 0;
+    return ret < 0 ? ret : change(at, value, err);
 }
 
 static int dma_mem_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -147,32 +88,19 @@ static int dma_mem_check(const struct vdf_at *at, uint64_t value, struct vdf_err
 
     if (value && con->device == VDF_CONSOLE_RPROC)
         return vdf_fail(err, EINVAL,
-                        "rproc-serial uses the DMA pool always, without a feature bit");
-    return need_idle(con, value == con->dma_mem, err);
+                        "rproc-serial always uses the DMA pool, without a feature bit");
+    return 0;
 }
 
 static int dma_mem_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
+    bool before = con->dma_mem;
+    int ret = change(at, value, err);
 
-    (void)err;
-    if (value == con->dma_mem)
-        return 0;
-    con->dma_mem = value;
-    if (value)
+    if (con->dma_mem && !before)
         con->features |= VDF_CONSOLE_F_DMA_MEM;
-    vdf_console_reset(con);
-    return 0;
-}
-
-static int dma_mem_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-
-    if (value && con->device == VDF_CONSOLE_RPROC)
-        return vdf_fail(err, EINVAL, "rproc-serial has no dma_mem");
-    con->dma_mem = value;
-    return 0;
+    return ret;
 }
 
 static int dma_size_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -183,32 +111,95 @@ static int dma_size_check(const struct vdf_at *at, uint64_t value, struct vdf_er
         return vdf_fail(err, EINVAL,
                         "%" PRIu64 ": a multiple of %u below memory_size (%" PRIu64 ") is needed",
                         value, VDF_PAGE_SIZE, con->memory.size);
-    return need_idle(con, value == con->dma_size, err);
+    return 0;
 }
 
-static int dma_size_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+static int max_ports_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_console *con = at->priv;
+
+    if (vdf_console_ports_from(con, (uint32_t)value))
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": there are ports with this number or a higher one",
+                        value);
+    if (con->vhost_path && vdf_vhost_user_ports_check((uint32_t)value, err))
+        return -EINVAL;
+    return change(at, value, err);
+}
+
+static int queue_size_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    if (value < 2 || value > VDF_VQ_SIZE_MAX || value & (value - 1))
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": a power of two from 2 to %u is needed", value,
+                        VDF_VQ_SIZE_MAX);
+    return 0;
+}
+
+static void reset_after(const struct vdf_at *at, uint64_t value)
 {
     struct vdf_console *con = at->priv;
 
-    (void)err;
-    if (value == con->dma_size)
-        return 0;
-    con->dma_size = value;
+    vdf_soft_unbind(con);
+    /* The front end cannot be told. When it connects again it finds a fresh device. */
+    vdf_vhost_user_drop(con);
     vdf_console_reset(con);
+}
+
+/* --- memory and its DMA pool ------------------------------------------------------------------ */
+
+static int memory_size_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    if (value < 2 * VDF_PAGE_SIZE || value > VDF_MEMORY_MAX || value % VDF_PAGE_SIZE)
+        return vdf_fail(err, EINVAL,
+                        "%" PRIu64 ": a multiple of %u from %u to %" PRIu64 " is needed", value,
+                        VDF_PAGE_SIZE, 2 * VDF_PAGE_SIZE, VDF_MEMORY_MAX);
     return 0;
 }
 
-static int dma_size_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+static void memory_resize(struct vdf_console *con, uint64_t size)
+{
+    vdf_memory_free(&con->memory);
+    vdf_memory_init(&con->memory, "console", size);
+    vdf_console_update_space(con);
+}
+
+static int memory_size_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
 
-    if (!value || value % VDF_PAGE_SIZE || value >= con->memory.size)
-        return vdf_fail(err, EINVAL, "%" PRIu64 " is no size of a pool in %" PRIu64 " bytes", value,
-                        con->memory.size);
-    con->dma_size = value;
-    vdf_console_update_space(con);
+    if (value == con->memory.size)
+        return 0;
+    int ret = need_idle(con, err);
+    if (ret < 0)
+        return ret;
+    if (con->memory_open)
+        return vdf_fail(err, EBUSY, "memory is open: close it first");
+    if (value <= con->dma_size)
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": more than dma/size (%" PRIu64 ") is needed",
+                        value, con->dma_size);
+    memory_resize(con, value);
     return 0;
 }
+
+/* The row of the pool's size follows. */
+static int memory_size_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    int ret = memory_size_check(at, value, err);
+
+    if (ret == 0)
+        memory_resize(at->priv, value);
+    return ret;
+}
+
+static void memory_opened(const struct vdf_at *at, bool open)
+{
+    struct vdf_console *con = at->priv;
+
+    con->memory_open = open;
+}
+
+static const struct vdf_raw_ops memory_ops = {
+    .opened = memory_opened,
+};
 
 static int dma_addr_get(const struct vdf_at *at, uint64_t *value)
 {
@@ -231,199 +222,33 @@ static void dma_buffers_show(const struct vdf_at *at, struct vdf_buf *out)
     vdf_soft_show_buffers(con->soft, out);
 }
 
-/* --- memory ----------------------------------------------------------------------------------- */
+/* --- size ------------------------------------------------------------------------------------- */
 
-static int memory_size_get(const struct vdf_at *at, uint64_t *value)
-{
-    const struct vdf_console *con = at->priv;
-
-    *value = con->memory.size;
-    return 0;
-}
-
-static int memory_size_possible(uint64_t value, struct vdf_err *err)
-{
-    if (value < 2 * VDF_PAGE_SIZE || value > VDF_MEMORY_MAX || value % VDF_PAGE_SIZE)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": a multiple of %u from %u to %" PRIu64, value,
-                        VDF_PAGE_SIZE, 2 * VDF_PAGE_SIZE, VDF_MEMORY_MAX);
-    return 0;
-}
-
-static void memory_resize(struct vdf_console *con, uint64_t size)
-{
-    vdf_memory_free(&con->memory);
-    vdf_memory_init(&con->memory, "console", size);
-    vdf_console_update_space(con);
-}
-
-static int memory_size_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-    int r = memory_size_possible(value, err);
-
-    if (!r)
-        r = need_idle(con, value == con->memory.size, err);
-    if (r || value == con->memory.size)
-        return r;
-    if (con->memory_open)
-        return vdf_fail(err, EBUSY, "memory is open: close it first");
-    if (value <= con->dma_size)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": it has to be more than dma/size (%" PRIu64 ")",
-                        value, con->dma_size);
-    memory_resize(con, value);
-    return 0;
-}
-
-/* The pool's size follows, in the next line. */
-static int memory_size_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    int r = memory_size_possible(value, err);
-
-    if (!r)
-        memory_resize(at->priv, value);
-    return r;
-}
-
-static void memory_opened(const struct vdf_at *at, bool open)
-{
-    struct vdf_console *con = at->priv;
-
-    con->memory_open = open;
-}
-
-static const struct vdf_raw_ops memory_ops = {
-    .opened = memory_opened,
-};
-
-/* --- status, ports, size, driver -------------------------------------------------------------- */
-
-static int reset_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-
-    if (!value)
-        return vdf_fail(err, EINVAL, "0: 1 resets the device");
-    vdf_soft_unbind(con);
-    /* The driver could not be told; its front end finds a fresh device when it connects again. */
-    vdf_vhost_user_drop(con);
-    vdf_console_reset(con);
-    return 0;
-}
-
-static int max_ports_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_console *con = at->priv;
-
-    if (!value || value > VDF_CONSOLE_PORTS_MAX)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": 1 to %u ports", value, VDF_CONSOLE_PORTS_MAX);
-    if (vdf_console_ports_from(con, (uint32_t)value))
-        return vdf_fail(err, EBUSY, "%" PRIu64 ": there are ports with this number or a higher one",
-                        value);
-    if (con->vhost_path && vdf_vhost_user_ports_check((uint32_t)value, err))
-        return -EINVAL;
-    return need_idle(con, value == con->max_ports, err);
-}
-
-static int max_ports_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-
-    (void)err;
-    if (value == con->max_ports)
-        return 0;
-    con->max_ports = (uint32_t)value;
-    vdf_console_reset(con);
-    return 0;
-}
-
-static int max_ports_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-
-    if (!value || value > VDF_CONSOLE_PORTS_MAX)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": 1 to %u ports", value, VDF_CONSOLE_PORTS_MAX);
-    con->max_ports = (uint32_t)value;
-    return 0;
-}
-
-static int queue_max_possible(uint64_t value, struct vdf_err *err)
-{
-    if (value < 2 || value > VDF_VQ_SIZE_MAX || value & (value - 1))
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": a power of two from 2 to %u", value,
-                        VDF_VQ_SIZE_MAX);
-    return 0;
-}
-
-static int queue_max_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_console *con = at->priv;
-    int r = queue_max_possible(value, err);
-
-    return r ? r : need_idle(con, value == con->queue_size, err);
-}
-
-static int queue_max_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-
-    (void)err;
-    if (value == con->queue_size)
-        return 0;
-    con->queue_size = (uint16_t)value;
-    vdf_console_reset(con);
-    return 0;
-}
-
-static int queue_max_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    int r = queue_max_possible(value, err);
-
-    if (!r)
-        ((struct vdf_console *)at->priv)->queue_size = (uint16_t)value;
-    return r;
-}
-
-static void console_size_show(const struct vdf_at *at, struct vdf_buf *out)
+static void size_show(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_console *con = at->priv;
 
     vdf_buf_printf(out, "%u %u", con->cols, con->rows);
 }
 
-void vdf_console_set_size(struct vdf_console *con, uint16_t cols, uint16_t rows)
-{
-    if (con->cols == cols && con->rows == rows)
-        return;
-    con->cols = cols;
-    con->rows = rows;
-    /* With MULTIPORT a control message tells (5.3.5), without it the configuration space. */
-    if (vdf_console_multiport(con))
-        con->generation++;
-    else
-        vdf_console_config_changed(con);
-    vdf_console_settle(con);
-}
-
-static int console_size_store(const struct vdf_at *at, const char *text, size_t len,
-                              struct vdf_err *err)
+static int size_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
     uint16_t cols, rows;
-    int r = vdf_console_parse_size(text, &cols, &rows, err);
+    int ret = vdf_console_parse_size(text, &cols, &rows, err);
 
-    (void)len;
-    if (!r)
+    if (ret == 0)
         vdf_console_set_size(at->priv, cols, rows);
-    return r;
+    return ret;
 }
 
-static int console_size_restore(const struct vdf_at *at, const char *text, size_t len,
-                                struct vdf_err *err)
+static int size_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
 
-    (void)len;
     return vdf_console_parse_size(text, &con->cols, &con->rows, err);
 }
+
+/* --- the driver ------------------------------------------------------------------------------- */
 
 static const char *const device_names[] = { "console", "rproc-serial", NULL };
 static const char *const order_names[] = { "cols-rows", "rows-cols", NULL };
@@ -442,57 +267,30 @@ void vdf_console_bind(struct vdf_console *con)
     vdf_console_settle(con);
 }
 
-static int driver_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_console *con = at->priv;
-
-    if (value == con->driver)
-        return 0;
-    if (con->guest_memory)
-        return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first",
-                        driver_names[value]);
-    if (value > VDF_CONSOLE_NONE)
-        return vdf_fail(err, EINVAL, "%s: set by what attaches; write soft or none",
-                        driver_names[value]);
-    if (con->vhost_path)
-        return vdf_fail(err, EBUSY, "vhost_user is set: empty it first");
-    return 0;
-}
-
 static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
+    bool was_vm = con->driver == VDF_CONSOLE_VM;
 
-    (void)err;
     if (value == con->driver && value > VDF_CONSOLE_NONE)
         return 0;
-    bool was_vm = con->driver == VDF_CONSOLE_VM;
+    if (value != con->driver && con->guest_memory)
+        return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first",
+                        driver_names[value]);
+    if (value > VDF_CONSOLE_NONE)
+        return vdf_fail(err, EINVAL, "%s: what attaches sets it; write soft or none",
+                        driver_names[value]);
+    if (value != con->driver && con->vhost_path)
+        return vdf_fail(err, EBUSY, "vhost_user is set: empty it first");
     con->driver = (uint8_t)value;
-    if (value == VDF_CONSOLE_SOFT) {
-        if (!con->soft) {
-            vdf_console_reset(con);
-            vdf_console_bind(con);
-        }
-    } else if (con->soft || was_vm) {
+    if (value == VDF_CONSOLE_SOFT && !con->soft) {
+        vdf_console_reset(con);
+        vdf_console_bind(con);
+    } else if (value == VDF_CONSOLE_NONE && (con->soft || was_vm)) {
         vdf_soft_unbind(con);
         vdf_console_reset(con);
     }
     return 0;
-}
-
-static int driver_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-
-    (void)err;
-    con->driver = (uint8_t)value;
-    return 0;
-}
-
-static int driver_before_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    (void)at;
-    return value > VDF_CONSOLE_NONE ? vdf_fail(err, EINVAL, "soft or none") : 0;
 }
 
 static void vhost_user_show(const struct vdf_at *at, struct vdf_buf *out)
@@ -523,7 +321,6 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
     char *path;
     int r;
 
-    (void)len;
     if (!strcmp(text, con->vhost_path ? con->vhost_path : ""))
         return *text ? vdf_vhost_user_again(con, err) : 0;
     if (!*text) {
@@ -555,7 +352,6 @@ static int vhost_user_restore(const struct vdf_at *at, const char *text, size_t 
 {
     struct vdf_console *con = at->priv;
 
-    (void)len;
     free(con->vhost_path);
     con->vhost_path = *text ? strdup(text) : NULL;
     return *text && !con->vhost_path ? vdf_fail(err, ENOMEM, "no memory for the path") : 0;
@@ -573,47 +369,32 @@ static uint32_t queues_used(const void *priv)
     return ((const struct vdf_console *)priv)->n_queues;
 }
 
-#define QUEUE_GETTER(name, expression)                                      \
-    static int queue_##name##_get(const struct vdf_at *at, uint64_t *value) \
-    {                                                                       \
-        const struct vdf_console *con = at->priv;                           \
-        const struct vdf_vq *vq = vdf_console_queue(con, at->i);            \
-                                                                            \
-        *value = (expression);                                              \
-        return 0;                                                           \
-    }
-#define QUEUE_FIELD(name, member)                                              \
-    QUEUE_GETTER(name, vq->member)                                             \
-    static int queue_##name##_restore(const struct vdf_at *at, uint64_t value, \
-                                      struct vdf_err *err)                     \
-    {                                                                          \
-        struct vdf_vq *vq = vdf_console_queue_make(at->priv, at->i);           \
-                                                                               \
-        if (!vq)                                                               \
-            return vdf_fail(err, ENOMEM, "no memory for the queues");          \
-        vq->member = (__typeof__(vq->member))value;                            \
-        return 0;                                                              \
-    }
-QUEUE_FIELD(size, num)
-QUEUE_FIELD(ready, ready)
-QUEUE_FIELD(desc, desc)
-QUEUE_FIELD(driver, driver)
-QUEUE_FIELD(device, device)
-QUEUE_FIELD(broken, broken)
-QUEUE_FIELD(used_idx, used_idx)
-QUEUE_FIELD(last_avail, last_avail)
-QUEUE_GETTER(avail_idx, vq->ready ? vdf_vq_avail_idx(&con->space, vq) : 0)
+static void *queue_of(const struct vdf_at *at)
+{
+    return (void *)vdf_console_queue(at->priv, at->i);
+}
+
+static int queue_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    if (!vdf_console_queue_make(at->priv, at->i))
+        return vdf_fail(err, ENOMEM, "no memory for the queues");
+    vdf_row_store_field(at, value);
+    return 0;
+}
+
+static int avail_idx_get(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_console *con = at->priv;
+    const struct vdf_vq *vq = vdf_console_queue(con, at->i);
+
+    *value = vq->ready ? vdf_vq_avail_idx(&con->space, vq) : 0;
+    return 0;
+}
 
 /* --- the window ------------------------------------------------------------------------------- */
 
-static uint64_t regs_size(const struct vdf_at *at)
-{
-    (void)at;
-    return VDF_CONSOLE_REGS_SIZE;
-}
-
 static const struct vdf_window_ops regs_ops = {
-    .size = regs_size,
+    .bytes = VDF_CONSOLE_REGS_SIZE,
     .align = 4,
 };
 
@@ -637,16 +418,6 @@ static int reg_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
     return 0;
 }
 
-static int interrupt_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console *con = at->priv;
-
-    if (value & ~(uint64_t)(VDF_CONSOLE_INT_USED | VDF_CONSOLE_INT_CONFIG))
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": interrupt bits are 0 and 1", value);
-    con->int_status = (uint8_t)value;
-    return 0;
-}
-
 /* --- hidden state ----------------------------------------------------------------------------- */
 
 static void removed_show(const struct vdf_at *at, struct vdf_buf *out)
@@ -662,7 +433,6 @@ static int removed_restore(const struct vdf_at *at, const char *text, size_t len
 {
     struct vdf_console *con = at->priv;
 
-    (void)len;
     while (*text) {
         char *end;
         unsigned long id = strtoul(text, &end, 10);
@@ -690,7 +460,6 @@ static int soft_restore(const struct vdf_at *at, const char *text, size_t len, s
     struct vdf_soft *soft;
     int r = vdf_soft_parse(text, &soft, err);
 
-    (void)len;
     if (r)
         return r;
     vdf_soft_free(con->soft);
@@ -722,25 +491,54 @@ static const struct vdf_objects ports_objects = {
     .text = "0..max_ports-1",
 };
 
+/* The names of virtio 1.3: sections 2.1, 4.2.2, 5.3.3 and 6. */
+static const struct vdf_bits status_bits[] = {
+    { "ACKNOWLEDGE", .low = 0 },
+    { "DRIVER", .low = 1 },
+    { "DRIVER_OK", .low = 2 },
+    { "FEATURES_OK", .low = 3 },
+    { "DEVICE_NEEDS_RESET", .low = 6 },
+    { "FAILED", .low = 7 },
+    { NULL },
+};
+static const struct vdf_bits interrupt_bits[] = {
+    { "UsedBufferNotification", .low = 0 },
+    { "ConfigurationChangeNotification", .low = 1 },
+    { NULL },
+};
+static const struct vdf_bits feature_bits[] = {
+    { "VIRTIO_CONSOLE_F_SIZE", .low = 0 },
+    { "VIRTIO_CONSOLE_F_MULTIPORT", .low = 1 },
+    { "VIRTIO_CONSOLE_F_EMERG_WRITE", .low = 2, .doc = "DMA_MEM where dma_mem is 1" },
+    { "VIRTIO_F_INDIRECT_DESC", .low = 28 },
+    { "VIRTIO_F_EVENT_IDX", .low = 29 },
+    { "VIRTIO_F_VERSION_1", .low = 32 },
+    { "VIRTIO_F_ACCESS_PLATFORM", .low = 33 },
+    { "VIRTIO_F_RING_PACKED", .low = 34 },
+    { "VIRTIO_F_IN_ORDER", .low = 35 },
+    { "VIRTIO_F_RING_RESET", .low = 40 },
+    { NULL },
+};
+
 #define QUEUES                                                              \
     {                                                                       \
         .counted = queues_count, .used = queues_used, .text = "0..queues-1" \
     }
-#define QUEUE(name, kind, bytes, about)                                                     \
-    {                                                                                       \
-        .path = "queues/#/" #name, .type = kind, .flags = VDF_R | VDF_SAVE, .width = bytes, \
-        .doc = about, .range = { QUEUES }, .get = queue_##name##_get,                       \
-        .restore = queue_##name##_restore                                                   \
+#define QUEUE(name, kind, member, about)                                                         \
+    {                                                                                            \
+        .path = "queues/#/" name, .type = kind, .flags = VDF_R | VDF_SAVE,                       \
+        VDF_FIELD(struct vdf_vq, member), .doc = about, .range = { QUEUES }, .locate = queue_of, \
+        .restore = queue_restore                                                                 \
     }
-#define REG(name, at, access, bytes, text)                                                     \
-    {                                                                                          \
-        .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE, .width = bytes, \
-        .doc = text, .get = reg_get, .set = reg_set, .window = WINDOW_REGS, .offset = at       \
+#define REG(name, at, access, bytes, text, ...)                                                    \
+    {                                                                                              \
+        .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE, .width = bytes,     \
+        .doc = text, .get = reg_get, .set = reg_set, .window = VDF_REGS, .offset = at, __VA_ARGS__ \
     }
-#define REG_FIELD(name, at, access, member, text)                                               \
-    {                                                                                           \
-        .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE | VDF_SAVE,       \
-        VDF_FIELD(struct vdf_console, member), .doc = text, .window = WINDOW_REGS, .offset = at \
+#define FIELD(name, at, access, member, text)                                                \
+    {                                                                                        \
+        .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE,               \
+        VDF_FIELD(struct vdf_console, member), .doc = text, .window = VDF_REGS, .offset = at \
     }
 
 static const struct vdf_attr console_attrs[] = {
@@ -750,9 +548,7 @@ static const struct vdf_attr console_attrs[] = {
       VDF_FIELD(struct vdf_console, device),
       .doc = "kind of device: console (virtio id 3) or rproc-serial (id 11); while status is 0",
       .choices = device_names,
-      .check = device_check,
-      .set = device_set,
-      .restore = device_restore },
+      .set = device_set },
     { .path = "features",
       .type = VDF_REG,
       .flags = VDF_RW | VDF_SAVE,
@@ -761,14 +557,15 @@ static const struct vdf_attr console_attrs[] = {
       .reset = VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE |
                VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX | VDF_CONSOLE_F_VERSION_1 |
                VDF_CONSOLE_F_IN_ORDER | VDF_CONSOLE_F_RING_RESET,
+      .bits = feature_bits,
       .check = features_check,
-      .set = features_set,
-      .restore = features_restore },
+      .set = features_set },
     { .path = "driver_features",
       .type = VDF_REG,
       .flags = VDF_R | VDF_SAVE,
       VDF_FIELD(struct vdf_console, driver_features),
-      .doc = "feature bits that the driver has accepted" },
+      .doc = "feature bits that the driver has accepted",
+      .bits = feature_bits },
     { .path = "dma_mem",
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE,
@@ -776,14 +573,14 @@ static const struct vdf_attr console_attrs[] = {
       .doc = "1: feature bit 2 means DMA_MEM (buffers and rings from the DMA pool only), not "
              "EMERG_WRITE; while status is 0",
       .check = dma_mem_check,
-      .set = dma_mem_set,
-      .restore = dma_mem_restore },
+      .set = dma_mem_set },
     { .path = "memory_size",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
-      .width = 8,
-      .doc = "bytes of guest memory, from address 0; while status is 0, what was in it is lost",
-      .get = memory_size_get,
+      VDF_FIELD(struct vdf_console, memory.size),
+      .doc = "bytes of guest memory, from address 0; while status is 0; a change clears the memory",
+      .reset = MEMORY_DEFAULT,
+      .check = memory_size_check,
       .set = memory_size_set,
       .restore = memory_size_restore },
     { .path = "dma/size",
@@ -793,8 +590,7 @@ static const struct vdf_attr console_attrs[] = {
       .doc = "bytes of the coherent DMA pool; while status is 0",
       .reset = POOL_DEFAULT,
       .check = dma_size_check,
-      .set = dma_size_set,
-      .restore = dma_size_restore },
+      .set = change },
     { .path = "dma/addr",
       .type = VDF_REG,
       .flags = VDF_R,
@@ -838,9 +634,9 @@ static const struct vdf_attr console_attrs[] = {
       VDF_FIELD(struct vdf_console, max_ports),
       .doc = "ports that the device may have, 1 to 32768; while status is 0",
       .reset = PORTS_DEFAULT,
-      .check = max_ports_check,
-      .set = max_ports_set,
-      .restore = max_ports_restore },
+      .min = 1,
+      .max = VDF_CONSOLE_PORTS_MAX,
+      .set = max_ports_set },
     { .path = "queue_size",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
@@ -849,16 +645,15 @@ static const struct vdf_attr console_attrs[] = {
           "descriptors that a queue may have in regs, a power of two from 2 to 1024; while status "
           "is 0; the soft driver takes 64 at most, and a vhost-user front end chooses itself",
       .reset = QUEUE_SIZE_DEFAULT,
-      .check = queue_max_check,
-      .set = queue_max_set,
-      .restore = queue_max_restore },
+      .check = queue_size_check,
+      .set = change },
     { .path = "size",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
       .doc = "COLS ROWS of the console on port 0; 0 0 when not known",
-      .show = console_size_show,
-      .store = console_size_store,
-      .restore_text = console_size_restore },
+      .show = size_show,
+      .store = size_store,
+      .restore_text = size_restore },
     { .path = "resize_order",
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_SAVE,
@@ -875,16 +670,14 @@ static const struct vdf_attr console_attrs[] = {
           "who is on the other side: soft (a driver inside, which probes the device when soft is "
           "written or a port is first opened) or none; vhost-user and vm are set by what attaches",
       .choices = driver_names,
-      .check = driver_check,
-      .set = driver_set,
-      .restore = driver_restore },
+      .set = driver_set },
     { .path = "driver_before",
       .type = VDF_CHOICE,
       .flags = VDF_NO_FILE | VDF_SAVE,
       VDF_FIELD(struct vdf_console, driver_before),
       .doc = "what driver becomes when vhost_user is emptied",
       .choices = driver_names,
-      .check = driver_before_check },
+      .max = VDF_CONSOLE_NONE },
     { .path = "vhost_user",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
@@ -897,27 +690,29 @@ static const struct vdf_attr console_attrs[] = {
       .type = VDF_REG,
       .flags = VDF_R | VDF_SAVE,
       VDF_FIELD(struct vdf_console, status),
-      .doc = "virtio device status: 1 ACKNOWLEDGE, 2 DRIVER, 4 DRIVER_OK, 8 FEATURES_OK, 0x40 "
-             "DEVICE_NEEDS_RESET, 0x80 FAILED" },
+      .doc = "virtio device status",
+      .bits = status_bits },
     { .path = "reset",
       .type = VDF_BOOL,
       .flags = VDF_W,
       .doc = "1 resets the device; the soft driver probes it again when a port is opened",
-      .set = reset_set },
+      .min = 1,
+      .max = 1,
+      .after = reset_after },
     { .path = "control",
       .type = VDF_LOG,
       .flags = VDF_R,
       .doc = "control messages, one a line: > from the device, < from the driver",
       .has_field = true,
       .field = offsetof(struct vdf_console, control) },
-    QUEUE(size, VDF_UINT, 2, "descriptors of the queue, 0 before the driver sets it"),
-    QUEUE(ready, VDF_BOOL, 1, "1 while the device may use the queue"),
-    QUEUE(broken, VDF_BOOL, 1,
+    QUEUE("size", VDF_UINT, num, "descriptors of the queue, 0 before the driver sets it"),
+    QUEUE("ready", VDF_BOOL, ready, "1 while the device may use the queue"),
+    QUEUE("broken", VDF_BOOL, broken,
           "1 from the driver's breach of virtio's rules until the queue or the device is reset"),
-    QUEUE(desc, VDF_REG, 8, "guest address of the descriptor table, or of the packed ring"),
-    QUEUE(driver, VDF_REG, 8,
+    QUEUE("desc", VDF_REG, desc, "guest address of the descriptor table, or of the packed ring"),
+    QUEUE("driver", VDF_REG, driver,
           "guest address of the available ring, or of the driver's event suppression"),
-    QUEUE(device, VDF_REG, 8,
+    QUEUE("device", VDF_REG, device,
           "guest address of the used ring, or of the device's event suppression"),
     { .path = "queues/#/avail_idx",
       .type = VDF_UINT,
@@ -926,10 +721,10 @@ static const struct vdf_attr console_attrs[] = {
       .doc = "the driver's index in the available ring, or the place behind what it has made "
              "available in a packed one",
       .range = { QUEUES },
-      .get = queue_avail_idx_get },
-    QUEUE(used_idx, VDF_UINT, 2,
+      .get = avail_idx_get },
+    QUEUE("used_idx", VDF_UINT, used_idx,
           "the device's index in the used ring, or its place in a packed one"),
-    QUEUE(last_avail, VDF_UINT, 2,
+    QUEUE("last_avail", VDF_UINT, last_avail,
           "entries of the available ring that the device has taken, or the next place of a packed "
           "one"),
 
@@ -938,38 +733,41 @@ static const struct vdf_attr console_attrs[] = {
       .flags = VDF_RW,
       .doc = "the virtio-mmio window, version 2",
       .window_ops = &regs_ops,
-      .window = WINDOW_REGS },
+      .window = VDF_REGS },
     REG("MagicValue", VDF_CONSOLE_REG_MAGIC, VDF_R, 4, "\"virt\""),
     REG("Version", VDF_CONSOLE_REG_VERSION, VDF_R, 4, "2"),
     REG("DeviceID", VDF_CONSOLE_REG_DEVICE_ID, VDF_R, 4, "3 or 11, as device says"),
     REG("VendorID", VDF_CONSOLE_REG_VENDOR_ID, VDF_R, 4, "\"VDFS\""),
     REG("DeviceFeatures", VDF_CONSOLE_REG_DEVICE_FEATURES, VDF_R, 4,
         "the selected half of features"),
-    REG_FIELD("DeviceFeaturesSel", VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, VDF_W, device_features_sel,
-              "which half: 0 or 1"),
+    FIELD("DeviceFeaturesSel", VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, VDF_W | VDF_SAVE,
+          device_features_sel, "which half: 0 or 1"),
     REG("DriverFeatures", VDF_CONSOLE_REG_DRIVER_FEATURES, VDF_W, 4,
         "the selected half of driver_features"),
-    REG_FIELD("DriverFeaturesSel", VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, VDF_W, driver_features_sel,
-              "which half: 0 or 1"),
-    REG_FIELD("QueueSel", VDF_CONSOLE_REG_QUEUE_SEL, VDF_W, queue_sel,
-              "queue that the queue registers are for"),
+    FIELD("DriverFeaturesSel", VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, VDF_W | VDF_SAVE,
+          driver_features_sel, "which half: 0 or 1"),
+    FIELD("QueueSel", VDF_CONSOLE_REG_QUEUE_SEL, VDF_W | VDF_SAVE, queue_sel,
+          "queue that the queue registers are for"),
     REG("QueueNumMax", VDF_CONSOLE_REG_QUEUE_NUM_MAX, VDF_R, 4,
         "largest size of the queue, 0: no such queue"),
     REG("QueueNum", VDF_CONSOLE_REG_QUEUE_NUM, VDF_W, 4, "size of the queue"),
-    REG("QueueReady", VDF_CONSOLE_REG_QUEUE_READY, VDF_RW, 4, "1: the device may use the queue"),
+    REG("QueueReady", VDF_CONSOLE_REG_QUEUE_READY, VDF_RW, 4, "1: the device may use the queue",
+        .bits = (const struct vdf_bits[]){ { "QueueReady", .low = 0 }, { NULL } }),
     REG("QueueNotify", VDF_CONSOLE_REG_QUEUE_NOTIFY, VDF_W, 4,
         "number of a queue with new buffers"),
     { .path = "reg/InterruptStatus",
       .type = VDF_REG,
       .flags = VDF_R | VDF_NO_FILE | VDF_SAVE,
-      .width = 4,
-      .doc = "bit 0: used buffers, bit 1: configuration change",
-      .get = reg_get,
-      .restore = interrupt_restore,
-      .window = WINDOW_REGS,
+      VDF_FIELD(struct vdf_console, int_status),
+      .doc = "interrupts that the driver has not acknowledged",
+      .bits = interrupt_bits,
+      .reserved = ~UINT64_C(3),
+      .window = VDF_REGS,
       .offset = VDF_CONSOLE_REG_INTERRUPT_STATUS },
-    REG("InterruptACK", VDF_CONSOLE_REG_INTERRUPT_ACK, VDF_W, 4, "bits to clear"),
-    REG("Status", VDF_CONSOLE_REG_STATUS, VDF_RW, 4, "device status; 0 resets"),
+    REG("InterruptACK", VDF_CONSOLE_REG_INTERRUPT_ACK, VDF_W, 4, "bits of InterruptStatus to clear",
+        .bits = interrupt_bits),
+    REG("Status", VDF_CONSOLE_REG_STATUS, VDF_RW, 4, "device status; 0 resets",
+        .bits = status_bits),
     REG("QueueDescLow", VDF_CONSOLE_REG_QUEUE_DESC_LOW, VDF_W, 4, "descriptor table, low half"),
     REG("QueueDescHigh", VDF_CONSOLE_REG_QUEUE_DESC_HIGH, VDF_W, 4, "descriptor table, high half"),
     REG("QueueDriverLow", VDF_CONSOLE_REG_QUEUE_DRIVER_LOW, VDF_W, 4, "available ring, low half"),
@@ -977,19 +775,21 @@ static const struct vdf_attr console_attrs[] = {
         "available ring, high half"),
     REG("QueueDeviceLow", VDF_CONSOLE_REG_QUEUE_DEVICE_LOW, VDF_W, 4, "used ring, low half"),
     REG("QueueDeviceHigh", VDF_CONSOLE_REG_QUEUE_DEVICE_HIGH, VDF_W, 4, "used ring, high half"),
-    REG_FIELD("SHMSel", VDF_CONSOLE_REG_SHM_SEL, VDF_W, shm_sel, "shared memory region"),
+    FIELD("SHMSel", VDF_CONSOLE_REG_SHM_SEL, VDF_W | VDF_SAVE, shm_sel, "shared memory region"),
     REG("SHMLenLow", VDF_CONSOLE_REG_SHM_LEN_LOW, VDF_R, 4, "all ones: there is none"),
     REG("SHMLenHigh", VDF_CONSOLE_REG_SHM_LEN_HIGH, VDF_R, 4, "all ones: there is none"),
     REG("SHMBaseLow", VDF_CONSOLE_REG_SHM_BASE_LOW, VDF_R, 4, "all ones: there is none"),
     REG("SHMBaseHigh", VDF_CONSOLE_REG_SHM_BASE_HIGH, VDF_R, 4, "all ones: there is none"),
-    REG("QueueReset", VDF_CONSOLE_REG_QUEUE_RESET, VDF_RW, 4, "1 resets the queue; 0 when done"),
-    REG_FIELD("ConfigGeneration", VDF_CONSOLE_REG_CONFIG_GENERATION, VDF_R, generation,
-              "counts changes of the configuration"),
-    REG("cols", VDF_CONSOLE_REG_COLS, VDF_R, 2, "columns of port 0"),
-    REG("rows", VDF_CONSOLE_REG_ROWS, VDF_R, 2, "rows of port 0"),
-    REG("max_nr_ports", VDF_CONSOLE_REG_MAX_PORTS, VDF_R, 4, "max_ports"),
+    REG("QueueReset", VDF_CONSOLE_REG_QUEUE_RESET, VDF_RW, 4, "1 resets the queue; 0 when done",
+        .bits = (const struct vdf_bits[]){ { "QueueReset", .low = 0 }, { NULL } }),
+    FIELD("ConfigGeneration", VDF_CONSOLE_REG_CONFIG_GENERATION, VDF_R | VDF_SAVE, generation,
+          "counts changes of the configuration"),
+    FIELD("cols", VDF_CONSOLE_REG_COLS, VDF_R, cols, "columns of port 0"),
+    FIELD("rows", VDF_CONSOLE_REG_ROWS, VDF_R, rows, "rows of port 0"),
+    FIELD("max_nr_ports", VDF_CONSOLE_REG_MAX_PORTS, VDF_R, max_ports, "max_ports"),
     REG("emerg_wr", VDF_CONSOLE_REG_EMERG_WR, VDF_W, 4,
-        "the low byte goes to port 0's data at any time"),
+        "the low byte goes to port 0's data at any time",
+        .bits = (const struct vdf_bits[]){ { "emerg_wr", .low = 0, .width = 8 }, { NULL } }),
 
     { .path = "device_ready",
       .type = VDF_BOOL,

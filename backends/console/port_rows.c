@@ -21,7 +21,6 @@ static int data_open(const struct vdf_at *at, int flags, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)err;
     vdf_console_bind(port->con);
     port->data_opens++;
     if (flags != O_WRONLY)
@@ -58,7 +57,6 @@ static ssize_t data_read(const struct vdf_at *at, void *bytes, size_t n, struct 
     struct vdf_console_port *port = at->priv;
     ssize_t r;
 
-    (void)err;
     data_reconnect(port);
     r = vdf_console_port_read(port, bytes, n);
     vdf_console_settle(port->con);
@@ -70,7 +68,6 @@ static ssize_t data_write(const struct vdf_at *at, const void *bytes, size_t n, 
     struct vdf_console_port *port = at->priv;
     ssize_t r;
 
-    (void)err;
     data_reconnect(port);
     r = vdf_console_port_write(port, bytes, n);
     vdf_console_settle(port->con);
@@ -99,7 +96,6 @@ static int guest_open(const struct vdf_at *at, int flags, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)flags;
     vdf_console_bind(port->con);
     if (!inside(port))
         return vdf_fail(err, ENODEV,
@@ -115,7 +111,6 @@ static void guest_close(const struct vdf_at *at, int flags)
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)flags;
     if (--port->guest_opens || !inside(port))
         return;
     vdf_soft_port_close(port->con, inside(port));
@@ -128,7 +123,6 @@ static ssize_t guest_read(const struct vdf_at *at, void *bytes, size_t n, struct
     struct vdf_console_port *port = at->priv;
     ssize_t r;
 
-    (void)err;
     if (!inside(port))
         return -EAGAIN;
     /* As with data, this file may be open in a port that was restored as closed. */
@@ -256,7 +250,6 @@ static int console_set(const struct vdf_at *at, uint64_t value, struct vdf_err *
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)err;
     if (port->console == (bool)value)
         return 0;
     vdf_console_port_set_console(port, value);
@@ -268,29 +261,16 @@ static int console_set(const struct vdf_at *at, uint64_t value, struct vdf_err *
 /* The row `overflow` follows; an older state has none. */
 static int console_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    (void)err;
     vdf_console_port_set_console(at->priv, value);
     return 0;
 }
 
-static int overflow_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+static void overflow_after(const struct vdf_at *at, uint64_t value)
 {
-    struct vdf_console_port *port = at->priv;
+    const struct vdf_console_port *port = at->priv;
 
-    (void)err;
-    port->overflow = (uint8_t)value;
     vdf_console_port_transmit_kick(port->con, port->id);
     vdf_console_settle(port->con);
-    return 0;
-}
-
-static int overflow_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console_port *port = at->priv;
-
-    (void)err;
-    port->overflow = (uint8_t)value;
-    return 0;
 }
 
 static const char *const overflow_names[] = { "hold", "drop", NULL };
@@ -309,7 +289,6 @@ static int size_store(const struct vdf_at *at, const char *text, size_t len, str
     uint16_t cols, rows;
     int r = vdf_console_parse_size(text, &cols, &rows, err);
 
-    (void)len;
     if (r)
         return r;
     if (port->id == 0) {
@@ -326,7 +305,6 @@ static int size_restore(const struct vdf_at *at, const char *text, size_t len, s
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)len;
     if (port->id == 0)
         return vdf_console_parse_size(text, &port->con->cols, &port->con->rows, err);
     return vdf_console_parse_size(text, &port->cols, &port->rows, err);
@@ -339,24 +317,13 @@ static void guest_size_show(const struct vdf_at *at, struct vdf_buf *out)
     vdf_buf_printf(out, "%u %u", soft ? soft->cols : 0, soft ? soft->rows : 0);
 }
 
-static int host_connected_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+static void host_connected_after(const struct vdf_at *at, uint64_t value)
 {
     struct vdf_console_port *port = at->priv;
 
-    (void)err;
     port->data_kept = false;
     vdf_console_port_set_host(port, value);
     vdf_console_settle(port->con);
-    return 0;
-}
-
-static int host_connected_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_console_port *port = at->priv;
-
-    (void)err;
-    port->host_connected = value;
-    return 0;
 }
 
 /* Linux's counters are the soft driver's; where somebody else drives, the device counts. */
@@ -493,8 +460,7 @@ static const struct vdf_attr port_attrs[] = {
              "wait; drop takes it at once, keeps 64 KiB for a reader, and counts the rest in "
              "bytes_discarded; a change of console sets it, to drop for a console",
       .choices = overflow_names,
-      .set = overflow_set,
-      .restore = overflow_restore },
+      .after = overflow_after },
     { .path = "size",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
@@ -514,8 +480,7 @@ static const struct vdf_attr port_attrs[] = {
       .flags = VDF_RW | VDF_SAVE,
       VDF_FIELD(struct vdf_console_port, host_connected),
       .doc = "1 while data is open and in use, or as written until the next open or last close",
-      .set = host_connected_set,
-      .restore = host_connected_restore },
+      .after = host_connected_after },
     READ_ONLY("guest_connected", guest_connected, "1 while the guest has the port open"),
     READ_ONLY("ready", ready,
               "1 from the driver's PORT_READY on; without MULTIPORT from its DRIVER_OK on"),
@@ -600,7 +565,6 @@ static int port_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     const struct vdf_console_port *port = vdf_obj_priv(obj);
 
-    (void)err;
     if (!fresh)
         return 0;
     if (port->id == 0)
@@ -643,7 +607,6 @@ static void port_adopt(struct vdf_obj *obj, void *old, void *now)
     const struct vdf_console_port *from = old;
     struct vdf_console_port *to = now;
 
-    (void)obj;
     to->data_opens = from->data_opens;
     to->data_readers = from->data_readers;
     to->data_kept = to->data_opens && !to->host_connected;
