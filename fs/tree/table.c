@@ -133,6 +133,9 @@ int vdf_table_compile(struct vdf_table **list, const struct vdf_class *cls, unsi
     table->next = *list;
     *list = table;
     int ret = add_rows(table, depth <= 1 && !cls->no_state);
+    for (unsigned w = 1; ret == 0 && w < VDF_WINDOWS; w++)
+        if (table->windows[w])
+            ret = vdf_index_compile(&table->indexes[w], cls, w);
     for (size_t k = 0; ret == 0 && k < cls->n_attrs; k++)
         if (cls->attrs[k].type == VDF_OBJECTS)
             ret = vdf_table_compile(list, cls->attrs[k].objects->cls, depth + 1);
@@ -144,6 +147,8 @@ void vdf_table_free_all(struct vdf_table **list)
     while (*list) {
         struct vdf_table *table = *list;
         *list = table->next;
+        for (unsigned w = 0; w < VDF_WINDOWS; w++)
+            vdf_index_free(&table->indexes[w]);
         if (table->root)
             free_entry(table->root);
         free(table);

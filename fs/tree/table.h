@@ -5,6 +5,8 @@
 
 #include <virtdevfs/component.h>
 
+#include "index.h"
+
 #define VDF_NAME_MAX 64 /* bytes of an object's name */
 
 enum vdf_special {
@@ -28,6 +30,7 @@ struct vdf_entry {
 struct vdf_table {
     const struct vdf_class *cls;
     const struct vdf_attr *windows[VDF_WINDOWS]; /* their VDF_WINDOW rows, by number */
+    struct vdf_index indexes[VDF_WINDOWS];       /* their registers */
     struct vdf_entry *root;
     struct vdf_table *next;
 };

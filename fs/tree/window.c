@@ -7,35 +7,11 @@
 #include "value.h"
 #include "window.h"
 
-/* The row whose register begins at @offset. Rows with a '#' repeat every `stride` bytes. */
+/* The row whose register begins at @offset. */
 static const struct vdf_attr *row_at(const struct vdf_obj *obj, unsigned window, uint64_t offset,
                                      uint32_t *number)
 {
-    const struct vdf_class *cls = obj->cls;
-
-    for (size_t k = 0; k < cls->n_attrs; k++) {
-        const struct vdf_attr *attr = &cls->attrs[k];
-        if (attr->window != window || attr->type == VDF_WINDOW || offset < attr->offset)
-            continue;
-        if (attr->when && !attr->when(obj->priv))
-            continue;
-        uint64_t distance = offset - attr->offset;
-        if (!attr->stride) {
-            if (distance)
-                continue;
-            *number = 0;
-            return attr;
-        }
-        if (distance % attr->stride)
-            continue;
-        uint64_t n = distance / attr->stride;
-        if (n >= vdf_range_count(&attr->range[0], obj->priv))
-            continue;
-        *number = vdf_range_nth(&attr->range[0], (uint32_t)n);
-        if (vdf_range_has(&attr->range[0], obj->priv, *number))
-            return attr;
-    }
-    return NULL;
+    return vdf_index_find(&obj->table->indexes[window], obj->priv, offset, number);
 }
 
 const struct vdf_window_ops *vdf_window_ops(const struct vdf_attr *row)
