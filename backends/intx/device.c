@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An assigned device: its interrupt pin, the host's handler for it and the guest's line. */
-#include <assert.h>
 #include <errno.h>
 
-#include "intx.h"
+#include "config.h"
+#include "device.h"
+#include "line.h"
 
 bool vdf_intx_shares(const struct vdf_intx_dev *dev)
 {
@@ -61,15 +62,15 @@ void vdf_intx_set_guest_level(struct vdf_intx_dev *dev, bool level)
     if (dev->guest_level == level)
         return;
     dev->guest_level = level;
-    vdf_irq_set(&dev->irq, level);
+    vdf_irq_set(&dev->guest.irq, level);
 }
 
 void vdf_intx_raise_guest(struct vdf_intx_dev *dev)
 {
     if (dev->guest_type == VDF_INTX_MSI) {
         /* The guest's interrupt is routed to a message: the edge sends it. */
-        vdf_irq_set(&dev->irq, true);
-        vdf_irq_set(&dev->irq, false);
+        vdf_irq_set(&dev->guest.irq, true);
+        vdf_irq_set(&dev->guest.irq, false);
     } else if (!dev->guest_mask) {
         vdf_intx_set_guest_level(dev, true);
     } else if (dev->host_type == VDF_INTX_MSI) {
@@ -80,6 +81,12 @@ void vdf_intx_raise_guest(struct vdf_intx_dev *dev)
 
 /* --- check and mask, check and unmask --------------------------------------------------------- */
 
+void vdf_intx_set_bit10(struct vdf_intx_dev *dev, bool set)
+{
+    dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+    dev->command |= set ? VDF_PCI_COMMAND_INTX_DISABLE : 0;
+}
+
 /*
  * Command and status are one dword and are read at once, so that the answer and the bit belong
  * together. Masking succeeds only if the device asserts, unmasking only if it does not.
@@ -88,10 +95,7 @@ static bool check_and_set_mask(struct vdf_intx_dev *dev, bool mask)
 {
     if ((vdf_intx_status(dev) != 0) != mask)
         return false;
-    if (mask)
-        dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
-    else
-        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+    vdf_intx_set_bit10(dev, mask);
     dev->masked = mask;
     return true;
 }
@@ -111,54 +115,43 @@ bool vdf_intx_handle(struct vdf_intx_dev *dev)
     return true;
 }
 
-void vdf_intx_eoi(struct vdf_intx_dev *dev)
+static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     bool asserted = dev->asserted;
 
     vdf_intx_set_guest_level(dev, false);
     /* The EOI may belong to another device of the guest's line, or the guest wants no more. */
     if (dev->guest_mask || !dev->host_irq_disabled)
-        return;
+        return 0;
     if (vdf_intx_shares(dev)) {
         dev->host_irq_disabled = !check_and_set_mask(dev, false);
         if (dev->host_irq_disabled) {
             dev->reasserts++;
             vdf_intx_raise_guest(dev);
         }
-        return;
+        return 0;
     }
     dev->host_irq_disabled = false;
     if (vdf_intx_line_level(vdf_intx_line_of(dev))) {
         dev->reasserts += asserted;
         vdf_intx_line_interrupt(vdf_intx_line_of(dev));
     }
+    return 0;
 }
 
 /* --- registers -------------------------------------------------------------------------------- */
 
-void vdf_intx_write_command(struct vdf_intx_dev *dev, uint16_t value)
+static int write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_err *err)
 {
     struct pull before = pull_of(dev);
 
     dev->command = value & VDF_PCI_COMMAND_WRITABLE;
     if (!dev->intx_sticks)
-        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+        vdf_intx_set_bit10(dev, false);
     if (!(dev->command & VDF_PCI_COMMAND_INTX_DISABLE))
         dev->masked = false;
     driven(dev, before);
-}
-
-void vdf_intx_write_disable(struct vdf_intx_dev *dev, bool disable)
-{
-    uint16_t rest = dev->command & (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
-
-    vdf_intx_write_command(dev, rest | (disable ? VDF_PCI_COMMAND_INTX_DISABLE : 0));
-}
-
-void vdf_intx_set_sticks(struct vdf_intx_dev *dev, bool sticks)
-{
-    dev->intx_sticks = sticks;
-    vdf_intx_write_command(dev, dev->command);
+    return 0;
 }
 
 void vdf_intx_set_quirk(struct vdf_intx_dev *dev, bool *quirk, bool value)
@@ -169,7 +162,7 @@ void vdf_intx_set_quirk(struct vdf_intx_dev *dev, bool *quirk, bool value)
     driven(dev, before);
 }
 
-void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
+static int set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err)
 {
     dev->guest_mask = mask;
     if (dev->enabled && dev->guest_type == VDF_INTX_PIN) {
@@ -177,16 +170,20 @@ void vdf_intx_set_guest_mask(struct vdf_intx_dev *dev, bool mask)
             vdf_intx_set_guest_level(dev, false);
         } else if (dev->host_irq_disabled) {
             dev->host_irq_disabled = false;
-            /* The line was switched off for want of bit 10; the mask of others is bit 10 itself. */
+            /* A device that shares is masked by bit 10, another one has its line switched off. */
             if (!vdf_intx_shares(dev) && vdf_intx_line_level(vdf_intx_line_of(dev)))
                 vdf_intx_line_interrupt(vdf_intx_line_of(dev));
         }
     }
-    vdf_intx_write_disable(dev, mask);
+    write_command(dev,
+                  (uint16_t)((dev->command & ~VDF_PCI_COMMAND_INTX_DISABLE) |
+                             (mask ? VDF_PCI_COMMAND_INTX_DISABLE : 0)),
+                  err);
     if (!mask && dev->pending) {
         dev->pending = false;
         vdf_intx_raise_guest(dev);
     }
+    return 0;
 }
 
 /* --- what the device does --------------------------------------------------------------------- */
@@ -197,7 +194,7 @@ static void send_message(struct vdf_intx_dev *dev)
     vdf_intx_raise_guest(dev);
 }
 
-void vdf_intx_assert(struct vdf_intx_dev *dev, bool asserted)
+static int set_asserted(struct vdf_intx_dev *dev, bool asserted, struct vdf_err *err)
 {
     struct pull before = pull_of(dev);
     bool rises = asserted && !dev->asserted;
@@ -207,6 +204,7 @@ void vdf_intx_assert(struct vdf_intx_dev *dev, bool asserted)
         send_message(dev);
     else
         driven(dev, before);
+    return 0;
 }
 
 void vdf_intx_rewire(struct vdf_intx_dev *dev, uint32_t number)
@@ -238,7 +236,7 @@ static int request_line(struct vdf_intx_dev *dev, struct vdf_err *err)
     return 0;
 }
 
-int vdf_intx_enable(struct vdf_intx_dev *dev, struct vdf_err *err)
+static int enable(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     if (dev->host_type == VDF_INTX_MSI) {
         dev->enabled = true;
@@ -255,18 +253,18 @@ int vdf_intx_enable(struct vdf_intx_dev *dev, struct vdf_err *err)
         return ret;
     dev->enabled = true;
     if (vdf_intx_shares(dev))
-        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
+        vdf_intx_set_bit10(dev, false);
     if (was_on ? vdf_intx_drives(dev) : vdf_intx_line_level(line))
         vdf_intx_line_interrupt(line);
     return 0;
 }
 
-void vdf_intx_disable(struct vdf_intx_dev *dev)
+static void disable(struct vdf_intx_dev *dev)
 {
     struct pull before = pull_of(dev);
 
     if (vdf_intx_shares(dev))
-        dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
+        vdf_intx_set_bit10(dev, true);
     dev->enabled = false;
     dev->masked = false;
     dev->host_irq_disabled = false;
@@ -275,94 +273,39 @@ void vdf_intx_disable(struct vdf_intx_dev *dev)
     driven(dev, before);
 }
 
-void vdf_intx_reset(struct vdf_intx_dev *dev)
+static int reset(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     bool enabled = dev->enabled;
 
     if (enabled)
-        vdf_intx_disable(dev);
+        disable(dev);
     dev->asserted = false;
     dev->command = 0;
     dev->cache_line_size = 0;
     dev->latency_timer = 0;
     dev->interrupt_line = (uint8_t)dev->line;
     dev->guest_mask = false;
-    if (enabled) {
-        int ret = vdf_intx_enable(dev, NULL);
-        assert(ret == 0); /* the line was its own, or shared, a moment ago */
-        (void)ret;
-    }
+    /* The line, its own or shared, is free for it as before. */
+    return enabled ? enable(dev, err) : 0;
 }
 
-/* --- the model as a backend ------------------------------------------------------------------- */
-
-static int soft_set_asserted(struct vdf_intx_dev *dev, bool asserted, struct vdf_err *err)
-{
-    vdf_intx_assert(dev, asserted);
-    return 0;
-}
-
-static int soft_get_command(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
-{
-    *value = dev->command;
-    return 0;
-}
-
-static int soft_get_status(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
+static int get_status(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
 {
     *value = vdf_intx_status(dev);
     return 0;
 }
 
-static int soft_write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_err *err)
-{
-    vdf_intx_write_command(dev, value);
-    return 0;
-}
-
-static int soft_write_disable(struct vdf_intx_dev *dev, bool disable, struct vdf_err *err)
-{
-    vdf_intx_write_disable(dev, disable);
-    return 0;
-}
-
-static int soft_set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err)
-{
-    vdf_intx_set_guest_mask(dev, mask);
-    return 0;
-}
-
-static int soft_eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
-{
-    vdf_intx_eoi(dev);
-    return 0;
-}
-
-static int soft_config_read(struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t offset,
-                            struct vdf_err *err)
-{
-    vdf_intx_config_read(dev, bytes, n, offset);
-    return 0;
-}
-
-static int soft_config_write(struct vdf_intx_dev *dev, const void *bytes, size_t n, uint64_t offset,
-                             struct vdf_err *err)
-{
-    vdf_intx_config_write(dev, bytes, n, offset);
-    return 0;
-}
-
 const struct vdf_intx_ops vdf_intx_soft_ops = {
-    .enable = vdf_intx_enable,
-    .disable = vdf_intx_disable,
-    .set_asserted = soft_set_asserted,
-    .get_command = soft_get_command,
-    .get_status = soft_get_status,
-    .write_command = soft_write_command,
-    .write_disable = soft_write_disable,
-    .set_guest_mask = soft_set_guest_mask,
-    .eoi = soft_eoi,
-    .ended = vdf_intx_eoi,
-    .config_read = soft_config_read,
-    .config_write = soft_config_write,
+    .backend.name = "soft",
+    .enable = enable,
+    .disable = disable,
+    .reset = reset,
+    .set_asserted = set_asserted,
+    .get_status = get_status,
+    .write_command = write_command,
+    .set_guest_mask = set_guest_mask,
+    .eoi = eoi,
+    .guest_eoi = eoi,
+    .config_read = vdf_intx_config_read,
+    .config_write = vdf_intx_config_write,
 };

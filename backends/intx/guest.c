@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "intx.h"
+#include "config.h"
+#include "device.h"
 #include "vfio.h"
 
 static uint64_t config_size(struct vdf_obj *obj, uint32_t part)
@@ -16,16 +17,14 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    if (dev->attached)
+    if (dev->guest.machine)
         return vdf_fail(err, EBUSY, "it is attached to another slot");
     if (guest->line_is_message && dev->guest_type == VDF_INTX_PIN)
         return vdf_fail(err, EINVAL,
                         "the slot's irq is msi and guest_type is intx: a message has no end that "
                         "could unmask the device; irq takes a GSI, or guest_type msi");
-    dev->irq = guest->irq;
-    dev->line_is_message = guest->line_is_message;
-    dev->attached = true;
-    vdf_irq_set(&dev->irq, dev->guest_level);
+    dev->guest = *guest;
+    vdf_irq_set(&dev->guest.irq, dev->guest_level);
     return 0;
 }
 
@@ -33,9 +32,7 @@ static void detach(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    dev->irq = (struct vdf_irq){ 0 };
-    dev->attached = false;
-    dev->line_is_message = false;
+    dev->guest = (struct vdf_guest){ 0 };
     if (dev->vfio)
         vdf_intx_vfio_unmask_fd(dev->vfio, false, NULL);
 }
@@ -47,7 +44,7 @@ static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsig
     uint64_t bytes = 0;
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
-    int ret = dev->ops->config_read(dev, &bytes, width, offset, err);
+    int ret = vdf_intx_ops(dev)->config_read(dev, &bytes, width, offset, err);
     *value = le64toh(bytes);
     return ret;
 }
@@ -58,7 +55,7 @@ static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsi
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
     uint64_t bytes = htole64(value);
 
-    return dev->ops->config_write(dev, &bytes, width, offset, err);
+    return vdf_intx_ops(dev)->config_write(dev, &bytes, width, offset, err);
 }
 
 /* A device whose guest has MSI, or that is not enabled, has no interrupt that an EOI could end. */
@@ -67,10 +64,10 @@ static void eoi(struct vdf_obj *obj, uint32_t part)
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
     if (dev->enabled && dev->guest_type == VDF_INTX_PIN)
-        dev->ops->ended(dev);
+        vdf_intx_ops(dev)->guest_eoi(dev, NULL);
 }
 
-/* The host's device unmasks itself at the guest's EOI, without this program in between. */
+/* KVM unmasks the host's device at the guest's EOI, without this program in between. */
 static int eoi_fd(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err)
 {
     const struct vdf_intx_dev *dev = vdf_obj_priv(obj);

@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interrupt lines: what is wired to them, their level, and the handlers that an interrupt runs. */
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
 
-#include "intx.h"
-
-int vdf_intx_make_lines(struct vdf_intx_bus *bus, struct vdf_err *err)
-{
-    if (!bus->lines)
-        bus->lines = calloc(VDF_INTX_LINES, sizeof(bus->lines[0]));
-    if (!bus->lines)
-        return vdf_fail(err, ENOMEM, "no memory for the interrupt lines");
-    return 0;
-}
-
-void vdf_intx_free_lines(struct vdf_intx_bus *bus)
-{
-    for (uint32_t n = 0; bus->lines && n < VDF_INTX_LINES; n++)
-        while (bus->lines[n].first)
-            vdf_intx_leave(bus->lines[n].first);
-    free(bus->lines);
-    bus->lines = NULL;
-}
+#include "device.h"
+#include "line.h"
 
 struct vdf_intx_line *vdf_intx_line_of(const struct vdf_intx_dev *dev)
 {
@@ -30,9 +11,14 @@ struct vdf_intx_line *vdf_intx_line_of(const struct vdf_intx_dev *dev)
     return &dev->bus->lines[dev->line];
 }
 
+bool vdf_intx_line_used(const struct vdf_intx_line *line)
+{
+    return line->first || line->host;
+}
+
 void vdf_intx_line_forget_if_unused(struct vdf_intx_line *line)
 {
-    if (!line->first && !line->host)
+    if (!vdf_intx_line_used(line))
         *line = (struct vdf_intx_line){ 0 };
 }
 
@@ -50,17 +36,14 @@ void vdf_intx_join(struct vdf_intx_dev *dev, uint32_t number)
 
 void vdf_intx_leave(struct vdf_intx_dev *dev)
 {
+    if (!dev->prev)
+        return;
     *dev->prev = dev->next;
     if (dev->next)
         dev->next->prev = dev->prev;
     dev->next = NULL;
     dev->prev = NULL;
     vdf_intx_line_forget_if_unused(vdf_intx_line_of(dev));
-}
-
-bool vdf_intx_line_used(const struct vdf_intx_bus *bus, uint32_t number)
-{
-    return bus->lines && (bus->lines[number].first || bus->lines[number].host);
 }
 
 bool vdf_intx_line_level(const struct vdf_intx_line *line)
@@ -109,9 +92,8 @@ void vdf_intx_line_interrupt(struct vdf_intx_line *line)
         line->spurious++;
 }
 
-void vdf_intx_line_host(struct vdf_intx_bus *bus, uint32_t number, bool level)
+void vdf_intx_line_host(struct vdf_intx_line *line, bool level)
 {
-    struct vdf_intx_line *line = &bus->lines[number];
     bool rises = level && !line->host;
 
     line->host = level;

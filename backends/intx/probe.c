@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <virtdevfs/probe.h>
+#include <virtdevfs/error.h>
 
-#include "intx.h"
+#include "probe.h"
 
 #define DEVICES "/sys/bus/pci/devices"
 #define VFIO_PCI "/sys/bus/pci/drivers/vfio-pci"

@@ -10,10 +10,8 @@
 #include <unistd.h>
 #include <virtdevfs/iommufd.h>
 
-#include "intx.h"
+#include "config.h"
 #include "vfio.h"
-
-#define COMMAND 0x04u
 
 static int command(const struct vdf_intx_vfio *vfio, unsigned long request, void *arg,
                    const char *what, struct vdf_err *err)
@@ -176,8 +174,8 @@ int vdf_intx_vfio_config_write(struct vdf_intx_vfio *vfio, const void *bytes, si
     uint8_t high;
 
     /* The kernel masks and unmasks with bit 10 of the command register. */
-    if (ret == 0 && offset <= COMMAND + 1 && offset + n > COMMAND + 1) {
-        ret = vdf_intx_vfio_config_read(vfio, &high, 1, COMMAND + 1, err);
+    if (ret == 0 && offset <= VDF_PCI_COMMAND + 1 && offset + n > VDF_PCI_COMMAND + 1) {
+        ret = vdf_intx_vfio_config_read(vfio, &high, 1, VDF_PCI_COMMAND + 1, err);
         if (ret == 0 && vfio->bit10 != !!(high & VDF_PCI_COMMAND_INTX_DISABLE >> 8)) {
             vfio->bit10 = !vfio->bit10;
             vfio->masked = vfio->bit10;
@@ -259,7 +257,7 @@ static int open_all(struct vdf_intx_vfio *vfio, const char *host, struct vdf_err
     if (ret == 0)
         ret = vdf_vfio_watch_request(vfio->device, vfio->request, err);
     if (ret == 0)
-        ret = vdf_intx_vfio_config_read(vfio, &high, 1, COMMAND + 1, err);
+        ret = vdf_intx_vfio_config_read(vfio, &high, 1, VDF_PCI_COMMAND + 1, err);
     vfio->bit10 = high & VDF_PCI_COMMAND_INTX_DISABLE >> 8;
     vfio->masked = vfio->bit10;
     return ret;

@@ -18,10 +18,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "intx.h"
+#include "config.h"
+#include "device.h"
+#include "line.h"
 #include "vfio.h"
-
-enum { COMMAND = 0x04, STATUS = 0x06, CACHE_LINE_SIZE = 0x0c, INTERRUPT_LINE = 0x3c };
+#include "vfio_device.h"
 
 static int fail_gone(const struct vdf_intx_dev *dev, struct vdf_err *err)
 {
@@ -49,7 +50,7 @@ static int read_word(const struct vdf_intx_dev *dev, uint64_t offset, uint16_t *
 
 static int get_status(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
 {
-    int ret = read_word(dev, STATUS, value, err);
+    int ret = read_word(dev, VDF_PCI_STATUS, value, err);
 
     if (ret == 0)
         dev->asserted = *value & VDF_PCI_STATUS_INTERRUPT;
@@ -63,26 +64,21 @@ static bool is_asserted(struct vdf_intx_dev *dev)
     return get_status(dev, &status, NULL) == 0 && dev->asserted;
 }
 
-static void set_disable(struct vdf_intx_dev *dev, bool disable)
-{
-    if (disable)
-        dev->command |= VDF_PCI_COMMAND_INTX_DISABLE;
-    else
-        dev->command &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
-}
-
 /* VFIO shows the guest's bit 10, which leaves out what the handler has set. */
-static int get_command(struct vdf_intx_dev *dev, uint16_t *value, struct vdf_err *err)
+static void refresh(struct vdf_intx_dev *dev)
 {
-    uint16_t word;
-    int ret = read_word(dev, COMMAND, &word, err);
+    uint8_t header[VDF_PCI_HEADER_SIZE];
+    bool bit10 = dev->command & VDF_PCI_COMMAND_INTX_DISABLE;
 
-    if (ret < 0)
-        return ret;
-    word &= VDF_PCI_COMMAND_WRITABLE & ~VDF_PCI_COMMAND_INTX_DISABLE;
-    dev->command = word | (dev->command & VDF_PCI_COMMAND_INTX_DISABLE);
-    *value = dev->command;
-    return 0;
+    if (!dev->vfio || vdf_intx_vfio_config_read(dev->vfio, header, sizeof(header), 0, NULL) < 0)
+        return;
+    dev->command =
+        VDF_PCI_COMMAND_WRITABLE & (header[VDF_PCI_COMMAND] | header[VDF_PCI_COMMAND + 1] << 8);
+    vdf_intx_set_bit10(dev, bit10);
+    dev->asserted = header[VDF_PCI_STATUS] & VDF_PCI_STATUS_INTERRUPT;
+    dev->cache_line_size = header[VDF_PCI_CACHE_LINE_SIZE];
+    dev->latency_timer = header[VDF_PCI_LATENCY_TIMER];
+    dev->interrupt_line = header[VDF_PCI_INTERRUPT_LINE];
 }
 
 static int write_command_word(struct vdf_intx_dev *dev, uint16_t value, bool bit10,
@@ -91,13 +87,13 @@ static int write_command_word(struct vdf_intx_dev *dev, uint16_t value, bool bit
     value &= VDF_PCI_COMMAND_WRITABLE & ~VDF_PCI_COMMAND_INTX_DISABLE;
     value |= bit10 ? VDF_PCI_COMMAND_INTX_DISABLE : 0;
     uint8_t bytes[2] = { (uint8_t)value, (uint8_t)(value >> 8) };
-    return vdf_intx_vfio_config_write(dev->vfio, bytes, sizeof(bytes), COMMAND, err);
+    return vdf_intx_vfio_config_write(dev->vfio, bytes, sizeof(bytes), VDF_PCI_COMMAND, err);
 }
 
 static int set_bit10(struct vdf_intx_dev *dev, bool bit10, struct vdf_err *err)
 {
     uint16_t command;
-    int ret = read_word(dev, COMMAND, &command, err);
+    int ret = read_word(dev, VDF_PCI_COMMAND, &command, err);
 
     return ret < 0 ? ret : write_command_word(dev, command, bit10, err);
 }
@@ -116,7 +112,7 @@ static void take_interrupt(struct vdf_intx_dev *dev, bool again)
     dev->masked = vdf_intx_shares(dev);
     dev->host_irq_disabled = true;
     if (dev->masked)
-        set_disable(dev, true);
+        vdf_intx_set_bit10(dev, true);
     if (again)
         dev->reasserts++;
     else
@@ -154,7 +150,7 @@ static void forget_mask(struct vdf_intx_dev *dev)
 
     dev->masked = false;
     dev->refires = false;
-    set_disable(dev, vfio && (vdf_intx_shares(dev) ? vfio->masked : vfio->bit10));
+    vdf_intx_set_bit10(dev, vfio && (vdf_intx_shares(dev) ? vfio->masked : vfio->bit10));
 }
 
 static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
@@ -180,23 +176,21 @@ static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
 }
 
 /* KVM has lowered the line, and the unmask eventfd has done its work. */
-static void ended(struct vdf_intx_dev *dev)
+static int guest_eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     if (!dev->vfio)
-        return;
+        return 0;
     /* It has been opened again while the guest had it, or KVM's eventfd has nothing to unmask. */
-    if (!is_unmasked_by_kvm(dev)) {
-        eoi(dev, NULL);
-        return;
-    }
+    if (!is_unmasked_by_kvm(dev))
+        return eoi(dev, err);
     /* The kernel has masked one that asserts again, unless bit 10 keeps it from that, and tells of
      * it or has told. How many ends this one stands for does not matter then. */
     take_interrupts(dev);
     if (dev->host_irq_disabled && !dev->guest_mask && !dev->vfio->bit10 && is_asserted(dev))
-        return;
+        return 0;
     vdf_intx_set_guest_level(dev, false);
     if (dev->guest_mask || !dev->host_irq_disabled)
-        return;
+        return 0;
     dev->host_irq_disabled = false;
     dev->vfio->masked = false;
     if (dev->vfio->bit10)
@@ -204,9 +198,10 @@ static void ended(struct vdf_intx_dev *dev)
     forget_mask(dev);
     dev->refires = is_asserted(dev);
     take_interrupts(dev);
+    return 0;
 }
 
-/* Both in the order of the model: announced, and then the register (see intx.h). */
+/* Both in the order of the model: announced, and then the register (see device.h). */
 static int set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err)
 {
     struct vdf_intx_vfio *vfio = dev->vfio;
@@ -228,7 +223,7 @@ static int set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *e
     }
     dev->guest_mask = mask;
     if (mask) {
-        set_disable(dev, true);
+        vdf_intx_set_bit10(dev, true);
         if (dev->enabled && dev->guest_type == VDF_INTX_PIN)
             vdf_intx_set_guest_level(dev, false);
         return 0;
@@ -265,21 +260,11 @@ static int write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_er
     if (ret < 0)
         return ret;
     if (disable)
-        set_disable(dev, true);
+        vdf_intx_set_bit10(dev, true);
     else
         forget_mask(dev);
     take_interrupts(dev);
     return 0;
-}
-
-static int write_disable(struct vdf_intx_dev *dev, bool disable, struct vdf_err *err)
-{
-    uint16_t word = 0;
-    int ret = read_word(dev, COMMAND, &word, err);
-
-    word &= (uint16_t)~VDF_PCI_COMMAND_INTX_DISABLE;
-    word |= disable ? VDF_PCI_COMMAND_INTX_DISABLE : 0;
-    return ret < 0 ? ret : write_command(dev, word, err);
 }
 
 static int set_asserted(struct vdf_intx_dev *dev, bool asserted, struct vdf_err *err)
@@ -303,8 +288,9 @@ static int config_read(struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t
     if (!dev->vfio)
         return fail_gone(dev, err);
     int ret = vdf_intx_vfio_config_read(dev->vfio, bytes, n, offset, err);
-    if (ret == 0 && dev->guest_mask && offset <= COMMAND + 1 && offset + n > COMMAND + 1)
-        byte[COMMAND + 1 - offset] |= VDF_PCI_COMMAND_INTX_DISABLE >> 8;
+    if (ret == 0 && dev->guest_mask && offset <= VDF_PCI_COMMAND + 1 &&
+        offset + n > VDF_PCI_COMMAND + 1)
+        byte[VDF_PCI_COMMAND + 1 - offset] |= VDF_PCI_COMMAND_INTX_DISABLE >> 8;
     return ret;
 }
 
@@ -318,8 +304,8 @@ static int config_write(struct vdf_intx_dev *dev, const void *bytes, size_t n, u
         return fail_gone(dev, err);
     memcpy(copy, bytes, n);
     /* Bit 10 is a mask of its own, and changes when it is told to; the rest is written as it is. */
-    if (offset <= COMMAND + 1 && offset + n > COMMAND + 1) {
-        uint8_t *high = &copy[COMMAND + 1 - offset];
+    if (offset <= VDF_PCI_COMMAND + 1 && offset + n > VDF_PCI_COMMAND + 1) {
+        uint8_t *high = &copy[VDF_PCI_COMMAND + 1 - offset];
         bool mask = *high & bit10;
         int ret = mask != dev->guest_mask ? set_guest_mask(dev, mask, err) : 0;
         if (ret < 0)
@@ -388,17 +374,24 @@ static void disable(struct vdf_intx_dev *dev)
     disabled(dev);
 }
 
+static int reset(struct vdf_intx_dev *dev, struct vdf_err *err)
+{
+    return vdf_fail(err, EOPNOTSUPP,
+                    "1: a device of the host is reset when it is released: write soft to backend");
+}
+
 const struct vdf_intx_ops vdf_intx_vfio_ops = {
+    .backend.name = "vfio",
     .enable = enable,
     .disable = disable,
+    .reset = reset,
     .set_asserted = set_asserted,
-    .get_command = get_command,
+    .refresh = refresh,
     .get_status = get_status,
     .write_command = write_command,
-    .write_disable = write_disable,
     .set_guest_mask = set_guest_mask,
     .eoi = eoi,
-    .ended = ended,
+    .guest_eoi = guest_eoi,
     .config_read = config_read,
     .config_write = config_write,
 };
@@ -449,12 +442,14 @@ const struct vdf_raw_ops vdf_intx_vfio_bar_ops = {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* These outlive a restore, which gives the object another private structure. */
+
 static bool on_trigger(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
     return take_interrupts(vdf_obj_priv(obj));
 }
 
-/* Somebody unplugs the device or unbinds its driver, and waits until it is given back. */
+/* The device is being unplugged or its driver unbound, which waits until it is released. */
 static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
@@ -512,10 +507,12 @@ static int apply_config(struct vdf_intx_dev *dev, struct vdf_err *err)
     /* Set by the handler, or by nobody's being there, it is not VFIO's. */
     bool bit10 = dev->enabled && dev->command & VDF_PCI_COMMAND_INTX_DISABLE &&
                  (dev->guest_mask || !dev->masked);
-    int ret = vdf_intx_vfio_config_write(dev->vfio, header, sizeof(header), CACHE_LINE_SIZE, err);
+    int ret =
+        vdf_intx_vfio_config_write(dev->vfio, header, sizeof(header), VDF_PCI_CACHE_LINE_SIZE, err);
 
     if (ret == 0)
-        ret = vdf_intx_vfio_config_write(dev->vfio, &dev->interrupt_line, 1, INTERRUPT_LINE, err);
+        ret = vdf_intx_vfio_config_write(dev->vfio, &dev->interrupt_line, 1, VDF_PCI_INTERRUPT_LINE,
+                                         err);
     if (ret == 0)
         ret = write_command_word(dev, dev->command, bit10, err);
     return ret;

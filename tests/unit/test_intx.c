@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/intx/intx.h"
+#include "backends/intx/device.h"
 #include "harness.h"
 
 #define BUS "intx/bus0/"
@@ -774,7 +774,7 @@ static void listen_to(const char *path)
     struct vdf_intx_dev *dev = vdf_obj_priv(vdf_test_obj(path));
 
     levels[0] = '\0';
-    dev->irq.set_level = note_level;
+    dev->guest.irq.set_level = note_level;
 }
 
 Test(intx, guests_line_falls_at_the_eoi_and_rises_again)

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/intx/intx.h"
+#include "backends/intx/config.h"
+#include "backends/intx/device.h"
 #include "harness.h"
 
 #define BUS "intx/bus0/"
@@ -362,7 +363,7 @@ Test(intx_config, guests_line_follows_a_restore)
     struct vdf_intx_dev *dev = vdf_obj_priv(vdf_test_obj(BUS "devices/d0"));
 
     put(D0 "assert", "1");
-    dev->irq.set_level = count_lowered;
+    dev->guest.irq.set_level = count_lowered;
     put("intx/bus0/state", quiet);
     is(D0 "guest_level", "0");
     cr_assert_eq(lowered, 1);

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <virtdevfs/guest.h>
 
-#include "backends/intx/intx.h"
+#include "backends/intx/config.h"
+#include "backends/intx/device.h"
 #include "backends/intx/vfio.h"
 #include "harness.h"
 
