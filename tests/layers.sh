@@ -35,7 +35,7 @@ for name in "${!archive[@]}"; do
     mapfile -t usable < <(for layer in $(reach "$name" | sort -u); do echo "${archive[$layer]}"; done)
     missing=$(comm -23 <(symbols U "${archive[$name]}") <(symbols all "${usable[@]}"))
     if [ -n "$missing" ]; then
-        echo "$name uses what is in none of the layers below it:" $missing >&2
+        echo "$name uses what is in none of the layers below it:" "${missing//$'\n'/ }" >&2
         bad=1
     fi
 done

@@ -127,7 +127,9 @@ static void type_text(const struct vdf_attr *attr, char *out, size_t size)
 
     switch (attr->type) {
     case VDF_REG:
-        snprintf(out, size, "hex, %u bits", attr->width * 8);
+        len = (size_t)snprintf(out, size, "hex, %u bits", attr->width * 8);
+        if (attr->has_field && attr->reset)
+            snprintf(out + len, size - len, ", reset 0x%" PRIx64, attr->reset);
         break;
     case VDF_UINT:
         snprintf(out, size, "decimal");
@@ -174,6 +176,33 @@ static void put_row(FILE *to, const char *path, const char *access, const char *
     put_text(to, doc);
 }
 
+/* The bit fields of a register, each with what its masks say of it. */
+static void put_bits(FILE *to, const struct vdf_attr *attr)
+{
+    if (!attr->bits)
+        return;
+    fputs(".Bl -tag -width 8n -compact\n", to);
+    for (const struct vdf_bits *bits = attr->bits; bits->name; bits++) {
+        unsigned width = bits->width ? bits->width : 1;
+        uint64_t mask = (width < 64 ? (UINT64_C(1) << width) - 1 : UINT64_MAX) << bits->low;
+
+        if (width > 1)
+            fprintf(to, ".It Li %u:%u", bits->low + width - 1, bits->low);
+        else
+            fprintf(to, ".It Li %u", bits->low);
+        fputs(" Va", to);
+        put_argument(to, bits->name);
+        if ((attr->ro & mask) == mask || !(attr->flags & VDF_W))
+            fputs(" Pq read-only", to);
+        else if ((attr->w1c & mask) == mask)
+            fputs(" Pq writing 1 clears", to);
+        fputc('\n', to);
+        if (bits->doc)
+            put_text(to, bits->doc);
+    }
+    fputs(".El\n", to);
+}
+
 static void put_files(FILE *to, const struct vdf_class *cls, const char *prefix)
 {
     for (size_t i = 0; i < cls->n_attrs; i++) {
@@ -201,6 +230,7 @@ static void put_files(FILE *to, const struct vdf_class *cls, const char *prefix)
         }
         type_text(attr, type, sizeof(type));
         put_row(to, path, mode(attr), type, attr->doc);
+        put_bits(to, attr);
         if (attr->type == VDF_LOG) {
             char doc[PATH_BYTES + 64];
 
@@ -261,6 +291,9 @@ static void put_window(FILE *to, const struct vdf_class *cls, const struct vdf_a
         put_argument(to, path);
         fprintf(to, " Pq \"%s, %u bits%s\"\n", mode(attr), attr->width * 8, stride);
         put_text(to, attr->doc ? attr->doc : attr->path);
+        /* A register with a file has its bits there. */
+        if (attr->flags & VDF_NO_FILE)
+            put_bits(to, attr);
     }
     if (n)
         fputs(".El\n", to);
@@ -307,7 +340,7 @@ static uint64_t put_tables(FILE *to, const char *name, uint64_t printed)
         if (printed >> k & 1 || (!rest && strcmp(name, cls->name)))
             continue;
         if (rest)
-            fprintf(to, ".Sh %s\n.Pa %s/\n\n", cls->title, cls->name);
+            fprintf(to, ".Sh %s\n.Pa %s/\n.Pp\n", cls->title, cls->name);
         put_table(to, cls);
         printed |= UINT64_C(1) << k;
         found = true;

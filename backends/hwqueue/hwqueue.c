@@ -343,6 +343,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "tegra: page 0 of the VINTF as VIOMMU_ALLOC offers it to mmap(2), 64 KiB: the "
                "registers of logical queue N at 0x80 * N, as in page",
         .when = vdf_hwqueue_has_vintf_page,
+        .needs = "type tegra241-cmdqv and backend soft",
         .has_field = true,
         .field = offsetof(DEV, vintf_page),
         .raw = &vdf_vcmdq_vintf_page_ops,
