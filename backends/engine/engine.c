@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The engine, the part that both kinds have in common: the life of sources, timers, pollers, posts,
- * and the thread's loop.
+ * The engine, the part that both kinds have in common: the life of sources, timers, pollers, and
+ * the thread's loop.
  *
  * A source that is to be touched by the engine's thread is put into a list of work and taken from
  * it in turn. Removal is such work too: the source is marked at once, so that no new call of its
@@ -304,7 +304,7 @@ static void release(struct vdf_engine *engine, struct vdf_source *source)
 static void run_work(struct vdf_engine *engine, struct vdf_source *source)
 {
     unsigned flags = source->flags;
-    source->flags &= ~(VDF_SOURCE_QUEUED | VDF_SOURCE_POSTED | VDF_SOURCE_FAILED);
+    source->flags &= ~(VDF_SOURCE_QUEUED | VDF_SOURCE_FAILED);
 
     if (flags & VDF_SOURCE_REMOVED) {
         if (!(flags & VDF_SOURCE_FLYING)) {
@@ -331,16 +331,11 @@ static void run_work(struct vdf_engine *engine, struct vdf_source *source)
 
     if (flags & VDF_SOURCE_ARM)
         arm(engine, source);
-    if (flags & VDF_SOURCE_POSTED) {
-        count(&engine->stats.posts);
-        source->fn(source, 0);
-    }
     if (flags & VDF_SOURCE_FAILED && source->kind == VDF_SOURCE_FD)
         source->fn(source, POLLERR);
 }
 
-/* Only what is there now: a source that posts itself must not keep the others from their turn. The
- * lock is held. */
+/* Only the work that is there now. The lock is held. */
 static void run_queue(struct vdf_engine *engine)
 {
     atomic_store_explicit(&engine->asked, false, memory_order_relaxed);
@@ -694,7 +689,6 @@ void vdf_engine_stats(const struct vdf_engine *engine, struct vdf_engine_stats *
     stats->doorbells = __atomic_load_n(&from->doorbells, __ATOMIC_RELAXED);
     stats->timers = __atomic_load_n(&from->timers, __ATOMIC_RELAXED);
     stats->polls = __atomic_load_n(&from->polls, __ATOMIC_RELAXED);
-    stats->posts = __atomic_load_n(&from->posts, __ATOMIC_RELAXED);
 }
 
 /* --- sources; any thread ---------------------------------------------------------------------- */
@@ -743,11 +737,8 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
     link_source(&engine->lists[kind], source);
     engine->n_sources++;
     __atomic_store_n(&source->engine, engine, __ATOMIC_RELEASE);
-    if (watched) {
-        engine->n_watched++;
-        enqueue(engine, source, VDF_SOURCE_ARM);
-        unlock_and_wake(engine);
-    } else if (kind == VDF_SOURCE_POLLER) {
+    engine->n_watched += watched;
+    if (watched || kind == VDF_SOURCE_POLLER) {
         enqueue(engine, source, VDF_SOURCE_ARM);
         unlock_and_wake(engine);
     } else {
@@ -790,11 +781,6 @@ int vdf_engine_add_poller(struct vdf_engine *engine, struct vdf_source *source)
     return add(engine, source, VDF_SOURCE_POLLER, -1, 0);
 }
 
-int vdf_engine_add_post(struct vdf_engine *engine, struct vdf_source *source)
-{
-    return add(engine, source, VDF_SOURCE_POST, -1, 0);
-}
-
 /* The source's engine with its lock held; NULL if the source is not or no longer to be used. */
 static struct vdf_engine *lock_source(struct vdf_source *source)
 {
@@ -826,16 +812,6 @@ void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns)
         unlock_and_wake(engine);
     else
         pthread_mutex_unlock(&engine->lock);
-}
-
-void vdf_engine_post(struct vdf_source *source)
-{
-    struct vdf_engine *engine = lock_source(source);
-    if (!engine)
-        return;
-    assert(source->kind == VDF_SOURCE_POST);
-    enqueue(engine, source, VDF_SOURCE_POSTED);
-    unlock_and_wake(engine);
 }
 
 void vdf_engine_remove(struct vdf_source *source)

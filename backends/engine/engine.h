@@ -5,7 +5,7 @@
  *
  * A kind can do one thing: ask the kernel for one poll(2) event on a descriptor, once, and tell
  * when the request has come back. Eventfds and descriptors are such requests made again and again;
- * all else (timers, pollers, posts, the life of a source) is common.
+ * all else (timers, pollers, the life of a source) is common.
  *
  * Pollers cost a core while they are asked without sleeping. That goes on for POLL_BUSY_NS after
  * one has found something; then the thread sleeps between two looks for half as long as nothing has
@@ -19,7 +19,7 @@
  * nothing is called under it that could block or take another lock.
  *
  *     other threads                      the engine's thread
- *     add, set, post, remove             run_queue -> run_timers -> run_pollers
+ *     add, set, remove                   run_queue -> run_timers -> run_pollers
  *       source -> queue; wake ---------->  ^                             |
  *                                          |                             v
  *                                        reap <- wait (blocks when there is nothing to do)
@@ -43,19 +43,17 @@ enum vdf_source_kind {
     VDF_SOURCE_FD,
     VDF_SOURCE_TIMER,
     VDF_SOURCE_POLLER,
-    VDF_SOURCE_POST,
     VDF_SOURCE_KINDS,
 };
 
 /* struct vdf_source.flags */
 #define VDF_SOURCE_QUEUED 0x01u   /* in the list of work */
 #define VDF_SOURCE_REMOVED 0x02u  /* no new call begins; to be released */
-#define VDF_SOURCE_POSTED 0x04u   /* work: call the function */
-#define VDF_SOURCE_ARM 0x08u      /* work: make the request; of a poller: begin to ask it */
-#define VDF_SOURCE_FAILED 0x10u   /* work: tell that the request cannot be made any more */
-#define VDF_SOURCE_FLYING 0x20u   /* a request is with the kind or the kernel */
-#define VDF_SOURCE_CANCELED 0x40u /* the kernel has been asked to give the request back */
-#define VDF_SOURCE_RUNNING 0x80u  /* timer: in the list of those that run */
+#define VDF_SOURCE_ARM 0x04u      /* work: make the request; of a poller: begin to ask it */
+#define VDF_SOURCE_FAILED 0x08u   /* work: tell that the request cannot be made any more */
+#define VDF_SOURCE_FLYING 0x10u   /* a request is with the kind or the kernel */
+#define VDF_SOURCE_CANCELED 0x20u /* the kernel has been asked to give the request back */
+#define VDF_SOURCE_RUNNING 0x40u  /* timer: in the list of those that run */
 
 #define VDF_ENGINE_FOREVER UINT64_MAX /* ns */
 

@@ -97,7 +97,6 @@ static const struct vdf_attr root_rows[] = {
     COUNTER(doorbells, "eventfds that rang"),
     COUNTER(timers, "timers that ran out"),
     COUNTER(polls, "rounds over the pages that are polled while they are open"),
-    COUNTER(posts, "pieces of work that other threads handed to the engine"),
 };
 
 const struct vdf_attr *vdf_root_rows(size_t *n)

@@ -12,10 +12,8 @@
  *   poller    asked again and again whether it finds something to do: without sleeping while one of
  *             the pollers does, and after some time in which none did every 20 ms, or as seldom (up
  *             to 500 ms) as it takes for the looks to need no more than 0.05 % of a processor
- *   post      called once for each vdf_engine_post() (several posts before the call may be one
- * call)
  *
- * Sources belong to the caller and are embedded in its structures. Adding, setting, posting and
+ * Sources belong to the caller and are embedded in its structures. Adding, setting and
  * removing may be done from any thread, also from within a source's function, and never block on a
  * running function: vdf_engine_remove() returns at once, and release() is called in the engine's
  * thread when the engine will not touch the source again. Only then may its memory be freed, or the
@@ -71,7 +69,6 @@ struct vdf_engine_stats {
     uint64_t doorbells;   /* eventfd functions called */
     uint64_t timers;      /* timer functions called */
     uint64_t polls;       /* looks of the pollers, of all together one */
-    uint64_t posts;       /* post functions called */
 };
 
 /**
@@ -123,17 +120,11 @@ int vdf_engine_add_fd(struct vdf_engine *engine, struct vdf_source *source, int 
 int vdf_engine_add_timer(struct vdf_engine *engine, struct vdf_source *source);
 
 /** vdf_engine_set_timer() - run @source in @delay_ns nanoseconds, instead of any earlier setting;
- *  UINT64_MAX: do not run it. */
+ *  UINT64_MAX: do not run it. Any thread; takes no memory. */
 void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns);
 
 /** vdf_engine_add_poller() - ask @source again and again, at first without sleeping. */
 int vdf_engine_add_poller(struct vdf_engine *engine, struct vdf_source *source);
-
-/** vdf_engine_add_post() - add a source that runs when it is posted. */
-int vdf_engine_add_post(struct vdf_engine *engine, struct vdf_source *source);
-
-/** vdf_engine_post() - run @source soon in the engine's thread. Any thread; takes no memory. */
-void vdf_engine_post(struct vdf_source *source);
 
 /** vdf_engine_remove() - end the watch and have release() called. Any thread, at once: a call of
  * the function that has begun in the engine's thread goes on, and none begins after release(). A

@@ -7,7 +7,7 @@
  *
  *     doorbell   an eventfd that the engine watches, whose function writes to another
  *     polling    the same while a poller keeps the engine awake
- *     post       vdf_engine_post() instead of the first eventfd
+ *     timer      a timer without delay instead of the first eventfd
  *     many       doorbell, with 1000 other eventfds watched
  */
 #include <errno.h>
@@ -280,7 +280,7 @@ void bench_doorbell(void)
 
 /* --- an engine alone -------------------------------------------------------------------------- */
 
-enum how { DOORBELL, POLLING, POST, MANY_WATCHED };
+enum how { DOORBELL, POLLING, TIMER, MANY_WATCHED };
 
 struct asked {
     struct vdf_engine *engine;
@@ -319,8 +319,8 @@ static double by_engine(void *ctx, uint64_t ns)
     if (asked.how == POLLING && vdf_engine_add_poller(asked.engine, &asked.poller))
         bench_die("a poller cannot be added");
     double result = BENCH_LOOP(ns, 16, {
-        if (asked.how == POST)
-            vdf_engine_post(&asked.source);
+        if (asked.how == TIMER)
+            vdf_engine_set_timer(&asked.source, 0);
         else
             ring(asked.question);
         hear(asked.answer, asked.spin);
@@ -349,8 +349,8 @@ static bool start_engine(enum vdf_engine_kind kind, enum how how, bool spin, str
     asked.source = (struct vdf_source){ .fn = on_question };
     asked.poller = (struct vdf_source){ .poll = on_look, .release = on_release };
     if (rc == 0)
-        rc = how == POST ? vdf_engine_add_post(asked.engine, &asked.source)
-                         : vdf_engine_add_eventfd(asked.engine, &asked.source, asked.question);
+        rc = how == TIMER ? vdf_engine_add_timer(asked.engine, &asked.source)
+                          : vdf_engine_add_eventfd(asked.engine, &asked.source, asked.question);
     for (unsigned k = 0; rc == 0 && how == MANY_WATCHED && k < MANY; k++) {
         asked.fds[k] = new_eventfd();
         asked.others[k] = (struct vdf_source){ .fn = on_poll };
@@ -374,7 +374,7 @@ static void stop_engine(void)
 
 static void compare_engine(enum vdf_engine_kind kind, enum how how, enum bench_cores cores)
 {
-    static const char *const names[] = { "doorbell", "polling", "post", "many" };
+    static const char *const names[] = { "doorbell", "polling", "timer", "many" };
     bool spin = cores == BENCH_OTHER;
     struct vdf_err err = { 0 };
     struct loop loop;

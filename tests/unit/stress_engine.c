@@ -25,7 +25,7 @@
 #define SLOTS 40 /* objects a thread; four times that is more than libaio's first context holds */
 #define STEPS 40000
 
-enum kind { EVENTFD, FD, TIMER, POLLER, POST, KINDS };
+enum kind { EVENTFD, FD, TIMER, POLLER, KINDS };
 
 struct object {
     struct vdf_source source;
@@ -37,7 +37,7 @@ struct object {
 };
 
 static struct vdf_engine *engine;
-static struct vdf_source shared; /* posted by all threads */
+static struct vdf_source shared; /* a timer that all threads set */
 static uint64_t shared_calls;    /* under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t called = PTHREAD_COND_INITIALIZER;
@@ -102,7 +102,7 @@ static void wait_for_engine(void)
 {
     pthread_mutex_lock(&lock);
     uint64_t before = shared_calls;
-    vdf_engine_post(&shared);
+    vdf_engine_set_timer(&shared, 0);
     while (shared_calls == before)
         pthread_cond_wait(&called, &lock);
     pthread_mutex_unlock(&lock);
@@ -134,11 +134,8 @@ static struct object *make(struct vdf_random *random)
     case TIMER:
         rc = vdf_engine_add_timer(engine, &object->source);
         break;
-    case POLLER:
-        rc = vdf_engine_add_poller(engine, &object->source);
-        break;
     default:
-        rc = vdf_engine_add_post(engine, &object->source);
+        rc = vdf_engine_add_poller(engine, &object->source);
     }
     check(rc == 0, "a source cannot be added");
     if (rc) {
@@ -160,9 +157,6 @@ static void use(struct object *object, struct vdf_random *random)
         break;
     case TIMER:
         vdf_engine_set_timer(&object->source, vdf_random_below(random, 200000));
-        break;
-    case POST:
-        vdf_engine_post(&object->source);
         break;
     default:
         vdf_engine_remove(&object->source);
@@ -203,7 +197,7 @@ static bool stress(enum vdf_engine_kind kind, struct vdf_random random)
     }
     added = released = shared_calls = 0;
     shared = (struct vdf_source){ .fn = on_shared };
-    check(!vdf_engine_add_post(engine, &shared), "a source cannot be added before the start");
+    check(!vdf_engine_add_timer(engine, &shared), "a source cannot be added before the start");
     check(!vdf_engine_start(engine), "the engine does not start");
 
     pthread_t threads[THREADS];
@@ -221,10 +215,9 @@ static bool stress(enum vdf_engine_kind kind, struct vdf_random random)
 
     check(added == released, "not all sources were released");
     check(shared_calls > 0, "the shared source was never called");
-    check(stats.doorbells && stats.timers && stats.posts && stats.polls, "a kind was never called");
-    printf("%s: %lu sources, %lu doorbells, %lu timers, %lu posts, %lu requests\n",
-           vdf_engine_name(engine), added, (unsigned long)stats.doorbells,
-           (unsigned long)stats.timers, (unsigned long)stats.posts,
+    check(stats.doorbells && stats.timers && stats.polls, "a kind was never called");
+    printf("%s: %lu sources, %lu doorbells, %lu timers, %lu requests\n", vdf_engine_name(engine),
+           added, (unsigned long)stats.doorbells, (unsigned long)stats.timers,
            (unsigned long)stats.submissions);
     vdf_engine_destroy(engine);
     return true;

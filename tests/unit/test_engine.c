@@ -123,8 +123,8 @@ static void settle(struct vdf_engine *engine)
     struct seen mark = seen_new();
     for (int round = 0; round < 2; round++) {
         mark = seen_new();
-        cr_assert_eq(vdf_engine_add_post(engine, &mark.source), 0);
-        vdf_engine_post(&mark.source);
+        cr_assert_eq(vdf_engine_add_timer(engine, &mark.source), 0);
+        vdf_engine_set_timer(&mark.source, 0);
         WAIT_UNTIL(mark.calls == 1);
         vdf_engine_remove(&mark.source);
         WAIT_UNTIL(mark.released == 1);
@@ -257,7 +257,7 @@ ENGINE_TEST(start_fails_where_the_probe_did_not)
 {
     struct vdf_engine *engine = open_engine(*kind);
     struct seen seen = seen_new();
-    cr_assert_eq(vdf_engine_add_post(engine, &seen.source), 0);
+    cr_assert_eq(vdf_engine_add_timer(engine, &seen.source), 0);
     pid_t child = fork();
     cr_assert_geq(child, 0);
     if (!child) {
@@ -471,8 +471,8 @@ ENGINE_TEST(a_source_is_added_once)
 {
     struct vdf_engine *engine = run_engine(*kind);
     struct seen seen = seen_new();
-    cr_assert_eq(vdf_engine_add_post(engine, &seen.source), 0);
-    cr_assert_eq(vdf_engine_add_timer(engine, &seen.source), -EALREADY);
+    cr_assert_eq(vdf_engine_add_timer(engine, &seen.source), 0);
+    cr_assert_eq(vdf_engine_add_poller(engine, &seen.source), -EALREADY);
     vdf_engine_destroy(engine);
     cr_assert_eq(seen.released, 1);
 }
@@ -591,24 +591,50 @@ ENGINE_TEST(timer_is_unset_and_removed)
 
 static void set_again(struct seen *seen)
 {
-    if (seen->calls < 1000)
-        vdf_engine_set_timer(&seen->source, 0);
+    vdf_engine_set_timer(&seen->source, 0);
 }
 
 ENGINE_TEST(timer_that_sets_itself_leaves_others_their_turn)
 {
     struct vdf_engine *engine = run_engine(*kind);
-    struct seen busy = seen_new(), other = seen_new();
+    struct seen busy = seen_new(), door = seen_new(), timer = seen_new();
+    int fd = eventfd(0, EFD_NONBLOCK);
     busy.then = set_again;
     cr_assert_eq(vdf_engine_add_timer(engine, &busy.source), 0);
-    cr_assert_eq(vdf_engine_add_post(engine, &other.source), 0);
+    cr_assert_eq(vdf_engine_add_eventfd(engine, &door.source, fd), 0);
+    cr_assert_eq(vdf_engine_add_timer(engine, &timer.source), 0);
     vdf_engine_set_timer(&busy.source, 0);
-    vdf_engine_post(&other.source);
-    WAIT_UNTIL(other.calls == 1 && busy.calls == 1000);
+    WAIT_UNTIL(busy.calls > 10);
+    ring(fd, 1);
+    vdf_engine_set_timer(&timer.source, 1);
+    WAIT_UNTIL(door.calls == 1 && timer.calls == 1);
+    vdf_engine_remove(&busy.source);
+    WAIT_UNTIL(busy.released);
     vdf_engine_destroy(engine);
+    close(fd);
 }
 
-/* --- pollers and posts ------------------------------------------------------------------------ */
+ENGINE_TEST(timer_that_is_set_before_the_start)
+{
+    struct vdf_engine *engine = open_engine(*kind);
+    struct seen seen = seen_new();
+    cr_assert_eq(vdf_engine_add_timer(engine, &seen.source), 0);
+    vdf_engine_set_timer(&seen.source, 0);
+    vdf_engine_set_timer(&seen.source, 0);
+    cr_assert_eq(vdf_engine_start(engine), 0);
+    WAIT_UNTIL(seen.calls == 1);
+    cr_assert(!pthread_equal(seen.thread, pthread_self()));
+    settle(engine);
+    cr_assert_eq(seen.calls, 1, "two settings before the call are one call");
+    for (unsigned i = 2; i < 200; i++) {
+        vdf_engine_set_timer(&seen.source, 0);
+        WAIT_UNTIL(seen.calls == i);
+    }
+    vdf_engine_destroy(engine);
+    cr_assert_eq(seen.released, 1);
+}
+
+/* --- pollers ---------------------------------------------------------------------------------- */
 
 ENGINE_TEST(poller_runs_all_the_time_and_shares_the_thread)
 {
@@ -791,51 +817,6 @@ ENGINE_TEST(idle_engine_sleeps)
     close(fd);
 }
 
-ENGINE_TEST(post_runs_in_the_thread)
-{
-    struct vdf_engine *engine = open_engine(*kind);
-    struct seen seen = seen_new();
-    cr_assert_eq(vdf_engine_add_post(engine, &seen.source), 0);
-    vdf_engine_post(&seen.source);
-    vdf_engine_post(&seen.source);
-    cr_assert_eq(vdf_engine_start(engine), 0);
-    WAIT_UNTIL(seen.calls == 1);
-    cr_assert(!pthread_equal(seen.thread, pthread_self()));
-    settle(engine);
-    cr_assert_eq(seen.calls, 1, "two posts before the call are one call");
-    for (unsigned i = 2; i < 200; i++) {
-        vdf_engine_post(&seen.source);
-        WAIT_UNTIL(seen.calls == i);
-    }
-    vdf_engine_destroy(engine);
-    cr_assert_eq(seen.released, 1);
-}
-
-static void post_again(struct seen *seen)
-{
-    vdf_engine_post(&seen->source);
-}
-
-ENGINE_TEST(post_that_posts_itself_leaves_others_their_turn)
-{
-    struct vdf_engine *engine = run_engine(*kind);
-    struct seen busy = seen_new(), door = seen_new(), timer = seen_new();
-    int fd = eventfd(0, EFD_NONBLOCK);
-    busy.then = post_again;
-    cr_assert_eq(vdf_engine_add_post(engine, &busy.source), 0);
-    cr_assert_eq(vdf_engine_add_eventfd(engine, &door.source, fd), 0);
-    cr_assert_eq(vdf_engine_add_timer(engine, &timer.source), 0);
-    vdf_engine_post(&busy.source);
-    WAIT_UNTIL(busy.calls > 10);
-    ring(fd, 1);
-    vdf_engine_set_timer(&timer.source, 1);
-    WAIT_UNTIL(door.calls == 1 && timer.calls == 1);
-    vdf_engine_remove(&busy.source);
-    WAIT_UNTIL(busy.released);
-    vdf_engine_destroy(engine);
-    close(fd);
-}
-
 /* --- removal ---------------------------------------------------------------------------------- */
 
 static void remove_other(struct seen *seen)
@@ -915,9 +896,9 @@ ENGINE_TEST(stop_releases_what_is_left)
 {
     for (int start = 0; start < 2; start++) {
         struct vdf_engine *engine = open_engine(*kind);
-        struct seen seen[6];
+        struct seen seen[5];
         int fds[2] = { eventfd(0, EFD_NONBLOCK), eventfd(0, EFD_NONBLOCK) };
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 5; i++)
             seen[i] = seen_new();
         if (start)
             cr_assert_eq(vdf_engine_start(engine), 0);
@@ -926,15 +907,14 @@ ENGINE_TEST(stop_releases_what_is_left)
         cr_assert_eq(vdf_engine_add_timer(engine, &seen[2].source), 0);
         cr_assert_eq(vdf_engine_add_timer(engine, &seen[3].source), 0);
         cr_assert_eq(vdf_engine_add_poller(engine, &seen[4].source), 0);
-        cr_assert_eq(vdf_engine_add_post(engine, &seen[5].source), 0);
         vdf_engine_set_timer(&seen[3].source, 3600000000000u);
         if (start)
             settle(engine);
         vdf_engine_stop(engine);
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 5; i++)
             cr_assert_eq(seen[i].released, 1, "source %d of %d", i, start);
         struct seen late = seen_new();
-        cr_assert_eq(vdf_engine_add_post(engine, &late.source), -ESHUTDOWN);
+        cr_assert_eq(vdf_engine_add_timer(engine, &late.source), -ESHUTDOWN);
         vdf_engine_destroy(engine);
         cr_assert_eq(late.released, 0);
         close(fds[0]);
@@ -1017,8 +997,8 @@ ENGINE_TEST(thread_takes_no_signals)
     struct vdf_engine *engine = run_engine(*kind);
     struct seen seen = seen_new();
     seen.then = check_signals;
-    cr_assert_eq(vdf_engine_add_post(engine, &seen.source), 0);
-    vdf_engine_post(&seen.source);
+    cr_assert_eq(vdf_engine_add_timer(engine, &seen.source), 0);
+    vdf_engine_set_timer(&seen.source, 0);
     WAIT_UNTIL(seen.sum);
     cr_assert_eq(seen.sum, 1);
     sigset_t mine;
@@ -1030,21 +1010,20 @@ ENGINE_TEST(thread_takes_no_signals)
 ENGINE_TEST(counters_count)
 {
     struct vdf_engine *engine = run_engine(*kind);
-    struct seen door = seen_new(), post = seen_new();
+    struct seen door = seen_new(), timer = seen_new();
     int fd = eventfd(0, EFD_NONBLOCK);
     cr_assert_eq(vdf_engine_add_eventfd(engine, &door.source, fd), 0);
-    cr_assert_eq(vdf_engine_add_post(engine, &post.source), 0);
+    cr_assert_eq(vdf_engine_add_timer(engine, &timer.source), 0);
     for (unsigned i = 1; i <= 10; i++) {
         ring(fd, 1);
         WAIT_UNTIL(door.calls == i);
     }
-    vdf_engine_post(&post.source);
-    WAIT_UNTIL(post.calls == 1);
+    vdf_engine_set_timer(&timer.source, 0);
+    WAIT_UNTIL(timer.calls == 1);
     struct vdf_engine_stats stats;
     vdf_engine_stats(engine, &stats);
     cr_assert_eq(stats.doorbells, 10);
-    cr_assert_eq(stats.posts, 1);
-    cr_assert_eq(stats.timers, 0);
+    cr_assert_eq(stats.timers, 1);
     cr_assert_eq(stats.polls, 0);
     cr_assert_geq(stats.completions, 10);
     cr_assert_geq(stats.submissions, stats.completions);
