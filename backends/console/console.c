@@ -4,26 +4,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "console.h"
+#include "driver.h"
+#include "port.h"
+#include "queue.h"
 #include "soft.h"
-
-uint32_t vdf_console_ports_from(const struct vdf_console *con, uint32_t limit)
-{
-    uint32_t n = 0;
-
-    for (uint32_t id = limit; id < con->n_ports; id++)
-        n += con->ports[id] != NULL;
-    return n;
-}
-
-int vdf_console_need_one_port(const struct vdf_console *con, struct vdf_err *err)
-{
-    if (vdf_console_ports_from(con, 1) || !vdf_console_port(con, 0))
-        return vdf_fail(err, EBUSY,
-                        "without VIRTIO_CONSOLE_F_MULTIPORT there is port 0 and no other: remove "
-                        "the others, make port 0");
-    return 0;
-}
+#include "vhost_user.h"
 
 static void console_free(struct vdf_console *con)
 {
@@ -40,6 +25,7 @@ int vdf_console_create(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_console *con = vdf_obj_priv(obj);
     int r;
 
+    con->priv.backend = &vdf_console_soft_driver.backend;
     vdf_memory_init(&con->memory, "console", con->memory.size);
     vdf_console_update_space(con);
     r = vdf_obj_add(obj, "ports", "0", NULL, err);
@@ -65,7 +51,7 @@ static void queues_broken(struct vdf_console *con)
 
 static int queues_restored(struct vdf_console *con, struct vdf_err *err)
 {
-    unsigned max = con->driver == VDF_CONSOLE_VHOST_USER ? VDF_VQ_SIZE_MAX : con->queue_size;
+    unsigned max = vdf_console_driver(con)->remote ? VDF_VQ_SIZE_MAX : con->queue_size;
 
     if (con->status & VDF_CONSOLE_S_NEEDS_RESET)
         queues_broken(con);
@@ -82,7 +68,7 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
                             i, vq->num, max);
         /* The memory of a guest or a front end is not known yet: its queues are looked at when it
          * is connected. */
-        if (vq->ready && con->driver != VDF_CONSOLE_VM && con->driver != VDF_CONSOLE_VHOST_USER)
+        if (vq->ready && con->space.n)
             r = vdf_vq_check(&con->space, vq, &said);
         if (r)
             return vdf_fail(err, EINVAL, "queues/%u: %.200s", i, said.text);
@@ -92,9 +78,9 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
 
 static int vhost_user_restored(const struct vdf_console *con, struct vdf_err *err)
 {
-    if ((con->driver == VDF_CONSOLE_VHOST_USER) != (con->vhost_path != NULL))
+    if (vdf_console_driver(con)->remote != (con->vhost_path != NULL))
         return vdf_fail(err, EINVAL, "driver is vhost-user when and only when vhost_user is set");
-    if (con->driver == VDF_CONSOLE_VHOST_USER && con->soft)
+    if (con->vhost_path && con->soft)
         return vdf_fail(err, EINVAL, "a soft driver beside a vhost-user front end");
     if (!con->vhost_path)
         return 0;
@@ -124,7 +110,7 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
     for (uint32_t id = 0; id < con->n_ports; id++) {
         const struct vdf_vq *vq = vdf_console_queue(con, vdf_console_txq(id));
 
-        if (con->driver == VDF_CONSOLE_VHOST_USER)
+        if (vdf_console_driver(con)->remote)
             continue; /* it may have been stopped, and go on in the same place */
         if (con->ports[id] && con->ports[id]->held && (!vq || !vq->ready))
             return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that is not ready", id);
@@ -153,15 +139,3 @@ void vdf_console_stop(struct vdf_obj *obj)
     con->later = NULL;
     vdf_vhost_user_stop(con);
 }
-
-static int console_prepare(struct vdf_obj *obj, struct vdf_err *err)
-{
-    vdf_console_bind(vdf_obj_priv(obj));
-    return 0;
-}
-
-const struct vdf_component vdf_console_component = {
-    .cls = &vdf_console_class,
-    .default_name = "con0",
-    .prepare = console_prepare,
-};

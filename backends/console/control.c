@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "console.h"
+#include "control.h"
+#include "driver.h"
+#include "port.h"
+#include "queue.h"
 
 #define TAIL_MAX VDF_CONSOLE_NAME_MAX
 
@@ -168,18 +171,18 @@ void vdf_console_control_resume(struct vdf_console *con)
             con->ports[id]->guest_connected = true;
 }
 
-/* A driver that begins again has forgotten which ends are open. Over vhost-user there may have been
+/* A driver that begins again has forgotten which ends are open. With a remote one there may have been
  * no reset between it and the one before, so that it knows of no port at all. */
 static void begin_again(struct vdf_console *con)
 {
-    bool vhost_user = con->driver == VDF_CONSOLE_VHOST_USER;
+    bool remote = vdf_console_driver(con)->remote;
 
-    if (vhost_user)
+    if (remote)
         con->n_removed = 0;
     for (uint32_t i = 0; i < con->n_ports; i++) {
         struct vdf_console_port *port = con->ports[i];
 
-        if (port && vhost_user) {
+        if (port && remote) {
             port_ready(port, false);
             port->added = false;
             port->guest_connected = false;
@@ -276,5 +279,5 @@ void vdf_console_control_kick(struct vdf_console *con)
             vdf_log_printf(&con->control, "< %u id=%u value=%u", head.event, head.id, head.value);
         receive(con, head.id, head.event, head.value);
     }
-    vdf_console_later(con);
+    con->look_again = true;
 }

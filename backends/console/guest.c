@@ -4,17 +4,15 @@
  * doorbells, its memory instead of the device's own.
  */
 #include <errno.h>
+#include <inttypes.h>
 
-#include "console.h"
-#include "soft.h"
+#include "device.h"
+#include "driver.h"
+#include "guest.h"
+#include "queue.h"
 
 /* Notifications of more queues than these exit; a console with the usual 31 ports has 64. */
 #define DOORBELLS_MOST 64u
-
-static struct vdf_console *console_of(struct vdf_obj *obj)
-{
-    return vdf_obj_priv(obj);
-}
 
 /* Queues that a restored state has may lie where this guest has no memory. */
 static void check_queues(struct vdf_console *con)
@@ -30,18 +28,17 @@ static void check_queues(struct vdf_console *con)
 static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
                   struct vdf_err *err)
 {
-    struct vdf_console *con = console_of(obj);
+    struct vdf_console *con = vdf_obj_priv(obj);
 
-    if (con->guest_memory || con->driver == VDF_CONSOLE_VHOST_USER)
+    if (con->guest_memory || vdf_console_driver(con)->remote)
         return vdf_fail(err, EBUSY, "the console has a guest already");
     if (con->dma_size >= guest->memory->size && (con->device == VDF_CONSOLE_RPROC || con->dma_mem))
-        return vdf_fail(err, EINVAL, "the DMA pool of %llu bytes is not less than the VM's memory",
-                        (unsigned long long)con->dma_size);
-    if (fresh) {
-        vdf_soft_unbind(con);
+        return vdf_fail(err, EINVAL,
+                        "the DMA pool of %" PRIu64 " bytes does not fit into the VM's memory",
+                        con->dma_size);
+    vdf_console_set_driver(con, &vdf_console_vm_driver);
+    if (fresh)
         vdf_console_reset(con);
-    }
-    con->driver = VDF_CONSOLE_VM;
     con->guest_memory = guest->memory;
     con->irq = guest->irq;
     vdf_console_update_space(con);
@@ -55,18 +52,18 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
 /* The machine that drove it is gone, and with it what it had set up. */
 static void detach(struct vdf_obj *obj, uint32_t part)
 {
-    struct vdf_console *con = console_of(obj);
+    struct vdf_console *con = vdf_obj_priv(obj);
 
     con->irq = (struct vdf_irq){ 0 };
     con->guest_memory = NULL;
-    con->driver = VDF_CONSOLE_NONE;
+    vdf_console_set_driver(con, &vdf_console_no_driver);
     vdf_console_reset(con);
 }
 
 static unsigned doorbells(struct vdf_obj *obj, uint32_t part, struct vdf_guest_doorbell *door,
                           unsigned max)
 {
-    uint32_t n = vdf_console_queues(console_of(obj));
+    uint32_t n = vdf_console_queues(vdf_obj_priv(obj));
 
     if (n > max)
         n = max;
@@ -83,11 +80,23 @@ static unsigned doorbells(struct vdf_obj *obj, uint32_t part, struct vdf_guest_d
 
 static void ring(struct vdf_obj *obj, uint32_t part, unsigned door)
 {
-    struct vdf_console *con = console_of(obj);
+    struct vdf_console *con = vdf_obj_priv(obj);
 
     vdf_console_notify(con, door);
     vdf_console_settle(con);
 }
+
+/* A guest whose machine is not there has no memory that the device could reach. */
+static void use_guest(struct vdf_console *con)
+{
+    vdf_console_use_memory(con, con->guest_memory);
+}
+
+const struct vdf_console_driver vdf_console_vm_driver = {
+    .backend = { .name = "vm" },
+    .side = VDF_CONSOLE_VM,
+    .space = use_guest,
+};
 
 const struct vdf_guest_ops vdf_console_guest_ops = {
     .interrupts = VDF_GUEST_LINE,

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "console.h"
+#include "device.h"
+#include "port.h"
+#include "queue.h"
 
 static uint32_t half(uint64_t value, uint32_t sel)
 {

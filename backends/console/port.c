@@ -15,50 +15,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "console.h"
+#include "port.h"
+#include "queue.h"
 
 /* Chains handled in one go: twice what a queue holds, so that a driver that refills while it is
  * served does not keep the device busy for ever. */
 #define CHAINS_AT_ONCE (2 * VDF_VQ_SIZE_MAX)
-
-/* --- bytes in order --------------------------------------------------------------------------- */
-
-ssize_t vdf_console_fifo_add(struct vdf_console_fifo *fifo, const void *bytes, size_t n)
-{
-    if (n > VDF_CONSOLE_WAITING - fifo->len)
-        n = VDF_CONSOLE_WAITING - fifo->len;
-    if (!n)
-        return 0;
-    if (!fifo->bytes) {
-        fifo->bytes = malloc(VDF_CONSOLE_WAITING);
-        if (!fifo->bytes)
-            return -ENOMEM;
-    }
-    if (fifo->start + fifo->len + n > VDF_CONSOLE_WAITING) {
-        memmove(fifo->bytes, fifo->bytes + fifo->start, fifo->len);
-        fifo->start = 0;
-    }
-    memcpy(fifo->bytes + fifo->start + fifo->len, bytes, n);
-    fifo->len += (uint32_t)n;
-    return (ssize_t)n;
-}
-
-void vdf_console_fifo_drop(struct vdf_console_fifo *fifo, size_t n)
-{
-    fifo->start += (uint32_t)n;
-    fifo->len -= (uint32_t)n;
-    if (!fifo->len) {
-        free(fifo->bytes);
-        fifo->bytes = NULL;
-        fifo->start = 0;
-    }
-}
 
 /* --- ports ------------------------------------------------------------------------------------ */
 
 struct vdf_console_port *vdf_console_port(const struct vdf_console *con, uint32_t id)
 {
     return id < con->n_ports ? con->ports[id] : NULL;
+}
+
+uint32_t vdf_console_ports_from(const struct vdf_console *con, uint32_t id)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = id; i < con->n_ports; i++)
+        n += con->ports[i] != NULL;
+    return n;
+}
+
+int vdf_console_need_one_port(const struct vdf_console *con, struct vdf_err *err)
+{
+    if (vdf_console_ports_from(con, 1) || !vdf_console_port(con, 0))
+        return vdf_fail(err, EBUSY,
+                        "without VIRTIO_CONSOLE_F_MULTIPORT there is port 0 and no other: remove "
+                        "the others, make port 0");
+    return 0;
 }
 
 void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, uint16_t *rows)
@@ -358,7 +344,7 @@ static void absorb(struct vdf_console_port *port)
         if (!vdf_console_complete(con, vdf_console_txq(port->id), chain.head, 0))
             return;
     }
-    vdf_console_later(con);
+    con->look_again = true;
 }
 
 void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
@@ -381,27 +367,15 @@ void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id)
         if (!vdf_console_complete(con, vdf_console_txq(id), chain.head, 0))
             return;
     }
-    vdf_console_later(con);
-}
-
-/* Bytes moved. */
-static size_t take_from(struct vdf_console_fifo *fifo, uint8_t *bytes, size_t n)
-{
-    if (n > fifo->len)
-        n = fifo->len;
-    if (!n)
-        return 0;
-    memcpy(bytes, fifo->bytes + fifo->start, n);
-    vdf_console_fifo_drop(fifo, n);
-    return n;
+    con->look_again = true;
 }
 
 ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t n)
 {
     struct vdf_console *con = port->con;
     struct vdf_vq_chain chain;
-    size_t done = take_from(&port->emergency, bytes, n);
-    size_t kept = take_from(&port->unread, (uint8_t *)bytes + done, n - done);
+    size_t done = vdf_console_fifo_take(&port->emergency, bytes, n);
+    size_t kept = vdf_console_fifo_take(&port->unread, (uint8_t *)bytes + done, n - done);
 
     port->sent += kept;
     done += kept;

@@ -7,7 +7,11 @@
 #include <string.h>
 #include <virtdevfs/text.h>
 
-#include "console.h"
+#include "control.h"
+#include "device.h"
+#include "driver.h"
+#include "port.h"
+#include "queue.h"
 #include "soft.h"
 
 int vdf_console_port_number(const char *name, uint32_t *id)
@@ -21,7 +25,7 @@ static int data_open(const struct vdf_at *at, int flags, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
 
-    vdf_console_bind(port->con);
+    vdf_soft_probe(port->con);
     port->data_opens++;
     if (flags != O_WRONLY)
         port->data_readers++;
@@ -96,7 +100,7 @@ static int guest_open(const struct vdf_at *at, int flags, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
 
-    vdf_console_bind(port->con);
+    vdf_soft_probe(port->con);
     if (!inside(port))
         return vdf_fail(err, ENODEV,
                         "the driver does not know this port: status is 0x%02x, write 1 to reset",
@@ -165,7 +169,7 @@ static bool has_guest(const void *priv)
 {
     const struct vdf_console_port *port = priv;
 
-    return port->con->driver == VDF_CONSOLE_SOFT;
+    return vdf_console_driver(port->con) == &vdf_console_soft_driver;
 }
 
 /* --- values ----------------------------------------------------------------------------------- */

@@ -6,8 +6,14 @@
 #include <string.h>
 #include <virtdevfs/text.h>
 
-#include "console.h"
+#include "control.h"
+#include "device.h"
+#include "driver.h"
+#include "guest.h"
+#include "port.h"
+#include "queue.h"
 #include "soft.h"
+#include "vhost_user.h"
 
 #define POOL_DEFAULT (UINT64_C(2) << 20)
 #define PORTS_DEFAULT 31u
@@ -138,9 +144,8 @@ static void reset_after(const struct vdf_at *at, uint64_t value)
 {
     struct vdf_console *con = at->priv;
 
-    vdf_soft_unbind(con);
-    /* The front end cannot be told. When it connects again it finds a fresh device. */
-    vdf_vhost_user_drop(con);
+    /* A front end cannot be told. When it connects again it finds a fresh device. */
+    vdf_console_leave(con);
     vdf_console_reset(con);
 }
 
@@ -211,7 +216,7 @@ static int dma_used_get(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_console *con = at->priv;
 
-    *value = con->soft && con->soft->pool ? con->soft->used_pages * VDF_PAGE_SIZE : 0;
+    *value = vdf_soft_pool_used(con->soft);
     return 0;
 }
 
@@ -254,42 +259,45 @@ static const char *const device_names[] = { "console", "rproc-serial", NULL };
 static const char *const order_names[] = { "cols-rows", "rows-cols", NULL };
 static const char *const driver_names[] = { "soft", "none", "vhost-user", "vm", NULL };
 
-void vdf_console_bind(struct vdf_console *con)
-{
-    struct vdf_err err = { 0 };
-    int r;
+static const struct vdf_console_driver *const drivers[] = {
+    [VDF_CONSOLE_SOFT] = &vdf_console_soft_driver,
+    [VDF_CONSOLE_NONE] = &vdf_console_no_driver,
+    [VDF_CONSOLE_VHOST_USER] = &vdf_console_vhost_user_driver,
+    [VDF_CONSOLE_VM] = &vdf_console_vm_driver,
+};
 
-    if (con->driver != VDF_CONSOLE_SOFT || con->soft || con->status)
-        return;
-    r = vdf_soft_bind(con, &err);
-    if (r)
-        vdf_report(con->priv.obj, -r, "driver: %s", err.text);
-    vdf_console_settle(con);
+static int driver_get(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_console_driver(at->priv)->side;
+    return 0;
 }
 
 static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
-    bool was_vm = con->driver == VDF_CONSOLE_VM;
+    const struct vdf_console_driver *now = vdf_console_driver(con);
+    const char *name = drivers[value]->backend.name;
 
-    if (value == con->driver && value > VDF_CONSOLE_NONE)
+    if (value == now->side && value != VDF_CONSOLE_SOFT)
         return 0;
-    if (value != con->driver && con->guest_memory)
-        return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first",
-                        driver_names[value]);
+    if (value != now->side && con->guest_memory)
+        return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first", name);
     if (value > VDF_CONSOLE_NONE)
-        return vdf_fail(err, EINVAL, "%s: what attaches sets it; write soft or none",
-                        driver_names[value]);
-    if (value != con->driver && con->vhost_path)
+        return vdf_fail(err, EINVAL, "%s: set by what attaches; write soft or none", name);
+    if (value != now->side && con->vhost_path)
         return vdf_fail(err, EBUSY, "vhost_user is set: empty it first");
-    con->driver = (uint8_t)value;
-    if (value == VDF_CONSOLE_SOFT && !con->soft) {
+    bool fresh = value == VDF_CONSOLE_SOFT ? !con->soft : con->soft || now->side == VDF_CONSOLE_VM;
+    if (value != now->side)
+        vdf_console_set_driver(con, drivers[value]);
+    if (fresh)
         vdf_console_reset(con);
-        vdf_console_bind(con);
-    } else if (value == VDF_CONSOLE_NONE && (con->soft || was_vm)) {
-        vdf_soft_unbind(con);
-        vdf_console_reset(con);
-    }
+    vdf_soft_probe(con);
+    return 0;
+}
+
+static int driver_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    vdf_console_set_driver(at->priv, drivers[value]);
     return 0;
 }
 
@@ -301,17 +309,14 @@ static void vhost_user_show(const struct vdf_at *at, struct vdf_buf *out)
         vdf_buf_printf(out, "%s", con->vhost_path);
 }
 
-/* The side that the driver is on changes: whoever was there loses the device. */
-static void set_side(struct vdf_console *con, uint8_t driver, char *path)
+/* The former driver loses the device. @path is taken over. */
+static void set_path(struct vdf_console *con, char *path, const struct vdf_console_driver *driver)
 {
-    vdf_soft_unbind(con);
-    if (!path)
-        vdf_vhost_user_stop(con);
     free(con->vhost_path);
     con->vhost_path = path;
-    con->driver = driver;
+    vdf_console_set_driver(con, driver);
     vdf_console_reset(con);
-    vdf_console_bind(con);
+    vdf_soft_probe(con);
 }
 
 static int vhost_user_store(const struct vdf_at *at, const char *text, size_t len,
@@ -324,10 +329,11 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
     if (!strcmp(text, con->vhost_path ? con->vhost_path : ""))
         return *text ? vdf_vhost_user_again(con, err) : 0;
     if (!*text) {
-        set_side(con, con->driver_before, NULL);
+        vdf_vhost_user_stop(con);
+        set_path(con, NULL, drivers[con->side_before]);
         return 0;
     }
-    if (con->driver == VDF_CONSOLE_VM)
+    if (vdf_console_driver(con) == &vdf_console_vm_driver)
         return vdf_fail(err, EBUSY, "driver is vm: detach the console from the VM first");
     r = vdf_vhost_user_possible(con, text, err);
     if (r)
@@ -340,9 +346,9 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
         free(path);
         return r;
     }
-    if (con->driver != VDF_CONSOLE_VHOST_USER)
-        con->driver_before = con->driver;
-    set_side(con, VDF_CONSOLE_VHOST_USER, path);
+    if (!vdf_console_driver(con)->remote)
+        con->side_before = (uint8_t)vdf_console_driver(con)->side;
+    set_path(con, path, &vdf_console_vhost_user_driver);
     return 0;
 }
 
@@ -408,11 +414,11 @@ static int reg_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
 
-    if (con->vhost_path)
+    if (vdf_console_driver(con)->remote)
         return vdf_fail(err, EBUSY, "the driver is on the other side of vhost_user");
     /* A driver that resets the device has taken it over. Status has eight bits (2.1). */
     if (at->attr->offset == VDF_CONSOLE_REG_STATUS && !(value & UINT8_MAX))
-        vdf_soft_unbind(con);
+        vdf_console_leave(con);
     vdf_console_reg_write(con, (unsigned)at->attr->offset, (uint32_t)value);
     vdf_console_settle(con);
     return 0;
@@ -541,7 +547,7 @@ static const struct vdf_bits feature_bits[] = {
         VDF_FIELD(struct vdf_console, member), .doc = text, .window = VDF_REGS, .offset = at \
     }
 
-static const struct vdf_attr console_attrs[] = {
+static const struct vdf_attr console_rows[] = {
     { .path = "device",
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_SAVE,
@@ -665,16 +671,18 @@ static const struct vdf_attr console_attrs[] = {
     { .path = "driver",
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_SAVE,
-      VDF_FIELD(struct vdf_console, driver),
+      .width = 1,
       .doc =
           "who is on the other side: soft (a driver inside, which probes the device when soft is "
           "written or a port is first opened) or none; vhost-user and vm are set by what attaches",
       .choices = driver_names,
-      .set = driver_set },
+      .get = driver_get,
+      .set = driver_set,
+      .restore = driver_restore },
     { .path = "driver_before",
       .type = VDF_CHOICE,
       .flags = VDF_NO_FILE | VDF_SAVE,
-      VDF_FIELD(struct vdf_console, driver_before),
+      VDF_FIELD(struct vdf_console, side_before),
       .doc = "what driver becomes when vhost_user is emptied",
       .choices = driver_names,
       .max = VDF_CONSOLE_NONE },
@@ -820,11 +828,11 @@ static const struct vdf_attr console_attrs[] = {
       .objects = &ports_objects },
 };
 
-const struct vdf_class vdf_console_class = {
+static const struct vdf_class console_class = {
     .name = "console",
     .title = "virtio-console",
-    .attrs = console_attrs,
-    .n_attrs = sizeof(console_attrs) / sizeof(console_attrs[0]),
+    .attrs = console_rows,
+    .n_attrs = sizeof(console_rows) / sizeof(console_rows[0]),
     .priv_size = sizeof(struct vdf_console),
     .create = vdf_console_create,
     .destroy = vdf_console_destroy,
@@ -833,4 +841,16 @@ const struct vdf_class vdf_console_class = {
     .stop = vdf_console_stop,
     .adopt = vdf_console_adopt,
     .guest = &vdf_console_guest_ops,
+};
+
+static int console_prepare(struct vdf_obj *obj, struct vdf_err *err)
+{
+    vdf_soft_probe(vdf_obj_priv(obj));
+    return 0;
+}
+
+const struct vdf_component vdf_console_component = {
+    .cls = &console_class,
+    .default_name = "con0",
+    .prepare = console_prepare,
 };

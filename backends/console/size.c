@@ -4,7 +4,8 @@
 #include <string.h>
 #include <virtdevfs/text.h>
 
-#include "console.h"
+#include "device.h"
+#include "queue.h"
 
 static int next_number(const char **text, uint16_t *value)
 {

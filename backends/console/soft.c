@@ -1,12 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The soft driver: probe, control messages, interrupts. See soft.h. */
-#include "soft.h"
-
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "driver.h"
+#include "port.h"
+#include "soft_driver.h"
+
+void vdf_soft_free(struct vdf_soft *soft)
+{
+    if (!soft)
+        return;
+    for (uint32_t i = 0; i < soft->n_ports; i++)
+        free(soft->ports[i]);
+    for (uint32_t i = 0; i < soft->n_queues; i++)
+        free(soft->queues[i].buf);
+    free(soft->ports);
+    free(soft->queues);
+    free(soft->pages);
+    free(soft->pending);
+    free(soft);
+}
+
+/* Forget everything; the device is left as it is. */
+static void unbind(struct vdf_console *con)
+{
+    if (!con->soft)
+        return;
+    for (uint32_t id = 0; id < con->soft->n_ports; id++) {
+        struct vdf_soft_port *inside = con->soft->ports[id];
+        struct vdf_console_port *port = vdf_console_port(con, id);
+
+        /* The driver's count is part of the file's value, which never goes back. */
+        if (inside && port)
+            port->discarded += inside->bytes_discarded + vdf_soft_port_unread(con, inside);
+    }
+    vdf_soft_free(con->soft);
+    con->soft = NULL;
+    con->irq = (struct vdf_irq){ 0 };
+}
 
 /* --- probe ------------------------------------------------------------------------------------ */
 
@@ -100,11 +135,11 @@ void vdf_soft_attach(struct vdf_console *con)
     con->soft->line = con->irq_level;
 }
 
-int vdf_soft_bind(struct vdf_console *con, struct vdf_err *err)
+/* Reset the device and probe it. On failure the device's status says FAILED. */
+static int bind_driver(struct vdf_console *con, struct vdf_err *err)
 {
     int r;
 
-    vdf_soft_unbind(con);
     con->soft = calloc(1, sizeof(*con->soft));
     if (!con->soft)
         return vdf_fail(err, ENOMEM, "no memory for the driver");
@@ -119,7 +154,7 @@ int vdf_soft_bind(struct vdf_console *con, struct vdf_err *err)
         r = setup_queues(con, err);
     if (r) {
         add_status(con, VDF_CONSOLE_S_FAILED);
-        vdf_soft_unbind(con);
+        unbind(con);
         return r;
     }
     add_status(con, VDF_CONSOLE_S_DRIVER_OK);
@@ -131,7 +166,7 @@ int vdf_soft_bind(struct vdf_console *con, struct vdf_err *err)
         vdf_soft_send_control(con, VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, filled);
         if (!filled) {
             add_status(con, VDF_CONSOLE_S_FAILED);
-            vdf_soft_unbind(con);
+            unbind(con);
             return vdf_fail(err, ENOMEM, "no memory for control buffers");
         }
     } else {
@@ -140,66 +175,7 @@ int vdf_soft_bind(struct vdf_console *con, struct vdf_err *err)
     return 0;
 }
 
-void vdf_soft_free(struct vdf_soft *soft)
-{
-    if (!soft)
-        return;
-    for (uint32_t i = 0; i < soft->n_ports; i++)
-        free(soft->ports[i]);
-    for (uint32_t i = 0; i < soft->n_queues; i++)
-        free(soft->queues[i].buf);
-    free(soft->ports);
-    free(soft->queues);
-    free(soft->pages);
-    free(soft->pending);
-    free(soft);
-}
-
-void vdf_soft_unbind(struct vdf_console *con)
-{
-    if (!con->soft)
-        return;
-    for (uint32_t id = 0; id < con->soft->n_ports; id++) {
-        struct vdf_soft_port *inside = con->soft->ports[id];
-        struct vdf_console_port *port = vdf_console_port(con, id);
-
-        /* The driver's count is part of the file's value, which never goes back. */
-        if (inside && port)
-            port->discarded += inside->bytes_discarded + vdf_soft_port_unread(con, inside);
-    }
-    vdf_soft_free(con->soft);
-    con->soft = NULL;
-    con->irq = (struct vdf_irq){ 0 };
-}
-
 /* --- control messages ------------------------------------------------------------------------- */
-
-void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_console_event event,
-                           uint16_t value)
-{
-    struct vdf_console_control message = {
-        .id = htole32(id),
-        .event = htole16(event),
-        .value = htole16(value),
-    };
-    struct vdf_soft *soft = con->soft;
-    struct vdf_soft_buf buf = { .addr = soft->message, .len = sizeof(message) };
-    uint32_t written;
-    void *p;
-
-    if (!soft->multiport)
-        return;
-    p = vdf_memory_at(&con->memory, soft->message, sizeof(message));
-    if (!p)
-        return;
-    memcpy(p, &message, sizeof(message));
-    if (vdf_soft_add(con, VDF_CONSOLE_CONTROL_TXQ, buf, false))
-        return;
-    vdf_soft_kick(con, VDF_CONSOLE_CONTROL_TXQ);
-    /* Linux spins here until the buffer is back. The device has taken it during the notification,
-     * or it has stopped and never will. */
-    vdf_soft_get(con, VDF_CONSOLE_CONTROL_TXQ, &buf, &written);
-}
 
 static void resize(const struct vdf_console *con, struct vdf_soft_port *port, uint64_t addr,
                    uint32_t len)
@@ -291,7 +267,8 @@ static void config_work(struct vdf_console *con)
         vdf_soft_port_read_size(con, port);
 }
 
-bool vdf_soft_interrupt(struct vdf_console *con)
+/* Handle an interrupt; false: there was none. */
+static bool handle_interrupt(struct vdf_console *con)
 {
     struct vdf_soft *soft = con->soft;
     uint32_t status;
@@ -315,3 +292,24 @@ bool vdf_soft_interrupt(struct vdf_console *con)
     }
     return true;
 }
+
+/* --- towards the device ----------------------------------------------------------------------- */
+
+void vdf_soft_probe(struct vdf_console *con)
+{
+    struct vdf_err err = { 0 };
+
+    if (vdf_console_driver(con) != &vdf_console_soft_driver || con->soft || con->status)
+        return;
+    int ret = bind_driver(con, &err);
+    if (ret < 0)
+        vdf_report(con->priv.obj, -ret, "driver: %s", err.text);
+    vdf_console_settle(con);
+}
+
+const struct vdf_console_driver vdf_console_soft_driver = {
+    .backend = { .name = "soft" },
+    .side = VDF_CONSOLE_SOFT,
+    .work = handle_interrupt,
+    .leave = unbind,
+};

@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The soft driver: the other side of a console without a guest. It does what Linux's virtio_console
- * does, at the same places and with the same counters, through the device's registers and rings in
- * guest memory. Its own state (which buffers it has posted, what it has read of them) is what a
- * kernel would keep outside of the rings. For rproc-serial, and with the DMA_MEM feature, rings and
- * buffers come from the DMA pool; a buffer given up where one may not sleep goes onto a list and
- * returns to the pool with the next allocation or close.
- */
+/* The soft driver, the other side of a console without a guest, as the rows use it. */
 #ifndef VDF_CONSOLE_SOFT_H
 #define VDF_CONSOLE_SOFT_H
 
 #include "console.h"
 
-#define VDF_SOFT_QUEUE_MAX 64u          /* descriptors of a queue that the driver uses */
-#define VDF_SOFT_WRITE_MAX (32u * 1024) /* bytes of one write to a port */
-
 struct vdf_soft_buf {
     uint64_t addr;
     uint32_t len; /* bytes; 0: none */
-};
-
-/* One queue: a page with the three parts of the ring, and a buffer of one descriptor each. */
-struct vdf_soft_queue {
-    uint64_t ring;            /* 0: not set up */
-    struct vdf_soft_buf *buf; /* VDF_SOFT_QUEUE_MAX, by descriptor; made with the first buffer */
-    uint64_t busy;            /* bit n: descriptor n is with the device */
-    uint16_t num;             /* descriptors */
-    uint16_t avail;           /* next entry of the available ring to fill */
-    uint16_t last_used;       /* next entry of the used ring to look at */
-    bool broken;              /* the used ring was nonsense: never touched again */
 };
 
 struct vdf_soft_port {
@@ -44,54 +23,17 @@ struct vdf_soft_port {
     uint32_t in_offset;        /* of them, read */
 };
 
-struct vdf_soft {
-    bool line; /* the device's interrupt line */
-    bool rproc;
-    bool multiport;
-    bool pool;
-    uint64_t message; /* buffer for control messages to the device */
-    struct vdf_soft_queue *queues;
-    uint32_t n_queues;
-    struct vdf_soft_port **ports; /* by id */
-    uint32_t n_ports;
-
-    uint8_t *pages; /* a byte for each page of its range: taken or not */
-    uint64_t first_page, n_pages;
-    uint64_t used_pages;
-    struct vdf_soft_buf *pending; /* given up, but not yet returned to the pool */
-    uint32_t n_pending;
-};
-
 /* --- soft.c ----------------------------------------------------------------------------------- */
 
-/** vdf_soft_bind() - reset the device and probe it. On failure the device's status says FAILED. */
-int vdf_soft_bind(struct vdf_console *con, struct vdf_err *err);
-/** vdf_soft_unbind() - forget everything; the device is left as it is. */
-void vdf_soft_unbind(struct vdf_console *con);
-/** vdf_soft_attach() - connect the driver to the device's interrupt. */
-void vdf_soft_attach(struct vdf_console *con);
-/** vdf_soft_interrupt() - handle an interrupt; false when there was none. */
-bool vdf_soft_interrupt(struct vdf_console *con);
+/** vdf_soft_probe() - let the driver probe the device, if it is the driver and no driver has touched
+ *  the device. */
+void vdf_soft_probe(struct vdf_console *con);
 /** vdf_soft_free() - free the driver's own memory. NULL is allowed. */
 void vdf_soft_free(struct vdf_soft *soft);
-/** vdf_soft_send_control() - a message to the device; nothing without MULTIPORT. */
-void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_console_event event,
-                           uint16_t value);
 
 /* --- soft_port.c ------------------------------------------------------------------------------ */
 
 struct vdf_soft_port *vdf_soft_port(const struct vdf_soft *soft, uint32_t id);
-void vdf_soft_port_add(struct vdf_console *con, uint32_t id);
-/** vdf_soft_port_unread() - take out of the receive queue what nobody has read: how many bytes. */
-uint64_t vdf_soft_port_unread(struct vdf_console *con, struct vdf_soft_port *port);
-void vdf_soft_port_remove(struct vdf_console *con, struct vdf_soft_port *port);
-/** vdf_soft_port_read_size() - from the configuration space, where there is no MULTIPORT. */
-void vdf_soft_port_read_size(struct vdf_console *con, struct vdf_soft_port *port);
-void vdf_soft_port_console(struct vdf_console *con, struct vdf_soft_port *port);
-/** vdf_soft_port_input() - the receive queue has something. */
-void vdf_soft_port_input(struct vdf_console *con, uint32_t id);
-/** vdf_soft_port_reclaim() - take back transmit buffers that the device is done with. */
-void vdf_soft_port_reclaim(struct vdf_console *con, struct vdf_soft_port *port);
 void vdf_soft_port_open(struct vdf_console *con, struct vdf_soft_port *port);
 void vdf_soft_port_close(struct vdf_console *con, struct vdf_soft_port *port);
 ssize_t vdf_soft_port_read(struct vdf_console *con, struct vdf_soft_port *port, void *bytes,
@@ -100,41 +42,14 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
                             size_t n, struct vdf_err *err);
 unsigned vdf_soft_port_poll(const struct vdf_console *con, const struct vdf_soft_port *port);
 
-/* --- soft_memory.c ---------------------------------------------------------------------------- */
-
-/** vdf_soft_pages_init() - decide on the range that pages come from. 0 or -ENOMEM. */
-int vdf_soft_pages_init(struct vdf_console *con, struct vdf_soft *soft);
-/** vdf_soft_pages_claim() - mark a given range taken. -EINVAL: not there, or taken already. */
-int vdf_soft_pages_claim(struct vdf_soft *soft, uint64_t addr, uint64_t len);
-/** vdf_soft_alloc() - whole pages for @len bytes, the lowest that are free. -ENOMEM. */
-int vdf_soft_alloc(struct vdf_soft *soft, uint32_t len, uint64_t *addr);
-/** vdf_soft_release() - give a buffer up from where one may not sleep. */
-void vdf_soft_release(struct vdf_soft *soft, struct vdf_soft_buf buf);
-/** vdf_soft_reclaim_pending() - return what was given up to the pool. */
-void vdf_soft_reclaim_pending(struct vdf_soft *soft);
-
-/** vdf_soft_queue_setup() - a ring for queue @index, and tell the device. */
-int vdf_soft_queue_setup(struct vdf_console *con, uint32_t index, struct vdf_err *err);
-/** vdf_soft_add() - post a buffer. -ENOSPC: the queue is full; -EIO: it is broken; -ENOMEM. */
-int vdf_soft_add(struct vdf_console *con, uint32_t index, struct vdf_soft_buf buf,
-                 bool device_writes);
-/** vdf_soft_queue_full() - every descriptor is with the device. */
-bool vdf_soft_queue_full(const struct vdf_soft_queue *q);
-void vdf_soft_kick(struct vdf_console *con, uint32_t index);
-/** vdf_soft_get() - a buffer that the device has used, and the bytes it wrote; false: none. */
-bool vdf_soft_get(struct vdf_console *con, uint32_t index, struct vdf_soft_buf *buf,
-                  uint32_t *written);
-/** vdf_soft_more_used() - whether vdf_soft_get() would find one. */
-bool vdf_soft_more_used(const struct vdf_console *con, uint32_t index);
-/** vdf_soft_fill() - post receive buffers of a page until the queue is full; how many. */
-unsigned vdf_soft_fill(struct vdf_console *con, uint32_t index);
-
 /* --- soft_state.c ----------------------------------------------------------------------------- */
 
 void vdf_soft_show(const struct vdf_soft *soft, struct vdf_buf *out);
 int vdf_soft_parse(const char *text, struct vdf_soft **soft, struct vdf_err *err);
 /** vdf_soft_restored() - check a parsed driver against its device and rebuild what is derived. */
 int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err);
+/** vdf_soft_pool_used() - bytes of the DMA pool that are in use, in whole pages. */
+uint64_t vdf_soft_pool_used(const struct vdf_soft *soft);
 /** vdf_soft_show_buffers() - what of the DMA pool is in use, one buffer a line. */
 void vdf_soft_show_buffers(const struct vdf_soft *soft, struct vdf_buf *out);
 

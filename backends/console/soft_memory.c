@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The soft driver's memory: pages for buffers and rings, and its side of the rings. */
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "soft.h"
+#include "queue.h"
+#include "soft_driver.h"
 
 /* Parts of a ring in its page. */
 #define RING_AVAIL 2048u
@@ -266,4 +268,31 @@ unsigned vdf_soft_fill(struct vdf_console *con, uint32_t index)
         vdf_soft_kick(con, index);
         n++;
     }
+}
+
+void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_console_event event,
+                           uint16_t value)
+{
+    struct vdf_console_control message = {
+        .id = htole32(id),
+        .event = htole16(event),
+        .value = htole16(value),
+    };
+    struct vdf_soft *soft = con->soft;
+    struct vdf_soft_buf buf = { .addr = soft->message, .len = sizeof(message) };
+    uint32_t written;
+    void *p;
+
+    if (!soft->multiport)
+        return;
+    p = vdf_memory_at(&con->memory, soft->message, sizeof(message));
+    if (!p)
+        return;
+    memcpy(p, &message, sizeof(message));
+    if (vdf_soft_add(con, VDF_CONSOLE_CONTROL_TXQ, buf, false))
+        return;
+    vdf_soft_kick(con, VDF_CONSOLE_CONTROL_TXQ);
+    /* Linux spins here until the buffer is back. The device has taken it during the notification,
+     * or it has stopped and never will. */
+    vdf_soft_get(con, VDF_CONSOLE_CONTROL_TXQ, &buf, &written);
 }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "soft.h"
+#include "port.h"
+#include "soft_driver.h"
 
 struct vdf_soft_port *vdf_soft_port(const struct vdf_soft *soft, uint32_t id)
 {

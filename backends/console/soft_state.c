@@ -13,7 +13,9 @@
 #include <string.h>
 #include <virtdevfs/text.h>
 
-#include "soft.h"
+#include "driver.h"
+#include "queue.h"
+#include "soft_driver.h"
 
 /* Queues and ports of a driver that has seen the largest device. */
 #define QUEUES_MAX (2 * (VDF_CONSOLE_PORTS_MAX + 1))
@@ -55,6 +57,11 @@ void vdf_soft_show(const struct vdf_soft *soft, struct vdf_buf *out)
 static void show_buffer(struct vdf_buf *out, uint64_t addr, uint32_t len, const char *what)
 {
     vdf_buf_printf(out, "%s0x%08" PRIx64 " %u %s", out->len ? "\n" : "", addr, len, what);
+}
+
+uint64_t vdf_soft_pool_used(const struct vdf_soft *soft)
+{
+    return soft && soft->pool ? soft->used_pages * VDF_PAGE_SIZE : 0;
 }
 
 void vdf_soft_show_buffers(const struct vdf_soft *soft, struct vdf_buf *out)
@@ -315,7 +322,8 @@ int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err)
 
     if (!soft)
         return 0;
-    if (con->driver != VDF_CONSOLE_SOFT || soft->rproc != (con->device == VDF_CONSOLE_RPROC) ||
+    if (vdf_console_driver(con) != &vdf_console_soft_driver ||
+        soft->rproc != (con->device == VDF_CONSOLE_RPROC) ||
         vdf_console_modes(con) & VDF_VQ_PACKED || soft->multiport != vdf_console_multiport(con) ||
         soft->pool != vdf_console_pool(con) || (soft->multiport && soft->n_ports != con->max_ports))
         return vdf_fail(err, EINVAL, "the driver's records belong to another kind of device");

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The socket of a vhost-user device: listening, one connection, its messages. See vhost_user.h. */
-#include "vhost_user.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -9,6 +7,12 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "device.h"
+#include "driver.h"
+#include "queue.h"
+#include "vhost_user.h"
+#include "vhost_user_server.h"
 
 /* Reads and writes in one call of the engine; a front end that goes on and on comes again after the
  * others have had their turn. */
@@ -25,42 +29,6 @@ static struct vdf_obj *object(const struct vdf_vhost_user *vu)
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
-
-static void close_aside(struct vdf_vhost_user *vu, const int *fds, unsigned n)
-{
-    if (vdf_foreign_close(fds, n, vu->closed))
-        vu->closing++;
-}
-
-static void close_fds(struct vdf_vhost_user *vu)
-{
-    close_aside(vu, vu->fds, vu->n_fds);
-    vu->n_fds = 0;
-    vu->lost_fds = false;
-}
-
-void vdf_vhost_user_close(struct vdf_vhost_user *vu, int fd)
-{
-    close_aside(vu, &fd, 1);
-}
-
-int vdf_vhost_user_take_fd(struct vdf_vhost_user *vu)
-{
-    int fd = vu->fds[0];
-
-    vu->n_fds = 0;
-    return fd;
-}
-
-/* Whether descriptors are still being closed. */
-static bool is_closing(struct vdf_vhost_user *vu)
-{
-    uint64_t closed;
-
-    if (vu->closing && read(vu->closed, &closed, sizeof(closed)) == (ssize_t)sizeof(closed))
-        vu->closing -= (unsigned)closed;
-    return vu->closing;
-}
 
 /* The part of the message that is still to be moved. */
 static struct iovec rest(struct vdf_vhost_user *vu)
@@ -90,7 +58,7 @@ static void take_fds(struct vdf_vhost_user *vu, struct msghdr *mh)
                 vu->fds[vu->n_fds++] = fd;
             } else {
                 vu->lost_fds = true;
-                close_aside(vu, &fd, 1);
+                vdf_vhost_user_close(vu, fd);
             }
         }
     }
@@ -190,7 +158,7 @@ static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (r <= 0)
         return r;
     vu->writing = vdf_vhost_user_handle(vu);
-    close_fds(vu);
+    vdf_vhost_user_close_all(vu);
     vu->done = 0;
     return 0;
 }
@@ -222,7 +190,7 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
     unsigned steps = 0;
     int r = 0;
 
-    while (!is_closing(vu) && vu->fd >= 0 && !r && steps++ < STEPS_AT_ONCE)
+    while (!vdf_vhost_user_closing(vu) && vu->fd >= 0 && !r && steps++ < STEPS_AT_ONCE)
         r = step(vu, &err);
     if (vu->fd < 0)
         return true;
@@ -293,7 +261,7 @@ void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu)
     vu->async = NULL;
     vdf_vhost_user_rings_free(vu);
     vdf_vhost_user_drop_memory(vu);
-    close_fds(vu);
+    vdf_vhost_user_close_all(vu);
     shutdown(vu->fd, SHUT_RDWR);
     vdf_vhost_user_close(vu, vu->fd);
     vu->fd = -1;
@@ -316,7 +284,7 @@ static bool on_backend_room(struct vdf_obj *obj, void *ctx, uint64_t events)
 
     vdf_async_free(vu->backend_async);
     vu->backend_async = NULL;
-    vdf_vhost_user_flush(vu->con);
+    vdf_console_settle(vu->con);
     return false;
 }
 
@@ -402,7 +370,7 @@ static void retry_later(struct vdf_vhost_user *vu)
 
 static void listen_again(struct vdf_vhost_user *vu)
 {
-    if (vu->listen_fd < 0 || vu->listen_async || is_closing(vu))
+    if (vu->listen_fd < 0 || vu->listen_async || vdf_vhost_user_closing(vu))
         return;
     if (!arm_listener(vu))
         return;
@@ -556,14 +524,55 @@ bool vdf_vhost_user_connected(const struct vdf_console *con)
     return con->vhost && con->vhost->fd >= 0;
 }
 
-void vdf_vhost_user_drop(struct vdf_console *con)
+/* --- the driver of the device ----------------------------------------------------------------- */
+
+static void configured(struct vdf_console *con)
+{
+    if (con->vhost && con->vhost->protocol_features & VDF_VU_P_CONFIG)
+        con->vhost->config_pending = true;
+}
+
+static void reset(struct vdf_console *con)
+{
+    if (con->vhost)
+        vdf_vhost_user_rings_forget(con->vhost);
+}
+
+/* Send what the device has noted. */
+static bool flush(struct vdf_console *con)
+{
+    struct vdf_vhost_user *vu = con->vhost;
+
+    if (!vu || vu->fd < 0)
+        return false;
+    vdf_vhost_user_call(vu);
+    if (vu->config_pending && !vu->backend_async && vdf_vhost_user_running(vu))
+        vdf_vhost_user_send_config(vu);
+    if (vdf_vhost_user_lost(vu)) {
+        vdf_report(object(vu), EFAULT,
+                   "vhost-user: the front end has cut a file whose memory it had passed; the "
+                   "connection is closed");
+        vdf_vhost_user_disconnect(vu);
+    }
+    return false;
+}
+
+static void leave(struct vdf_console *con)
 {
     if (con->vhost)
         vdf_vhost_user_disconnect(con->vhost);
 }
 
-void vdf_vhost_user_reset(struct vdf_console *con)
-{
-    if (con->vhost)
-        vdf_vhost_user_rings_forget(con->vhost);
-}
+const struct vdf_console_driver vdf_console_vhost_user_driver = {
+    .backend = { .name = "vhost-user" },
+    .side = VDF_CONSOLE_VHOST_USER,
+    .remote = true,
+    .space = vdf_vhost_user_space,
+    .live = vdf_vhost_user_live,
+    .used = vdf_vhost_user_used,
+    .config = configured,
+    .broken = vdf_vhost_user_broken,
+    .reset = reset,
+    .work = flush,
+    .leave = leave,
+};

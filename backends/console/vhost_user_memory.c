@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vhost_user.h"
+#include "queue.h"
+#include "vhost_user_server.h"
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {
@@ -75,7 +76,6 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
     unmap(vu->mappings, vu->n_mappings);
     memcpy(vu->mappings, mappings, sizeof(mappings));
     vu->n_mappings = n;
-    vdf_vhost_user_rings_moved(vu);
     return 0;
 }
 
@@ -95,7 +95,6 @@ int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (r)
         return r;
     vu->n_mappings++;
-    vdf_vhost_user_rings_moved(vu);
     return 0;
 }
 
@@ -112,7 +111,6 @@ int vdf_vhost_user_remove_region(struct vdf_vhost_user *vu, struct vdf_err *err)
         vu->n_mappings--;
         memmove(&vu->mappings[i], &vu->mappings[i + 1],
                 (vu->n_mappings - i) * sizeof(vu->mappings[0]));
-        vdf_vhost_user_rings_moved(vu);
         return 0;
     }
     return vdf_fail(err, ENOENT, "no region of 0x%" PRIx64 " bytes at 0x%" PRIx64, region->size,

@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vhost_user.h"
+#include "device.h"
+#include "queue.h"
+#include "vhost_user_server.h"
 
 #define PROTOCOL_FEATURES                                                        \
     (VDF_VU_P_MQ | VDF_VU_P_REPLY_ACK | VDF_VU_P_BACKEND_REQ | VDF_VU_P_CONFIG | \
@@ -29,6 +31,7 @@ struct request {
     uint32_t reply;   /* bytes of the reply that the request has always */
     unsigned max_fds; /* that may come along */
     uint64_t needs;   /* protocol feature that has to be negotiated */
+    bool moves;       /* it changes the memory, so that the rings are located again */
 };
 
 /* --- features --------------------------------------------------------------------------------- */
@@ -482,14 +485,14 @@ static int set_backend_req_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 #define STATE .size = sizeof(struct vdf_vu_vring_state)
 /* Some send the padding of the C structure as well. */
 #define INFLIGHT .size = VDF_VU_INFLIGHT_SIZE, .longer = true
-#define REGION .size = sizeof(struct vdf_vu_one_region)
+#define REGION .size = sizeof(struct vdf_vu_one_region), .moves = true
 static const struct request requests[] = {
     ROW(GET_FEATURES, get_features, .reply = 8),
     ROW(SET_FEATURES, set_features, .size = 8),
     ROW(SET_OWNER, nothing, .size = 0),
     ROW(RESET_OWNER, nothing, .size = 0),
     ROW(SET_MEM_TABLE, vdf_vhost_user_set_table, .size = 8, .longer = true,
-        .max_fds = VDF_VU_TABLE_MAX),
+        .max_fds = VDF_VU_TABLE_MAX, .moves = true),
     ROW(SET_VRING_NUM, set_vring_num, STATE),
     ROW(SET_VRING_ADDR, set_vring_addr, .size = sizeof(struct vdf_vu_vring_addr)),
     ROW(SET_VRING_BASE, set_vring_base, STATE),
@@ -598,6 +601,8 @@ bool vdf_vhost_user_handle(struct vdf_vhost_user *vu)
 
     if (!r)
         r = request->handle(vu, &err);
+    if (!r && request->moves)
+        vdf_vhost_user_rings_moved(vu);
     if (r)
         vdf_report(vu->con->priv.obj, -r, "vhost-user: %s: %s",
                    vdf_vhost_user_request_name(vu->msg.header.request), err.text);

@@ -14,6 +14,7 @@
 #include <virtdevfs/user.h>
 
 #include "vhost_user.h"
+#include "vhost_user_server.h"
 
 /* A killed process takes about so long to go. */
 #define BUSY_NS 100000000

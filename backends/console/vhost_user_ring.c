@@ -17,7 +17,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vhost_user.h"
+#include "control.h"
+#include "device.h"
+#include "port.h"
+#include "queue.h"
+#include "vhost_user_server.h"
 
 struct vdf_vu_ring *vdf_vhost_user_ring(struct vdf_vhost_user *vu, uint64_t index,
                                         struct vdf_err *err)
@@ -461,12 +465,6 @@ void vdf_vhost_user_used(struct vdf_console *con, uint32_t index)
     }
 }
 
-void vdf_vhost_user_config(struct vdf_console *con)
-{
-    if (con->vhost && con->vhost->protocol_features & VDF_VU_P_CONFIG)
-        con->vhost->config_pending = true;
-}
-
 void vdf_vhost_user_broken(struct vdf_console *con, uint32_t index)
 {
     struct vdf_vhost_user *vu = con->vhost;
@@ -475,7 +473,7 @@ void vdf_vhost_user_broken(struct vdf_console *con, uint32_t index)
         vdf_signal_raise(vu->rings[index].err);
 }
 
-static bool any_started(const struct vdf_vhost_user *vu)
+bool vdf_vhost_user_running(const struct vdf_vhost_user *vu)
 {
     for (unsigned i = 0; i < vu->n_rings; i++)
         if (vu->rings[i].started)
@@ -483,28 +481,15 @@ static bool any_started(const struct vdf_vhost_user *vu)
     return false;
 }
 
-void vdf_vhost_user_flush(struct vdf_console *con)
+void vdf_vhost_user_call(struct vdf_vhost_user *vu)
 {
-    struct vdf_vhost_user *vu = con->vhost;
-
-    if (!vu || vu->fd < 0)
+    if (!vu->calls_pending)
         return;
-    if (vu->calls_pending) {
-        vu->calls_pending = false;
-        for (unsigned i = 0; i < vu->n_rings; i++) {
-            struct vdf_vu_ring *ring = &vu->rings[i];
+    vu->calls_pending = false;
+    for (unsigned i = 0; i < vu->n_rings; i++) {
+        struct vdf_vu_ring *ring = &vu->rings[i];
 
-            ring->call_pending = ring->call_pending && call(ring);
-            vu->calls_pending |= ring->call_pending;
-        }
-    }
-    /* A device whose rings are all stopped is suspended, and sends nothing. */
-    if (vu->config_pending && !vu->backend_async && any_started(vu))
-        vdf_vhost_user_send_config(vu);
-    if (vdf_vhost_user_lost(vu)) {
-        vdf_report(con->priv.obj, EFAULT,
-                   "vhost-user: the front end has cut a file whose memory it had passed; the "
-                   "connection is closed");
-        vdf_vhost_user_disconnect(vu);
+        ring->call_pending = ring->call_pending && call(ring);
+        vu->calls_pending |= ring->call_pending;
     }
 }

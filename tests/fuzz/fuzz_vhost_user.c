@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backends/console/vhost_user.h"
+#include "backends/console/driver.h"
+#include "backends/console/vhost_user_server.h"
 #include "harness.h"
 
 #define MEMORY 0x10000u
@@ -31,8 +32,8 @@ static void prepare(void)
     if (vdf_test_write("console/con0/driver", "none"))
         abort();
     con->vhost_path = strdup("/nowhere");
-    con->driver_before = con->driver;
-    con->driver = VDF_CONSOLE_VHOST_USER;
+    con->side_before = VDF_CONSOLE_NONE;
+    con->priv.backend = &vdf_console_vhost_user_driver.backend;
     con->vhost = vdf_vhost_user_new(con);
     memory = memfd_create("fuzz", 0);
     doorbell = eventfd(0, EFD_NONBLOCK);

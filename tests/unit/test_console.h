@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/console/console.h"
+#include "backends/console/queue.h"
 #include "harness.h"
 
 #define CON "console/con0/"

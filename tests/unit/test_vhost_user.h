@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backends/console/vhost_user.h"
+#include "backends/console/vhost_user_server.h"
 #include "harness.h"
 
 #define CON "console/con0/"

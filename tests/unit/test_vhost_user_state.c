@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "backends/console/queue.h"
 #include "skip.h"
 #include "test_vhost_user.h"
 
