@@ -19,17 +19,26 @@ kill_readers() {
 VDF_WRAP="taskset -c 0"
 mount_fs
 VDF_WRAP=
-exec 7<"$M/aplic/aplic0/msi" 8<"$M/version"
-kill -STOP "$(daemon_pids)"
+exec 8<"$M/version"
+# The readers open the file before the daemon is stopped, and read when the gate gives them a line.
+mkfifo "$T/gate"
+exec 6<>"$T/gate"
 pids=
 for _ in $(seq 100); do
-    taskset -c 1 sh -c 'read -r line <&7' &
+    taskset -c 1 sh -c 'read -r line <&6; read -r line' <"$M/aplic/aplic0/msi" &
     pids="$pids $!"
 done
-sleep 1
+for pid in $pids; do
+    wait_for 20 asleep "$pid" aplic0/msi || fail "reader $pid does not wait for the gate"
+done
+kill -STOP "$(daemon_pids)"
+yes '' | head -n 100 >&6
+for pid in $pids; do
+    wait_for 20 in_request "$pid" || fail "reader $pid does not wait"
+done
 taskset -c 1 sh -c 'read -r line <&8 && echo "$line"' >"$T/version" &
 plain=$!
-sleep 0.3
+wait_for 20 in_request $plain || fail "the last reader does not wait"
 kill -CONT "$(daemon_pids)"
 answered() {
     [ -s "$T/version" ]
@@ -37,5 +46,5 @@ answered() {
 wait_for 20 answered || fail "a read behind many that wait, on a processor that the daemon was not started on"
 wait $plain
 kill_readers
-exec 7<&- 8<&-
+exec 6<&- 8<&-
 umount_fs

@@ -28,7 +28,10 @@ for transport in dev auto dev auto; do
     mount_fs -o "cache=always,transport=$transport"
     "$(dirname "$IO")/stale" "$M/aplic/aplic0" 5 >/dev/null 2>&1 &
     stale=$!
-    sleep 0.3
+    at_work() {
+        [ "$(cat "$M/aplic/aplic0/target/2")" != 0x00000000 ]
+    }
+    wait_for 10 at_work || fail "no writer is at work"
     kill -TERM "$(daemon_pids)"
     wait_for 10 daemon_gone || fail "drops keep the daemon, with transport=$transport"
     wait $stale

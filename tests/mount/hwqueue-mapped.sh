@@ -57,13 +57,17 @@ put $q/cons 5
 put $q/prod 5
 put $q/config 1
 
-# A state has seen what was stored to a page that nobody has looked at for some time; one of the daemon's own looks
-# may come first, so that it takes several tries to see one that has not.
+# A state has seen what was stored to a page that the daemon looks at seldom, as after some time without a store; one
+# of the daemon's own looks may come first, so that it takes several tries to see one that has not.
+looks_seldom() {
+    looks=$(cat "$M/engine/polls")
+    [ "$(cat "$M/engine/polls")" = "$looks" ]
+}
 sync=46000000000000000000000000000000
 same "more commands" "$("$IO" pwrite $q/entries 0x50 $sync$sync$sync$sync)" ok
 exec 4<>"$M/$q/page"
 for prod in 6 7 8 9; do
-    sleep 0.2
+    wait_for 10 looks_seldom || fail "the daemon looks at the page all the time"
     "$IO" mmap-store $q/page 4 0${prod}000000 >"$T/stored"
     cp "$M/$d/state" "$T/state" || fail "a copy of the state"
     same "CONS of a state" "$(sed -n '/queues\/0\]/,/^\[/s/^cons = //p' "$T/state")" \

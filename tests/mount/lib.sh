@@ -118,6 +118,38 @@ wait_for() {
     done
 }
 
+# asleep PID PATH: the process has a file open whose name ends in PATH, and sleeps in the kernel.
+asleep() {
+    [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null)" = S ] || return 1
+    for vdf_open in "/proc/$1/fd"/*; do
+        case $(readlink "$vdf_open") in *"$2") return 0 ;; esac
+    done
+    return 1
+}
+
+# in_request PID: the process waits for an answer of the daemon, or sleeps anywhere if the kernel does not say where.
+in_request() {
+    case $(cat "/proc/$1/wchan" 2>/dev/null) in
+    *request_wait*) return 0 ;;
+    0 | '') [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null)" = S ] ;;
+    *) return 1 ;;
+    esac
+}
+
+# process_ended PID: the process has ended, and may not have been waited for yet.
+process_ended() {
+    ! kill -0 "$1" 2>/dev/null || [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null)" = Z ]
+}
+
+# next_time: wait until files that change from now on get a later mtime than those that have changed before.
+next_time() {
+    : >"$T/time"
+    vdf_time=$(stat -c %.Y "$T/time")
+    until [ "$(stat -c %.Y "$T/time")" != "$vdf_time" ]; do
+        : >"$T/time"
+    done
+}
+
 vdf_unmount() {
     if [ "$(id -u)" = 0 ]; then
         umount "$@" "$M"
@@ -135,6 +167,8 @@ vdf_cleanup() {
         say "the last lines of errors:"
         tail -n 5 "$M/errors" >&2
     fi
+    # A stopped daemon cannot answer the unmount.
+    daemon_pids | xargs -r kill -CONT
     if mounted; then
         vdf_unmount 2>/dev/null || vdf_unmount -l
     fi

@@ -14,16 +14,6 @@ first_line() {
 }
 
 # Sleeping in the stream is to be seen from outside, and a signal ends it.
-asleep() {
-    [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null)" = S ] || return 1
-    for open in "/proc/$1/fd"/*; do
-        case $(readlink "$open") in *"$2") return 0 ;; esac
-    done
-    return 1
-}
-ended() {
-    ! kill -0 "$1" 2>/dev/null || [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null)" = Z ]
-}
 head -c 49152 /dev/zero | tr '\0' a >"$T/data"
 cat "$M/$p/data" >"$T/out" &
 reader=$!
@@ -39,7 +29,7 @@ for blocked in "$reader ports/1/data" "$writer ports/1/data" "$follower con0/con
 done
 for blocked in $reader $writer $follower; do
     kill -TERM "$blocked"
-    wait_for 10 ended "$blocked" || fail "a blocked process does not end by a signal"
+    wait_for 10 process_ended "$blocked" || fail "a blocked process does not end by a signal"
 done
 wait
 
@@ -48,11 +38,15 @@ pid=$(daemon_pids)
 kill -STOP "$pid"
 cat "$M/$p/data" >"$T/out" &
 reader=$!
-sleep 0.3
+wait_for 10 in_request $reader || fail "the reader does not wait"
 kill -TERM $reader
-sleep 0.1
+# It has ended, or it waits without being interruptible until its request has been answered.
+signalled() {
+    process_ended "$reader" || [ "$(cut -d ' ' -f 3 "/proc/$reader/stat")" = D ]
+}
+wait_for 10 signalled || fail "the reader does not notice the signal"
 kill -CONT "$pid"
-wait_for 10 ended $reader || fail "a signal before the request was lost"
+wait_for 10 process_ended "$reader" || fail "a signal before the request was lost"
 wait
 
 # More readers than there are threads or queues: all sleep, the rest goes on, and all wake.

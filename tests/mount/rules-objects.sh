@@ -105,14 +105,6 @@ reader2=$!
 head -c 65536 /dev/zero >"$M/console/con0/ports/1/data" || fail "64 KiB were not taken"
 cat "$T/out" "$M/version" >"$M/console/con0/ports/1/data" 2>"$T/writer" &
 writer=$!
-# A reader is blocked when it has opened its file and sleeps in the kernel.
-asleep() {
-    [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null)" = S ] || return 1
-    for open in "/proc/$1/fd"/*; do
-        case $(readlink "$open") in *"$2") return 0 ;; esac
-    done
-    return 1
-}
 wait_for 10 asleep $reader aplic/a/msi || fail "the reader is not blocked"
 wait_for 10 asleep $poller aplic/a/msi || fail "the poller is not blocked"
 wait_for 10 asleep $reader2 ports/1/data || fail "the second reader is not blocked"

@@ -52,7 +52,7 @@ put $d/enabled 1
 for file in guest_level line interrupts masked; do
     mtime $d/$file >"$T/mtime.$file"
 done
-sleep 0.05
+next_time
 put $d/assert 1
 for file in guest_level interrupts masked; do
     [ "$(mtime $d/$file)" != "$(cat "$T/mtime.$file")" ] || fail "the mtime of $file did not move"
@@ -71,13 +71,13 @@ absent gait/gait0/entries/512
 
 # What the kernel has forgotten, because it needed the memory, has the times and the number of before.
 if [ "$(id -u)" = 0 ] && [ -w /proc/sys/vm/drop_caches ]; then
-    sleep 0.05
+    next_time
     put $d/assert 0
     put $d/ack 1
     set -- "$M/$d" "$M/$d/line" "$M/$d/guest_level" "$M/$d" "$M/intx/bus0/devices" "$M/aplic/aplic0/sourcecfg" \
         "$M/aplic/aplic0/sourcecfg/7" "$M/aplic/aplic0/domaincfg" "$M/$d/state" "$M/intx/bus0/state"
     stat -c '%n %i %y' "$@" >"$T/before" 2>/dev/null
-    sleep 0.05
+    next_time
     echo 2 >/proc/sys/vm/drop_caches
     stat -c '%n %i %y' "$@" >"$T/after" 2>/dev/null
     diff "$T/before" "$T/after" >"$T/differ" || fail "numbers and times after drop_caches:

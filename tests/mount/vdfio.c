@@ -234,9 +234,24 @@ static void do_poll(char **arg)
     putchar('\n');
 }
 
+/* The child sleeps in poll(2), or has ended. */
+static bool is_asleep(pid_t child)
+{
+    char path[32], state = 'Z';
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)child);
+    FILE *file = fopen(path, "re");
+    if (file) {
+        if (fscanf(file, "%*d %*s %c", &state) != 1)
+            state = 'Z';
+        fclose(file);
+    }
+    return state != 'R' && state != 'D';
+}
+
 static void do_poll_shared(char **arg)
 {
-    struct timespec asleep = { .tv_nsec = 200000000 };
+    struct timespec moment = { .tv_nsec = 1000000 };
     int fd = open_file(arg[0], O_RDONLY | O_NONBLOCK), ms = (int)number(arg[1]);
 
     if (pread(fd, bytes, MAX_BYTES, 0) < 0)
@@ -250,7 +265,8 @@ static void do_poll_shared(char **arg)
         puts(n < 0 ? "refused" : n == 0 ? "timeout" : p.revents & POLLPRI ? "pri" : "another");
         exit(0);
     }
-    nanosleep(&asleep, NULL);
+    while (!is_asleep(child))
+        nanosleep(&moment, NULL);
     if (poll(&p, 1, 0) < 0)
         refused();
     run(arg + 2);

@@ -61,7 +61,7 @@ while [ "$(date +%s)" -lt $until ]; do
     eq vm/h/run 1
     # Others go on as ever, and so do the devices' own files.
     put aplic/aplic0/wire/1 $((rounds % 2))
-    (sleep 0.02; printf 'line %d\n' $rounds >"$M/console/con1/ports/0/data") &
+    printf 'line %d\n' $rounds >"$M/console/con1/ports/0/data" &
     same "a console that is not the guest's" \
         "$(timeout 20 head -n 1 "$M/console/con1/ports/0/guest")" "line $rounds"
     wait

@@ -688,10 +688,16 @@ static bool find_once(struct vdf_source *source, uint64_t idle_ns)
     return true;
 }
 
-static void settle_pollers(void)
+/* Until the engine has not looked for @ms. */
+static void wait_for_pause(const struct vdf_engine *engine, long ms)
 {
-    struct timespec moment = { .tv_nsec = 200000000 };
-    nanosleep(&moment, NULL);
+    struct timespec pause = { .tv_nsec = ms * 1000000 };
+    uint64_t before;
+
+    do {
+        before = polls(engine);
+        nanosleep(&pause, NULL);
+    } while (polls(engine) != before);
 }
 
 static double now_s(void)
@@ -721,7 +727,7 @@ ENGINE_TEST(poller_that_finds_nothing_lets_the_thread_sleep)
     cr_assert_eq(vdf_engine_add_poller(engine, &poller.source), 0);
 
     /* At first a look follows the other; after some time without a find they are 20 ms apart. */
-    settle_pollers();
+    wait_for_pause(engine, 15);
     double looks = looks_a_second(engine);
     cr_assert_leq(looks, 52, "%g looks in a second", looks);
     cr_assert_gt(looks, 0);
@@ -754,9 +760,8 @@ ENGINE_TEST(poller_whose_looks_take_long_is_asked_seldom)
     struct seen poller = seen_new();
     poller.source.poll = ponder;
     cr_assert_eq(vdf_engine_add_poller(engine, &poller.source), 0);
-    struct timespec settled = { .tv_sec = 2 };
-    nanosleep(&settled, NULL);
     /* 2000 times 1 ms would be longer than the longest pause, half a second. */
+    wait_for_pause(engine, 400);
     double looks = looks_a_second(engine);
     cr_assert_leq(looks, 3, "%g looks in a second", looks);
     cr_assert_gt(looks, 0);
@@ -771,7 +776,7 @@ ENGINE_TEST(poller_sees_to_others_while_it_sleeps)
     cr_assert_eq(vdf_engine_add_poller(engine, &poller.source), 0);
     cr_assert_eq(vdf_engine_add_eventfd(engine, &door.source, fd), 0);
     cr_assert_eq(vdf_engine_add_timer(engine, &timer.source), 0);
-    settle_pollers();
+    wait_for_pause(engine, 15);
     for (unsigned k = 1; k <= 100; k++) {
         ring(fd, 1);
         WAIT_UNTIL(door.calls == k);

@@ -33,6 +33,11 @@ lower() {
     bar_write 0x64 ffffffff
 }
 
+# Nothing tells that a real device does not interrupt.
+settle() {
+    sleep 0.1
+}
+
 mount_fs
 mkdir "$M/$d" || fail "mkdir"
 
