@@ -23,15 +23,15 @@ static void console_free(struct vdf_console *con)
 int vdf_console_create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
-    int r;
+    int ret;
 
     con->priv.backend = &vdf_console_soft_driver.backend;
     vdf_memory_init(&con->memory, "console", con->memory.size);
     vdf_console_update_space(con);
-    r = vdf_obj_add(obj, "ports", "0", NULL, err);
-    if (r)
+    ret = vdf_obj_add(obj, "ports", "0", NULL, err);
+    if (ret)
         console_free(con);
-    return r;
+    return ret;
 }
 
 void vdf_console_destroy(struct vdf_obj *obj)
@@ -58,7 +58,7 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
     for (uint32_t i = 0; i < con->n_queues; i++) {
         struct vdf_vq *vq = &con->queues[i];
         struct vdf_err said = { 0 };
-        int r = 0;
+        int ret = 0;
 
         vq->modes = vdf_console_modes(con);
         if (!vdf_vq_size_possible(vq->num, max, vq->modes))
@@ -69,8 +69,8 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
         /* The memory of a guest or a front end is not known yet: its queues are looked at when it
          * is connected. */
         if (vq->ready && con->space.n)
-            r = vdf_vq_check(&con->space, vq, &said);
-        if (r)
+            ret = vdf_vq_check(&con->space, vq, &said);
+        if (ret)
             return vdf_fail(err, EINVAL, "queues/%u: %.200s", i, said.text);
     }
     return 0;
@@ -84,25 +84,25 @@ static int vhost_user_restored(const struct vdf_console *con, struct vdf_err *er
         return vdf_fail(err, EINVAL, "a soft driver beside a vhost-user front end");
     if (!con->vhost_path)
         return 0;
-    int r = vdf_vhost_user_possible(con, con->vhost_path, err);
-    return r ? r : vdf_vhost_user_servable(con->vhost_path, err);
+    int ret = vdf_vhost_user_possible(con, con->vhost_path, err);
+    return ret ? ret : vdf_vhost_user_servable(con->vhost_path, err);
 }
 
 int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
-    int r;
+    int ret;
 
     if (vdf_console_ports_from(con, con->max_ports))
         return vdf_fail(err, EINVAL, "a port with a number of %u or more", con->max_ports);
     if (!(con->features & VDF_CONSOLE_F_MULTIPORT)) {
-        r = vdf_console_need_one_port(con, err);
-        if (r)
+        ret = vdf_console_need_one_port(con, err);
+        if (ret)
             return vdf_fail(err, EINVAL, "without MULTIPORT there is port 0 and no other");
     }
-    r = vhost_user_restored(con, err);
-    if (r)
-        return r;
+    ret = vhost_user_restored(con, err);
+    if (ret)
+        return ret;
     if (con->dma_size >= con->memory.size)
         return vdf_fail(err, EINVAL, "dma/size %" PRIu64 " is more than the memory", con->dma_size);
     vdf_console_update_space(con);
@@ -115,8 +115,8 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
         if (con->ports[id] && con->ports[id]->held && (!vq || !vq->ready))
             return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that is not ready", id);
     }
-    r = queues_restored(con, err);
-    return r ? r : vdf_soft_restored(con, err);
+    ret = queues_restored(con, err);
+    return ret ? ret : vdf_soft_restored(con, err);
 }
 
 void vdf_console_adopt(struct vdf_obj *obj, void *old, void *now)

@@ -31,7 +31,7 @@ void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool r
 {
     struct vdf_vq *vq = vdf_console_queue_make(con, index);
     struct vdf_err err = { 0 };
-    int r;
+    int ret;
 
     if (!vq || vq->ready == ready)
         return;
@@ -41,11 +41,11 @@ void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool r
         return;
     }
     vq->modes = vdf_console_modes(con);
-    r = vdf_vq_check(&con->space, vq, &err);
-    if (r) {
-        if (r == -EFAULT && vdf_console_pool(con))
+    ret = vdf_vq_check(&con->space, vq, &err);
+    if (ret) {
+        if (ret == -EFAULT && vdf_console_pool(con))
             con->violations++;
-        vdf_console_needs_reset(con, index, r, &err);
+        vdf_console_needs_reset(con, index, ret, &err);
         return;
     }
     vq->ready = true;

@@ -19,9 +19,9 @@ static void check_queues(struct vdf_console *con)
 {
     for (uint32_t k = 0; k < con->n_queues; k++) {
         struct vdf_err err = { 0 };
-        int r = con->queues[k].ready ? vdf_vq_check(&con->space, &con->queues[k], &err) : 0;
-        if (r)
-            vdf_console_needs_reset(con, k, r, &err);
+        int ret = con->queues[k].ready ? vdf_vq_check(&con->space, &con->queues[k], &err) : 0;
+        if (ret)
+            vdf_console_needs_reset(con, k, ret, &err);
     }
 }
 

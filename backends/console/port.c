@@ -307,18 +307,18 @@ static int current_chain(struct vdf_console_port *port, struct vdf_vq_chain *cha
     if (port->held) {
         const struct vdf_vq *vq = vdf_console_live(con, queue);
         struct vdf_err err = { 0 };
-        int r;
+        int ret;
 
         if (!vq)
             return -EAGAIN;
-        r = vdf_vq_walk(&con->space, vq, port->head, chain, &err);
-        if (!r && chain->out_len > port->offset)
+        ret = vdf_vq_walk(&con->space, vq, port->head, chain, &err);
+        if (!ret && chain->out_len > port->offset)
             return 0;
-        if (!r)
-            r = vdf_fail(&err, EPROTO, "chain of descriptor %u changed while it was being read",
-                         port->head);
+        if (!ret)
+            ret = vdf_fail(&err, EPROTO, "chain of descriptor %u changed while it was being read",
+                           port->head);
         port->held = false;
-        vdf_console_needs_reset(con, queue, r, &err);
+        vdf_console_needs_reset(con, queue, ret, &err);
         return -EAGAIN;
     }
     if (vdf_console_take(con, queue, false, chain))

@@ -59,23 +59,23 @@ static void data_close(const struct vdf_at *at, int flags)
 static ssize_t data_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
-    ssize_t r;
+    ssize_t ret;
 
     data_reconnect(port);
-    r = vdf_console_port_read(port, bytes, n);
+    ret = vdf_console_port_read(port, bytes, n);
     vdf_console_settle(port->con);
-    return r;
+    return ret;
 }
 
 static ssize_t data_write(const struct vdf_at *at, const void *bytes, size_t n, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
-    ssize_t r;
+    ssize_t ret;
 
     data_reconnect(port);
-    r = vdf_console_port_write(port, bytes, n);
+    ret = vdf_console_port_write(port, bytes, n);
     vdf_console_settle(port->con);
-    return r;
+    return ret;
 }
 
 static unsigned data_poll(const struct vdf_at *at)
@@ -125,29 +125,29 @@ static void guest_close(const struct vdf_at *at, int flags)
 static ssize_t guest_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
-    ssize_t r;
+    ssize_t ret;
 
     if (!inside(port))
         return -EAGAIN;
     /* As with data, this file may be open in a port that was restored as closed. */
     vdf_soft_port_open(port->con, inside(port));
-    r = vdf_soft_port_read(port->con, inside(port), bytes, n);
+    ret = vdf_soft_port_read(port->con, inside(port), bytes, n);
     vdf_console_settle(port->con);
-    return r;
+    return ret;
 }
 
 static ssize_t guest_write(const struct vdf_at *at, const void *bytes, size_t n,
                            struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
-    ssize_t r;
+    ssize_t ret;
 
     if (!inside(port))
         return -EAGAIN;
     vdf_soft_port_open(port->con, inside(port));
-    r = vdf_soft_port_write(port->con, inside(port), bytes, n, err);
+    ret = vdf_soft_port_write(port->con, inside(port), bytes, n, err);
     vdf_console_settle(port->con);
-    return r;
+    return ret;
 }
 
 static unsigned guest_poll(const struct vdf_at *at)
@@ -230,10 +230,10 @@ static int name_restore(const struct vdf_at *at, const char *text, size_t len, s
 static int name_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
-    int r = name_restore(at, text, len, err);
+    int ret = name_restore(at, text, len, err);
 
-    if (r)
-        return r;
+    if (ret)
+        return ret;
     port->told_name = false;
     vdf_console_settle(port->con);
     return 0;
@@ -291,10 +291,10 @@ static int size_store(const struct vdf_at *at, const char *text, size_t len, str
 {
     struct vdf_console_port *port = at->priv;
     uint16_t cols, rows;
-    int r = vdf_console_parse_size(text, &cols, &rows, err);
+    int ret = vdf_console_parse_size(text, &cols, &rows, err);
 
-    if (r)
-        return r;
+    if (ret)
+        return ret;
     if (port->id == 0) {
         vdf_console_set_size(port->con, cols, rows);
     } else {

@@ -171,14 +171,14 @@ bool vdf_console_complete(struct vdf_console *con, uint32_t index, uint16_t head
     struct vdf_vq *vq = vdf_console_live(con, index);
     bool interrupt = false;
     struct vdf_err err;
-    int r;
+    int ret;
 
     if (!vq)
         return false;
-    r = vdf_vq_push(&con->space, vq, head, len, &interrupt);
-    if (r) {
+    ret = vdf_vq_push(&con->space, vq, head, len, &interrupt);
+    if (ret) {
         vdf_fail(&err, EFAULT, "used ring at 0x%" PRIx64 " is not in memory", vq->device);
-        vdf_console_needs_reset(con, index, r, &err);
+        vdf_console_needs_reset(con, index, ret, &err);
         return false;
     }
     if (interrupt && vdf_console_driver(con)->used)
@@ -197,18 +197,18 @@ int vdf_console_take(struct vdf_console *con, uint32_t index, bool device_writes
     if (!vq)
         return -EAGAIN;
     for (unsigned i = 0; i < VDF_VQ_SIZE_MAX; i++) {
-        int r = vdf_vq_pop(&con->space, vq, chain, &err);
+        int ret = vdf_vq_pop(&con->space, vq, chain, &err);
 
-        if (r == -EAGAIN)
-            return r;
-        if (!r && (device_writes ? chain->n_out : chain->n - chain->n_out))
-            r = vdf_fail(&err, EPROTO, "chain of descriptor %u: device-%s buffers in a %s queue",
-                         chain->head, device_writes ? "readable" : "writable",
-                         device_writes ? "receive" : "transmit");
-        if (!r)
+        if (ret == -EAGAIN)
+            return ret;
+        if (!ret && (device_writes ? chain->n_out : chain->n - chain->n_out))
+            ret = vdf_fail(&err, EPROTO, "chain of descriptor %u: device-%s buffers in a %s queue",
+                           chain->head, device_writes ? "readable" : "writable",
+                           device_writes ? "receive" : "transmit");
+        if (!ret)
             return 0;
-        if (r != -EFAULT || !vdf_console_pool(con) || chain->head >= VDF_VQ_SIZE_MAX) {
-            vdf_console_needs_reset(con, index, r, &err);
+        if (ret != -EFAULT || !vdf_console_pool(con) || chain->head >= VDF_VQ_SIZE_MAX) {
+            vdf_console_needs_reset(con, index, ret, &err);
             return -EAGAIN;
         }
         con->violations++;

@@ -324,7 +324,7 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
 {
     struct vdf_console *con = at->priv;
     char *path;
-    int r;
+    int ret;
 
     if (!strcmp(text, con->vhost_path ? con->vhost_path : ""))
         return *text ? vdf_vhost_user_again(con, err) : 0;
@@ -335,16 +335,16 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
     }
     if (vdf_console_driver(con) == &vdf_console_vm_driver)
         return vdf_fail(err, EBUSY, "driver is vm: detach the console from the VM first");
-    r = vdf_vhost_user_possible(con, text, err);
-    if (r)
-        return r;
+    ret = vdf_vhost_user_possible(con, text, err);
+    if (ret)
+        return ret;
     path = strdup(text);
     if (!path)
         return vdf_fail(err, ENOMEM, "no memory for the path");
-    r = vdf_vhost_user_start(con, path, err);
-    if (r) {
+    ret = vdf_vhost_user_start(con, path, err);
+    if (ret) {
         free(path);
-        return r;
+        return ret;
     }
     if (!vdf_console_driver(con)->remote)
         con->side_before = (uint8_t)vdf_console_driver(con)->side;
@@ -464,10 +464,10 @@ static int soft_restore(const struct vdf_at *at, const char *text, size_t len, s
 {
     struct vdf_console *con = at->priv;
     struct vdf_soft *soft;
-    int r = vdf_soft_parse(text, &soft, err);
+    int ret = vdf_soft_parse(text, &soft, err);
 
-    if (r)
-        return r;
+    if (ret)
+        return ret;
     vdf_soft_free(con->soft);
     con->soft = soft;
     return 0;

@@ -112,9 +112,9 @@ static int setup_queues(struct vdf_console *con, struct vdf_err *err)
         return vdf_fail(err, ENOMEM, "no memory for the driver");
     soft->n_ports = ports;
     for (uint32_t i = 0; i < soft->n_queues; i++) {
-        int r = vdf_soft_queue_setup(con, i, err);
-        if (r)
-            return r;
+        int ret = vdf_soft_queue_setup(con, i, err);
+        if (ret)
+            return ret;
     }
     if (soft->multiport && vdf_soft_alloc(soft, sizeof(struct vdf_console_control), &soft->message))
         return vdf_fail(err, ENOMEM, "no memory for control messages");
@@ -138,7 +138,7 @@ void vdf_soft_attach(struct vdf_console *con)
 /* Reset the device and probe it. On failure the device's status says FAILED. */
 static int bind_driver(struct vdf_console *con, struct vdf_err *err)
 {
-    int r;
+    int ret;
 
     con->soft = calloc(1, sizeof(*con->soft));
     if (!con->soft)
@@ -149,13 +149,13 @@ static int bind_driver(struct vdf_console *con, struct vdf_err *err)
     add_status(con, VDF_CONSOLE_S_ACKNOWLEDGE);
     add_status(con, VDF_CONSOLE_S_DRIVER);
     con->soft->rproc = reg_read(con, VDF_CONSOLE_REG_DEVICE_ID) == VDF_CONSOLE_ID_RPROC;
-    r = negotiate(con, err);
-    if (!r)
-        r = setup_queues(con, err);
-    if (r) {
+    ret = negotiate(con, err);
+    if (!ret)
+        ret = setup_queues(con, err);
+    if (ret) {
         add_status(con, VDF_CONSOLE_S_FAILED);
         unbind(con);
-        return r;
+        return ret;
     }
     add_status(con, VDF_CONSOLE_S_DRIVER_OK);
 

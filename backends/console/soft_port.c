@@ -217,7 +217,7 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
     uint32_t txq = vdf_console_txq(port->id);
     struct vdf_soft_buf buf = { .len = n < VDF_SOFT_WRITE_MAX ? (uint32_t)n : VDF_SOFT_WRITE_MAX };
     void *p;
-    int r;
+    int ret;
 
     if (!host_hears(con, port))
         return -EAGAIN;
@@ -233,10 +233,10 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
     p = vdf_memory_at(&con->memory, buf.addr, buf.len);
     if (p)
         memcpy(p, bytes, buf.len);
-    r = p ? vdf_soft_add(con, txq, buf, false) : -ENOMEM;
-    if (r) {
+    ret = p ? vdf_soft_add(con, txq, buf, false) : -ENOMEM;
+    if (ret) {
         vdf_soft_release(soft, buf);
-        return vdf_fail(err, -r, "the transmit queue takes no more buffers: reset the device");
+        return vdf_fail(err, -ret, "the transmit queue takes no more buffers: reset the device");
     }
     vdf_soft_kick(con, txq);
     if (vdf_soft_queue_full(&soft->queues[txq]))

@@ -233,38 +233,38 @@ int vdf_soft_parse(const char *text, struct vdf_soft **result, struct vdf_err *e
     struct words w = { .at = text };
     struct vdf_soft *soft = NULL;
     bool first = true;
-    int r = 0;
+    int ret = 0;
     char kind;
 
     *result = NULL;
-    while (!r && (kind = record(&w))) {
+    while (!ret && (kind = record(&w))) {
         if (first != (kind == 'd')) {
-            r = -EINVAL;
+            ret = -EINVAL;
             break;
         }
         first = false;
         switch (kind) {
         case 'd':
             soft = calloc(1, sizeof(*soft));
-            r = soft ? parse_driver(&w, soft) : -ENOMEM;
+            ret = soft ? parse_driver(&w, soft) : -ENOMEM;
             break;
         case 'q':
-            r = parse_queue(&w, soft);
+            ret = parse_queue(&w, soft);
             break;
         case 'p':
-            r = parse_port(&w, soft);
+            ret = parse_port(&w, soft);
             break;
         case 'f':
-            r = parse_pending(&w, soft);
+            ret = parse_pending(&w, soft);
             break;
         default:
-            r = -EINVAL;
+            ret = -EINVAL;
             break;
         }
     }
-    if (r) {
+    if (ret) {
         vdf_soft_free(soft);
-        return vdf_fail(err, -r, "the driver's records are not as they were saved: \"%.40s\"",
+        return vdf_fail(err, -ret, "the driver's records are not as they were saved: \"%.40s\"",
                         w.at);
     }
     *result = soft;
@@ -276,10 +276,10 @@ int vdf_soft_parse(const char *text, struct vdf_soft **result, struct vdf_err *e
 static int claim(struct vdf_soft *soft, const char *what, uint64_t addr, uint64_t len,
                  struct vdf_err *err)
 {
-    int r = vdf_soft_pages_claim(soft, addr, len);
+    int ret = vdf_soft_pages_claim(soft, addr, len);
 
-    if (r)
-        return vdf_fail(err, -r,
+    if (ret)
+        return vdf_fail(err, -ret,
                         "the driver's %s at 0x%" PRIx64 ", %" PRIu64
                         " bytes, is no free page of its memory",
                         what, addr, len);
@@ -293,32 +293,32 @@ static int claim_queue(const struct vdf_console *con, uint32_t index, struct vdf
     struct vdf_soft_queue *q = &soft->queues[index];
     const struct vdf_vq *vq = vdf_console_queue(con, index);
     bool control = soft->multiport && index == VDF_CONSOLE_CONTROL_TXQ;
-    int r;
+    int ret;
 
     if (!q->ring)
         return vdf_fail(err, EINVAL, "the driver has no ring for queue %u", index);
     q->num = vq && vq->num ? vq->num : VDF_SOFT_QUEUE_MAX;
     if (q->num > VDF_SOFT_QUEUE_MAX || (q->num < 64 && q->busy >> q->num))
         return vdf_fail(err, EINVAL, "the driver's queue %u has not %u descriptors", index, q->num);
-    r = claim(soft, "ring", q->ring, VDF_PAGE_SIZE, err);
-    for (unsigned head = 0; !r && head < VDF_SOFT_QUEUE_MAX; head++) {
+    ret = claim(soft, "ring", q->ring, VDF_PAGE_SIZE, err);
+    for (unsigned head = 0; !ret && head < VDF_SOFT_QUEUE_MAX; head++) {
         if (!(q->busy >> head & 1))
             continue;
         /* The only buffer that the control queue ever sends is the driver's one for messages. */
         if (control)
-            r = q->buf[head].addr == soft->message
-                    ? 0
-                    : vdf_fail(err, EINVAL, "a control message that is not the driver's");
+            ret = q->buf[head].addr == soft->message
+                      ? 0
+                      : vdf_fail(err, EINVAL, "a control message that is not the driver's");
         else
-            r = claim(soft, "buffer", q->buf[head].addr, q->buf[head].len, err);
+            ret = claim(soft, "buffer", q->buf[head].addr, q->buf[head].len, err);
     }
-    return r;
+    return ret;
 }
 
 int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err)
 {
     struct vdf_soft *soft = con->soft;
-    int r = 0;
+    int ret = 0;
 
     if (!soft)
         return 0;
@@ -330,15 +330,15 @@ int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err)
     if (vdf_soft_pages_init(con, soft))
         return vdf_fail(err, ENOMEM, "no memory for the driver");
     if (soft->multiport)
-        r = claim(soft, "message", soft->message, sizeof(struct vdf_console_control), err);
-    for (uint32_t i = 0; !r && i < soft->n_queues; i++)
-        r = claim_queue(con, i, err);
-    for (uint32_t i = 0; !r && i < soft->n_ports; i++)
+        ret = claim(soft, "message", soft->message, sizeof(struct vdf_console_control), err);
+    for (uint32_t i = 0; !ret && i < soft->n_queues; i++)
+        ret = claim_queue(con, i, err);
+    for (uint32_t i = 0; !ret && i < soft->n_ports; i++)
         if (soft->ports[i] && soft->ports[i]->inbuf.len)
-            r = claim(soft, "buffer", soft->ports[i]->inbuf.addr, soft->ports[i]->inbuf.len, err);
-    for (uint32_t i = 0; !r && i < soft->n_pending; i++)
-        r = claim(soft, "buffer", soft->pending[i].addr, soft->pending[i].len, err);
-    if (!r)
+            ret = claim(soft, "buffer", soft->ports[i]->inbuf.addr, soft->ports[i]->inbuf.len, err);
+    for (uint32_t i = 0; !ret && i < soft->n_pending; i++)
+        ret = claim(soft, "buffer", soft->pending[i].addr, soft->pending[i].len, err);
+    if (!ret)
         vdf_soft_attach(con);
-    return r;
+    return ret;
 }

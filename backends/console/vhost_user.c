@@ -96,10 +96,10 @@ static int read_step(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (vu->done < sizeof(vu->msg.header))
         return 0;
     if (vu->done == sizeof(vu->msg.header)) {
-        int r = vdf_vhost_user_expects(&vu->msg.header, err);
+        int ret = vdf_vhost_user_expects(&vu->msg.header, err);
 
-        if (r)
-            return r;
+        if (ret)
+            return ret;
     }
     return vu->done == sizeof(vu->msg.header) + vu->msg.header.size;
 }
@@ -144,19 +144,19 @@ static int write_step(struct vdf_vhost_user *vu, struct vdf_err *err)
 /* One read, with what follows from it, or one write. As read_step(), but 1 is 0. */
 static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    int r;
+    int ret;
 
     if (vu->writing) {
-        r = write_step(vu, err);
-        if (r > 0) {
+        ret = write_step(vu, err);
+        if (ret > 0) {
             vu->writing = false;
             vu->done = 0;
         }
-        return r < 0 ? r : 0;
+        return ret < 0 ? ret : 0;
     }
-    r = read_step(vu, err);
-    if (r <= 0)
-        return r;
+    ret = read_step(vu, err);
+    if (ret <= 0)
+        return ret;
     vu->writing = vdf_vhost_user_handle(vu);
     vdf_vhost_user_close_all(vu);
     vu->done = 0;
@@ -188,20 +188,20 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
     bool writing = vu->writing;
     struct vdf_err err = { 0 };
     unsigned steps = 0;
-    int r = 0;
+    int ret = 0;
 
-    while (!vdf_vhost_user_closing(vu) && vu->fd >= 0 && !r && steps++ < STEPS_AT_ONCE)
-        r = step(vu, &err);
+    while (!vdf_vhost_user_closing(vu) && vu->fd >= 0 && !ret && steps++ < STEPS_AT_ONCE)
+        ret = step(vu, &err);
     if (vu->fd < 0)
         return true;
-    if (r == -EAGAIN || !r) {
-        r = watch(vu, writing);
-        if (r)
+    if (ret == -EAGAIN || !ret) {
+        ret = watch(vu, writing);
+        if (ret)
             vdf_fail(&err, ENOMEM, "it cannot be waited for");
     }
-    if (r) {
-        if (r != -EPIPE)
-            vdf_report(object(vu), -r, "vhost-user: %s%s%s; the connection is closed",
+    if (ret) {
+        if (ret != -EPIPE)
+            vdf_report(object(vu), -ret, "vhost-user: %s%s%s; the connection is closed",
                        vu->done >= sizeof(vu->msg.header)
                            ? vdf_vhost_user_request_name(vu->msg.header.request)
                            : "",
@@ -209,7 +209,7 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
         vdf_vhost_user_disconnect(vu);
     }
     vdf_console_settle(vu->con);
-    return steps > 1 || r;
+    return steps > 1 || ret;
 }
 
 int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *err)
@@ -334,7 +334,7 @@ static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
     struct vdf_vhost_user *vu = ctx;
     struct vdf_err err = { 0 };
-    int fd, r = 0;
+    int fd, ret = 0;
 
     if (vu->fd >= 0)
         return false;
@@ -342,12 +342,12 @@ static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
     if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
         return false;
     if (fd < 0)
-        r = vdf_fail(&err, errno, "accept: %s", strerror(errno));
+        ret = vdf_fail(&err, errno, "accept: %s", strerror(errno));
     else
-        r = vdf_vhost_user_connect(vu, fd, &err);
-    if (!r)
+        ret = vdf_vhost_user_connect(vu, fd, &err);
+    if (!ret)
         return true;
-    vdf_report(obj, -r, "vhost-user: a front end could not be served: %s", err.text);
+    vdf_report(obj, -ret, "vhost-user: a front end could not be served: %s", err.text);
     /* It is still there, and would be again and again. */
     if (fd < 0)
         retry_later(vu);
@@ -445,35 +445,35 @@ void vdf_vhost_user_free(struct vdf_vhost_user *vu)
 static int serve(struct vdf_vhost_user *vu, const char *path, struct vdf_err *err)
 {
     struct stat made;
-    int r = vdf_vhost_user_listen(path, &made, err);
+    int ret = vdf_vhost_user_listen(path, &made, err);
 
-    if (r < 0)
-        return r;
-    vu->listen_fd = r;
+    if (ret < 0)
+        return ret;
+    vu->listen_fd = ret;
     vu->dev = made.st_dev;
     vu->ino = made.st_ino;
-    r = vu->fd < 0 ? arm_listener(vu) : 0;
-    if (!r)
+    ret = vu->fd < 0 ? arm_listener(vu) : 0;
+    if (!ret)
         return 0;
-    vdf_fail(err, -r, "the socket cannot be listened to: %s%s", strerror(-r),
-             r == -EAGAIN ? " (fs.aio-max-nr is used up)" : "");
+    vdf_fail(err, -ret, "the socket cannot be listened to: %s%s", strerror(-ret),
+             ret == -EAGAIN ? " (fs.aio-max-nr is used up)" : "");
     vdf_vhost_user_unlink(path, vu->dev, vu->ino);
     close(vu->listen_fd);
     vu->listen_fd = -1;
-    return r;
+    return ret;
 }
 
 int vdf_vhost_user_start(struct vdf_console *con, const char *path, struct vdf_err *err)
 {
     struct vdf_vhost_user *vu = vdf_vhost_user_new(con);
-    int r;
+    int ret;
 
     if (!vu)
         return vdf_fail(err, errno, "the device cannot be served: %s", strerror(errno));
-    r = serve(vu, path, err);
-    if (r) {
+    ret = serve(vu, path, err);
+    if (ret) {
         vdf_vhost_user_free(vu);
-        return r;
+        return ret;
     }
     vdf_vhost_user_stop(con);
     con->vhost = vu;
@@ -514,9 +514,9 @@ int vdf_vhost_user_ports_check(uint32_t max_ports, struct vdf_err *err)
 
 int vdf_vhost_user_possible(const struct vdf_console *con, const char *path, struct vdf_err *err)
 {
-    int r = vdf_vhost_user_path_check(path, err);
+    int ret = vdf_vhost_user_path_check(path, err);
 
-    return r ? r : vdf_vhost_user_ports_check(con->max_ports, err);
+    return ret ? ret : vdf_vhost_user_ports_check(con->max_ports, err);
 }
 
 bool vdf_vhost_user_connected(const struct vdf_console *con)

@@ -53,7 +53,7 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
     const struct vdf_vu_table *table = &vu->msg.payload.table;
     struct vdf_vu_mapping mappings[VDF_VU_TABLE_MAX] = { 0 };
     unsigned n = 0;
-    int r = 0;
+    int ret = 0;
 
     if (table->n > VDF_VU_TABLE_MAX || table->n != vu->n_fds)
         return vdf_fail(err, EPROTO, "%u regions with %u descriptors: up to %u, one for each",
@@ -62,16 +62,16 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
         offsetof(struct vdf_vu_table, regions) + table->n * sizeof(table->regions[0]))
         return vdf_fail(err, EPROTO, "%u regions in a message of %u bytes", table->n,
                         vu->msg.header.size);
-    while (!r && n < table->n) {
-        r = region_check(&table->regions[n], mappings, n, err);
-        if (!r)
-            r = map(&mappings[n], &table->regions[n], vu->fds[n], err);
-        if (!r)
+    while (!ret && n < table->n) {
+        ret = region_check(&table->regions[n], mappings, n, err);
+        if (!ret)
+            ret = map(&mappings[n], &table->regions[n], vu->fds[n], err);
+        if (!ret)
             n++;
     }
-    if (r) {
+    if (ret) {
         unmap(mappings, n);
-        return r;
+        return ret;
     }
     unmap(vu->mappings, vu->n_mappings);
     memcpy(vu->mappings, mappings, sizeof(mappings));
@@ -82,18 +82,18 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
 int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_region *region = &vu->msg.payload.one.region;
-    int r;
+    int ret;
 
     if (vu->n_fds != 1)
         return vdf_fail(err, EPROTO, "a region with %u descriptors, one is needed", vu->n_fds);
     if (vu->n_mappings == VDF_SPACE_REGIONS)
         return vdf_fail(err, ENOSPC, "there are %u regions, no more are possible",
                         VDF_SPACE_REGIONS);
-    r = region_check(region, vu->mappings, vu->n_mappings, err);
-    if (!r)
-        r = map(&vu->mappings[vu->n_mappings], region, vu->fds[0], err);
-    if (r)
-        return r;
+    ret = region_check(region, vu->mappings, vu->n_mappings, err);
+    if (!ret)
+        ret = map(&vu->mappings[vu->n_mappings], region, vu->fds[0], err);
+    if (ret)
+        return ret;
     vu->n_mappings++;
     return 0;
 }

@@ -23,6 +23,14 @@
 
 #define AS_ASKED UINT32_MAX /* a reply as long as the request */
 
+/* How a request says which ring it is about. */
+enum ring_in {
+    NO_RING,
+    RING,    /* its number comes first */
+    STOPPED, /* the same, and the ring is not running */
+    WITH_FD, /* RING_MASK and RING_NO_FD */
+};
+
 struct request {
     const char *name;
     int (*handle)(struct vdf_vhost_user *vu, struct vdf_err *err);
@@ -31,7 +39,8 @@ struct request {
     uint32_t reply;   /* bytes of the reply that the request has always */
     unsigned max_fds; /* that may come along */
     uint64_t needs;   /* protocol feature that has to be negotiated */
-    bool moves;       /* it changes the memory, so that the rings are located again */
+    enum ring_in ring;
+    bool moves; /* it changes the memory, so that the rings are located again */
 };
 
 /* --- features --------------------------------------------------------------------------------- */
@@ -45,12 +54,6 @@ static uint64_t offered(const struct vdf_console *con)
     if (con->dma_mem)
         features &= ~VDF_CONSOLE_F_DMA_MEM;
     return features | VDF_VU_F_PROTOCOL_FEATURES;
-}
-
-static int get_features(struct vdf_vhost_user *vu, struct vdf_err *err)
-{
-    vu->msg.payload.u64 = offered(vu->con);
-    return 0;
 }
 
 static int set_features(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -89,12 +92,6 @@ static uint64_t protocol_offered(const struct vdf_console *con)
                                                      : PROTOCOL_FEATURES;
 }
 
-static int get_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
-{
-    vu->msg.payload.u64 = protocol_offered(vu->con);
-    return 0;
-}
-
 static int set_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     uint64_t offer = protocol_offered(vu->con);
@@ -103,12 +100,6 @@ static int set_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
         return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": bits of 0x%016" PRIx64 " are offered",
                         vu->msg.payload.u64, offer);
     vu->protocol_features = vu->msg.payload.u64;
-    return 0;
-}
-
-static int get_queue_num(struct vdf_vhost_user *vu, struct vdf_err *err)
-{
-    vu->msg.payload.u64 = vdf_console_queues(vu->con);
     return 0;
 }
 
@@ -149,17 +140,28 @@ static int set_status(struct vdf_vhost_user *vu, struct vdf_err *err)
     return 0;
 }
 
-static int get_status(struct vdf_vhost_user *vu, struct vdf_err *err)
+/* The requests whose reply is one number. */
+static int get_number(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    vu->msg.payload.u64 = vu->status | (vu->con->status & VDF_CONSOLE_S_NEEDS_RESET);
-    return 0;
-}
+    uint64_t *value = &vu->msg.payload.u64;
 
-/* --- memory ----------------------------------------------------------------------------------- */
-
-static int get_max_mem_slots(struct vdf_vhost_user *vu, struct vdf_err *err)
-{
-    vu->msg.payload.u64 = VDF_SPACE_REGIONS;
+    switch (vu->msg.header.request) {
+    case VDF_VU_GET_FEATURES:
+        *value = offered(vu->con);
+        break;
+    case VDF_VU_GET_PROTOCOL_FEATURES:
+        *value = protocol_offered(vu->con);
+        break;
+    case VDF_VU_GET_QUEUE_NUM:
+        *value = vdf_console_queues(vu->con);
+        break;
+    case VDF_VU_GET_MAX_MEM_SLOTS:
+        *value = VDF_SPACE_REGIONS;
+        break;
+    default: /* GET_STATUS */
+        *value = vu->status | (vu->con->status & VDF_CONSOLE_S_NEEDS_RESET);
+        break;
+    }
     return 0;
 }
 
@@ -167,40 +169,30 @@ static int get_max_mem_slots(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static int set_vring_num(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    const struct vdf_vu_vring_state *state = &vu->msg.payload.state;
-    struct vdf_vu_ring *ring = vdf_vhost_user_ring(vu, state->index, err);
-    int r;
+    uint32_t num = vu->msg.payload.state.num;
 
-    if (!ring)
-        return -EINVAL;
-    if (ring->active)
-        return vdf_fail(err, EBUSY, "ring %u is running", state->index);
-    if (!state->num ||
-        !vdf_vq_size_possible(state->num, VDF_VQ_SIZE_MAX, vdf_console_modes(vu->con)))
+    if (!num || !vdf_vq_size_possible(num, VDF_VQ_SIZE_MAX, vdf_console_modes(vu->con)))
         return vdf_fail(err, EINVAL,
                         "ring %u of %u entries: a power of two up to %u is needed, or any number "
                         "up to that with VIRTIO_F_RING_PACKED",
-                        state->index, state->num, VDF_VQ_SIZE_MAX);
-    ring->num = state->num;
-    r = vdf_vhost_user_ring_update(vu, state->index, err);
-    if (r)
-        ring->num = 0;
-    return r;
+                        vu->ring->index, num, VDF_VQ_SIZE_MAX);
+    vu->ring->num = num;
+    int ret = vdf_vhost_user_ring_update(vu->ring, err);
+    if (ret < 0)
+        vu->ring->num = 0;
+    return ret;
 }
 
 static int set_vring_addr(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_vring_addr *addr = &vu->msg.payload.addr;
-    struct vdf_vu_ring *ring = vdf_vhost_user_ring(vu, addr->index, err);
-    int r;
+    struct vdf_vu_ring *ring = vu->ring;
 
-    if (!ring)
-        return -EINVAL;
     if (addr->flags)
         return vdf_fail(err, EINVAL, "ring %u: flags 0x%x, and no log has been negotiated",
                         addr->index, addr->flags);
     if (ring->active) {
-        /* Said again while it runs, as some do. */
+        /* Some front ends repeat the addresses of a running ring. */
         if (addr->desc == ring->desc && addr->used == ring->used && addr->avail == ring->avail)
             return 0;
         return vdf_fail(err, EBUSY, "ring %u is running", addr->index);
@@ -209,34 +201,26 @@ static int set_vring_addr(struct vdf_vhost_user *vu, struct vdf_err *err)
     ring->used = addr->used;
     ring->avail = addr->avail;
     ring->have_addr = true;
-    r = vdf_vhost_user_ring_update(vu, addr->index, err);
-    if (r)
+    int ret = vdf_vhost_user_ring_update(ring, err);
+    if (ret < 0)
         ring->have_addr = false;
-    return r;
+    return ret;
 }
 
 /*
- * The base of a packed ring is the place and wrap counter of the next descriptor to take, in the
- * low half, and of the next to give back, in the high half. What lies between was taken and never
- * given back by whoever had the ring before, and is taken again.
+ * The base of a packed ring has the place and wrap counter of the next descriptor to take in its low
+ * half, and of the next one to give back in its high half. The former device took the descriptors
+ * between them and never gave them back: this device takes them again.
  */
 static int set_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    const struct vdf_vu_vring_state *state = &vu->msg.payload.state;
-    struct vdf_vu_ring *ring = vdf_vhost_user_ring(vu, state->index, err);
+    uint32_t base = vu->msg.payload.state.num;
+    bool packed = vdf_console_modes(vu->con) & VDF_VQ_PACKED;
 
-    if (!ring)
-        return -EINVAL;
-    if (ring->active)
-        return vdf_fail(err, EBUSY, "ring %u is running", state->index);
-    if (vdf_console_modes(vu->con) & VDF_VQ_PACKED) {
-        ring->base = (uint16_t)(state->num >> 16 ^ VDF_VQ_ROUND);
-        return 0;
-    }
-    if (state->num > UINT16_MAX)
-        return vdf_fail(err, EINVAL, "ring %u: base %u, an index has 16 bits", state->index,
-                        state->num);
-    ring->base = (uint16_t)state->num;
+    if (!packed && base > UINT16_MAX)
+        return vdf_fail(err, EINVAL, "ring %u: base %u, an index has 16 bits", vu->ring->index,
+                        base);
+    vu->ring->base = (uint16_t)(packed ? base >> 16 ^ VDF_VQ_ROUND : base);
     return 0;
 }
 
@@ -244,9 +228,7 @@ static int get_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     struct vdf_vu_vring_state *state = &vu->msg.payload.state;
 
-    if (!vdf_vhost_user_ring(vu, state->index, err))
-        return -EINVAL;
-    state->num = vdf_vhost_user_ring_stop(vu, state->index);
+    state->num = vdf_vhost_user_ring_stop(vu->ring);
     if (vdf_console_modes(vu->con) & VDF_VQ_PACKED)
         state->num = (state->num ^ VDF_VQ_ROUND) * 0x10001u;
     return 0;
@@ -254,66 +236,37 @@ static int get_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static int set_vring_enable(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    const struct vdf_vu_vring_state *state = &vu->msg.payload.state;
-    struct vdf_vu_ring *ring = vdf_vhost_user_ring(vu, state->index, err);
-    int r;
+    uint32_t enable = vu->msg.payload.state.num;
 
-    if (!ring)
-        return -EINVAL;
-    if (state->num > 1)
-        return vdf_fail(err, EINVAL, "ring %u: enable %u, 0 or 1 is needed", state->index,
-                        state->num);
-    ring->enabled = state->num;
-    r = vdf_vhost_user_ring_update(vu, state->index, err);
-    if (r)
-        ring->enabled = false;
-    return r;
+    if (enable > 1)
+        return vdf_fail(err, EINVAL, "ring %u: enable %u, 0 or 1 is needed", vu->ring->index,
+                        enable);
+    vu->ring->enabled = enable;
+    int ret = vdf_vhost_user_ring_update(vu->ring, err);
+    if (ret < 0)
+        vu->ring->enabled = false;
+    return ret;
 }
 
-/* The ring and its descriptor of SET_VRING_KICK, CALL and ERR; -1 where none comes along. */
-static int ring_fd(struct vdf_vhost_user *vu, unsigned *index, int *fd, struct vdf_err *err)
+/* The descriptor that comes with SET_VRING_KICK, CALL and ERR; -1: none. */
+static int ring_fd(const struct vdf_vhost_user *vu)
 {
-    uint64_t value = vu->msg.payload.u64;
-
-    *index = 0;
-    *fd = -1;
-    if (value & ~(RING_MASK | RING_NO_FD))
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": a ring's number, and bit 8 for no descriptor",
-                        value);
-    if (!vdf_vhost_user_ring(vu, value & RING_MASK, err))
-        return -EINVAL;
-    if ((value & RING_NO_FD ? 0 : 1) != vu->n_fds) {
-        vdf_fail(err, EPROTO, "ring %u: %u descriptors came along, %u announced",
-                 (unsigned)(value & RING_MASK), vu->n_fds, value & RING_NO_FD ? 0 : 1);
-        return -EPROTO;
-    }
-    *index = (unsigned)(value & RING_MASK);
-    *fd = vu->n_fds ? vu->fds[0] : -1;
-    return 0;
+    return vu->n_fds ? vu->fds[0] : -1;
 }
 
 static int set_vring_kick(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    unsigned index;
-    int fd, r = ring_fd(vu, &index, &fd, err);
-
-    return r ? r : vdf_vhost_user_set_kick(vu, index, fd, err);
+    return vdf_vhost_user_set_kick(vu->ring, ring_fd(vu), err);
 }
 
 static int set_vring_call(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    unsigned index;
-    int fd, r = ring_fd(vu, &index, &fd, err);
-
-    return r ? r : vdf_vhost_user_set_call(vu, index, fd, false, err);
+    return vdf_vhost_user_set_call(vu->ring, ring_fd(vu), false, err);
 }
 
 static int set_vring_err(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    unsigned index;
-    int fd, r = ring_fd(vu, &index, &fd, err);
-
-    return r ? r : vdf_vhost_user_set_call(vu, index, fd, true, err);
+    return vdf_vhost_user_set_call(vu->ring, ring_fd(vu), true, err);
 }
 
 /* --- buffers in flight ------------------------------------------------------------------------ */
@@ -353,24 +306,24 @@ static int get_inflight_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     struct vdf_vu_inflight *inflight = &vu->msg.payload.inflight;
     uint64_t size = inflight_size(inflight);
-    int fd, r = inflight_check(vu, err);
+    int fd, ret = inflight_check(vu, err);
 
-    if (r)
-        return r;
+    if (ret)
+        return ret;
     fd = memfd_create("inflight", MFD_CLOEXEC);
     if (fd < 0)
         return vdf_fail(err, errno, "no memory for the record: %s", strerror(errno));
-    r = ftruncate(fd, (off_t)(size * inflight->n_queues)) ? -errno : 0;
-    for (unsigned i = 0; !r && i < inflight->n_queues; i++) {
+    ret = ftruncate(fd, (off_t)(size * inflight->n_queues)) ? -errno : 0;
+    for (unsigned i = 0; !ret && i < inflight->n_queues; i++) {
         const uint16_t head[2] = { 1, inflight->queue_size };
 
         if (pwrite(fd, head, sizeof(head), (off_t)(i * size + INFLIGHT_VERSION_AT)) !=
             (ssize_t)sizeof(head))
-            r = -errno;
+            ret = -errno;
     }
-    if (r) {
+    if (ret) {
         close(fd);
-        return vdf_fail(err, -r, "no memory for the record: %s", strerror(-r));
+        return vdf_fail(err, -ret, "no memory for the record: %s", strerror(-ret));
     }
     inflight->size = size * inflight->n_queues;
     inflight->offset = 0;
@@ -381,10 +334,10 @@ static int get_inflight_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 static int set_inflight_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_inflight *inflight = &vu->msg.payload.inflight;
-    int r = inflight_check(vu, err);
+    int ret = inflight_check(vu, err);
 
-    if (r)
-        return r;
+    if (ret)
+        return ret;
     if (vu->n_fds != 1 || vdf_foreign_kind(vu->fds[0]) != VDF_FOREIGN_MEMORY)
         return vdf_fail(err, EINVAL, "%u descriptors: one file in memory is needed", vu->n_fds);
     if (inflight->size / inflight->n_queues < inflight_size(inflight))
@@ -426,12 +379,12 @@ static int get_config(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     struct vdf_vu_config *config = &vu->msg.payload.config;
     uint8_t bytes[VDF_VU_CONFIG_MAX];
-    int r = config_range(vu, err);
+    int ret = config_range(vu, err);
 
     config_bytes(vu->con, bytes);
-    if (!r)
+    if (!ret)
         memcpy(config->bytes, bytes + config->offset, config->size);
-    return r;
+    return ret;
 }
 
 static int set_config(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -439,10 +392,10 @@ static int set_config(struct vdf_vhost_user *vu, struct vdf_err *err)
     const struct vdf_vu_config *config = &vu->msg.payload.config;
     const uint32_t emergency = VDF_CONSOLE_REG_EMERG_WR - VDF_CONSOLE_REG_COLS;
     uint8_t bytes[VDF_VU_CONFIG_MAX];
-    int r = config_range(vu, err);
+    int ret = config_range(vu, err);
 
-    if (r)
-        return r;
+    if (ret)
+        return ret;
     if (config->flags > 1)
         return vdf_fail(err, EINVAL, "flags 0x%x: 0 for the driver, 1 for a migration",
                         config->flags);
@@ -487,23 +440,24 @@ static int set_backend_req_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 #define INFLIGHT .size = VDF_VU_INFLIGHT_SIZE, .longer = true
 #define REGION .size = sizeof(struct vdf_vu_one_region), .moves = true
 static const struct request requests[] = {
-    ROW(GET_FEATURES, get_features, .reply = 8),
+    ROW(GET_FEATURES, get_number, .reply = 8),
     ROW(SET_FEATURES, set_features, .size = 8),
     ROW(SET_OWNER, nothing, .size = 0),
     ROW(RESET_OWNER, nothing, .size = 0),
     ROW(SET_MEM_TABLE, vdf_vhost_user_set_table, .size = 8, .longer = true,
         .max_fds = VDF_VU_TABLE_MAX, .moves = true),
-    ROW(SET_VRING_NUM, set_vring_num, STATE),
-    ROW(SET_VRING_ADDR, set_vring_addr, .size = sizeof(struct vdf_vu_vring_addr)),
-    ROW(SET_VRING_BASE, set_vring_base, STATE),
-    ROW(GET_VRING_BASE, get_vring_base, STATE, .reply = sizeof(struct vdf_vu_vring_state)),
-    ROW(SET_VRING_KICK, set_vring_kick, .size = 8, .max_fds = 1),
-    ROW(SET_VRING_CALL, set_vring_call, .size = 8, .max_fds = 1),
-    ROW(SET_VRING_ERR, set_vring_err, .size = 8, .max_fds = 1),
-    ROW(GET_PROTOCOL_FEATURES, get_protocol_features, .reply = 8),
+    ROW(SET_VRING_NUM, set_vring_num, STATE, .ring = STOPPED),
+    ROW(SET_VRING_ADDR, set_vring_addr, .size = sizeof(struct vdf_vu_vring_addr), .ring = RING),
+    ROW(SET_VRING_BASE, set_vring_base, STATE, .ring = STOPPED),
+    ROW(GET_VRING_BASE, get_vring_base, STATE, .ring = RING,
+        .reply = sizeof(struct vdf_vu_vring_state)),
+    ROW(SET_VRING_KICK, set_vring_kick, .size = 8, .max_fds = 1, .ring = WITH_FD),
+    ROW(SET_VRING_CALL, set_vring_call, .size = 8, .max_fds = 1, .ring = WITH_FD),
+    ROW(SET_VRING_ERR, set_vring_err, .size = 8, .max_fds = 1, .ring = WITH_FD),
+    ROW(GET_PROTOCOL_FEATURES, get_number, .reply = 8),
     ROW(SET_PROTOCOL_FEATURES, set_protocol_features, .size = 8),
-    ROW(GET_QUEUE_NUM, get_queue_num, .reply = 8, .needs = VDF_VU_P_MQ),
-    ROW(SET_VRING_ENABLE, set_vring_enable, STATE),
+    ROW(GET_QUEUE_NUM, get_number, .reply = 8, .needs = VDF_VU_P_MQ),
+    ROW(SET_VRING_ENABLE, set_vring_enable, STATE, .ring = RING),
     ROW(SET_BACKEND_REQ_FD, set_backend_req_fd, .max_fds = 1, .needs = VDF_VU_P_BACKEND_REQ),
     ROW(GET_CONFIG, get_config, .size = VDF_VU_CONFIG_HEADER, .longer = true, .reply = AS_ASKED,
         .needs = VDF_VU_P_CONFIG),
@@ -512,12 +466,12 @@ static const struct request requests[] = {
     ROW(GET_INFLIGHT_FD, get_inflight_fd, INFLIGHT, .reply = AS_ASKED, .needs = VDF_VU_P_INFLIGHT),
     ROW(SET_INFLIGHT_FD, set_inflight_fd, INFLIGHT, .max_fds = 1, .needs = VDF_VU_P_INFLIGHT),
     ROW(RESET_DEVICE, reset_device, .needs = VDF_VU_P_RESET_DEVICE),
-    ROW(GET_MAX_MEM_SLOTS, get_max_mem_slots, .reply = 8, .needs = VDF_VU_P_MEM_SLOTS),
+    ROW(GET_MAX_MEM_SLOTS, get_number, .reply = 8, .needs = VDF_VU_P_MEM_SLOTS),
     ROW(ADD_MEM_REG, vdf_vhost_user_add_region, REGION, .max_fds = 1, .needs = VDF_VU_P_MEM_SLOTS),
     ROW(REM_MEM_REG, vdf_vhost_user_remove_region, REGION, .max_fds = 1,
         .needs = VDF_VU_P_MEM_SLOTS),
     ROW(SET_STATUS, set_status, .size = 8, .needs = VDF_VU_P_STATUS),
-    ROW(GET_STATUS, get_status, .reply = 8, .needs = VDF_VU_P_STATUS),
+    ROW(GET_STATUS, get_number, .reply = 8, .needs = VDF_VU_P_STATUS),
 };
 #undef ROW
 #undef STATE
@@ -573,6 +527,29 @@ static int check(const struct vdf_vhost_user *vu, const struct request *request,
     return 0;
 }
 
+/* Find the ring that the request is about. */
+static int find_ring(struct vdf_vhost_user *vu, enum ring_in in, struct vdf_err *err)
+{
+    uint64_t value = vu->msg.payload.u64;
+    uint32_t index = in == WITH_FD ? value & RING_MASK : vu->msg.payload.state.index;
+
+    vu->ring = NULL;
+    if (in == NO_RING)
+        return 0;
+    if (in == WITH_FD && value & ~(RING_MASK | RING_NO_FD))
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": a ring's number, and bit 8 for no descriptor",
+                        value);
+    if (index >= vu->n_rings)
+        return vdf_fail(err, EINVAL, "ring %u: there are %u", index, vu->n_rings);
+    if (in == WITH_FD && (value & RING_NO_FD ? 0 : 1) != vu->n_fds)
+        return vdf_fail(err, EPROTO, "ring %u: %u descriptors came along, %u announced", index,
+                        vu->n_fds, value & RING_NO_FD ? 0 : 1);
+    vu->ring = &vu->rings[index];
+    if (in == STOPPED && vu->ring->active)
+        return vdf_fail(err, EBUSY, "ring %u is running", index);
+    return 0;
+}
+
 /* Turn the message into its reply, if there is one. A request that has a reply of its own gets an
  * empty one when it could not be carried out, for others the reply that was asked for is not 0. */
 static bool answer(struct vdf_vhost_user *vu, const struct request *request, bool failed)
@@ -597,14 +574,16 @@ bool vdf_vhost_user_handle(struct vdf_vhost_user *vu)
 {
     const struct request *request = find(vu->msg.header.request);
     struct vdf_err err = { 0 };
-    int r = check(vu, request, &err);
+    int ret = check(vu, request, &err);
 
-    if (!r)
-        r = request->handle(vu, &err);
-    if (!r && request->moves)
+    if (!ret)
+        ret = find_ring(vu, request->ring, &err);
+    if (!ret)
+        ret = request->handle(vu, &err);
+    if (!ret && request->moves)
         vdf_vhost_user_rings_moved(vu);
-    if (r)
-        vdf_report(vu->con->priv.obj, -r, "vhost-user: %s: %s",
+    if (ret)
+        vdf_report(vu->con->priv.obj, -ret, "vhost-user: %s: %s",
                    vdf_vhost_user_request_name(vu->msg.header.request), err.text);
-    return answer(vu, request, r);
+    return answer(vu, request, ret);
 }

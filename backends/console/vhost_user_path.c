@@ -254,7 +254,7 @@ static int check_stale(int dir, const char *path, struct stat *st, struct vdf_er
 {
     const struct timespec pause = { .tv_nsec = BUSY_NS / BUSY_LOOKS };
     struct sockaddr_un addr;
-    int r = 1;
+    int ret = 1;
 
     if (fstatat(dir, strrchr(path, '/') + 1, st, AT_SYMLINK_NOFOLLOW))
         return vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
@@ -262,22 +262,23 @@ static int check_stale(int dir, const char *path, struct stat *st, struct vdf_er
         return vdf_fail(err, EEXIST, "\"%.60s\" exists and is no socket", path);
     if (address(dir, path, &addr, err))
         return -ENAMETOOLONG;
-    for (unsigned i = 0; r > 0 && i < BUSY_LOOKS && !is_ours(st); i++) {
+    for (unsigned i = 0; ret > 0 && i < BUSY_LOOKS && !is_ours(st); i++) {
         if (i)
             nanosleep(&pause, NULL);
-        r = has_listener(&addr, err);
+        ret = has_listener(&addr, err);
     }
-    return r > 0 ? vdf_fail(err, EADDRINUSE, "\"%.60s\": a process serves this socket", path) : r;
+    return ret > 0 ? vdf_fail(err, EADDRINUSE, "\"%.60s\": a process serves this socket", path)
+                   : ret;
 }
 
 /* Return: 0 when the file that is in the way has been removed. */
 static int remove_stale(int dir, const char *path, struct vdf_err *err)
 {
     struct stat st;
-    int r = check_stale(dir, path, &st, err);
+    int ret = check_stale(dir, path, &st, err);
 
-    if (r)
-        return r == -ENOENT ? 0 : r;
+    if (ret)
+        return ret == -ENOENT ? 0 : ret;
     if (unlinkat(dir, strrchr(path, '/') + 1, 0))
         return vdf_fail(err, errno, "\"%.60s\" cannot be replaced: %s", path, strerror(errno));
     return 0;
@@ -288,31 +289,31 @@ static int servable(const char *path, struct vdf_err *err)
     int dir = open_dir(path, err);
     struct sockaddr_un addr;
     struct stat st;
-    int r;
+    int ret;
 
     if (dir < 0)
         return dir;
-    r = address(dir, path, &addr, err);
-    if (!r && faccessat(dir, ".", W_OK | X_OK, AT_EACCESS))
-        r = vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
-    if (!r) {
-        r = check_stale(dir, path, &st, err);
-        if (r == -ENOENT || (r == -EADDRINUSE && is_ours(&st)))
-            r = 0;
+    ret = address(dir, path, &addr, err);
+    if (!ret && faccessat(dir, ".", W_OK | X_OK, AT_EACCESS))
+        ret = vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
+    if (!ret) {
+        ret = check_stale(dir, path, &st, err);
+        if (ret == -ENOENT || (ret == -EADDRINUSE && is_ours(&st)))
+            ret = 0;
     }
     close(dir);
-    return r;
+    return ret;
 }
 
 int vdf_vhost_user_servable(const char *path, struct vdf_err *err)
 {
-    int r = vdf_user_enter(err);
+    int ret = vdf_user_enter(err);
 
-    if (r < 0)
-        return r;
-    r = servable(path, err);
+    if (ret < 0)
+        return ret;
+    ret = servable(path, err);
     vdf_user_leave();
-    return r;
+    return ret;
 }
 
 static bool listens(const char *path, dev_t dev, ino_t ino)
@@ -345,7 +346,7 @@ static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
     const char *name = strrchr(path, '/') + 1;
     struct sockaddr_un addr;
     int dir = open_dir(path, err);
-    int fd, r = 0;
+    int fd, ret = 0;
 
     if (dir < 0)
         return dir;
@@ -355,9 +356,9 @@ static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        r = vdf_fail(err, errno, "no socket: %s", strerror(errno));
+        ret = vdf_fail(err, errno, "no socket: %s", strerror(errno));
         close(dir);
-        return r;
+        return ret;
     }
     /* Who may connect reads and writes the device: the owner, until the file's mode is changed. The
      * kernel gives the file the socket's mode, minus the umask. */
@@ -366,35 +367,35 @@ static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
         if (!bind(fd, (const struct sockaddr *)&addr, sizeof(addr)))
             break;
         if (errno != EADDRINUSE || attempt)
-            r = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+            ret = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
         else
-            r = remove_stale(dir, path, err);
-        if (r)
+            ret = remove_stale(dir, path, err);
+        if (ret)
             break;
     }
-    bool bound = !r;
-    if (!r && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
-        r = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
-    if (!r && note(made))
-        r = vdf_fail(err, ENOMEM, "no memory to serve the device");
-    if (r && bound)
+    bool bound = !ret;
+    if (!ret && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
+        ret = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+    if (!ret && note(made))
+        ret = vdf_fail(err, ENOMEM, "no memory to serve the device");
+    if (ret && bound)
         unlinkat(dir, name, 0);
     close(dir);
-    if (!r)
+    if (!ret)
         return fd;
     close(fd);
-    return r;
+    return ret;
 }
 
 int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err)
 {
-    int r = vdf_user_enter(err);
+    int ret = vdf_user_enter(err);
 
-    if (r < 0)
-        return r;
-    r = make_socket(path, made, err);
+    if (ret < 0)
+        return ret;
+    ret = make_socket(path, made, err);
     vdf_user_leave();
-    return r;
+    return ret;
 }
 
 static void remove_socket(const char *path, dev_t dev, ino_t ino)

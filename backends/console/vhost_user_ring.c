@@ -23,24 +23,21 @@
 #include "queue.h"
 #include "vhost_user_server.h"
 
-struct vdf_vu_ring *vdf_vhost_user_ring(struct vdf_vhost_user *vu, uint64_t index,
-                                        struct vdf_err *err)
+/* The port that reads from the ring in parts, if it is a transmit ring. */
+static struct vdf_console_port *sender(const struct vdf_vu_ring *ring)
 {
-    if (index < vu->n_rings)
-        return &vu->rings[index];
-    vdf_fail(err, EINVAL, "ring %" PRIu64 ": there are %u", index, vu->n_rings);
-    return NULL;
-}
-
-/* The port that reads from the queue in parts, if it is a transmit queue. */
-static struct vdf_console_port *sender(const struct vdf_console *con, unsigned index)
-{
+    const struct vdf_console *con = ring->vu->con;
     struct vdf_console_port *port;
 
-    if (index == VDF_CONSOLE_CONTROL_TXQ)
+    if (ring->index == VDF_CONSOLE_CONTROL_TXQ)
         return NULL;
-    port = vdf_console_port(con, vdf_console_queue_port(index));
-    return port && index == vdf_console_txq(port->id) ? port : NULL;
+    port = vdf_console_port(con, vdf_console_queue_port(ring->index));
+    return port && ring->index == vdf_console_txq(port->id) ? port : NULL;
+}
+
+static struct vdf_vq *queue_of(const struct vdf_vu_ring *ring)
+{
+    return vdf_console_queue_make(ring->vu->con, ring->index);
 }
 
 /* Of a port, from the device to the driver. */
@@ -81,7 +78,7 @@ static bool on_rest(struct vdf_obj *obj, void *ctx, uint64_t value)
 
     if (!ring->resting)
         return false;
-    struct vdf_vq *vq = vdf_console_queue_make(con, ring->index);
+    struct vdf_vq *vq = queue_of(ring);
     if (streams(ring, vq))
         vdf_async_set(ring->rest, REST_NS);
     else
@@ -108,7 +105,7 @@ static bool on_kick(struct vdf_obj *obj, void *ctx, uint64_t value)
     struct vdf_console *con = ring->vu->con;
 
     if (ring->active) {
-        struct vdf_vq *vq = vdf_console_queue_make(con, ring->index);
+        struct vdf_vq *vq = queue_of(ring);
 
         vdf_console_notify(con, ring->index);
         if (is_receive(ring->index) && !ring->resting && streams(ring, vq))
@@ -121,11 +118,9 @@ static bool on_kick(struct vdf_obj *obj, void *ctx, uint64_t value)
 /* --- start and stop --------------------------------------------------------------------------- */
 
 /* Where the three parts lie for the guest. */
-static int locate(const struct vdf_vhost_user *vu, unsigned index, struct vdf_vq *vq,
-                  struct vdf_err *err)
+static int locate(const struct vdf_vu_ring *ring, struct vdf_vq *vq, struct vdf_err *err)
 {
-    const struct vdf_vu_ring *ring = &vu->rings[index];
-    int r;
+    const struct vdf_vhost_user *vu = ring->vu;
 
     if (!vdf_vhost_user_translate(vu, ring->desc, &vq->desc) ||
         !vdf_vhost_user_translate(vu, ring->avail, &vq->driver) ||
@@ -133,19 +128,19 @@ static int locate(const struct vdf_vhost_user *vu, unsigned index, struct vdf_vq
         return vdf_fail(err, EFAULT,
                         "ring %u: 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
                         ": not all are in the front end's memory",
-                        index, ring->desc, ring->avail, ring->used);
+                        ring->index, ring->desc, ring->avail, ring->used);
     vq->num = (uint16_t)ring->num;
     vq->modes = vdf_console_modes(vu->con);
     if (vq->modes & VDF_VQ_PACKED && (vq->last_avail & ~VDF_VQ_ROUND) >= vq->num)
         return vdf_fail(err, EINVAL,
-                        "ring %u: its base says place %u in bits 16 to 30, there are %u", index,
-                        vq->last_avail & ~VDF_VQ_ROUND, vq->num);
-    r = vdf_vq_check(&vu->con->space, vq, NULL);
-    if (r)
-        return vdf_fail(err, -r,
+                        "ring %u: its base says place %u in bits 16 to 30, there are %u",
+                        ring->index, vq->last_avail & ~VDF_VQ_ROUND, vq->num);
+    int ret = vdf_vq_check(&vu->con->space, vq, NULL);
+    if (ret)
+        return vdf_fail(err, -ret,
                         "ring %u: its parts at 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
                         " are misaligned or not wholly in one region",
-                        index, vq->desc, vq->driver, vq->device);
+                        ring->index, vq->desc, vq->driver, vq->device);
     return 0;
 }
 
@@ -161,28 +156,27 @@ static void resume(struct vdf_vu_ring *ring, struct vdf_console_port *port, stru
     ring->left = 0;
 }
 
-static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)
+static int activate(struct vdf_vu_ring *ring, struct vdf_err *err)
 {
-    struct vdf_console *con = vu->con;
-    struct vdf_vu_ring *ring = &vu->rings[index];
-    struct vdf_vq *vq = vdf_console_queue_make(con, index);
-    struct vdf_console_port *port = sender(con, index);
-    int r;
+    struct vdf_console *con = ring->vu->con;
+    struct vdf_vq *vq = queue_of(ring);
+    struct vdf_console_port *port = sender(ring);
 
     if (!vq)
         return vdf_fail(err, ENOMEM, "no memory for the queues");
     if (!(con->status & VDF_CONSOLE_S_FEATURES_OK))
         return vdf_fail(err, EPROTO,
-                        "ring %u starts before features with VIRTIO_F_VERSION_1 were set", index);
+                        "ring %u starts before features with VIRTIO_F_VERSION_1 were set",
+                        ring->index);
     vdf_console_update_space(con);
     vq->used_idx = ring->base;
     vq->last_avail = ring->base;
-    r = locate(vu, index, vq, err);
-    if (r)
-        return r;
+    int ret = locate(ring, vq, err);
+    if (ret < 0)
+        return ret;
     if (!(vq->modes & VDF_VQ_PACKED)) {
         vq->used_idx = vdf_vq_used_idx(&con->space, vq);
-        if (vu->inflight)
+        if (ring->vu->inflight)
             vq->last_avail = vq->used_idx;
     }
     vdf_vq_start(&con->space, vq, vq->modes);
@@ -193,20 +187,18 @@ static int activate(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *e
         resume(ring, port, vq);
     if (!(con->status & VDF_CONSOLE_S_DRIVER_OK))
         vdf_console_set_status(con, VDF_CONSOLE_S_DRIVER_OK);
-    /* A driver that is older than this device, which has come back without its state, does not
-     * introduce itself again. */
-    if (index == VDF_CONSOLE_CONTROL_RXQ && ring->base && !con->device_ready &&
+    /* A driver does not introduce itself again to a device that has come back without its state. */
+    if (ring->index == VDF_CONSOLE_CONTROL_RXQ && ring->base && !con->device_ready &&
         vdf_console_multiport(con))
         vdf_console_control_resume(con);
-    vdf_console_notify(con, index);
+    vdf_console_notify(con, ring->index);
     return 0;
 }
 
-static void deactivate(struct vdf_vhost_user *vu, unsigned index)
+static void deactivate(struct vdf_vu_ring *ring)
 {
-    struct vdf_vu_ring *ring = &vu->rings[index];
-    struct vdf_console_port *port = sender(vu->con, index);
-    struct vdf_vq *vq = vdf_console_queue_make(vu->con, index);
+    struct vdf_console_port *port = sender(ring);
+    struct vdf_vq *vq = queue_of(ring);
 
     ring->left = port ? vdf_console_port_left(port) : 0;
     ring->active = false;
@@ -221,33 +213,30 @@ static void deactivate(struct vdf_vhost_user *vu, unsigned index)
     ring->stopped = ring->base;
 }
 
-int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err)
+int vdf_vhost_user_ring_update(struct vdf_vu_ring *ring, struct vdf_err *err)
 {
-    struct vdf_vu_ring *ring = &vu->rings[index];
     bool wanted = ring->started && ring->enabled && ring->num && ring->have_addr;
 
     ring->lost = ring->lost && wanted;
     if (ring->lost)
         return 0;
     if (wanted && !ring->active)
-        return activate(vu, index, err);
+        return activate(ring, err);
     if (!wanted && ring->active)
-        deactivate(vu, index);
+        deactivate(ring);
     return 0;
 }
 
 int vdf_vhost_user_enable_all(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    int r = 0;
+    int ret = 0;
 
     for (unsigned i = 0; i < vu->n_rings; i++) {
-        int ret;
-
         vu->rings[i].enabled = true;
-        ret = vdf_vhost_user_ring_update(vu, i, r ? NULL : err);
-        r = r ? r : ret;
+        int failed = vdf_vhost_user_ring_update(&vu->rings[i], ret ? NULL : err);
+        ret = ret ? ret : failed;
     }
-    return r;
+    return ret;
 }
 
 void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu)
@@ -257,13 +246,13 @@ void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu)
         struct vdf_vu_ring *ring = &vu->rings[i];
         struct vdf_err err = { 0 };
 
-        if (ring->active && locate(vu, i, vdf_console_queue_make(vu->con, i), &err)) {
+        if (ring->active && locate(ring, queue_of(ring), &err)) {
             vdf_report(vu->con->priv.obj, EFAULT, "vhost-user: %s; it stands still until they are",
                        err.text);
-            deactivate(vu, i);
+            deactivate(ring);
             ring->lost = true;
         } else if (ring->lost) {
-            ring->lost = activate(vu, i, NULL) != 0;
+            ring->lost = activate(ring, NULL) != 0;
         }
     }
 }
@@ -309,14 +298,12 @@ static void forget_kick(struct vdf_vu_ring *ring)
     ring->lost = false;
 }
 
-uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index)
+uint16_t vdf_vhost_user_ring_stop(struct vdf_vu_ring *ring)
 {
-    struct vdf_vu_ring *ring = &vu->rings[index];
-
     forget_kick(ring);
-    update_poller(vu, NULL);
+    update_poller(ring->vu, NULL);
     if (ring->active)
-        deactivate(vu, index);
+        deactivate(ring);
     return ring->base;
 }
 
@@ -324,7 +311,7 @@ void vdf_vhost_user_rings_forget(struct vdf_vhost_user *vu)
 {
     for (unsigned i = 0; i < vu->n_rings; i++) {
         struct vdf_vu_ring *ring = &vu->rings[i];
-        struct vdf_console_port *port = sender(vu->con, i);
+        struct vdf_console_port *port = sender(ring);
 
         forget_kick(ring);
         if (port)
@@ -345,7 +332,7 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
     for (unsigned i = 0; i < vu->n_rings; i++) {
         struct vdf_vu_ring *ring = &vu->rings[i];
 
-        vdf_vhost_user_ring_stop(vu, i);
+        vdf_vhost_user_ring_stop(ring);
         vdf_async_free(ring->rest);
         vdf_signal_close(ring->call);
         vdf_signal_close(ring->err);
@@ -360,60 +347,55 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
 
 /* --- descriptors ------------------------------------------------------------------------------ */
 
-int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err)
+int vdf_vhost_user_set_kick(struct vdf_vu_ring *ring, int fd, struct vdf_err *err)
 {
-    struct vdf_vu_ring *ring = &vu->rings[index];
-
     struct vdf_async *kick = NULL;
-    int r;
 
     if (fd >= 0) {
         if (vdf_foreign_kind(fd) != VDF_FOREIGN_EVENTFD || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))
-            return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", index);
-        kick = vdf_async_eventfd(vu->con->priv.obj, on_kick, ring, fd);
+            return vdf_fail(err, EINVAL, "ring %u: the kick descriptor is no eventfd", ring->index);
+        kick = vdf_async_eventfd(ring->vu->con->priv.obj, on_kick, ring, fd);
         if (!kick)
-            return vdf_fail(err, errno, "ring %u: its kick cannot be waited for: %s", index,
+            return vdf_fail(err, errno, "ring %u: its kick cannot be waited for: %s", ring->index,
                             strerror(errno));
     }
     vdf_async_free(ring->kick);
     ring->kick = kick;
     ring->started = true;
     ring->polled = fd < 0;
-    r = update_poller(vu, err);
-    if (!r)
-        r = vdf_vhost_user_ring_update(vu, index, err);
-    if (r) {
+    int ret = update_poller(ring->vu, err);
+    if (ret == 0)
+        ret = vdf_vhost_user_ring_update(ring, err);
+    if (ret < 0) {
         forget_kick(ring);
-        update_poller(vu, NULL);
+        update_poller(ring->vu, NULL);
     }
-    return r;
+    return ret;
 }
 
-int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
-                            struct vdf_err *err)
+int vdf_vhost_user_set_call(struct vdf_vu_ring *ring, int fd, bool errors, struct vdf_err *err)
 {
-    struct vdf_vu_ring *ring = &vu->rings[index];
     struct vdf_signal **slot = errors ? &ring->err : &ring->call;
     enum vdf_foreign kind = fd < 0 ? VDF_FOREIGN_OTHER : vdf_foreign_kind(fd);
     struct vdf_signal *signal = NULL;
     int sock = -1;
 
     if (kind == VDF_FOREIGN_EVENTFD) {
-        signal = vdf_async_signal(vu->con->priv.obj, fd);
+        signal = vdf_async_signal(ring->vu->con->priv.obj, fd);
         if (!signal)
-            return vdf_fail(err, errno, "ring %u: the %s descriptor cannot be used: %s", index,
-                            errors ? "error" : "call", strerror(errno));
+            return vdf_fail(err, errno, "ring %u: the %s descriptor cannot be used: %s",
+                            ring->index, errors ? "error" : "call", strerror(errno));
     } else if (kind == VDF_FOREIGN_SOCKET && !errors) {
-        sock = vdf_vhost_user_take_fd(vu);
+        sock = vdf_vhost_user_take_fd(ring->vu);
     } else if (fd >= 0) {
-        return vdf_fail(err, EINVAL, "ring %u: the %s descriptor is no eventfd%s", index,
+        return vdf_fail(err, EINVAL, "ring %u: the %s descriptor is no eventfd%s", ring->index,
                         errors ? "error" : "call", errors ? "" : " and no socket of AF_UNIX");
     }
     vdf_signal_close(*slot);
     *slot = signal;
     if (!errors) {
         if (ring->call_sock >= 0)
-            vdf_vhost_user_close(vu, ring->call_sock);
+            vdf_vhost_user_close(ring->vu, ring->call_sock);
         ring->call_sock = sock;
     }
     return 0;

@@ -97,8 +97,9 @@ struct vdf_vhost_user {
     size_t done; /* bytes of `msg` that have been read or written, header first */
     int fds[VDF_VU_FDS_SENT];
     unsigned n_fds;
-    bool lost_fds; /* there were more, which are closed */
-    int reply_fd;  /* goes out with the reply; -1: none */
+    bool lost_fds;            /* there were more, which are closed */
+    int reply_fd;             /* goes out with the reply; -1: none */
+    struct vdf_vu_ring *ring; /* that the message is about; NULL: none */
 
     /* Descriptors that are being closed where that may wait: meanwhile nothing more is read and
      * nobody else served, so that no front end has us open more and more of them. */
@@ -195,23 +196,19 @@ bool vdf_vhost_user_translate(const struct vdf_vhost_user *vu, uint64_t user, ui
 
 /* --- vhost_user_ring.c ------------------------------------------------------------------------ */
 
-/** vdf_vhost_user_ring() - one of the rings; NULL and a refusal for another number. */
-struct vdf_vu_ring *vdf_vhost_user_ring(struct vdf_vhost_user *vu, uint64_t index,
-                                        struct vdf_err *err);
 /** vdf_vhost_user_ring_update() - let the device use the ring, or not, as its state now is. */
-int vdf_vhost_user_ring_update(struct vdf_vhost_user *vu, unsigned index, struct vdf_err *err);
+int vdf_vhost_user_ring_update(struct vdf_vu_ring *ring, struct vdf_err *err);
 /** vdf_vhost_user_enable_all() - all rings, for a front end that does not enable them itself. */
 int vdf_vhost_user_enable_all(struct vdf_vhost_user *vu, struct vdf_err *err);
 /** vdf_vhost_user_rings_moved() - the memory is another: find the rings again. Those that are not
  * in it stand still until they are. */
 void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_ring_stop() - GET_VRING_BASE; returns the base. */
-uint16_t vdf_vhost_user_ring_stop(struct vdf_vhost_user *vu, unsigned index);
+uint16_t vdf_vhost_user_ring_stop(struct vdf_vu_ring *ring);
 /** vdf_vhost_user_set_kick() - start the ring, and listen to this descriptor; -1: poll it. */
-int vdf_vhost_user_set_kick(struct vdf_vhost_user *vu, unsigned index, int fd, struct vdf_err *err);
+int vdf_vhost_user_set_kick(struct vdf_vu_ring *ring, int fd, struct vdf_err *err);
 /** vdf_vhost_user_set_call() - tell the driver with this descriptor; -1: with none. */
-int vdf_vhost_user_set_call(struct vdf_vhost_user *vu, unsigned index, int fd, bool errors,
-                            struct vdf_err *err);
+int vdf_vhost_user_set_call(struct vdf_vu_ring *ring, int fd, bool errors, struct vdf_err *err);
 /** vdf_vhost_user_kicked() - look at all rings for what the driver has made available. */
 void vdf_vhost_user_kicked(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_rings_forget() - the device was reset: no ring is started or enabled. */

@@ -68,21 +68,21 @@ bool vdf_vq_size_possible(uint32_t num, unsigned max, uint8_t modes)
 int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
     unsigned event = vq->modes & VDF_VQ_EVENT_IDX ? 2 : 0;
-    int r;
+    int ret;
 
     if (vq->modes & VDF_VQ_PACKED)
         return vdf_vq_packed_check(space, vq, err);
     if (!vq->num || !vdf_vq_size_possible(vq->num, VDF_VQ_SIZE_MAX, vq->modes))
         return vdf_fail(err, EINVAL, "queue size %u: a power of two up to %u is needed", vq->num,
                         VDF_VQ_SIZE_MAX);
-    r = vdf_vq_part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
-                          false, err);
-    if (r)
-        return r;
-    r = vdf_vq_part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u + event, 2,
-                          false, err);
-    if (r)
-        return r;
+    ret = vdf_vq_part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
+                            false, err);
+    if (ret)
+        return ret;
+    ret = vdf_vq_part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u + event,
+                            2, false, err);
+    if (ret)
+        return ret;
     return vdf_vq_part_check(space, "used ring", vq->device,
                              USED_RING + vq->num * USED_ELEM + event, 4, true, err);
 }
@@ -211,7 +211,7 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
     uint32_t index = head;
     bool in_table = false;
     struct vdf_vq_desc desc;
-    int r;
+    int ret;
 
     if (vq->modes & VDF_VQ_PACKED)
         return vdf_vq_packed_walk(space, vq, head, chain, err);
@@ -240,9 +240,9 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
             if (desc.flags & VDF_VQ_DESC_NEXT)
                 return vdf_fail(err, EPROTO,
                                 "chain of descriptor %u: an indirect descriptor has no next", head);
-            r = vdf_vq_table_check(space, &desc, head, err);
-            if (r)
-                return r;
+            ret = vdf_vq_table_check(space, &desc, head, err);
+            if (ret)
+                return ret;
             in_table = true;
             table = desc.addr;
             entries = desc.len / VDF_VQ_DESC_SIZE;
@@ -250,9 +250,9 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
             continue;
         }
 
-        r = vdf_vq_add_segment(space, vq, &desc, chain, err);
-        if (r)
-            return r;
+        ret = vdf_vq_add_segment(space, vq, &desc, chain, err);
+        if (ret)
+            return ret;
         if (!(desc.flags & VDF_VQ_DESC_NEXT))
             return 0;
         index = desc.next;
@@ -340,27 +340,27 @@ int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_c
                struct vdf_err *err)
 {
     uint16_t head = 0;
-    int r;
+    int ret;
 
     vdf_vq_chain_begin(chain, VDF_VQ_SIZE_MAX);
-    r = vdf_vq_pending(space, vq, err);
-    if (r <= 0)
-        return r ? r : -EAGAIN;
+    ret = vdf_vq_pending(space, vq, err);
+    if (ret <= 0)
+        return ret ? ret : -EAGAIN;
     if (vq->modes & VDF_VQ_PACKED) {
         head = vdf_vq_packed_next(vq);
     } else {
-        r = next_head(space, vq, &head, err);
-        if (r)
-            return r;
+        ret = next_head(space, vq, &head, err);
+        if (ret)
+            return ret;
     }
-    r = vdf_vq_walk(space, vq, head, chain, err);
+    ret = vdf_vq_walk(space, vq, head, chain, err);
     if (chain->head >= VDF_VQ_SIZE_MAX)
-        return r;
+        return ret;
     vdf_vq_skip(vq, chain);
     /* The event index moves with what has been taken; the flag stands still. */
     if (vq->modes & VDF_VQ_EVENT_IDX && !vq->quiet)
         vdf_vq_want_kicks(space, vq, true);
-    return r;
+    return ret;
 }
 
 int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head, uint32_t len,

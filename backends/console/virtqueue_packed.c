@@ -69,7 +69,7 @@ static void *desc_word(const struct vdf_space *space, const struct vdf_vq *vq, u
 
 int vdf_vq_packed_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
-    int r;
+    int ret;
 
     if (!vq->num || !vdf_vq_size_possible(vq->num, VDF_VQ_SIZE_MAX, vq->modes))
         return vdf_fail(err, EINVAL, "queue size %u: 1 to %u is needed", vq->num, VDF_VQ_SIZE_MAX);
@@ -77,13 +77,14 @@ int vdf_vq_packed_check(const struct vdf_space *space, const struct vdf_vq *vq, 
         return vdf_fail(err, EINVAL,
                         "next available descriptor %u, next used one %u: the ring has %u",
                         place(vq->last_avail), place(vq->used_idx), vq->num);
-    r = vdf_vq_part_check(space, "descriptor ring", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16, true,
-                          err);
-    if (r)
-        return r;
-    r = vdf_vq_part_check(space, "driver event suppression", vq->driver, EVENT_SIZE, 4, false, err);
-    if (r)
-        return r;
+    ret = vdf_vq_part_check(space, "descriptor ring", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
+                            true, err);
+    if (ret)
+        return ret;
+    ret =
+        vdf_vq_part_check(space, "driver event suppression", vq->driver, EVENT_SIZE, 4, false, err);
+    if (ret)
+        return ret;
     return vdf_vq_part_check(space, "device event suppression", vq->device, EVENT_SIZE, 4, true,
                              err);
 }
@@ -108,11 +109,11 @@ static int available(const struct vdf_space *space, const struct vdf_vq *vq, uin
 int vdf_vq_packed_pending(const struct vdf_space *space, const struct vdf_vq *vq,
                           struct vdf_err *err)
 {
-    int r = available(space, vq, vq->last_avail);
+    int ret = available(space, vq, vq->last_avail);
 
-    if (r < 0)
+    if (ret < 0)
         return vdf_fail(err, EFAULT, "descriptor ring at 0x%" PRIx64 ": not in memory", vq->desc);
-    return r;
+    return ret;
 }
 
 uint16_t vdf_vq_packed_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq)
@@ -178,7 +179,7 @@ static int walk_table(const struct vdf_space *space, const struct vdf_vq *vq,
                       const struct vdf_vq_desc *table, struct vdf_vq_chain *chain,
                       struct vdf_err *err)
 {
-    int r;
+    int ret;
 
     if (!(vq->modes & VDF_VQ_INDIRECT))
         return vdf_fail(err, EPROTO,
@@ -190,26 +191,26 @@ static int walk_table(const struct vdf_space *space, const struct vdf_vq *vq,
                         "chain of descriptor %u: an indirect descriptor among %u, it has to be the "
                         "only one",
                         chain->head, chain->slots);
-    r = vdf_vq_table_check(space, table, chain->head, err);
-    for (uint32_t i = 0; !r && i < table->len / VDF_VQ_DESC_SIZE; i++) {
+    ret = vdf_vq_table_check(space, table, chain->head, err);
+    for (uint32_t i = 0; !ret && i < table->len / VDF_VQ_DESC_SIZE; i++) {
         struct vdf_vq_desc desc;
 
         if (!load_desc(space, table->addr, i, &desc))
             return unreadable(table->addr, chain->head, err);
-        r = vdf_vq_add_segment(space, vq, &desc, chain, err);
+        ret = vdf_vq_add_segment(space, vq, &desc, chain, err);
     }
-    return r;
+    return ret;
 }
 
 int vdf_vq_packed_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
                        struct vdf_vq_chain *chain, struct vdf_err *err)
 {
-    int r = extent(space, vq, head, err);
+    int ret = extent(space, vq, head, err);
 
-    vdf_vq_chain_begin(chain, r < 0 ? VDF_VQ_SIZE_MAX : head);
-    if (r < 0)
-        return r;
-    chain->slots = (uint16_t)r;
+    vdf_vq_chain_begin(chain, ret < 0 ? VDF_VQ_SIZE_MAX : head);
+    if (ret < 0)
+        return ret;
+    chain->slots = (uint16_t)ret;
     for (unsigned i = 0; i < chain->slots; i++) {
         struct vdf_vq_desc desc;
 
@@ -217,9 +218,9 @@ int vdf_vq_packed_walk(const struct vdf_space *space, const struct vdf_vq *vq, u
             return unreadable(vq->desc, head, err);
         if (desc.flags & VDF_VQ_DESC_INDIRECT)
             return walk_table(space, vq, &desc, chain, err);
-        r = vdf_vq_add_segment(space, vq, &desc, chain, err);
-        if (r)
-            return r;
+        ret = vdf_vq_add_segment(space, vq, &desc, chain, err);
+        if (ret)
+            return ret;
     }
     return 0;
 }
