@@ -23,12 +23,11 @@ static void console_free(struct vdf_console *con)
 int vdf_console_create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
-    int ret;
 
     con->priv.backend = &vdf_console_soft_driver.backend;
     vdf_memory_init(&con->memory, "console", con->memory.size);
     vdf_console_update_space(con);
-    ret = vdf_obj_add(obj, "ports", "0", NULL, err);
+    int ret = vdf_obj_add(obj, "ports", "0", NULL, err);
     if (ret)
         console_free(con);
     return ret;

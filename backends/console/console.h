@@ -41,6 +41,11 @@ enum vdf_console_order {
     VDF_CONSOLE_ROWS_COLS,
 };
 
+/* Bytes of a port, in the guest's sense. */
+struct vdf_console_counts {
+    uint64_t sent, received;
+};
+
 struct vdf_soft;
 struct vdf_vhost_user;
 struct vdf_console_port;

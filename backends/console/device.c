@@ -31,7 +31,6 @@ void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool r
 {
     struct vdf_vq *vq = vdf_console_queue_make(con, index);
     struct vdf_err err = { 0 };
-    int ret;
 
     if (!vq || vq->ready == ready)
         return;
@@ -41,7 +40,7 @@ void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool r
         return;
     }
     vq->modes = vdf_console_modes(con);
-    ret = vdf_vq_check(&con->space, vq, &err);
+    int ret = vdf_vq_check(&con->space, vq, &err);
     if (ret) {
         if (ret == -EFAULT && vdf_console_pool(con))
             con->violations++;

@@ -233,7 +233,7 @@ static size_t push(struct vdf_console_port *port, const uint8_t *bytes, size_t n
             break;
         done += part;
     }
-    port->received += done;
+    port->counts.received += done;
     return done;
 }
 
@@ -377,7 +377,7 @@ ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t
     size_t done = vdf_console_fifo_take(&port->emergency, bytes, n);
     size_t kept = vdf_console_fifo_take(&port->unread, (uint8_t *)bytes + done, n - done);
 
-    port->sent += kept;
+    port->counts.sent += kept;
     done += kept;
     if (port->overflow == VDF_CONSOLE_DROP)
         return done ? (ssize_t)done : -EAGAIN;
@@ -389,7 +389,7 @@ ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t
             break;
         part = vdf_vq_copy_in(&con->space, &chain, port->offset, (uint8_t *)bytes + done, n - done);
         port->offset += part;
-        port->sent += part;
+        port->counts.sent += part;
         if (port->offset < chain.out_len)
             port->mark = hash(port->mark, (uint8_t *)bytes + done, part);
         done += part;

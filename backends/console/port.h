@@ -41,7 +41,8 @@ struct vdf_console_port {
     struct vdf_console_fifo unread;    /* from the guest, where nothing may hold it */
 
     /* The device's own counts, in the guest's sense. */
-    uint64_t sent, received, discarded;
+    struct vdf_console_counts counts;
+    uint64_t discarded;
 
     /* Open files: not state. */
     unsigned data_opens, guest_opens;

@@ -330,27 +330,15 @@ static void host_connected_after(const struct vdf_at *at, uint64_t value)
     vdf_console_settle(port->con);
 }
 
-/* Linux's counters are the soft driver's; where somebody else drives, the device counts. */
-static int sent_get(const struct vdf_at *at, uint64_t *value)
+/* The soft driver counts as Linux does. For other drivers the device counts. */
+static void *counts(const struct vdf_at *at)
 {
-    const struct vdf_console_port *port = at->priv;
+    static struct vdf_console_counts none;
+    struct vdf_console_port *port = at->priv;
 
-    if (has_guest(port))
-        *value = inside(port) ? inside(port)->bytes_sent : 0;
-    else
-        *value = port->sent;
-    return 0;
-}
-
-static int received_get(const struct vdf_at *at, uint64_t *value)
-{
-    const struct vdf_console_port *port = at->priv;
-
-    if (has_guest(port))
-        *value = inside(port) ? inside(port)->bytes_received : 0;
-    else
-        *value = port->received;
-    return 0;
+    if (!has_guest(port))
+        return &port->counts;
+    return inside(port) ? &inside(port)->counts : &none;
 }
 
 static int discarded_get(const struct vdf_at *at, uint64_t *value)
@@ -365,15 +353,21 @@ static int discarded_get(const struct vdf_at *at, uint64_t *value)
 
 /* --- hidden state ----------------------------------------------------------------------------- */
 
-static void fifo_show(const struct vdf_console_fifo *fifo, struct vdf_buf *out)
+static struct vdf_console_fifo *fifo_of(const struct vdf_at *at)
 {
+    return (struct vdf_console_fifo *)((char *)at->priv + at->attr->field);
+}
+
+static void fifo_show(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_console_fifo *fifo = fifo_of(at);
+
     /* An empty one may have no buffer. */
     if (fifo->len)
         vdf_buf_add_bytes(out, fifo->bytes + fifo->start, fifo->len);
 }
 
-static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t len,
-                        struct vdf_err *err)
+static int fifo_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
     if (len % 2 || len / 2 > VDF_CONSOLE_WAITING)
         return vdf_fail(err, EINVAL, "%zu hex digits: two a byte, at most %u bytes", len,
@@ -384,25 +378,11 @@ static int fifo_restore(struct vdf_console_fifo *fifo, const char *text, size_t 
 
         if (ret < 0)
             return ret;
-        if (vdf_console_fifo_add(fifo, &byte, 1) != 1)
+        if (vdf_console_fifo_add(fifo_of(at), &byte, 1) != 1)
             return vdf_fail(err, ENOMEM, "no memory for waiting bytes");
     }
     return 0;
 }
-
-#define FIFO_HOOKS(member)                                                                   \
-    static void member##_show(const struct vdf_at *at, struct vdf_buf *out)                  \
-    {                                                                                        \
-        fifo_show(&((const struct vdf_console_port *)at->priv)->member, out);                \
-    }                                                                                        \
-    static int member##_restore(const struct vdf_at *at, const char *text, size_t len,       \
-                                struct vdf_err *err)                                         \
-    {                                                                                        \
-        return fifo_restore(&((struct vdf_console_port *)at->priv)->member, text, len, err); \
-    }
-FIFO_HOOKS(waiting)
-FIFO_HOOKS(emergency)
-FIFO_HOOKS(unread)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
@@ -411,10 +391,16 @@ FIFO_HOOKS(unread)
         .path = name, .type = kind, .flags = VDF_NO_FILE | VDF_SAVE, \
         VDF_FIELD(struct vdf_console_port, member), .doc = text      \
     }
-#define COUNTER(name, text)                                                                \
-    {                                                                                      \
-        .path = "bytes_" #name, .type = VDF_UINT, .flags = VDF_R, .width = 8, .doc = text, \
-        .get = name##_get                                                                  \
+#define FIFO(name, text)                                                               \
+    {                                                                                  \
+        .path = #name, .type = VDF_TEXT, .flags = VDF_NO_FILE | VDF_SAVE, .doc = text, \
+        .field = offsetof(struct vdf_console_port, name), .show = fifo_show,           \
+        .restore_text = fifo_restore                                                   \
+    }
+#define COUNTER(name, text)                                                       \
+    {                                                                             \
+        .path = "bytes_" #name, .type = VDF_UINT, .flags = VDF_R,                 \
+        VDF_FIELD(struct vdf_console_counts, name), .doc = text, .locate = counts \
     }
 #define READ_ONLY(name, member, text)                              \
     {                                                              \
@@ -492,10 +478,14 @@ static const struct vdf_attr port_attrs[] = {
               "1 while data of the guest waits in its transmit queue for the host's reader"),
     COUNTER(sent, "bytes that the guest has written"),
     COUNTER(received, "bytes in receive buffers that the guest has taken from its queue"),
-    COUNTER(discarded,
-            "bytes dropped: unread at the guest's close, sent to a host that was closed, not read "
-            "by one that drops, in the transmit queue at a reset, or emergency output that nobody "
-            "read"),
+    { .path = "bytes_discarded",
+      .type = VDF_UINT,
+      .flags = VDF_R,
+      .width = 8,
+      .doc =
+          "bytes dropped: unread at the guest's close, sent to a host that was closed, not read by "
+          "one that drops, in the transmit queue at a reset, or emergency output that nobody read",
+      .get = discarded_get },
     HIDDEN("added", VDF_BOOL, added, "PORT_ADD has been sent"),
     HIDDEN("told_console", VDF_BOOL, told_console, "CONSOLE_PORT has been sent"),
     HIDDEN("told_name", VDF_BOOL, told_name, "PORT_NAME has been sent"),
@@ -506,27 +496,12 @@ static const struct vdf_attr port_attrs[] = {
     HIDDEN("held_head", VDF_UINT, head, "its first descriptor"),
     HIDDEN("held_offset", VDF_UINT, offset, "bytes of it that were read"),
     HIDDEN("held_mark", VDF_UINT, mark, "its length and those bytes, hashed"),
-    HIDDEN("device_sent", VDF_UINT, sent, "bytes that the host has read"),
-    HIDDEN("device_received", VDF_UINT, received, "bytes put into receive buffers"),
+    HIDDEN("device_sent", VDF_UINT, counts.sent, "bytes that the host has read"),
+    HIDDEN("device_received", VDF_UINT, counts.received, "bytes put into receive buffers"),
     HIDDEN("device_discarded", VDF_UINT, discarded, "bytes that the device dropped"),
-    { .path = "waiting",
-      .type = VDF_TEXT,
-      .flags = VDF_NO_FILE | VDF_SAVE,
-      .doc = "bytes that wait for the guest, in hex",
-      .show = waiting_show,
-      .restore_text = waiting_restore },
-    { .path = "emergency",
-      .type = VDF_TEXT,
-      .flags = VDF_NO_FILE | VDF_SAVE,
-      .doc = "emergency output that waits for the host, in hex",
-      .show = emergency_show,
-      .restore_text = emergency_restore },
-    { .path = "unread",
-      .type = VDF_TEXT,
-      .flags = VDF_NO_FILE | VDF_SAVE,
-      .doc = "bytes of a guest that may not be held, which wait for the host, in hex",
-      .show = unread_show,
-      .restore_text = unread_restore },
+    FIFO(waiting, "bytes that wait for the guest, in hex"),
+    FIFO(emergency, "emergency output that waits for the host, in hex"),
+    FIFO(unread, "bytes of a guest that may not be held, which wait for the host, in hex"),
 };
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -171,11 +171,10 @@ bool vdf_console_complete(struct vdf_console *con, uint32_t index, uint16_t head
     struct vdf_vq *vq = vdf_console_live(con, index);
     bool interrupt = false;
     struct vdf_err err;
-    int ret;
 
     if (!vq)
         return false;
-    ret = vdf_vq_push(&con->space, vq, head, len, &interrupt);
+    int ret = vdf_vq_push(&con->space, vq, head, len, &interrupt);
     if (ret) {
         vdf_fail(&err, EFAULT, "used ring at 0x%" PRIx64 " is not in memory", vq->device);
         vdf_console_needs_reset(con, index, ret, &err);

@@ -324,7 +324,6 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
 {
     struct vdf_console *con = at->priv;
     char *path;
-    int ret;
 
     if (!strcmp(text, con->vhost_path ? con->vhost_path : ""))
         return *text ? vdf_vhost_user_again(con, err) : 0;
@@ -335,7 +334,7 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
     }
     if (vdf_console_driver(con) == &vdf_console_vm_driver)
         return vdf_fail(err, EBUSY, "driver is vm: detach the console from the VM first");
-    ret = vdf_vhost_user_possible(con, text, err);
+    int ret = vdf_vhost_user_possible(con, text, err);
     if (ret)
         return ret;
     path = strdup(text);
@@ -541,10 +540,11 @@ static const struct vdf_bits feature_bits[] = {
         .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE, .width = bytes,     \
         .doc = text, .get = reg_get, .set = reg_set, .window = VDF_REGS, .offset = at, __VA_ARGS__ \
     }
-#define FIELD(name, at, access, member, text)                                                \
-    {                                                                                        \
-        .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE,               \
-        VDF_FIELD(struct vdf_console, member), .doc = text, .window = VDF_REGS, .offset = at \
+#define FIELD(name, at, access, member, text, ...)                                            \
+    {                                                                                         \
+        .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE,                \
+        VDF_FIELD(struct vdf_console, member), .doc = text, .window = VDF_REGS, .offset = at, \
+        __VA_ARGS__                                                                           \
     }
 
 static const struct vdf_attr console_rows[] = {
@@ -763,15 +763,9 @@ static const struct vdf_attr console_rows[] = {
         .bits = (const struct vdf_bits[]){ { "QueueReady", .low = 0 }, { NULL } }),
     REG("QueueNotify", VDF_CONSOLE_REG_QUEUE_NOTIFY, VDF_W, 4,
         "number of a queue with new buffers"),
-    { .path = "reg/InterruptStatus",
-      .type = VDF_REG,
-      .flags = VDF_R | VDF_NO_FILE | VDF_SAVE,
-      VDF_FIELD(struct vdf_console, int_status),
-      .doc = "interrupts that the driver has not acknowledged",
-      .bits = interrupt_bits,
-      .reserved = ~UINT64_C(3),
-      .window = VDF_REGS,
-      .offset = VDF_CONSOLE_REG_INTERRUPT_STATUS },
+    FIELD("InterruptStatus", VDF_CONSOLE_REG_INTERRUPT_STATUS, VDF_R | VDF_SAVE, int_status,
+          "interrupts that the driver has not acknowledged", .bits = interrupt_bits,
+          .reserved = ~UINT64_C(3)),
     REG("InterruptACK", VDF_CONSOLE_REG_INTERRUPT_ACK, VDF_W, 4, "bits of InterruptStatus to clear",
         .bits = interrupt_bits),
     REG("Status", VDF_CONSOLE_REG_STATUS, VDF_RW, 4, "device status; 0 resets",

@@ -25,6 +25,17 @@ void vdf_soft_free(struct vdf_soft *soft)
     free(soft);
 }
 
+int vdf_soft_set_counts(struct vdf_soft *soft, uint32_t n_queues, uint32_t n_ports)
+{
+    soft->queues = calloc(n_queues, sizeof(*soft->queues));
+    soft->ports = calloc(n_ports, sizeof(struct vdf_soft_port *));
+    if (!soft->queues || !soft->ports)
+        return -ENOMEM;
+    soft->n_queues = n_queues;
+    soft->n_ports = n_ports;
+    return 0;
+}
+
 /* Forget everything; the device is left as it is. */
 static void unbind(struct vdf_console *con)
 {
@@ -105,12 +116,8 @@ static int setup_queues(struct vdf_console *con, struct vdf_err *err)
     }
     if (vdf_soft_pages_init(con, soft))
         return vdf_fail(err, ENOMEM, "no memory for the driver");
-    soft->n_queues = soft->multiport ? 2 * (ports + 1) : 2;
-    soft->queues = calloc(soft->n_queues, sizeof(*soft->queues));
-    soft->ports = calloc(ports, sizeof(struct vdf_soft_port *));
-    if (!soft->queues || !soft->ports)
+    if (vdf_soft_set_counts(soft, soft->multiport ? 2 * (ports + 1) : 2, ports) < 0)
         return vdf_fail(err, ENOMEM, "no memory for the driver");
-    soft->n_ports = ports;
     for (uint32_t i = 0; i < soft->n_queues; i++) {
         int ret = vdf_soft_queue_setup(con, i, err);
         if (ret)
@@ -138,8 +145,6 @@ void vdf_soft_attach(struct vdf_console *con)
 /* Reset the device and probe it. On failure the device's status says FAILED. */
 static int bind_driver(struct vdf_console *con, struct vdf_err *err)
 {
-    int ret;
-
     con->soft = calloc(1, sizeof(*con->soft));
     if (!con->soft)
         return vdf_fail(err, ENOMEM, "no memory for the driver");
@@ -149,7 +154,7 @@ static int bind_driver(struct vdf_console *con, struct vdf_err *err)
     add_status(con, VDF_CONSOLE_S_ACKNOWLEDGE);
     add_status(con, VDF_CONSOLE_S_DRIVER);
     con->soft->rproc = reg_read(con, VDF_CONSOLE_REG_DEVICE_ID) == VDF_CONSOLE_ID_RPROC;
-    ret = negotiate(con, err);
+    int ret = negotiate(con, err);
     if (!ret)
         ret = setup_queues(con, err);
     if (ret) {

@@ -17,7 +17,8 @@ struct vdf_soft_port {
     bool host_connected;
     bool outvq_full;
     uint16_t cols, rows;
-    uint64_t bytes_sent, bytes_received, bytes_discarded;
+    struct vdf_console_counts counts;
+    uint64_t bytes_discarded;
     struct vdf_soft_buf inbuf; /* being read; len 0: none */
     uint32_t in_len;           /* bytes that the device wrote there */
     uint32_t in_offset;        /* of them, read */

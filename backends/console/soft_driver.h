@@ -47,6 +47,8 @@ struct vdf_soft {
 
 /* --- soft.c ----------------------------------------------------------------------------------- */
 
+/** vdf_soft_set_counts() - make the arrays of queues and ports. 0 or -ENOMEM. */
+int vdf_soft_set_counts(struct vdf_soft *soft, uint32_t n_queues, uint32_t n_ports);
 /** vdf_soft_attach() - connect the driver to the device's interrupt. */
 void vdf_soft_attach(struct vdf_console *con);
 
@@ -71,6 +73,8 @@ int vdf_soft_pages_init(struct vdf_console *con, struct vdf_soft *soft);
 int vdf_soft_pages_claim(struct vdf_soft *soft, uint64_t addr, uint64_t len);
 /** vdf_soft_alloc() - whole pages for @len bytes, the lowest that are free. -ENOMEM. */
 int vdf_soft_alloc(struct vdf_soft *soft, uint32_t len, uint64_t *addr);
+/** vdf_soft_add_pending() - a buffer that is given up, but not yet returned to the pool. 0 or -ENOMEM. */
+int vdf_soft_add_pending(struct vdf_soft *soft, struct vdf_soft_buf buf);
 /** vdf_soft_release() - give a buffer up from where one may not sleep. */
 void vdf_soft_release(struct vdf_soft *soft, struct vdf_soft_buf buf);
 /** vdf_soft_reclaim_pending() - return what was given up to the pool. */

@@ -95,20 +95,22 @@ int vdf_soft_alloc(struct vdf_soft *soft, uint32_t len, uint64_t *addr)
     return -ENOMEM;
 }
 
+int vdf_soft_add_pending(struct vdf_soft *soft, struct vdf_soft_buf buf)
+{
+    struct vdf_soft_buf *pending = realloc(soft->pending, (soft->n_pending + 1) * sizeof(buf));
+
+    if (!pending)
+        return -ENOMEM;
+    soft->pending = pending;
+    soft->pending[soft->n_pending++] = buf;
+    return 0;
+}
+
 void vdf_soft_release(struct vdf_soft *soft, struct vdf_soft_buf buf)
 {
-    struct vdf_soft_buf *pending;
-
     /* Coherent memory cannot be freed where one may not sleep; ordinary memory can. */
-    if (soft->pool) {
-        pending = realloc(soft->pending, (soft->n_pending + 1) * sizeof(*pending));
-        if (pending) {
-            soft->pending = pending;
-            soft->pending[soft->n_pending++] = buf;
-            return;
-        }
-    }
-    give_back(soft, buf);
+    if (!soft->pool || vdf_soft_add_pending(soft, buf) < 0)
+        give_back(soft, buf);
 }
 
 /* --- rings ------------------------------------------------------------------------------------ */

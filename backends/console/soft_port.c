@@ -26,7 +26,7 @@ static bool get_inbuf(struct vdf_console *con, struct vdf_soft_port *port)
         return false;
     port->in_len = written < port->inbuf.len ? written : port->inbuf.len;
     port->in_offset = 0;
-    port->bytes_received += port->in_len;
+    port->counts.received += port->in_len;
     return true;
 }
 
@@ -217,7 +217,6 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
     uint32_t txq = vdf_console_txq(port->id);
     struct vdf_soft_buf buf = { .len = n < VDF_SOFT_WRITE_MAX ? (uint32_t)n : VDF_SOFT_WRITE_MAX };
     void *p;
-    int ret;
 
     if (!host_hears(con, port))
         return -EAGAIN;
@@ -233,7 +232,7 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
     p = vdf_memory_at(&con->memory, buf.addr, buf.len);
     if (p)
         memcpy(p, bytes, buf.len);
-    ret = p ? vdf_soft_add(con, txq, buf, false) : -ENOMEM;
+    int ret = p ? vdf_soft_add(con, txq, buf, false) : -ENOMEM;
     if (ret) {
         vdf_soft_release(soft, buf);
         return vdf_fail(err, -ret, "the transmit queue takes no more buffers: reset the device");
@@ -241,7 +240,7 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
     vdf_soft_kick(con, txq);
     if (vdf_soft_queue_full(&soft->queues[txq]))
         port->outvq_full = true;
-    port->bytes_sent += buf.len;
+    port->counts.sent += buf.len;
     return (ssize_t)buf.len;
 }
 

@@ -47,7 +47,7 @@ void vdf_soft_show(const struct vdf_soft *soft, struct vdf_buf *out)
         vdf_buf_printf(
             out, " p %x %x %x %x %x %x %x %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %x %x %x",
             p->id, p->console, p->guest_connected, p->host_connected, p->outvq_full, p->cols,
-            p->rows, p->bytes_sent, p->bytes_received, p->bytes_discarded, p->inbuf.addr,
+            p->rows, p->counts.sent, p->counts.received, p->bytes_discarded, p->inbuf.addr,
             p->inbuf.len, p->in_len, p->in_offset);
     }
     for (uint32_t i = 0; i < soft->n_pending; i++)
@@ -127,26 +127,12 @@ static int parse_driver(struct words *w, struct vdf_soft *soft)
     soft->multiport = word(w, 1);
     soft->pool = word(w, 1);
     soft->message = word(w, UINT64_MAX);
-    soft->n_queues = (uint32_t)word(w, QUEUES_MAX);
-    soft->n_ports = (uint32_t)word(w, VDF_CONSOLE_PORTS_MAX);
-    if (w->bad || soft->n_queues != (soft->multiport ? 2 * (soft->n_ports + 1) : 2) ||
-        !soft->n_ports || (!soft->multiport && soft->n_ports != 1)) {
-        soft->n_queues = 0;
-        soft->n_ports = 0;
+    uint32_t n_queues = (uint32_t)word(w, QUEUES_MAX);
+    uint32_t n_ports = (uint32_t)word(w, VDF_CONSOLE_PORTS_MAX);
+    if (w->bad || n_queues != (soft->multiport ? 2 * (n_ports + 1) : 2) || !n_ports ||
+        (!soft->multiport && n_ports != 1))
         return -EINVAL;
-    }
-    soft->queues = calloc(soft->n_queues, sizeof(*soft->queues));
-    soft->ports = calloc(soft->n_ports, sizeof(struct vdf_soft_port *));
-    if (!soft->queues || !soft->ports) {
-        free(soft->queues);
-        free(soft->ports);
-        soft->queues = NULL;
-        soft->ports = NULL;
-        soft->n_queues = 0;
-        soft->n_ports = 0;
-        return -ENOMEM;
-    }
-    return 0;
+    return vdf_soft_set_counts(soft, n_queues, n_ports);
 }
 
 static int parse_queue(struct words *w, struct vdf_soft *soft)
@@ -202,8 +188,8 @@ static int parse_port(struct words *w, struct vdf_soft *soft)
     p->outvq_full = word(w, 1);
     p->cols = (uint16_t)word(w, UINT16_MAX);
     p->rows = (uint16_t)word(w, UINT16_MAX);
-    p->bytes_sent = word(w, UINT64_MAX);
-    p->bytes_received = word(w, UINT64_MAX);
+    p->counts.sent = word(w, UINT64_MAX);
+    p->counts.received = word(w, UINT64_MAX);
     p->bytes_discarded = word(w, UINT64_MAX);
     p->inbuf.addr = word(w, UINT64_MAX);
     p->inbuf.len = (uint32_t)word(w, VDF_SOFT_WRITE_MAX);
@@ -215,17 +201,11 @@ static int parse_port(struct words *w, struct vdf_soft *soft)
 static int parse_pending(struct words *w, struct vdf_soft *soft)
 {
     struct vdf_soft_buf buf = { .addr = word(w, UINT64_MAX) };
-    struct vdf_soft_buf *pending;
 
     buf.len = (uint32_t)word(w, VDF_SOFT_WRITE_MAX);
     if (w->bad || !buf.len || !soft->pool)
         return -EINVAL;
-    pending = realloc(soft->pending, (soft->n_pending + 1) * sizeof(*pending));
-    if (!pending)
-        return -ENOMEM;
-    soft->pending = pending;
-    soft->pending[soft->n_pending++] = buf;
-    return 0;
+    return vdf_soft_add_pending(soft, buf);
 }
 
 int vdf_soft_parse(const char *text, struct vdf_soft **result, struct vdf_err *err)
@@ -293,14 +273,13 @@ static int claim_queue(const struct vdf_console *con, uint32_t index, struct vdf
     struct vdf_soft_queue *q = &soft->queues[index];
     const struct vdf_vq *vq = vdf_console_queue(con, index);
     bool control = soft->multiport && index == VDF_CONSOLE_CONTROL_TXQ;
-    int ret;
 
     if (!q->ring)
         return vdf_fail(err, EINVAL, "the driver has no ring for queue %u", index);
     q->num = vq && vq->num ? vq->num : VDF_SOFT_QUEUE_MAX;
     if (q->num > VDF_SOFT_QUEUE_MAX || (q->num < 64 && q->busy >> q->num))
         return vdf_fail(err, EINVAL, "the driver's queue %u has not %u descriptors", index, q->num);
-    ret = claim(soft, "ring", q->ring, VDF_PAGE_SIZE, err);
+    int ret = claim(soft, "ring", q->ring, VDF_PAGE_SIZE, err);
     for (unsigned head = 0; !ret && head < VDF_SOFT_QUEUE_MAX; head++) {
         if (!(q->busy >> head & 1))
             continue;

@@ -466,11 +466,10 @@ static int serve(struct vdf_vhost_user *vu, const char *path, struct vdf_err *er
 int vdf_vhost_user_start(struct vdf_console *con, const char *path, struct vdf_err *err)
 {
     struct vdf_vhost_user *vu = vdf_vhost_user_new(con);
-    int ret;
 
     if (!vu)
         return vdf_fail(err, errno, "the device cannot be served: %s", strerror(errno));
-    ret = serve(vu, path, err);
+    int ret = serve(vu, path, err);
     if (ret) {
         vdf_vhost_user_free(vu);
         return ret;

@@ -82,14 +82,13 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
 int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_region *region = &vu->msg.payload.one.region;
-    int ret;
 
     if (vu->n_fds != 1)
         return vdf_fail(err, EPROTO, "a region with %u descriptors, one is needed", vu->n_fds);
     if (vu->n_mappings == VDF_SPACE_REGIONS)
         return vdf_fail(err, ENOSPC, "there are %u regions, no more are possible",
                         VDF_SPACE_REGIONS);
-    ret = region_check(region, vu->mappings, vu->n_mappings, err);
+    int ret = region_check(region, vu->mappings, vu->n_mappings, err);
     if (!ret)
         ret = map(&vu->mappings[vu->n_mappings], region, vu->fds[0], err);
     if (ret)

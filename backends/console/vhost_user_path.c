@@ -289,11 +289,10 @@ static int servable(const char *path, struct vdf_err *err)
     int dir = open_dir(path, err);
     struct sockaddr_un addr;
     struct stat st;
-    int ret;
 
     if (dir < 0)
         return dir;
-    ret = address(dir, path, &addr, err);
+    int ret = address(dir, path, &addr, err);
     if (!ret && faccessat(dir, ".", W_OK | X_OK, AT_EACCESS))
         ret = vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
     if (!ret) {

@@ -68,15 +68,14 @@ bool vdf_vq_size_possible(uint32_t num, unsigned max, uint8_t modes)
 int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
     unsigned event = vq->modes & VDF_VQ_EVENT_IDX ? 2 : 0;
-    int ret;
 
     if (vq->modes & VDF_VQ_PACKED)
         return vdf_vq_packed_check(space, vq, err);
     if (!vq->num || !vdf_vq_size_possible(vq->num, VDF_VQ_SIZE_MAX, vq->modes))
         return vdf_fail(err, EINVAL, "queue size %u: a power of two up to %u is needed", vq->num,
                         VDF_VQ_SIZE_MAX);
-    ret = vdf_vq_part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
-                            false, err);
+    int ret = vdf_vq_part_check(space, "descriptor table", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
+                                false, err);
     if (ret)
         return ret;
     ret = vdf_vq_part_check(space, "available ring", vq->driver, AVAIL_RING + vq->num * 2u + event,
@@ -340,10 +339,9 @@ int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_c
                struct vdf_err *err)
 {
     uint16_t head = 0;
-    int ret;
 
     vdf_vq_chain_begin(chain, VDF_VQ_SIZE_MAX);
-    ret = vdf_vq_pending(space, vq, err);
+    int ret = vdf_vq_pending(space, vq, err);
     if (ret <= 0)
         return ret ? ret : -EAGAIN;
     if (vq->modes & VDF_VQ_PACKED) {

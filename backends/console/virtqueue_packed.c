@@ -69,16 +69,14 @@ static void *desc_word(const struct vdf_space *space, const struct vdf_vq *vq, u
 
 int vdf_vq_packed_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
-    int ret;
-
     if (!vq->num || !vdf_vq_size_possible(vq->num, VDF_VQ_SIZE_MAX, vq->modes))
         return vdf_fail(err, EINVAL, "queue size %u: 1 to %u is needed", vq->num, VDF_VQ_SIZE_MAX);
     if (place(vq->last_avail) >= vq->num || place(vq->used_idx) >= vq->num)
         return vdf_fail(err, EINVAL,
                         "next available descriptor %u, next used one %u: the ring has %u",
                         place(vq->last_avail), place(vq->used_idx), vq->num);
-    ret = vdf_vq_part_check(space, "descriptor ring", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
-                            true, err);
+    int ret = vdf_vq_part_check(space, "descriptor ring", vq->desc, vq->num * VDF_VQ_DESC_SIZE, 16,
+                                true, err);
     if (ret)
         return ret;
     ret =
@@ -179,8 +177,6 @@ static int walk_table(const struct vdf_space *space, const struct vdf_vq *vq,
                       const struct vdf_vq_desc *table, struct vdf_vq_chain *chain,
                       struct vdf_err *err)
 {
-    int ret;
-
     if (!(vq->modes & VDF_VQ_INDIRECT))
         return vdf_fail(err, EPROTO,
                         "chain of descriptor %u: indirect, but VIRTIO_F_INDIRECT_DESC was not "
@@ -191,7 +187,7 @@ static int walk_table(const struct vdf_space *space, const struct vdf_vq *vq,
                         "chain of descriptor %u: an indirect descriptor among %u, it has to be the "
                         "only one",
                         chain->head, chain->slots);
-    ret = vdf_vq_table_check(space, table, chain->head, err);
+    int ret = vdf_vq_table_check(space, table, chain->head, err);
     for (uint32_t i = 0; !ret && i < table->len / VDF_VQ_DESC_SIZE; i++) {
         struct vdf_vq_desc desc;
 
