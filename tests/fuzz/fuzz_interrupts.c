@@ -14,8 +14,8 @@
 #include <virtdevfs/guest.h>
 
 #include "harness.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "input.h"
+#include "plant.h"
 
 static const char *const files[] = {
     "aplic/d/domaincfg",
@@ -259,43 +259,16 @@ static void go_round(const char *path)
 
 /* --- the tree --------------------------------------------------------------------------------- */
 
-static void must(int ret)
-{
-    if (ret == 0)
-        return;
-    fprintf(stderr, "%s\n", vdf_test_last_error());
-    abort();
-}
-
 static void plant(void)
 {
     static const char *const dirs[] = { "aplic/d", "aplic/m", "gait/t", "intx/b" };
-    static const char *const steps[][2] = {
-        { "aplic/d/delivery", "direct" },
-        { "aplic/d/harts", "2" },
-        { "aplic/d/aia/srcs", "40" },
-        { "aplic/d/init", "1" },
-        { "aplic/m/harts", "2" },
-        { "aplic/m/aia/srcs", "40" },
-        { "aplic/m/aia/ids", "127" },
-        { "aplic/m/aia/hart_bits", "1" },
-        { "aplic/m/addr/aplic", "0xd000000" },
-        { "aplic/m/addr/imsic/0", "0x28000000" },
-        { "aplic/m/addr/imsic/1", "0x28001000" },
-        { "aplic/m/init", "1" },
-        { "gait/t/enabled", "1" },
-        { "gait/t/functions/f/guest", "g" },
-        { "gait/t/functions/f/sb", "0x3000" },
-        { "gait/t/functions/h/guest", "g" },
-    };
-
     vdf_test_tree(true);
     for (size_t k = 0; k < COUNT(dirs); k++)
         must(vdf_test_mkdir(dirs[k]));
     for (size_t k = 0; k < COUNT(objects); k++)
         must(vdf_test_mkdir(objects[k]));
-    for (size_t k = 0; k < COUNT(steps); k++)
-        must(vdf_test_write(steps[k][0], steps[k][1]));
+    set_up_controllers();
+    must(vdf_test_write("gait/t/functions/h/guest", "g"));
     vdf_memory_init(&memory, "guest", 1u << 20);
 }
 
@@ -349,9 +322,13 @@ static void operate(unsigned what, unsigned which, uint32_t value)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct input in = { data, size };
+
     plant();
-    for (; size >= 4; data += 4, size -= 4)
-        operate(data[0] % 16, data[1], (uint32_t)(data[2] | data[3] << 8) << data[0] / 16);
+    while (in.left >= 4) {
+        unsigned what = (unsigned)take(&in, 1), which = (unsigned)take(&in, 1);
+        operate(what % 16, which, (uint32_t)take(&in, 2) << what / 16);
+    }
     uproot();
     return 0;
 }

@@ -24,6 +24,7 @@
 #include "fs/tree/value.h"
 #include "harness.h"
 #include "input.h"
+#include "plant.h"
 
 #define MAX_OPERATIONS 100
 
@@ -64,34 +65,13 @@ static const char *const objects[] = {
 
 #define N_PLANTED 16u /* of the objects, the first ones */
 
-static void must(int ret)
-{
-    if (ret < 0)
-        broken("refused", "the tree to begin with", vdf_test_last_error());
-}
-
 static void plant(void)
 {
-    static const char *const steps[][2] = {
+    static const struct step steps[] = {
         { "console/c/dma/size", "65536" },
         { "console/c/memory_size", "1048576" },
         { "hwqueue/q/memory_size", "131072" },
         { "hwqueue/a/memory_size", "131072" },
-        { "aplic/d/delivery", "direct" },
-        { "aplic/d/harts", "2" },
-        { "aplic/d/aia/srcs", "40" },
-        { "aplic/d/init", "1" },
-        { "aplic/m/harts", "2" },
-        { "aplic/m/aia/srcs", "40" },
-        { "aplic/m/aia/ids", "127" },
-        { "aplic/m/aia/hart_bits", "1" },
-        { "aplic/m/addr/aplic", "0xd000000" },
-        { "aplic/m/addr/imsic/0", "0x28000000" },
-        { "aplic/m/addr/imsic/1", "0x28001000" },
-        { "aplic/m/init", "1" },
-        { "gait/t/enabled", "1" },
-        { "gait/t/functions/f/guest", "g" },
-        { "gait/t/functions/f/sb", "0x3000" },
         { "hwqueue/q/ioas/map", "0x100000 0x10000" },
         { "hwqueue/q/queues/0/base", "0x100000" },
         { "hwqueue/q/queues/0/log2size", "4" },
@@ -106,8 +86,8 @@ static void plant(void)
         if (!strcmp(objects[k], "hwqueue/a"))
             must(vdf_test_write("hwqueue/a/type", "amd"));
     }
-    for (size_t k = 0; k < COUNT(steps); k++)
-        must(vdf_test_write(steps[k][0], steps[k][1]));
+    set_up_controllers();
+    take_steps(steps, COUNT(steps));
 }
 
 /* --- the files -------------------------------------------------------------------------------- */
@@ -403,8 +383,8 @@ static void store_to_memory(struct input *in)
     size_t n = take(in, 1) % 64;
     uint8_t *to = vdf_memory_at(&memory, offset, n + 1);
 
-    for (size_t k = 0; to && k < n; k++)
-        to[k] = (uint8_t)take(in, 1);
+    if (to)
+        take_bytes(in, to, n);
 }
 
 /* --- a driver of the console, in the memory of that guest ------------------------------------- */
@@ -469,8 +449,8 @@ static void put_buffer(struct input *in)
     uint16_t index = vdf_load_le16(ring + 0x402), slot = index % RING_SIZE;
     uint64_t buffer = RING_OF(queue) + 0xc00 + slot * 64u;
     vdf_device_enter(con->obj->device);
-    for (unsigned k = 0; queue & 1 && k < n; k++)
-        ring[0xc00 + slot * 64u + k] = (uint8_t)take(in, 1);
+    if (queue & 1)
+        take_bytes(in, ring + 0xc00 + slot * 64u, n);
     vdf_store_le64(ring + slot * 16u, buffer);
     vdf_store_le32(ring + slot * 16u + 8, length);
     vdf_store_le16(ring + slot * 16u + 12, queue & 1 ? 0 : 2);
@@ -663,8 +643,7 @@ static void write_raw_text(struct input *in)
     char text[64];
     size_t n = take(in, 1) % sizeof(text);
 
-    for (size_t k = 0; k < n; k++)
-        text[k] = (char)take(in, 1);
+    take_bytes(in, text, n);
     text[n] = '\0';
     write_text(path, text, true);
 }
@@ -694,8 +673,7 @@ static void write_bytes(struct input *in)
     uint8_t bytes[64];
     size_t n = take(in, 1) % sizeof(bytes);
 
-    for (size_t k = 0; k < n; k++)
-        bytes[k] = (uint8_t)take(in, 1);
+    take_bytes(in, bytes, n);
     vdf_test_pwrite(path, bytes, n, offset);
 }
 

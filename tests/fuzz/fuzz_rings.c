@@ -242,8 +242,7 @@ static void write_file(struct input *in)
     char text[48];
     size_t n = take(in, 1) % sizeof(text);
 
-    for (size_t k = 0; k < n; k++)
-        text[k] = (char)take(in, 1);
+    take_bytes(in, text, n);
     text[n] = '\0';
     vdf_test_write(at(file), text);
 }
@@ -345,8 +344,7 @@ static void bytes(struct input *in)
     uint64_t offset = take(in, 2);
     size_t n = take(in, 1) % sizeof(block);
 
-    for (size_t k = 0; k < n; k++)
-        block[k] = (uint8_t)take(in, 1);
+    take_bytes(in, block, n);
     vdf_test_pwrite(at(offset & 1 ? "memory" : "queues/0/page"), block, n, offset >> 1);
 }
 

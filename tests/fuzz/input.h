@@ -23,6 +23,15 @@ static inline uint64_t take(struct input *in, unsigned bytes)
     return value;
 }
 
+/* @n bytes, zeros behind the end. */
+static inline void take_bytes(struct input *in, void *to, size_t n)
+{
+    uint8_t *bytes = to;
+
+    for (size_t k = 0; k < n; k++)
+        bytes[k] = (uint8_t)take(in, 1);
+}
+
 static inline const char *pick(struct input *in, const char *const *from, size_t n)
 {
     return from[take(in, 1) % n];
