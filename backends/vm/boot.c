@@ -19,7 +19,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "boot.h"
+#include "clock.h"
 #include "probe.h"
+#include "state.h"
 #include "vm.h"
 
 #define PAGE VDF_PAGE_SIZE
@@ -223,12 +226,6 @@ void vdf_vm_boot_registers(const struct vdf_vm *vm, unsigned index, struct kvm_r
 #define APIC_SVR 0xf0u
 #define APIC_SVR_ENABLED 0x1ffu
 
-static void store_apic(struct kvm_lapic_state *lapic, unsigned reg, uint32_t value)
-{
-    value = htole32(value);
-    memcpy(lapic->regs + reg, &value, sizeof(value));
-}
-
 int vdf_vcpu_boot(struct vdf_vcpu *cpu, struct vdf_err *err)
 {
     struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
@@ -248,7 +245,7 @@ int vdf_vcpu_boot(struct vdf_vcpu *cpu, struct vdf_err *err)
     cpu->tsc = 0;
     vdf_vm_boot_registers(cpu->vm, cpu->index, &regs, &sregs);
     memset(sregs.interrupt_bitmap, 0, sizeof(sregs.interrupt_bitmap));
-    store_apic(&lapic, APIC_SVR, APIC_SVR_ENABLED);
+    vdf_apic_store(&lapic, APIC_SVR, APIC_SVR_ENABLED);
     if (vdf_kvm_ioctl(cpu->fd, KVM_SET_SREGS, &sregs) < 0 ||
         vdf_kvm_ioctl(cpu->fd, KVM_SET_REGS, &regs) < 0 ||
         vdf_kvm_ioctl(cpu->fd, KVM_SET_LAPIC, &lapic) < 0 ||

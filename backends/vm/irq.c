@@ -18,9 +18,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "irq.h"
 #include "probe.h"
-#include <virtdevfs/text.h>
-
 #include "vm.h"
 
 #define MSI_ADDRESS 0xfee00000u
@@ -58,8 +57,9 @@ static void add_message(struct kvm_irq_routing *table, const struct vdf_slot *sl
     entry->u.msi.data = slot->vector;
 }
 
-/* KVM exchanges the whole table at once: the GSIs of other slots go on as they were. */
-int vdf_vm_route(struct vdf_vm *vm, const struct vdf_slot *leaving)
+/* Have KVM route GSIs as the slots want them now; @leaving: without this slot. KVM exchanges the whole
+ * table at once, and the GSIs of other slots go on as they were. */
+static int route(struct vdf_vm *vm, const struct vdf_slot *leaving)
 {
     size_t most = 2 * VDF_VM_PINS + VDF_VM_SLOTS;
     struct kvm_irq_routing *table = calloc(1, sizeof(*table) + most * sizeof(table->entries[0]));
@@ -97,8 +97,9 @@ static void signal_msi(struct vdf_slot *slot, uint32_t cpu, uint32_t data)
     struct kvm_msi msi = { .address_lo = MSI_ADDRESS | cpu << MSI_CPU_SHIFT, .data = data };
 
     if (vdf_kvm_ioctl(slot->vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
-        vdf_slot_report(slot, errno, "MSI 0x%08x to vCPU %u is not delivered: %s", data, cpu,
-                        vdf_errno_name(errno));
+        vdf_vm_report(slot->priv.obj, &slot->reports, VDF_SLOT_LAST, errno,
+                      "MSI 0x%08x to vCPU %u is not delivered: %s", data, cpu,
+                      vdf_errno_name(errno));
 }
 
 /* Before the first run there is no vCPU that could take an MSI: the vector waits for one, as in the
@@ -147,41 +148,6 @@ static void send_message(void *ctx, uint64_t address, uint32_t data)
         send_vector(slot, (uint32_t)(address & MSI_CPU_BITS) >> MSI_CPU_SHIFT, data);
 }
 
-/* --- vectors that wait, in a state ------------------------------------------------------------ */
-
-void vdf_slot_show_early(const struct vdf_at *at, struct vdf_buf *out)
-{
-    const struct vdf_slot *slot = at->priv;
-    const char *separator = "";
-
-    for (uint32_t n = 0; n < VDF_VM_CPUS * VECTORS; n++) {
-        if (!(slot->early[n / VECTORS][n % VECTORS / 64] >> n % 64 & 1))
-            continue;
-        vdf_buf_printf(out, "%s%u:%u", separator, n / VECTORS, n % VECTORS);
-        separator = " ";
-    }
-}
-
-int vdf_slot_restore_early(const struct vdf_at *at, const char *text, size_t len,
-                           struct vdf_err *err)
-{
-    struct vdf_slot *slot = at->priv;
-
-    while (*text) {
-        const char *colon = strchrnul(text, ':'), *end = strchrnul(colon, ' ');
-        uint64_t cpu, vector;
-
-        if (!*colon || vdf_number_parse(text, (size_t)(colon - text), &cpu) < 0 ||
-            vdf_number_parse(colon + 1, (size_t)(end - colon - 1), &vector) < 0 ||
-            cpu >= VDF_VM_CPUS || vector >= VECTORS)
-            return vdf_fail(err, EINVAL, "\"%.40s\": a list of VCPU:VECTOR, 0 to %u and 0 to %u",
-                            text, VDF_VM_CPUS - 1, VECTORS - 1);
-        slot->early[cpu][vector / 64] |= UINT64_C(1) << vector % 64;
-        text = end + (*end == ' ');
-    }
-    return 0;
-}
-
 /* --- irqfds ----------------------------------------------------------------------------------- */
 
 static int set_irqfd(const struct vdf_slot *slot, uint32_t gsi, int fd, int resample_fd,
@@ -209,7 +175,7 @@ static int connect_line(struct vdf_slot *slot)
     int ret = new_eventfd(&slot->line_fd);
 
     if (ret == 0 && slot->irq == VDF_SLOT_MSI) {
-        ret = vdf_vm_route(slot->vm, NULL);
+        ret = route(slot->vm, NULL);
         return ret < 0 ? ret : set_irqfd(slot, own_gsi(slot), slot->line_fd, -1, 0);
     }
     if (ret == 0)
@@ -311,7 +277,7 @@ void vdf_slot_irq_disconnect(struct vdf_slot *slot)
     slot->level = false;
     /* A route that nobody uses any more does no harm. */
     if (routed)
-        vdf_vm_route(slot->vm, slot);
+        route(slot->vm, slot);
 }
 
 unsigned vdf_slot_irqfds(const struct vdf_slot *slot)

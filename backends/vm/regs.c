@@ -6,10 +6,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <virtdevfs/text.h>
 
+#include "boot.h"
 #include "probe.h"
+#include "regs.h"
 #include "vm.h"
 
 struct registers {
@@ -60,18 +61,17 @@ static int load(struct vdf_vcpu *cpu, struct registers *r)
     if (vm->made && (vdf_kvm_ioctl(cpu->fd, KVM_GET_REGS, &r->regs) < 0 ||
                      vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &r->sregs) < 0))
         return -errno;
-    /* What will be loaded when it is run. */
+    /* The registers that will be loaded when it runs. */
     if (!vm->booted)
         vdf_vm_boot_registers(vm, cpu->index, &r->regs, &r->sregs);
     return 0;
 }
 
-void vdf_vm_show_regs(const struct vdf_at *at, struct vdf_buf *out)
+void vdf_vcpu_show_regs(struct vdf_vcpu *cpu, struct vdf_buf *out)
 {
-    struct vdf_vm *vm = at->priv;
     struct registers r;
 
-    if (load(&vm->vcpus[at->i], &r) < 0)
+    if (load(cpu, &r) < 0)
         return;
     for (size_t k = 0; k < N_REGS; k++) {
         uint64_t value = 0;
@@ -127,17 +127,11 @@ static int put(struct vdf_vcpu *cpu, const struct registers *r, struct vdf_err *
     return 0;
 }
 
-int vdf_vm_store_regs(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+int vdf_vcpu_store_regs(struct vdf_vcpu *cpu, const char *text, size_t len, struct vdf_err *err)
 {
-    struct vdf_vm *vm = at->priv;
     struct registers r;
-    int ret = 0;
+    int ret = load(cpu, &r);
 
-    /* The processors begin as they have been shown, but for what is written now. */
-    ret = vdf_vm_boot(vm, err);
-    if (ret < 0)
-        return ret;
-    ret = load(&vm->vcpus[at->i], &r);
     if (ret < 0)
         return vdf_fail(err, -ret, "the registers cannot be read");
     for (const char *line = text; ret == 0 && line < text + len;) {
@@ -147,5 +141,5 @@ int vdf_vm_store_regs(const struct vdf_at *at, const char *text, size_t len, str
             ret = set_one(&r, line + skip, n - skip, err);
         line += n + (line[n] == '\n');
     }
-    return ret < 0 ? ret : put(&vm->vcpus[at->i], &r, err);
+    return ret < 0 ? ret : put(cpu, &r, err);
 }

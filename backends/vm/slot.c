@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A slot: a device, or a part of one, at an address of the guest. */
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <virtdevfs/text.h>
-
+#include "boot.h"
+#include "irq.h"
 #include "probe.h"
+#include "slot.h"
 #include "vm.h"
 
-#define PATH_MOST 512u
+#define DOORBELLS 64u                 /* of a slot */
 #define ADDRESSES (UINT64_C(1) << 36) /* what every processor that KVM runs on can address */
-#define VECTOR_RESET 32u              /* x86 has exceptions below */
 
 /* Where KVM's own controllers are. */
 static const struct {
@@ -40,25 +37,10 @@ struct vdf_slot *vdf_slot_at(struct vdf_vm *vm, uint64_t addr, unsigned width)
     return NULL;
 }
 
-void vdf_slot_report(struct vdf_slot *slot, int code, const char *fmt, ...)
-{
-    char text[VDF_ERR_TEXT];
-    unsigned n = atomic_fetch_add(&slot->reports, 1);
-    va_list ap;
-
-    if (n >= VDF_VM_REPORTS)
-        return;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    vdf_report(slot->priv.obj, code, "%.200s%s", text,
-               n + 1 == VDF_VM_REPORTS ? "; more are only counted, in refused" : "");
-}
-
 /* --- what it is to be ------------------------------------------------------------------------- */
 
-static int find_target(const struct vdf_slot *slot, const char *path, struct vdf_obj **target,
-                       uint32_t *part, struct vdf_err *err)
+int vdf_slot_target(const struct vdf_slot *slot, const char *path, struct vdf_obj **target,
+                    uint32_t *part, struct vdf_err *err)
 {
     const char *rest;
     struct vdf_obj *obj = vdf_obj_walk(slot->priv.obj, path, &rest);
@@ -152,10 +134,9 @@ static void close_doors(struct vdf_slot *slot)
 
 static int open_doors(struct vdf_slot *slot, struct vdf_err *err)
 {
-    struct vdf_guest_doorbell list[VDF_VM_DOORBELLS];
-    unsigned n = slot->ops->doorbells
-                     ? slot->ops->doorbells(slot->target, slot->part, list, VDF_VM_DOORBELLS)
-                     : 0;
+    struct vdf_guest_doorbell list[DOORBELLS];
+    unsigned n =
+        slot->ops->doorbells ? slot->ops->doorbells(slot->target, slot->part, list, DOORBELLS) : 0;
     int ret = 0;
 
     slot->doorbells = n ? calloc(n, sizeof(*slot->doorbells)) : NULL;
@@ -319,7 +300,7 @@ int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
 
     if (!slot->device)
         return vdf_fail(err, EINVAL, "1: write the path of a device to device first");
-    int ret = find_target(slot, slot->device, &target, &part, err);
+    int ret = vdf_slot_target(slot, slot->device, &target, &part, err);
     if (ret < 0)
         return ret;
     const struct vdf_guest_ops *ops = vdf_obj_class(target)->guest;
@@ -355,7 +336,7 @@ static void release(struct vdf_slot *slot)
     memset(slot->early, 0, sizeof(slot->early));
 }
 
-static int wake(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
+int vdf_slot_wake(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
 {
     int ret = attach_target(slot, fresh, err);
 
@@ -367,18 +348,13 @@ static int wake(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
     return 0;
 }
 
-int vdf_slot_wake(struct vdf_slot *slot, struct vdf_err *err)
-{
-    return wake(slot, false, err);
-}
-
 int vdf_slot_connect(struct vdf_slot *slot, struct vdf_err *err)
 {
     int ret = vdf_slot_reserve(slot, err);
 
     if (ret < 0)
         return ret;
-    ret = wake(slot, true, err);
+    ret = vdf_slot_wake(slot, true, err);
     if (ret < 0)
         release(slot);
     if (ret == 0 && slot->vm->status == VDF_VM_RUNNING)
@@ -409,267 +385,3 @@ void vdf_slot_runs(struct vdf_slot *slot, bool running)
         slot->ops->runs(slot->target, slot->part, running);
     vdf_obj_touched(slot->target);
 }
-
-/* --- rows ------------------------------------------------------------------------------------- */
-
-static int check_detached(const struct vdf_slot *slot, struct vdf_err *err)
-{
-    if (slot->attached)
-        return vdf_fail(err, EBUSY, "the slot is attached: write 0 to attached first");
-    return 0;
-}
-
-static int check_addr(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_slot *slot = at->priv;
-    return value == slot->addr ? 0 : check_detached(slot, err);
-}
-
-static int check_vector(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    if (value > 255)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": vectors are 0 to 255", value);
-    const struct vdf_slot *slot = at->priv;
-    return value == slot->vector ? 0 : check_detached(slot, err);
-}
-
-static void show_device(const struct vdf_at *at, struct vdf_buf *out)
-{
-    const struct vdf_slot *slot = at->priv;
-
-    if (slot->device)
-        vdf_buf_printf(out, "%s", slot->device);
-}
-
-static int keep_device(struct vdf_slot *slot, const char *text, size_t len, struct vdf_err *err)
-{
-    char *copy = NULL;
-
-    if (len > PATH_MOST)
-        return vdf_fail(err, ENODEV, "\"%.40s...\": no device has so long a path", text);
-    if (len) {
-        copy = strdup(text);
-        if (!copy)
-            return vdf_fail(err, ENOMEM, "no memory");
-    }
-    free(slot->device);
-    slot->device = copy;
-    slot->size = 0;
-    return 0;
-}
-
-static int store_device(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
-{
-    struct vdf_slot *slot = at->priv;
-    struct vdf_obj *target;
-    uint32_t part;
-
-    if (slot->device && strcmp(slot->device, text) == 0)
-        return 0;
-    int ret = check_detached(slot, err);
-    if (ret == 0 && len)
-        ret = find_target(slot, text, &target, &part, err);
-    if (ret == 0)
-        ret = keep_device(slot, text, len, err);
-    if (ret == 0 && len)
-        slot->size = vdf_guest_size(target, part);
-    return ret;
-}
-
-/* All devices of the state are there when its slots are checked. */
-static int restore_device(const struct vdf_at *at, const char *text, size_t len,
-                          struct vdf_err *err)
-{
-    return keep_device(at->priv, text, len, err);
-}
-
-static void show_irq(const struct vdf_at *at, struct vdf_buf *out)
-{
-    const struct vdf_slot *slot = at->priv;
-
-    if (slot->irq == VDF_SLOT_MSI)
-        vdf_buf_printf(out, "msi");
-    else if (slot->irq == VDF_SLOT_GSI)
-        vdf_buf_printf(out, "%u", slot->gsi);
-}
-
-static int store_irq(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
-{
-    struct vdf_slot *slot = at->priv;
-    uint8_t irq = len ? VDF_SLOT_MSI : VDF_SLOT_NO_IRQ;
-    uint64_t gsi = 0;
-
-    if (len && strcmp(text, "msi") != 0) {
-        if (vdf_number_parse(text, len, &gsi) < 0 || gsi >= VDF_VM_PINS)
-            return vdf_fail(err, EINVAL, "\"%.40s\": a GSI, 0 to %u, or msi, or nothing", text,
-                            VDF_VM_PINS - 1);
-        irq = VDF_SLOT_GSI;
-    }
-    int ret = irq == slot->irq && gsi == slot->gsi ? 0 : check_detached(slot, err);
-    if (ret == 0) {
-        slot->irq = irq;
-        slot->gsi = (uint32_t)gsi;
-    }
-    return ret;
-}
-
-static int set_attached(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_slot *slot = at->priv;
-    int ret = 0;
-
-    if (value == slot->attached)
-        return 0;
-    vdf_vm_park(slot->vm);
-    if (value)
-        ret = vdf_slot_connect(slot, err);
-    else
-        vdf_slot_disconnect(slot);
-    vdf_vm_unpark(slot->vm);
-    return ret;
-}
-
-static int restore_attached(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    ((struct vdf_slot *)at->priv)->attached = value;
-    return 0;
-}
-
-static int get_refused(const struct vdf_at *at, uint64_t *value)
-{
-    *value = atomic_load(&((struct vdf_slot *)at->priv)->refused);
-    return 0;
-}
-
-static int restore_refused(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    atomic_store(&((struct vdf_slot *)at->priv)->refused, value);
-    return 0;
-}
-
-#define SLOT(member) VDF_FIELD(struct vdf_slot, member)
-
-static const struct vdf_attr attrs[] = {
-    { .path = "device",
-      .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
-      .show = show_device,
-      .store = store_device,
-      .restore_text = restore_device,
-      .doc = "path of what is attached, from the root: console/C, aplic/A, aplic/A/imsic/H, "
-             "hwqueue/Q, hwqueue/Q/queues/N, gait/G/functions/F or intx/B/devices/D; this and what "
-             "follows is EBUSY while attached" },
-    { .path = "addr",
-      .type = VDF_REG,
-      .flags = VDF_RW | VDF_SAVE,
-      SLOT(addr),
-      .check = check_addr,
-      .doc = "guest address of the window, outside of the memory; pages of queues at a multiple of "
-             "4096" },
-    { .path = "irq",
-      .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_SAVE,
-      .show = show_irq,
-      .store = store_irq,
-      .doc = "where interrupts go: a GSI, 0 to 23, of the I/O APIC and the PICs; msi; empty: "
-             "nowhere. A line that is still high at the end of its interrupt is raised again; a "
-             "message for a GSI is an edge. With msi a line that rises is vector of vCPU 0; a "
-             "message goes to the vCPU that bits 19:12 of its address name. EINVAL at attached: "
-             "msi for "
-             "a device of intx/, which has to hear the ends of its interrupts" },
-    { .path = "vector",
-      .type = VDF_UINT,
-      .flags = VDF_RW | VDF_SAVE,
-      SLOT(vector),
-      .reset = VECTOR_RESET,
-      .check = check_vector,
-      .doc = "with msi: vector of a line, and what is added to the identity of an APLIC's MSI and "
-             "to the ISC of an alert; other messages have their own" },
-    { .path = "attached",
-      .type = VDF_BOOL,
-      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
-      SLOT(attached),
-      .set = set_attached,
-      .restore = restore_attached,
-      .doc = "1 plugs the device in, which may be done while the guest runs: EINVAL or EEXIST for "
-             "an address that is taken, EBUSY for a device that has a guest, ENODEV for one that "
-             "is not there; 0 pulls it out" },
-    { .path = "early",
-      .type = VDF_TEXT,
-      .flags = VDF_NO_FILE | VDF_SAVE,
-      .show = vdf_slot_show_early,
-      .restore_text = vdf_slot_restore_early,
-      .doc = "vectors that have come before the first run" },
-    { .path = "size",
-      .type = VDF_UINT,
-      .flags = VDF_R,
-      SLOT(size),
-      .doc = "bytes of the window; 0: nothing is to be mapped" },
-    { .path = "refused",
-      .type = VDF_UINT,
-      .flags = VDF_R | VDF_SAVE,
-      .width = 8,
-      .get = get_refused,
-      .restore = restore_refused,
-      .doc = "accesses of the guest that the device does not take: loads gave 0, stores were "
-             "dropped" },
-};
-
-/* --- life ------------------------------------------------------------------------------------- */
-
-static int create(struct vdf_obj *obj, struct vdf_err *err)
-{
-    struct vdf_slot *slot = vdf_obj_priv(obj);
-
-    if (vdf_number_name(vdf_obj_name(obj), VDF_VM_SLOTS - 1, &slot->number) < 0)
-        return vdf_fail(err, EINVAL, "\"%.40s\": slots are 0 to %u", vdf_obj_name(obj),
-                        VDF_VM_SLOTS - 1);
-    slot->vm = vdf_obj_priv(vdf_obj_parent(obj));
-    slot->line_fd = slot->pulse_fd = slot->resample_fd = slot->eoi_fd = slot->end_fd = -1;
-    return 0;
-}
-
-static void destroy(struct vdf_obj *obj)
-{
-    struct vdf_slot *slot = vdf_obj_priv(obj);
-
-    assert(!slot->target);
-    free(slot->device);
-}
-
-/* The machine is stopped before its slots are. */
-static int removed(struct vdf_obj *obj, struct vdf_err *err)
-{
-    struct vdf_slot *slot = vdf_obj_priv(obj);
-
-    if (slot->attached) {
-        vdf_vm_park(slot->vm);
-        vdf_slot_disconnect(slot);
-        vdf_vm_unpark(slot->vm);
-    }
-    return 0;
-}
-
-static int restored(struct vdf_obj *obj, struct vdf_err *err)
-{
-    struct vdf_slot *slot = vdf_obj_priv(obj);
-    struct vdf_obj *target;
-    uint32_t part;
-
-    if (slot->attached && !slot->device)
-        return vdf_fail(err, EINVAL, "attached is 1 and there is no device");
-    return slot->attached ? find_target(slot, slot->device, &target, &part, err) : 0;
-}
-
-const struct vdf_class vdf_slot_class = {
-    .name = "slot",
-    .title = "slot of a VM",
-    .attrs = attrs,
-    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
-    .priv_size = sizeof(struct vdf_slot),
-    .create = create,
-    .destroy = destroy,
-    .remove = removed,
-    .restored = restored,
-    .exclusive = true,
-};

@@ -11,7 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "probe.h"
+#include "slot.h"
+#include "state.h"
 #include "vm.h"
 
 /* Takes a processor out of KVM_RUN. Nobody else in the daemon uses real-time signals. */
@@ -25,7 +28,7 @@
 
 /* --- the way into a device -------------------------------------------------------------------- */
 
-/* Who is exclusive in the tree is inside everything already. */
+/* An exclusive caller is inside every device already. */
 static bool enter(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool exclusive)
 {
     return exclusive || vdf_obj_enter(obj, &cpu->vm->stop);
@@ -106,9 +109,10 @@ static void mmio_at_slot(struct vdf_slot *slot, struct kvm_run *run)
         store_le(run->mmio.data, width, ret < 0 ? 0 : value);
     if (ret < 0) {
         atomic_fetch_add(&slot->refused, 1);
-        vdf_slot_report(slot, -ret, "%s of %u bytes at offset 0x%" PRIx64 " of %s: %s",
-                        run->mmio.is_write ? "store" : "load", width, offset, slot->device,
-                        err.text[0] ? err.text : strerrordesc_np(-ret));
+        vdf_vm_report(slot->priv.obj, &slot->reports, VDF_SLOT_LAST, -ret,
+                      "%s of %u bytes at offset 0x%" PRIx64 " of %s: %s",
+                      run->mmio.is_write ? "store" : "load", width, offset, slot->device,
+                      err.text[0] ? err.text : strerrordesc_np(-ret));
     }
 }
 
@@ -120,7 +124,8 @@ static bool exit_mmio(struct vdf_vcpu *cpu, bool exclusive)
     if (!slot) {
         /* As on a bus where nobody answers. */
         memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
-        vdf_vm_report(cpu->vm, ENXIO, "vCPU %u: nothing is at 0x%" PRIx64, cpu->index,
+        vdf_vm_report(machine(cpu), &cpu->vm->reports, "; more of it is not reported", ENXIO,
+                      "vCPU %u: nothing is at 0x%" PRIx64, cpu->index,
                       (uint64_t)run->mmio.phys_addr);
         return true;
     }

@@ -9,8 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot.h"
+#include "clock.h"
+#include "irq.h"
 #include "probe.h"
+#include "slot.h"
+#include "state.h"
 #include "vm.h"
+
+#define REPORTS 16u /* lines in /errors for a slot, or the machine, from one start on */
 
 int vdf_vm_open_kvm(void)
 {
@@ -207,13 +214,6 @@ int vdf_vm_unmap(struct vdf_vm *vm, struct vdf_err *err)
     return 0;
 }
 
-/* --- running ---------------------------------------------------------------------------------- */
-
-bool vdf_vm_started(const struct vdf_vm *vm)
-{
-    return vm->made;
-}
-
 /* Time stands still. No timer of KVM's is switched off sooner: that takes the local APIC away and
  * gives it back, and an interrupt between the two would be lost while devices are at work. */
 static void stand_still(struct vdf_vm *vm)
@@ -318,7 +318,7 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
         ret = vdf_vm_boot(vm, err);
     for (unsigned k = 0; ret == 0 && k < VDF_VM_SLOTS; k++)
         if (vm->slots[k] && vm->slots[k]->asleep)
-            ret = vdf_slot_wake(vm->slots[k], err);
+            ret = vdf_slot_wake(vm->slots[k], false, err);
     if (ret < 0)
         return ret;
     atomic_store(&vm->reports, 0);
@@ -399,29 +399,24 @@ void vdf_vm_saving(struct vdf_obj *obj, bool begin)
     vdf_vm_unpark(vm);
 }
 
-void vdf_vm_stop(struct vdf_obj *obj)
-{
-    vdf_vm_disconnect(obj);
-}
-
 void vdf_vm_adopt(struct vdf_obj *obj, void *old, void *now)
 {
     ((struct vdf_vm *)now)->memory_open = ((struct vdf_vm *)old)->memory_open;
 }
 
-void vdf_vm_report(struct vdf_vm *vm, int code, const char *fmt, ...)
+void vdf_vm_report(struct vdf_obj *obj, atomic_uint *count, const char *last, int code,
+                   const char *fmt, ...)
 {
     char text[VDF_ERR_TEXT];
-    unsigned n = atomic_fetch_add(&vm->reports, 1);
+    unsigned n = atomic_fetch_add(count, 1);
     va_list ap;
 
-    if (n >= VDF_VM_REPORTS)
+    if (n >= REPORTS)
         return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    vdf_report(vm->priv.obj, code, "%s%s", text,
-               n + 1 == VDF_VM_REPORTS ? "; more of it is not reported" : "");
+    vdf_report(obj, code, "%.200s%s", text, n + 1 == REPORTS ? last : "");
 }
 
 const struct vdf_component vdf_vm_component = {

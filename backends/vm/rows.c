@@ -7,14 +7,24 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <virtdevfs/text.h>
 
+#include "irq.h"
+#include "probe.h"
+#include "regs.h"
+#include "slot.h"
+#include "state.h"
 #include "vm.h"
 
 /* --- shape ------------------------------------------------------------------------------------ */
 
-static int check_shape(const struct vdf_vm *vm, struct vdf_err *err)
+static int check_shape(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    if (vdf_vm_started(vm))
+    const struct vdf_vm *vm = at->priv;
+
+    if (vm->made && value != vdf_row_load_field(at))
         return vdf_fail(err, EBUSY, "it is fixed by the first run");
     return 0;
 }
@@ -40,13 +50,12 @@ static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf
     if (vm->memory_open || has_slots(vm))
         return vdf_fail(err, EBUSY,
                         "%" PRIu64 ": the memory is open, or a device is attached to it", value);
-    return check_shape(vm, err);
+    return check_shape(at, value, err);
 }
 
 static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_vm *vm = at->priv;
-
     int ret = value == vm->memory_size ? 0 : vdf_vm_unmap(vm, err);
 
     if (ret < 0 || value == vm->memory_size)
@@ -55,15 +64,6 @@ static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_e
     vdf_memory_free(&vm->memory);
     vdf_memory_init(&vm->memory, "vm-memory", value);
     return 0;
-}
-
-static int check_cpus(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    const struct vdf_vm *vm = at->priv;
-
-    if (value < 1 || value > VDF_VM_CPUS)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": 1 to %u processors", value, VDF_VM_CPUS);
-    return value == vm->cpus ? 0 : check_shape(vm, err);
 }
 
 static void memory_opened(const struct vdf_at *at, bool open)
@@ -91,18 +91,6 @@ static void after_begin(const struct vdf_at *at, uint64_t value)
 
     vm->booted = false;
     vm->status = VDF_VM_CREATED;
-}
-
-static int restore_entry(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    ((struct vdf_vm *)at->priv)->entry = value;
-    return 0;
-}
-
-static int restore_mode(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    ((struct vdf_vm *)at->priv)->mode = (uint8_t)value;
-    return 0;
 }
 
 static int get_run(const struct vdf_at *at, uint64_t *value)
@@ -141,12 +129,6 @@ static int get_saved_status(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-static int restore_status(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    ((struct vdf_vm *)at->priv)->status = (uint8_t)value;
-    return 0;
-}
-
 static bool stands_still(const void *priv)
 {
     return ((const struct vdf_vm *)priv)->status != VDF_VM_RUNNING;
@@ -159,44 +141,32 @@ static uint32_t count_cpus(const void *priv)
 
 /* --- counters --------------------------------------------------------------------------------- */
 
-/* `offset` of these rows, which lie in no window, is that of the counter. */
-static atomic_ullong *counter(const struct vdf_at *at)
-{
-    return (atomic_ullong *)((char *)at->priv + at->attr->offset);
-}
-
 static int get_counter(const struct vdf_at *at, uint64_t *value)
 {
-    *value = atomic_load(counter(at));
-    return 0;
-}
-
-static int restore_counter(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    atomic_store(counter(at), value);
+    *value = atomic_load((atomic_ullong *)((char *)at->priv + at->attr->field));
     return 0;
 }
 
 /* With its own interrupt controllers KVM handles these exits itself, and counts them itself. */
-static uint64_t kvm_count(const struct vdf_vm *vm, enum vdf_vcpu_stat stat)
+static int add_kvm_count(const struct vdf_at *at, enum vdf_vcpu_stat stat, uint64_t *value)
 {
-    uint64_t sum = 0;
+    const struct vdf_vm *vm = at->priv;
 
     for (unsigned k = 0; k < vm->cpus; k++)
-        sum += vdf_vcpu_stat(&vm->vcpus[k], stat);
-    return sum;
+        *value += vdf_vcpu_stat(&vm->vcpus[k], stat);
+    return 0;
 }
 
 static int get_hlt(const struct vdf_at *at, uint64_t *value)
 {
-    *value = atomic_load(counter(at)) + kvm_count(at->priv, VDF_VCPU_HALTS);
-    return 0;
+    get_counter(at, value);
+    return add_kvm_count(at, VDF_VCPU_HALTS, value);
 }
 
 static int get_irq_window(const struct vdf_at *at, uint64_t *value)
 {
-    *value = atomic_load(counter(at)) + kvm_count(at->priv, VDF_VCPU_IRQ_WINDOWS);
-    return 0;
+    get_counter(at, value);
+    return add_kvm_count(at, VDF_VCPU_IRQ_WINDOWS, value);
 }
 
 static int get_ioeventfds(const struct vdf_at *at, uint64_t *value)
@@ -219,6 +189,136 @@ static int get_irqfds(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
+/* --- processors ------------------------------------------------------------------------------- */
+
+static void show_regs(const struct vdf_at *at, struct vdf_buf *out)
+{
+    vdf_vcpu_show_regs(&((struct vdf_vm *)at->priv)->vcpus[at->i], out);
+}
+
+/* The processors begin as they are shown, but for the registers that are written now. */
+static int store_regs(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_vm *vm = at->priv;
+    int ret = vdf_vm_boot(vm, err);
+
+    return ret < 0 ? ret : vdf_vcpu_store_regs(&vm->vcpus[at->i], text, len, err);
+}
+
+/* --- in a state only -------------------------------------------------------------------------- */
+
+static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct vdf_err *err)
+{
+    if (len != 2 * n)
+        return vdf_fail(err, EINVAL, "%zu hex digits: it has %zu", len, 2 * n);
+    return vdf_hex_bytes(text, len, bytes, err);
+}
+
+/* The reading for this state, or one of its own in @scratch. A machine that nothing has been run in
+ * has no processors yet: NULL. */
+static const struct vdf_vcpu_state *get_processor(const struct vdf_at *at,
+                                                  struct vdf_vcpu_state *scratch)
+{
+    struct vdf_vm *vm = at->priv;
+    struct vdf_vcpu *cpu = &vm->vcpus[at->i];
+
+    if (cpu->shown || !vm->made)
+        return cpu->shown;
+    return vdf_vcpu_get(cpu, scratch) == 0 ? scratch : NULL;
+}
+
+static void show_part(const struct vdf_at *at, struct vdf_buf *out)
+{
+    struct vdf_vcpu_state scratch;
+    const struct vdf_vcpu_state *state = get_processor(at, &scratch);
+
+    if (state)
+        vdf_buf_add_bytes(out, (const char *)state + at->attr->offset, at->attr->stride);
+}
+
+/* What a state has not set is as it is in a new processor. */
+static struct vdf_vcpu_state *hold(const struct vdf_at *at, struct vdf_err *err)
+{
+    struct vdf_vm *vm = at->priv;
+    struct vdf_vcpu *cpu = &vm->vcpus[at->i];
+
+    if (!cpu->held)
+        cpu->held = calloc(1, sizeof(*cpu->held));
+    if (!cpu->held)
+        vdf_fail(err, ENOMEM, "no memory for the processor's state");
+    return cpu->held;
+}
+
+static int restore_part(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_vcpu_state *state = hold(at, err);
+
+    if (!state)
+        return -ENOMEM;
+    return get_hex(text, len, (char *)state + at->attr->offset, at->attr->stride, err);
+}
+
+static void show_msrs(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_vm *vm = at->priv;
+    struct vdf_vcpu_state scratch;
+    const struct vdf_vcpu_state *state = get_processor(at, &scratch);
+
+    for (uint32_t k = 0; state && k < state->msrs.n; k++) {
+        const struct kvm_msr_entry *msr = &state->msrs.entries[k];
+        if (k < vm->always_msrs || msr->data != vm->vcpus[at->i].fresh->msrs.entries[k].data)
+            vdf_buf_printf(out, "%s0x%x=0x%" PRIx64, k ? " " : "", msr->index, (uint64_t)msr->data);
+    }
+}
+
+static int restore_msrs(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_vcpu_state *state = hold(at, err);
+
+    if (!state)
+        return -ENOMEM;
+    while (*text) {
+        const char *equals = strchrnul(text, '='), *end = strchrnul(equals, ' ');
+        uint64_t index, value;
+        if (!*equals || vdf_number_parse(text, (size_t)(equals - text), &index) < 0 ||
+            vdf_number_parse(equals + 1, (size_t)(end - equals - 1), &value) < 0 ||
+            index > UINT32_MAX || state->msrs.n >= VDF_VM_MSRS)
+            return vdf_fail(err, EINVAL, "\"%.40s\" is no list of MSRs, 0xINDEX=0xVALUE", text);
+        state->msrs.entries[state->msrs.n++] =
+            (struct kvm_msr_entry){ .index = (uint32_t)index, .data = value };
+        text = end + (*end == ' ');
+    }
+    return 0;
+}
+
+/* Of the union of all controllers, what each of them has. */
+static size_t chip_size(uint32_t id)
+{
+    return id == KVM_IRQCHIP_IOAPIC ? sizeof(struct kvm_ioapic_state)
+                                    : sizeof(struct kvm_pic_state);
+}
+
+static void show_chip(const struct vdf_at *at, struct vdf_buf *out)
+{
+    struct vdf_vm *vm = at->priv;
+    struct kvm_irqchip chip = { .chip_id = at->i };
+
+    if (vm->made && vdf_kvm_ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) == 0)
+        vdf_buf_add_bytes(out, &chip.chip, chip_size(at->i));
+}
+
+static int restore_chip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_vm *vm = at->priv;
+    struct kvm_irqchip chip = { .chip_id = at->i };
+    int ret = get_hex(text, len, &chip.chip, chip_size(at->i), err);
+
+    if (ret == 0 && vdf_kvm_ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
+        ret = vdf_fail(err, EINVAL, "KVM does not take this interrupt controller (%s)",
+                       vdf_errno_name(errno));
+    return ret;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static const char *const modes[] = { "real", "long", "user", NULL };
@@ -229,21 +329,20 @@ static const struct vdf_objects slots = { .cls = &vdf_slot_class, .text = "0..63
 #define VM(member) VDF_FIELD(struct vdf_vm, member)
 #define CPUS .range = { { .counted = count_cpus, .text = "0..cpus-1" } }
 /* A part of a processor's state: `offset` and `stride` are its place and its bytes. */
-#define PART(name, member, what)                                                          \
-    {                                                                                     \
-        .path = "cpu/#/" name, .type = VDF_TEXT, .flags = VDF_NO_FILE | VDF_SAVE, CPUS,   \
-        .offset = offsetof(struct vdf_vcpu_state, member),                                \
-        .stride = sizeof(((struct vdf_vcpu_state *)0)->member), .show = vdf_vm_show_part, \
-        .restore_text = vdf_vm_restore_part, .doc = what                                  \
-    }
-#define COUNTER(name, member, getter, what)                                             \
+#define PART(name, member, what)                                                        \
     {                                                                                   \
-        .path = "exits/" name, .type = VDF_UINT, .flags = VDF_R | VDF_SAVE, .width = 8, \
-        .offset = offsetof(struct vdf_vm, exits.member), .get = getter,                 \
-        .restore = restore_counter, .doc = what                                         \
+        .path = "cpu/#/" name, .type = VDF_TEXT, .flags = VDF_NO_FILE | VDF_SAVE, CPUS, \
+        .offset = offsetof(struct vdf_vcpu_state, member),                              \
+        .stride = sizeof(((struct vdf_vcpu_state *)0)->member), .show = show_part,      \
+        .restore_text = restore_part, .doc = what                                       \
+    }
+#define COUNTER(member, getter, what)                                                            \
+    {                                                                                            \
+        .path = "exits/" #member, .type = VDF_UINT, .flags = VDF_R | VDF_SAVE, VM(exits.member), \
+        .get = getter, .doc = what                                                               \
     }
 
-static const struct vdf_attr attrs[] = {
+static const struct vdf_attr rows[] = {
     { .path = "memory_size",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
@@ -259,7 +358,9 @@ static const struct vdf_attr attrs[] = {
       .flags = VDF_RW | VDF_SAVE,
       VM(cpus),
       .reset = 1,
-      .check = check_cpus,
+      .min = 1,
+      .max = VDF_VM_CPUS,
+      .check = check_shape,
       .doc = "processors, 1 to 16; before the first run" },
     { .path = "memory",
       .type = VDF_RAW,
@@ -276,7 +377,6 @@ static const struct vdf_attr attrs[] = {
       .choices = modes,
       .check = check_stopped,
       .after = after_begin,
-      .restore = restore_mode,
       .doc = "how processors begin: real mode; long mode in ring 0; user, which is long mode in "
              "ring 3 with IOPL 3; both with the first 4 GiB mapped to themselves. A write lets the "
              "next run begin at entry" },
@@ -286,7 +386,6 @@ static const struct vdf_attr attrs[] = {
       VM(entry),
       .check = check_stopped,
       .after = after_begin,
-      .restore = restore_entry,
       .doc = "guest address where the processors begin; a write lets the next run begin there" },
     { .path = "run",
       .type = VDF_BOOL,
@@ -307,10 +406,9 @@ static const struct vdf_attr attrs[] = {
     { .path = "saved_status",
       .type = VDF_CHOICE,
       .flags = VDF_NO_FILE | VDF_SAVE,
-      .width = 1,
+      VM(status),
       .choices = statuses,
       .get = get_saved_status,
-      .restore = restore_status,
       .doc = "status; a running machine is saved as a stopped one" },
     { .path = "booted",
       .type = VDF_BOOL,
@@ -323,8 +421,8 @@ static const struct vdf_attr attrs[] = {
       .when = stands_still,
       .needs = "run 0",
       CPUS,
-      .show = vdf_vm_show_regs,
-      .store = vdf_vm_store_regs,
+      .show = show_regs,
+      .store = store_regs,
       .doc =
           "registers of a processor, a line NAME = VALUE each, while the VM does not run; a write "
           "has the lines that are to change. Processor N begins with N in rdi and its stack "
@@ -341,8 +439,8 @@ static const struct vdf_attr attrs[] = {
       .type = VDF_TEXT,
       .flags = VDF_NO_FILE | VDF_SAVE,
       CPUS,
-      .show = vdf_vm_show_msrs,
-      .restore_text = vdf_vm_restore_msrs,
+      .show = show_msrs,
+      .restore_text = restore_msrs,
       .doc = "model-specific registers" },
     { .path = "clock",
       .type = VDF_UINT,
@@ -353,8 +451,8 @@ static const struct vdf_attr attrs[] = {
       .type = VDF_TEXT,
       .flags = VDF_NO_FILE | VDF_SAVE,
       .range = { { .count = VDF_VM_CHIPS } },
-      .show = vdf_vm_show_chip,
-      .restore_text = vdf_vm_restore_chip,
+      .show = show_chip,
+      .restore_text = restore_chip,
       .doc = "master PIC, slave PIC and I/O APIC" },
     { .path = "debug",
       .type = VDF_LOG,
@@ -367,12 +465,12 @@ static const struct vdf_attr attrs[] = {
       .flags = VDF_R | VDF_SAVE,
       VM(exit_code),
       .doc = "byte that the guest has written to I/O port 0xf4, which stops the machine" },
-    COUNTER("mmio", mmio, get_counter, "accesses that trapped"),
-    COUNTER("pio", pio, get_counter, "accesses to I/O ports"),
-    COUNTER("hlt", hlt, get_hlt, "HLT instructions, as KVM counts them"),
-    COUNTER("irq_window", irq_window, get_irq_window,
+    COUNTER(mmio, get_counter, "accesses that trapped"),
+    COUNTER(pio, get_counter, "accesses to I/O ports"),
+    COUNTER(hlt, get_hlt, "HLT instructions, as KVM counts them"),
+    COUNTER(irq_window, get_irq_window,
             "waits until the guest could take an interrupt, as KVM counts them"),
-    COUNTER("other", other, get_counter, "exits of other kinds"),
+    COUNTER(other, get_counter, "exits of other kinds"),
     { .path = "ioeventfds",
       .type = VDF_UINT,
       .flags = VDF_R,
@@ -392,15 +490,11 @@ static const struct vdf_attr attrs[] = {
 };
 
 const struct vdf_class vdf_vm_class = {
-    .name = "vm",
-    .title = "KVM virtual machine",
-    .attrs = attrs,
-    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
-    .priv_size = sizeof(struct vdf_vm),
+    VDF_CLASS("vm", "KVM virtual machine", struct vdf_vm, rows),
     .create = vdf_vm_create,
     .destroy = vdf_vm_destroy,
     .restored = vdf_vm_restored,
-    .stop = vdf_vm_stop,
+    .stop = vdf_vm_disconnect,
     .adopt = vdf_vm_adopt,
     .disconnect = vdf_vm_disconnect,
     .connect = vdf_vm_connect,

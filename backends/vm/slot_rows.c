@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rows of a slot, and its life. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <virtdevfs/text.h>
+
+#include "irq.h"
+#include "slot.h"
+#include "vm.h"
+
+#define PATH_MOST 512u
+#define VECTOR_RESET 32u /* the lower vectors of x86 are exceptions */
+
+static int check_detached(const struct vdf_slot *slot, struct vdf_err *err)
+{
+    if (slot->attached)
+        return vdf_fail(err, EBUSY, "the slot is attached: write 0 to attached first");
+    return 0;
+}
+
+static int check_same(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return value == vdf_row_load_field(at) ? 0 : check_detached(at->priv, err);
+}
+
+static void show_device(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_slot *slot = at->priv;
+
+    if (slot->device)
+        vdf_buf_printf(out, "%s", slot->device);
+}
+
+static int keep_device(struct vdf_slot *slot, const char *text, size_t len, struct vdf_err *err)
+{
+    char *copy = NULL;
+
+    if (len > PATH_MOST)
+        return vdf_fail(err, ENODEV, "\"%.40s...\": no device has so long a path", text);
+    if (len) {
+        copy = strdup(text);
+        if (!copy)
+            return vdf_fail(err, ENOMEM, "no memory");
+    }
+    free(slot->device);
+    slot->device = copy;
+    slot->size = 0;
+    return 0;
+}
+
+static int store_device(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_slot *slot = at->priv;
+    struct vdf_obj *target;
+    uint32_t part;
+
+    if (slot->device && strcmp(slot->device, text) == 0)
+        return 0;
+    int ret = check_detached(slot, err);
+    if (ret == 0 && len)
+        ret = vdf_slot_target(slot, text, &target, &part, err);
+    if (ret == 0)
+        ret = keep_device(slot, text, len, err);
+    if (ret == 0 && len)
+        slot->size = vdf_guest_size(target, part);
+    return ret;
+}
+
+/* All devices of the state are there when its slots are checked. */
+static int restore_device(const struct vdf_at *at, const char *text, size_t len,
+                          struct vdf_err *err)
+{
+    return keep_device(at->priv, text, len, err);
+}
+
+static void show_irq(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_slot *slot = at->priv;
+
+    if (slot->irq == VDF_SLOT_MSI)
+        vdf_buf_printf(out, "msi");
+    else if (slot->irq == VDF_SLOT_GSI)
+        vdf_buf_printf(out, "%u", slot->gsi);
+}
+
+static int store_irq(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_slot *slot = at->priv;
+    uint8_t irq = len ? VDF_SLOT_MSI : VDF_SLOT_NO_IRQ;
+    uint64_t gsi = 0;
+
+    if (len && strcmp(text, "msi") != 0) {
+        if (vdf_number_parse(text, len, &gsi) < 0 || gsi >= VDF_VM_PINS)
+            return vdf_fail(err, EINVAL, "\"%.40s\": a GSI, 0 to %u, or msi, or nothing", text,
+                            VDF_VM_PINS - 1);
+        irq = VDF_SLOT_GSI;
+    }
+    int ret = irq == slot->irq && gsi == slot->gsi ? 0 : check_detached(slot, err);
+    if (ret == 0) {
+        slot->irq = irq;
+        slot->gsi = (uint32_t)gsi;
+    }
+    return ret;
+}
+
+static int set_attached(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_slot *slot = at->priv;
+    int ret = 0;
+
+    if (value == slot->attached)
+        return 0;
+    vdf_vm_park(slot->vm);
+    if (value)
+        ret = vdf_slot_connect(slot, err);
+    else
+        vdf_slot_disconnect(slot);
+    vdf_vm_unpark(slot->vm);
+    return ret;
+}
+
+static int get_refused(const struct vdf_at *at, uint64_t *value)
+{
+    *value = atomic_load(&((struct vdf_slot *)at->priv)->refused);
+    return 0;
+}
+
+static void show_early(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_slot *slot = at->priv;
+    const char *separator = "";
+
+    for (uint32_t n = 0; n < VDF_VM_CPUS * VDF_VM_VECTORS; n++) {
+        if (!(slot->early[n / VDF_VM_VECTORS][n % VDF_VM_VECTORS / 64] >> n % 64 & 1))
+            continue;
+        vdf_buf_printf(out, "%s%u:%u", separator, n / VDF_VM_VECTORS, n % VDF_VM_VECTORS);
+        separator = " ";
+    }
+}
+
+static int restore_early(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_slot *slot = at->priv;
+
+    while (*text) {
+        const char *colon = strchrnul(text, ':'), *end = strchrnul(colon, ' ');
+        uint64_t cpu, vector;
+
+        if (!*colon || vdf_number_parse(text, (size_t)(colon - text), &cpu) < 0 ||
+            vdf_number_parse(colon + 1, (size_t)(end - colon - 1), &vector) < 0 ||
+            cpu >= VDF_VM_CPUS || vector >= VDF_VM_VECTORS)
+            return vdf_fail(err, EINVAL, "\"%.40s\": a list of VCPU:VECTOR, 0 to %u and 0 to %u",
+                            text, VDF_VM_CPUS - 1, VDF_VM_VECTORS - 1);
+        slot->early[cpu][vector / 64] |= UINT64_C(1) << vector % 64;
+        text = end + (*end == ' ');
+    }
+    return 0;
+}
+
+#define SLOT(member) VDF_FIELD(struct vdf_slot, member)
+
+static const struct vdf_attr rows[] = {
+    { .path = "device",
+      .type = VDF_TEXT,
+      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
+      .show = show_device,
+      .store = store_device,
+      .restore_text = restore_device,
+      .doc = "path of what is attached, from the root: console/C, aplic/A, aplic/A/imsic/H, "
+             "hwqueue/Q, hwqueue/Q/queues/N, gait/G/functions/F or intx/B/devices/D; this and what "
+             "follows is EBUSY while attached" },
+    { .path = "addr",
+      .type = VDF_REG,
+      .flags = VDF_RW | VDF_SAVE,
+      SLOT(addr),
+      .check = check_same,
+      .doc = "guest address of the window, outside of the memory; pages of queues at a multiple of "
+             "4096" },
+    { .path = "irq",
+      .type = VDF_TEXT,
+      .flags = VDF_RW | VDF_SAVE,
+      .show = show_irq,
+      .store = store_irq,
+      .doc = "where interrupts go: a GSI, 0 to 23, of the I/O APIC and the PICs; msi; empty: "
+             "nowhere. A line that is still high at the end of its interrupt is raised again; a "
+             "message for a GSI is an edge. With msi a line that rises is vector of vCPU 0; a "
+             "message goes to the vCPU that bits 19:12 of its address name. EINVAL at attached: "
+             "msi for "
+             "a device of intx/, which has to hear the ends of its interrupts" },
+    { .path = "vector",
+      .type = VDF_UINT,
+      .flags = VDF_RW | VDF_SAVE,
+      SLOT(vector),
+      .reset = VECTOR_RESET,
+      .max = VDF_VM_VECTORS - 1,
+      .check = check_same,
+      .doc = "with msi: vector of a line, and what is added to the identity of an APLIC's MSI and "
+             "to the ISC of an alert; other messages have their own" },
+    { .path = "attached",
+      .type = VDF_BOOL,
+      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
+      SLOT(attached),
+      .set = set_attached,
+      .doc = "1 plugs the device in, which may be done while the guest runs: EINVAL or EEXIST for "
+             "an address that is taken, EBUSY for a device that has a guest, ENODEV for one that "
+             "is not there; 0 pulls it out" },
+    { .path = "early",
+      .type = VDF_TEXT,
+      .flags = VDF_NO_FILE | VDF_SAVE,
+      .show = show_early,
+      .restore_text = restore_early,
+      .doc = "vectors that have come before the first run" },
+    { .path = "size",
+      .type = VDF_UINT,
+      .flags = VDF_R,
+      SLOT(size),
+      .doc = "bytes of the window; 0: nothing is to be mapped" },
+    { .path = "refused",
+      .type = VDF_UINT,
+      .flags = VDF_R | VDF_SAVE,
+      SLOT(refused),
+      .get = get_refused,
+      .doc = "accesses of the guest that the device does not take: loads gave 0, stores were "
+             "dropped" },
+};
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int create(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_slot *slot = vdf_obj_priv(obj);
+
+    if (vdf_number_name(vdf_obj_name(obj), VDF_VM_SLOTS - 1, &slot->number) < 0)
+        return vdf_fail(err, EINVAL, "\"%.40s\": slots are 0 to %u", vdf_obj_name(obj),
+                        VDF_VM_SLOTS - 1);
+    slot->vm = vdf_obj_priv(vdf_obj_parent(obj));
+    slot->line_fd = slot->pulse_fd = slot->resample_fd = slot->eoi_fd = slot->end_fd = -1;
+    return 0;
+}
+
+static void destroy(struct vdf_obj *obj)
+{
+    struct vdf_slot *slot = vdf_obj_priv(obj);
+
+    assert(!slot->target);
+    free(slot->device);
+}
+
+/* The machine is stopped before its slots are. */
+static int removed(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_slot *slot = vdf_obj_priv(obj);
+
+    if (slot->attached) {
+        vdf_vm_park(slot->vm);
+        vdf_slot_disconnect(slot);
+        vdf_vm_unpark(slot->vm);
+    }
+    return 0;
+}
+
+static int restored(struct vdf_obj *obj, struct vdf_err *err)
+{
+    struct vdf_slot *slot = vdf_obj_priv(obj);
+    struct vdf_obj *target;
+    uint32_t part;
+
+    if (slot->attached && !slot->device)
+        return vdf_fail(err, EINVAL, "attached is 1 and there is no device");
+    return slot->attached ? vdf_slot_target(slot, slot->device, &target, &part, err) : 0;
+}
+
+const struct vdf_class vdf_slot_class = {
+    VDF_CLASS("slot", "slot of a VM", struct vdf_slot, rows),
+    .create = create,
+    .destroy = destroy,
+    .remove = removed,
+    .restored = restored,
+    .exclusive = true,
+};
