@@ -10,7 +10,7 @@
 #define CLASS_UNASSIGNED 0xffu
 #define PIN_INTA 1u
 
-/* The guest's bit 10: the register's, without what the host's handler has set. */
+/* The guest's bit 10 is the register's, unless the host's handler has set it. */
 static uint16_t guest_command(const struct vdf_intx_dev *dev)
 {
     uint16_t command = dev->command;

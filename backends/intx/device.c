@@ -8,7 +8,7 @@
 
 bool vdf_intx_shares(const struct vdf_intx_dev *dev)
 {
-    /* The probe writes bit 10 of the command register and looks whether it holds. */
+    /* The probe writes bit 10 of the command register and checks that it holds. */
     return dev->pci_2_3 && dev->intx_sticks;
 }
 
@@ -36,7 +36,7 @@ bool vdf_intx_claims(const struct vdf_intx_dev *dev)
            !(dev->command & VDF_PCI_COMMAND_INTX_DISABLE);
 }
 
-/* What a device does to its line, as far as a rise of it interrupts. */
+/* The effects of a device on its line that make the line interrupt when they begin. */
 struct pull {
     bool drives, claims;
 };
@@ -46,7 +46,7 @@ static struct pull pull_of(const struct vdf_intx_dev *dev)
     return (struct pull){ .drives = vdf_intx_drives(dev), .claims = vdf_intx_claims(dev) };
 }
 
-/* After a change of what the device drives: a rising input interrupts. */
+/* After a change of the device's effects on its line: an input that rises interrupts. */
 static void driven(struct vdf_intx_dev *dev, struct pull before)
 {
     struct pull now = pull_of(dev);
@@ -74,7 +74,7 @@ void vdf_intx_raise_guest(struct vdf_intx_dev *dev)
     } else if (!dev->guest_mask) {
         vdf_intx_set_guest_level(dev, true);
     } else if (dev->host_type == VDF_INTX_MSI) {
-        /* Unlike a pin, a message is not there any more when the guest unmasks. */
+        /* A pin still asserts when the guest unmasks, but a message is gone. */
         dev->pending = true;
     }
 }
@@ -104,11 +104,11 @@ bool vdf_intx_handle(struct vdf_intx_dev *dev)
 {
     /*
      * A device whose bit 10 is set already, by this handler or by the guest, asserts without
-     * driving the line: the interrupt is another one's.
+     * driving the line: the interrupt belongs to another device.
      */
     if (vdf_intx_shares(dev) && !(vdf_intx_claims(dev) && check_and_set_mask(dev, true)))
         return false;
-    /* One that cannot be asked has the line to itself, so it must have been this one. */
+    /* A device that cannot be asked has the line to itself, so the interrupt is its own. */
     dev->host_irq_disabled = true;
     dev->interrupts++;
     vdf_intx_raise_guest(dev);
@@ -120,7 +120,7 @@ static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
     bool asserted = dev->asserted;
 
     vdf_intx_set_guest_level(dev, false);
-    /* The EOI may belong to another device of the guest's line, or the guest wants no more. */
+    /* The EOI may belong to another device of the guest's line, or the guest masks. */
     if (dev->guest_mask || !dev->host_irq_disabled)
         return 0;
     if (vdf_intx_shares(dev)) {
@@ -186,7 +186,7 @@ static int set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *e
     return 0;
 }
 
-/* --- what the device does --------------------------------------------------------------------- */
+/* --- the interrupt condition ------------------------------------------------------------------ */
 
 static void send_message(struct vdf_intx_dev *dev)
 {
@@ -240,7 +240,7 @@ static int enable(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     if (dev->host_type == VDF_INTX_MSI) {
         dev->enabled = true;
-        /* A condition that was there before would never send its message otherwise. */
+        /* A condition that began earlier would never send its message otherwise. */
         if (dev->asserted)
             send_message(dev);
         return 0;

@@ -27,14 +27,14 @@
  * `command` or `intx_disable` does the second half only: it writes the register without telling the
  * handler.
  *
- * Bit 10 has two owners, so the guest is shown its own view of it: `config` leaves out what the
- * host's handler has set. A guest that changes another bit of the command register therefore writes
+ * Bit 10 has two owners, so the guest has its own view of it: `config` does not show a mask of the
+ * host's handler. A guest that changes another bit of the command register therefore writes
  * its own bit 10 back and neither takes nor loses a mask.
  *
  * After disabling. The handler is gone, so bit 10 is set in a device that is handled as PCI 2.3:
  * a device without a handler cannot hold a line that others share. The guest's line is low, and
- * `masked`, `host_irq_disabled` and what waited for the guest's unmask are forgotten. Enabling
- * clears bit 10 again, whatever `guest_mask` says: masking of the device is on demand, when an
+ * `masked`, `host_irq_disabled` and `pending` are cleared. Enabling clears bit 10 again, even if
+ * `guest_mask` is set: masking of the device is on demand, when an
  * interrupt arrives. Another device keeps driving its line; nobody is interrupted by it.
  *
  * Devices that break the rules. Bit 10 of the command register may hold and mask nothing
@@ -69,7 +69,7 @@ struct vdf_intx_dev {
 
     uint32_t line;
     uint8_t host_type, guest_type; /* enum vdf_intx_kind */
-    bool pci_2_3;                  /* what the user asked for */
+    bool pci_2_3;                  /* as the user wants it */
     bool intx_sticks;              /* command bit 10 can be set */
     bool intx_masks;               /* and masks the pin then */
     bool intx_status;              /* status bit 3 shows the interrupt condition */

@@ -40,8 +40,9 @@ static int check_model(const struct vdf_at *at, uint64_t value, struct vdf_err *
     const struct vdf_intx_dev *dev = at->priv;
 
     if (vdf_intx_is_vfio(dev) && dev->linked && value != vdf_row_load_field(at))
-        return vdf_fail(err, EOPNOTSUPP, "%" PRIu64 ": %s of a device of the host is as it is",
-                        value, at->attr->path);
+        return vdf_fail(err, EOPNOTSUPP,
+                        "%" PRIu64 ": %s of a device of the host cannot be changed", value,
+                        at->attr->path);
     return check_disabled(at, value, err);
 }
 
@@ -411,7 +412,7 @@ static const struct vdf_attr rows[] = {
       DEV(guest_mask),
       .set = set_guest_mask,
       .doc = "the guest's view of the mask; a write is SET_INTX_MASK and then command bit 10, and "
-             "what arrived while masked is delivered on 0" },
+             "interrupts that arrived while masked are delivered on 0" },
     { .path = "masked",
       .type = VDF_BOOL,
       .flags = VDF_R | VDF_SAVE,

@@ -37,7 +37,7 @@ static void detach(struct vdf_obj *obj, uint32_t part)
         vdf_intx_vfio_unmask_fd(dev->vfio, false, NULL);
 }
 
-/* Bytes are little-endian, in whatever width the guest takes them. */
+/* Accesses of every width are little-endian. */
 static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                       uint64_t *value, struct vdf_err *err)
 {
@@ -58,7 +58,7 @@ static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsi
     return vdf_intx_ops(dev)->config_write(dev, &bytes, width, offset, err);
 }
 
-/* A device whose guest has MSI, or that is not enabled, has no interrupt that an EOI could end. */
+/* A device that is not enabled, or whose guest has MSI, has no interrupt that an EOI could end. */
 static void eoi(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);

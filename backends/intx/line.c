@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Interrupt lines: what is wired to them, their level, and the handlers that an interrupt runs. */
+/* Interrupt lines: their inputs, their level, and the handlers that an interrupt runs. */
 #include <assert.h>
 
 #include "device.h"
@@ -78,8 +78,8 @@ void vdf_intx_line_interrupt(struct vdf_intx_line *line)
     const struct vdf_intx_dev *owner = vdf_intx_line_owner(line);
     bool handled = line->host;
 
-    /* The handler of a device that cannot be masked has switched the whole line off, or there is
-     * none, and nobody has switched it on. */
+    /* The line is off: the handler of a device that cannot be masked has switched it off, or there is
+     * no handler. */
     if ((owner && owner->host_irq_disabled) || !vdf_intx_line_sharers(line))
         return;
     line->raised++;

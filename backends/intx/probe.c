@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PCI devices of this host, as sysfs tells of them: which of them VFIO has, and which have an
- * INTx. No device is opened or touched.
+ * The PCI devices of this host in sysfs: which of them are bound to VFIO, and which have an INTx. No
+ * device is opened or accessed.
  */
 #include <dirent.h>
 #include <errno.h>

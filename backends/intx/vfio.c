@@ -31,7 +31,7 @@ static uint32_t index_of(enum vdf_vfio_irq irq)
     return irq == VDF_VFIO_MSI ? VFIO_PCI_MSI_IRQ_INDEX : VFIO_PCI_INTX_IRQ_INDEX;
 }
 
-/* The kernel disables the kind of interrupt when it gets no vectors at all. */
+/* A @count of 0 disables the kind of interrupt. */
 static int set_irqs(const struct vdf_intx_vfio *vfio, uint32_t index, uint32_t flags,
                     uint32_t count, const char *what, struct vdf_err *err)
 {
@@ -62,7 +62,7 @@ int vdf_intx_vfio_irq_on(struct vdf_intx_vfio *vfio, enum vdf_vfio_irq irq, bool
         return ret;
     if (!info.count)
         return vdf_fail(err, EOPNOTSUPP, "the device has no %s", name);
-    vdf_intx_vfio_take(vfio); /* what an earlier use has left */
+    vdf_intx_vfio_take(vfio); /* drop interrupts of an earlier use */
     ret = vdf_vfio_set_eventfd(
         vfio->device, info.index, VFIO_IRQ_SET_ACTION_TRIGGER, vfio->trigger,
         irq == VDF_VFIO_MSI ? "VFIO_DEVICE_SET_IRQS of MSI" : "VFIO_DEVICE_SET_IRQS of INTx", err);
@@ -82,7 +82,7 @@ void vdf_intx_vfio_irq_off(struct vdf_intx_vfio *vfio)
 {
     if (vfio->irq == VDF_VFIO_NO_IRQ)
         return;
-    /* What has no handler any more has to leave its line to the others. */
+    /* A device without a handler must not hold a line that others share. */
     if (vfio->irq == VDF_VFIO_INTX)
         vdf_intx_vfio_mask(vfio, NULL);
     set_irqs(vfio, index_of(vfio->irq), VFIO_IRQ_SET_ACTION_TRIGGER, 0, "VFIO_DEVICE_SET_IRQS, off",
@@ -187,7 +187,7 @@ int vdf_intx_vfio_config_write(struct vdf_intx_vfio *vfio, const void *bytes, si
 int vdf_intx_vfio_bar(const struct vdf_intx_vfio *vfio, uint32_t bar, bool write, void *bytes,
                       size_t n, uint64_t offset, struct vdf_err *err)
 {
-    /* Registers of hardware: what a longer read of them would do, nobody can know. */
+    /* The effect of a longer access on hardware registers is not known. */
     if ((n != 1 && n != 2 && n != 4 && n != 8) || offset % n)
         return vdf_fail(err, EOPNOTSUPP,
                         "%zu bytes at 0x%" PRIx64 ": a BAR takes 1, 2, 4 or 8 bytes, aligned", n,

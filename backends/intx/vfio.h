@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A PCI device of this host that is bound to vfio-pci: the kernel's objects behind it. One function
- * a command of the kernel; vfio_device.c decides how a command appears in the files.
+ * A PCI device of this host that is bound to vfio-pci, and its kernel objects. Each function is one
+ * command of the kernel; vfio_device.c decides how a command appears in the files.
  *
  *     device    VFIO's character device, bound to `iommu` and attached to an address space of that
  *               iommufd in which nothing is mapped: the device can interrupt and cannot reach
@@ -28,7 +28,7 @@ struct vdf_intx_vfio {
     struct {
         uint64_t offset, size; /* size 0: the device has no such BAR */
     } bars[VDF_VFIO_BARS];
-    enum vdf_vfio_irq irq; /* what the trigger stands for now */
+    enum vdf_vfio_irq irq; /* the kind of interrupt that writes the trigger */
     bool masked;           /* INTx is masked at the device, or at the controller if it must be */
     bool bit10;            /* of the command register as VFIO shows it: the user's mask */
     bool unmasks;          /* INTx is enabled with `unmask` */
@@ -37,33 +37,34 @@ struct vdf_intx_vfio {
 };
 
 /**
- * vdf_intx_vfio_open() - get the device @host; nothing is left of a failure.
+ * vdf_intx_vfio_open() - open the device @host; a failure leaves nothing open.
  *
  * Return: 0 or -errno of the step that failed: ENODEV, EBUSY, EMFILE, ...
  */
 int vdf_intx_vfio_open(const char *host, struct vdf_intx_vfio **vfio, struct vdf_err *err);
 
-/** vdf_intx_vfio_close() - give the device back: interrupts off, and then the kernel restores its
+/** vdf_intx_vfio_close() - release the device: interrupts off, and then the kernel restores its
  * configuration and resets it if it can. NULL is allowed. */
 void vdf_intx_vfio_close(struct vdf_intx_vfio *vfio);
 
-/** vdf_intx_vfio_irq_on() - have interrupts of a kind. EOPNOTSUPP: the device has none of it. */
+/** vdf_intx_vfio_irq_on() - enable interrupts of a kind. EOPNOTSUPP: the device has none. */
 int vdf_intx_vfio_irq_on(struct vdf_intx_vfio *vfio, enum vdf_vfio_irq irq, bool unmasks,
                          struct vdf_err *err);
 
-/** vdf_intx_vfio_irq_off() - have none; a device that can be masked by itself stays so. */
+/** vdf_intx_vfio_irq_off() - disable interrupts; a device that can be masked stays masked. */
 void vdf_intx_vfio_irq_off(struct vdf_intx_vfio *vfio);
 
-/** vdf_intx_vfio_mask(), vdf_intx_vfio_unmask() - INTx at the device. Unmasking one that still
- * asserts masks it again and writes the trigger; while bit 10 is set it does nothing. */
+/** vdf_intx_vfio_mask(), vdf_intx_vfio_unmask() - mask or unmask INTx at the device. Unmasking a
+ *  device that still asserts masks it again and writes the trigger. Unmasking has no effect while
+ *  bit 10 is set. */
 int vdf_intx_vfio_mask(struct vdf_intx_vfio *vfio, struct vdf_err *err);
 int vdf_intx_vfio_unmask(struct vdf_intx_vfio *vfio, struct vdf_err *err);
 
-/** vdf_intx_vfio_unmask_fd() - have an eventfd that unmasks, from the next irq_on() on and at once
- *  where INTx is on; @on false: no longer. */
+/** vdf_intx_vfio_unmask_fd() - @on: make an eventfd that unmasks; it works at once if INTx is on, else
+ *  from the next vdf_intx_vfio_irq_on(). Otherwise close the eventfd. */
 int vdf_intx_vfio_unmask_fd(struct vdf_intx_vfio *vfio, bool on, struct vdf_err *err);
 
-/** vdf_intx_vfio_take() - how often the trigger was written since the last time. */
+/** vdf_intx_vfio_take() - how often the trigger was written since the last call. */
 uint64_t vdf_intx_vfio_take(struct vdf_intx_vfio *vfio);
 
 /** vdf_intx_vfio_config() - read or write configuration space; the range lies within 256 bytes. */

@@ -8,9 +8,8 @@
  *                     <--- the unmask eventfd <--- KVM, at the EOI of an attached guest -+
  *
  * An interrupt that the kernel finds at unmasking comes through the trigger as any other. It is one
- * of `reasserts` when an EOI has unmasked. Where KVM's eventfd does it, the engine may hear of the
- * interrupt before it hears of the EOI: an interrupt of a device that is masked can be nothing
- * else.
+ * of `reasserts` when an EOI has unmasked. Where KVM's eventfd does it, the trigger may arrive
+ * before the EOI does: an interrupt of a masked device always means that the device was unmasked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -39,7 +38,7 @@ static int read_word(const struct vdf_intx_dev *dev, uint64_t offset, uint16_t *
 {
     uint8_t bytes[2];
 
-    *value = 0; /* a compiler does not see that nobody looks at it after an error */
+    *value = 0; /* compilers do not see that callers ignore it after an error */
     if (!dev->vfio)
         return fail_gone(dev, err);
     int ret = vdf_intx_vfio_config_read(dev->vfio, bytes, sizeof(bytes), offset, err);
@@ -64,7 +63,7 @@ static bool is_asserted(struct vdf_intx_dev *dev)
     return get_status(dev, &status, NULL) == 0 && dev->asserted;
 }
 
-/* VFIO shows the guest's bit 10, which leaves out what the handler has set. */
+/* VFIO shows the guest's bit 10, which does not include a mask of the handler. */
 static void refresh(struct vdf_intx_dev *dev)
 {
     uint8_t header[VDF_PCI_HEADER_SIZE];
@@ -117,13 +116,13 @@ static void take_interrupt(struct vdf_intx_dev *dev, bool again)
         dev->reasserts++;
     else
         dev->interrupts++;
-    /* An EOI of another device on the guest's line is not to unmask against the guest. */
+    /* An EOI of another device on the guest's line must not unmask a device that the guest masks. */
     if (dev->guest_mask && !dev->vfio->bit10)
         set_bit10(dev, true, NULL);
     vdf_intx_raise_guest(dev);
 }
 
-/* What the kernel has told since the last time. Return: whether there was anything. */
+/* Handle the interrupts since the last call. Return: whether there were any. */
 static bool take_interrupts(struct vdf_intx_dev *dev)
 {
     uint64_t n = vdf_intx_vfio_take(dev->vfio);
@@ -143,7 +142,7 @@ static bool take_interrupts(struct vdf_intx_dev *dev)
     return true;
 }
 
-/* Nothing waits for an EOI any more: bit 10 is what VFIO was told, or the guest. */
+/* Nothing waits for an EOI any more: bit 10 is VFIO's mask, or the guest's. */
 static void forget_mask(struct vdf_intx_dev *dev)
 {
     const struct vdf_intx_vfio *vfio = dev->vfio;
@@ -165,8 +164,8 @@ static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
             return ret;
         dev->host_irq_disabled = false;
         forget_mask(dev);
-        /* The kernel tells of an interrupt that it finds here before the command returns. One that
-         * cannot be asked raises its line again by itself. */
+        /* The kernel writes the trigger for an interrupt that it finds here before the command
+         * returns. A device that cannot be asked raises its line again by itself. */
         dev->refires = true;
     }
     vdf_intx_set_guest_level(dev, false);
@@ -175,16 +174,16 @@ static int eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
     return 0;
 }
 
-/* KVM has lowered the line, and the unmask eventfd has done its work. */
+/* KVM has lowered the line and written the unmask eventfd. */
 static int guest_eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     if (!dev->vfio)
         return 0;
-    /* It has been opened again while the guest had it, or KVM's eventfd has nothing to unmask. */
+    /* It was opened again while the guest had it, or KVM's eventfd has nothing to unmask. */
     if (!is_unmasked_by_kvm(dev))
         return eoi(dev, err);
-    /* The kernel has masked one that asserts again, unless bit 10 keeps it from that, and tells of
-     * it or has told. How many ends this one stands for does not matter then. */
+    /* The kernel has masked a device that asserts again, unless bit 10 is set, and writes the trigger
+     * now or has written it. The number of EOIs that this call stands for does not matter then. */
     take_interrupts(dev);
     if (dev->host_irq_disabled && !dev->guest_mask && !dev->vfio->bit10 && is_asserted(dev))
         return 0;
@@ -201,7 +200,7 @@ static int guest_eoi(struct vdf_intx_dev *dev, struct vdf_err *err)
     return 0;
 }
 
-/* Both in the order of the model: announced, and then the register (see device.h). */
+/* In the order of the model: first the announcement, then the register (see device.h). */
 static int set_guest_mask(struct vdf_intx_dev *dev, bool mask, struct vdf_err *err)
 {
     struct vdf_intx_vfio *vfio = dev->vfio;
@@ -249,11 +248,12 @@ static int write_command(struct vdf_intx_dev *dev, uint16_t value, struct vdf_er
     bool was = dev->command & VDF_PCI_COMMAND_INTX_DISABLE;
     if (was && !disable && dev->vfio->irq == VDF_VFIO_NO_IRQ)
         return vdf_fail(err, EBUSY,
-                        "bit 10 stays set: the device is not enabled, and nobody would serve the "
-                        "host's line");
+                        "bit 10 stays set: the device is not enabled, and the host's line would "
+                        "have no handler");
     if (disable == was)
         return write_command_word(dev, value, dev->vfio->bit10, err);
-    /* Where the handler has set it, VFIO's bit 10 is clear: it has to be set to be cleared. */
+    /* Where the handler has set bit 10, VFIO's bit is clear: only setting it first makes a clear
+     * change anything. */
     int ret = write_command_word(dev, value, true, err);
     if (ret == 0 && !disable)
         ret = write_command_word(dev, value, false, err);
@@ -274,12 +274,12 @@ static int set_asserted(struct vdf_intx_dev *dev, bool asserted, struct vdf_err 
     if (asserted == is_asserted(dev))
         return 0;
     return vdf_fail(err, EOPNOTSUPP,
-                    "the condition is that of the device itself: use its registers, in bar/");
+                    "the device decides its condition: use its registers, in bar/");
 }
 
 /* --- configuration space ---------------------------------------------------------------------- */
 
-/* Bit 10 is the guest's own also where VFIO's was cleared behind the guest's back. */
+/* Bit 10 is the guest's own, also where VFIO's was cleared without the guest. */
 static int config_read(struct vdf_intx_dev *dev, void *bytes, size_t n, uint64_t offset,
                        struct vdf_err *err)
 {
@@ -303,7 +303,7 @@ static int config_write(struct vdf_intx_dev *dev, const void *bytes, size_t n, u
     if (!dev->vfio)
         return fail_gone(dev, err);
     memcpy(copy, bytes, n);
-    /* Bit 10 is a mask of its own, and changes when it is told to; the rest is written as it is. */
+    /* Bit 10 is a mask of its own and changes through set_guest_mask(); the rest is written as it is. */
     if (offset <= VDF_PCI_COMMAND + 1 && offset + n > VDF_PCI_COMMAND + 1) {
         uint8_t *high = &copy[VDF_PCI_COMMAND + 1 - offset];
         bool mask = *high & bit10;
@@ -321,7 +321,7 @@ static int irq_on(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     int ret = 0;
 
-    /* Masking is on demand, when an interrupt arrives, also where the guest masks. */
+    /* Masking is on demand, when an interrupt arrives, even if the guest masks. */
     if (dev->host_type == VDF_INTX_PIN && dev->vfio->bit10)
         ret = set_bit10(dev, false, err);
     if (ret == 0)
@@ -335,7 +335,7 @@ static int irq_on(struct vdf_intx_dev *dev, struct vdf_err *err)
 
 /*
  * A line that was high before it had a handler interrupts, but not with every emulated interrupt
- * controller: QEMU's has forgotten it. The kernel finds the condition when it unmasks.
+ * controller: QEMU's loses the interrupt. The kernel finds the condition when it unmasks.
  */
 static void take_early(struct vdf_intx_dev *dev)
 {
@@ -428,7 +428,7 @@ static int bar_write(const struct vdf_at *at, const void *bytes, size_t n, uint6
     if (!dev->vfio)
         return fail_gone(dev, err);
     int ret = vdf_intx_vfio_bar(dev->vfio, at->i, true, (void *)bytes, n, offset, err);
-    /* Most often the interrupt that a write causes has been handled by now. */
+    /* The interrupt that a write causes has usually been handled by now. */
     if (ret == 0)
         take_interrupts(dev);
     return ret;
@@ -442,7 +442,7 @@ const struct vdf_raw_ops vdf_intx_vfio_bar_ops = {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* These outlive a restore, which gives the object another private structure. */
+/* These callbacks outlive a restore, which gives the object another private structure. */
 
 static bool on_trigger(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
@@ -468,7 +468,7 @@ static int listen_to(struct vdf_intx_dev *dev, struct vdf_err *err)
     if (vfio->on_trigger)
         vfio->on_request = vdf_async_eventfd(dev->priv.obj, on_request, NULL, vfio->request);
     if (!vfio->on_request)
-        return vdf_fail(err, errno, "the device cannot be waited for: %s", vdf_errno_name(errno));
+        return vdf_fail(err, errno, "the device cannot be watched: %s", vdf_errno_name(errno));
     return 0;
 }
 
@@ -504,7 +504,7 @@ void vdf_intx_vfio_end(struct vdf_intx_dev *dev)
 static int apply_config(struct vdf_intx_dev *dev, struct vdf_err *err)
 {
     const uint8_t header[2] = { dev->cache_line_size, dev->latency_timer };
-    /* Set by the handler, or by nobody's being there, it is not VFIO's. */
+    /* A bit 10 that is set by the handler, or because there is none, is not VFIO's. */
     bool bit10 = dev->enabled && dev->command & VDF_PCI_COMMAND_INTX_DISABLE &&
                  (dev->guest_mask || !dev->masked);
     int ret =
@@ -535,7 +535,7 @@ static int apply_irq(struct vdf_intx_dev *dev, enum vdf_vfio_irq wanted, bool ma
     if (!masked)
         return vdf_intx_vfio_unmask(vfio, err);
     int ret = vdf_intx_vfio_mask(vfio, err);
-    /* What came when bit 10 was cleared, or before, is in the state, or comes at unmasking. */
+    /* Interrupts from before are in the state, or come again at unmasking. */
     vdf_intx_vfio_take(vfio);
     return ret;
 }

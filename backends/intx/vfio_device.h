@@ -12,7 +12,7 @@ int vdf_intx_vfio_begin(struct vdf_intx_dev *dev, struct vdf_err *err);
 /** vdf_intx_vfio_end() - release it. */
 void vdf_intx_vfio_end(struct vdf_intx_dev *dev);
 /** vdf_intx_vfio_apply() - after a restore: set the kernel's device as the fields say, and report
- *  what cannot be set. */
+ *  failures. */
 void vdf_intx_vfio_apply(struct vdf_intx_dev *dev);
 /** vdf_intx_vfio_has_bar() - are there files for this BAR? */
 bool vdf_intx_vfio_has_bar(const struct vdf_intx_dev *dev, uint32_t bar);

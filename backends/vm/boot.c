@@ -2,7 +2,7 @@
 /*
  * How processors begin. Real mode: as after a reset, at `entry`. Long mode: the first 4 GiB mapped
  * to themselves by pages of 2 MiB, ring 0, or ring 3 with IOPL 3. The tables lie above 4 GiB and
- * are mapped there for ring 0 alone, read-only:
+ * are mapped there for ring 0 only, read-only:
  *
  *     page 0     PML4
  *     page 1     page directory pointers: 4 directories, and one for the tables themselves
@@ -11,9 +11,9 @@
  *     page 8     GDT, TSS
  *
  * Accessed and dirty bits are set from the start, as are those of the descriptors, so that no
- * processor has anything to write. Their memory slot is one that can be written all the same: to
- * AMD's nested paging every look at a guest's page table is a write (APM volume 2, nested paging),
- * and with an exit for it KVM takes the table's address for that of the access.
+ * processor has anything to write. Their memory slot is writable all the same: with AMD's nested
+ * paging every walk of a guest's page table is a write (APM volume 2, nested paging), and when the
+ * write exits, KVM takes the table's address for that of the access.
  */
 #include <errno.h>
 #include <string.h>
@@ -160,7 +160,7 @@ static struct kvm_segment real_segment(uint16_t selector, uint8_t type)
     };
 }
 
-/* Each processor's stack lies in the memory; where that is too small for all they share it. */
+/* Each processor's stack lies in the memory. Processors share stacks where the memory is too small. */
 static uint64_t stack_top(uint64_t end, uint64_t below)
 {
     return end - below % end;
@@ -241,7 +241,7 @@ int vdf_vcpu_boot(struct vdf_vcpu *cpu, struct vdf_err *err)
         vdf_kvm_ioctl(cpu->fd, KVM_GET_LAPIC, &lapic) < 0)
         return vdf_fail(err, errno, "vCPU %u cannot be read: %s", cpu->index,
                         vdf_errno_name(errno));
-    /* As a reset leaves the time stamp counters, those of all processors alike. */
+    /* A reset leaves the time stamp counters of all processors at 0. */
     cpu->tsc = 0;
     vdf_vm_boot_registers(cpu->vm, cpu->index, &regs, &sregs);
     memset(sregs.interrupt_bitmap, 0, sizeof(sregs.interrupt_bitmap));

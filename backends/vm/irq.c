@@ -2,9 +2,9 @@
 /*
  * Interrupts of a slot.
  *
- *     device sends   irq   way to the guest
+ *     device sends   irq   path to the guest
  *     line           GSI   irqfd with a resamplefd: a rise asserts the GSI; the guest's EOI lowers
- *                          the GSI and tells the device, which raises it again if the line is
+ *                          the GSI and notifies the device, which raises it again if the line is
  *                          still asserted
  *     line           msi   irqfd on a GSI of the slot's own, which is routed to an MSI
  *     message        GSI   irqfd: a message is an edge
@@ -85,7 +85,7 @@ static int route(struct vdf_vm *vm, const struct vdf_slot *leaving)
 
 /* --- sinks ------------------------------------------------------------------------------------ */
 
-/* eventfd_write() fails only when the counter is full, and then it has been told already. */
+/* eventfd_write() fails only when the counter is full, and then the reader has work already. */
 static void pulse(int fd)
 {
     if (fd >= 0)
@@ -102,8 +102,8 @@ static void signal_msi(struct vdf_slot *slot, uint32_t cpu, uint32_t data)
                       vdf_errno_name(errno));
 }
 
-/* Before the first run there is no vCPU that could take an MSI: the vector waits for one, as in the
- * register of a local APIC, where a vector is pending once. */
+/* Before the first run no vCPU can take an MSI. The vector waits for one as in the register of a local
+ * APIC, where a vector is pending once. */
 static void send_vector(struct vdf_slot *slot, uint32_t cpu, uint32_t data)
 {
     if (slot->vm->made || cpu >= VDF_VM_CPUS)
@@ -224,7 +224,7 @@ static bool resample(struct vdf_obj *obj, void *ctx, uint64_t value)
     return true;
 }
 
-/* An irqfd has one resamplefd, and the engine has that of the line. */
+/* An irqfd has one resamplefd, and the engine watches that of the line. */
 static int connect_eoi(struct vdf_slot *slot, struct vdf_err *err)
 {
     int fd = -1;
@@ -247,7 +247,7 @@ int vdf_slot_irq_listen(struct vdf_slot *slot, struct vdf_err *err)
         return 0;
     slot->resample = vdf_async_eventfd(slot->target, resample, slot, slot->resample_fd);
     if (!slot->resample)
-        return vdf_fail(err, errno, "the ends of interrupts cannot be heard: %s",
+        return vdf_fail(err, errno, "the ends of interrupts cannot be watched: %s",
                         vdf_errno_name(errno));
     return connect_eoi(slot, err);
 }
@@ -275,7 +275,7 @@ void vdf_slot_irq_disconnect(struct vdf_slot *slot)
         close(slot->resample_fd);
     slot->resample_fd = -1;
     slot->level = false;
-    /* A route that nobody uses any more does no harm. */
+    /* A failure leaves an unused route, which does no harm. */
     if (routed)
         route(slot->vm, slot);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vm/NAME: its rows, and what reading and writing them does.
+ * vm/NAME: its rows and their hooks.
  *
  *     mkdir vm/vm0; cp guest.bin vm/vm0/memory; echo 1 > vm/vm0/run; cat vm/vm0/debug
  */
@@ -25,7 +25,7 @@ static int check_shape(const struct vdf_at *at, uint64_t value, struct vdf_err *
     const struct vdf_vm *vm = at->priv;
 
     if (vm->made && value != vdf_row_load_field(at))
-        return vdf_fail(err, EBUSY, "it is fixed by the first run");
+        return vdf_fail(err, EBUSY, "the first run fixes it");
     return 0;
 }
 
@@ -175,7 +175,7 @@ static int get_ioeventfds(const struct vdf_at *at, uint64_t *value)
 
     *value = 0;
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
-        *value += vm->slots[k] ? vm->slots[k]->n_doors : 0;
+        *value += vm->slots[k] ? vm->slots[k]->n_doorbells : 0;
     return 0;
 }
 
@@ -214,8 +214,8 @@ static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct v
     return vdf_hex_bytes(text, len, bytes, err);
 }
 
-/* The reading for this state, or one of its own in @scratch. A machine that nothing has been run in
- * has no processors yet: NULL. */
+/* The reading for this state, or a new one in @scratch. NULL: the machine has not run yet and has no
+ * processors. */
 static const struct vdf_vcpu_state *get_processor(const struct vdf_at *at,
                                                   struct vdf_vcpu_state *scratch)
 {
@@ -236,7 +236,7 @@ static void show_part(const struct vdf_at *at, struct vdf_buf *out)
         vdf_buf_add_bytes(out, (const char *)state + at->attr->offset, at->attr->stride);
 }
 
-/* What a state has not set is as it is in a new processor. */
+/* Parts that a state does not set are as in a new processor. */
 static struct vdf_vcpu_state *hold(const struct vdf_at *at, struct vdf_err *err)
 {
     struct vdf_vm *vm = at->priv;
@@ -291,7 +291,7 @@ static int restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
     return 0;
 }
 
-/* Of the union of all controllers, what each of them has. */
+/* The bytes of a controller in the union of all. */
 static size_t chip_size(uint32_t id)
 {
     return id == KVM_IRQCHIP_IOAPIC ? sizeof(struct kvm_ioapic_state)
@@ -329,17 +329,17 @@ static const struct vdf_objects slots = { .cls = &vdf_slot_class, .text = "0..63
 #define VM(member) VDF_FIELD(struct vdf_vm, member)
 #define CPUS .range = { { .counted = count_cpus, .text = "0..cpus-1" } }
 /* A part of a processor's state: `offset` and `stride` are its place and its bytes. */
-#define PART(name, member, what)                                                        \
+#define PART(name, member, text)                                                        \
     {                                                                                   \
         .path = "cpu/#/" name, .type = VDF_TEXT, .flags = VDF_NO_FILE | VDF_SAVE, CPUS, \
         .offset = offsetof(struct vdf_vcpu_state, member),                              \
         .stride = sizeof(((struct vdf_vcpu_state *)0)->member), .show = show_part,      \
-        .restore_text = restore_part, .doc = what                                       \
+        .restore_text = restore_part, .doc = text                                       \
     }
-#define COUNTER(member, getter, what)                                                            \
+#define COUNTER(member, getter, text)                                                            \
     {                                                                                            \
         .path = "exits/" #member, .type = VDF_UINT, .flags = VDF_R | VDF_SAVE, VM(exits.member), \
-        .get = getter, .doc = what                                                               \
+        .get = getter, .doc = text                                                               \
     }
 
 static const struct vdf_attr rows[] = {
@@ -401,8 +401,8 @@ static const struct vdf_attr rows[] = {
       .width = 1,
       .choices = statuses,
       .get = get_status,
-      .doc = "created, running, halted (all processors wait for an interrupt), stopped, or failed, "
-             "of which errors tells" },
+      .doc = "created, running, halted (all processors wait for an interrupt), stopped, or failed "
+             "(errors has the reason)" },
     { .path = "saved_status",
       .type = VDF_CHOICE,
       .flags = VDF_NO_FILE | VDF_SAVE,
@@ -425,7 +425,7 @@ static const struct vdf_attr rows[] = {
       .store = store_regs,
       .doc =
           "registers of a processor, a line NAME = VALUE each, while the VM does not run; a write "
-          "has the lines that are to change. Processor N begins with N in rdi and its stack "
+          "contains the lines that are to change. Processor N begins with N in rdi and its stack "
           "16 KiB times N (in real mode 4 KiB) below the end of memory, in real mode below 0xfff0 "
           "at most; where the memory is too small for that, processors share stacks" },
     PART("registers", regs, "KVM's struct kvm_regs"),

@@ -14,16 +14,16 @@
 #include "vm.h"
 
 #define DOORBELLS 64u                 /* of a slot */
-#define ADDRESSES (UINT64_C(1) << 36) /* what every processor that KVM runs on can address */
+#define ADDRESSES (UINT64_C(1) << 36) /* every processor that KVM runs on can address these */
 
 /* Where KVM's own controllers are. */
 static const struct {
     uint64_t addr, bytes;
-    const char *what;
+    const char *name;
 } reserved[] = {
     { UINT64_C(0xfec00000), VDF_PAGE_SIZE, "the I/O APIC" },
     { UINT64_C(0xfee00000), VDF_PAGE_SIZE, "the local APICs" },
-    { UINT64_C(0xfffbc000), 4 * VDF_PAGE_SIZE, "what KVM keeps for itself" },
+    { UINT64_C(0xfffbc000), 4 * VDF_PAGE_SIZE, "memory of KVM's own" },
 };
 
 struct vdf_slot *vdf_slot_at(struct vdf_vm *vm, uint64_t addr, unsigned width)
@@ -37,7 +37,7 @@ struct vdf_slot *vdf_slot_at(struct vdf_vm *vm, uint64_t addr, unsigned width)
     return NULL;
 }
 
-/* --- what it is to be ------------------------------------------------------------------------- */
+/* --- the device and the place ----------------------------------------------------------------- */
 
 int vdf_slot_target(const struct vdf_slot *slot, const char *path, struct vdf_obj **target,
                     uint32_t *part, struct vdf_err *err)
@@ -86,7 +86,7 @@ static int check_place(const struct vdf_slot *slot, uint64_t bytes, bool page, s
         return vdf_fail(err, EINVAL, "addr 0x%" PRIx64 ": the page tables are there", addr);
     for (size_t k = 0; k < sizeof(reserved) / sizeof(reserved[0]); k++)
         if (overlaps(addr, bytes, reserved[k].addr, reserved[k].bytes))
-            return vdf_fail(err, EINVAL, "addr 0x%" PRIx64 ": there is %s", addr, reserved[k].what);
+            return vdf_fail(err, EINVAL, "addr 0x%" PRIx64 ": there is %s", addr, reserved[k].name);
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
         if (vm->slots[k] && vm->slots[k]->size &&
             overlaps(addr, bytes, vm->slots[k]->addr, vm->slots[k]->size))
@@ -120,19 +120,19 @@ static int set_ioeventfd(const struct vdf_slot_doorbell *doorbell, uint32_t flag
     return ret < 0 ? -errno : 0;
 }
 
-static void close_doors(struct vdf_slot *slot)
+static void close_doorbells(struct vdf_slot *slot)
 {
-    for (unsigned k = 0; k < slot->n_doors; k++) {
+    for (unsigned k = 0; k < slot->n_doorbells; k++) {
         set_ioeventfd(&slot->doorbells[k], KVM_IOEVENTFD_FLAG_DEASSIGN);
         vdf_async_free(slot->doorbells[k].bell);
         close(slot->doorbells[k].fd);
     }
     free(slot->doorbells);
     slot->doorbells = NULL;
-    slot->n_doors = 0;
+    slot->n_doorbells = 0;
 }
 
-static int open_doors(struct vdf_slot *slot, struct vdf_err *err)
+static int open_doorbells(struct vdf_slot *slot, struct vdf_err *err)
 {
     struct vdf_guest_doorbell list[DOORBELLS];
     unsigned n =
@@ -150,12 +150,12 @@ static int open_doors(struct vdf_slot *slot, struct vdf_err *err)
             ret = -errno;
             break;
         }
-        slot->n_doors++;
+        slot->n_doorbells++;
         doorbell->bell = vdf_async_eventfd(slot->target, ring, doorbell, doorbell->fd);
         ret = doorbell->bell ? set_ioeventfd(doorbell, 0) : -errno;
     }
     if (ret < 0) {
-        close_doors(slot);
+        close_doorbells(slot);
         return vdf_fail(err, -ret, "a doorbell cannot be made: %s", vdf_errno_name(-ret));
     }
     return 0;
@@ -187,8 +187,7 @@ static void unmap_page(struct vdf_slot *slot)
     slot->mapped = false;
 }
 
-/* The device has another page or none: its file was written, so that nobody is inside any device.
- */
+/* The device has another page or none. Exclusive. */
 static void remap(void *ctx)
 {
     struct vdf_slot *slot = ctx;
@@ -206,12 +205,12 @@ static void remap(void *ctx)
 
 /* --- attaching -------------------------------------------------------------------------------- */
 
-/* The guest has ended by itself, on a thread that may not enter this device. */
+/* The guest has ended by itself, on a thread that cannot enter this device. */
 static bool guest_ended(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_slot *slot = ctx;
 
-    /* Unless it has been started again. */
+    /* The guest may have been started again. */
     if (atomic_load(&slot->vm->stop))
         slot->ops->runs(obj, slot->part, false);
     return true;
@@ -225,14 +224,14 @@ static int listen_for_end(struct vdf_slot *slot, struct vdf_err *err)
     if (slot->end_fd >= 0)
         slot->end = vdf_async_eventfd(slot->target, guest_ended, slot, slot->end_fd);
     return slot->end ? 0
-                     : vdf_fail(err, errno, "the guest's end cannot be heard of: %s",
+                     : vdf_fail(err, errno, "the guest's end cannot be watched: %s",
                                 vdf_errno_name(errno));
 }
 
 static void detach_target(struct vdf_slot *slot)
 {
     unmap_page(slot);
-    close_doors(slot);
+    close_doorbells(slot);
     vdf_async_free(slot->end);
     slot->end = NULL;
     if (slot->end_fd >= 0)
@@ -265,7 +264,7 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
     }
     ret = vdf_slot_irq_listen(slot, err);
     if (ret == 0)
-        ret = open_doors(slot, err);
+        ret = open_doorbells(slot, err);
     if (ret == 0)
         ret = listen_for_end(slot, err);
     if (ret == 0)
@@ -275,7 +274,7 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
     return ret;
 }
 
-/* A device has one guest, also while restored slots wait for the first run. */
+/* A device has one guest, even while restored slots wait for the first run. */
 static int check_free(const struct vdf_slot *slot, const struct vdf_obj *target, uint32_t part,
                       struct vdf_err *err)
 {
@@ -307,8 +306,8 @@ int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
     uint64_t size = vdf_guest_size(target, part);
     if (ops->eoi && slot->irq == VDF_SLOT_MSI)
         return vdf_fail(err, EINVAL,
-                        "irq msi: this device waits for the ends of its interrupts, which an MSI "
-                        "does not tell; write a GSI, 0 to %u, or nothing to irq",
+                        "irq msi: this device waits for the ends of its interrupts, and an MSI has "
+                        "none; write a GSI, 0 to %u, or nothing to irq",
                         VDF_VM_PINS - 1);
     ret = check_place(slot, size, ops->page != NULL, err);
     if (ret == 0)
@@ -378,8 +377,8 @@ void vdf_slot_release(struct vdf_slot *slot)
 
 void vdf_slot_runs(struct vdf_slot *slot, bool running)
 {
-    /* The engine may have heard a bell and still be on its way: a ring too many does no harm. */
-    for (unsigned k = 0; k < slot->n_doors && !running; k++)
+    /* The engine may have read a doorbell and not called ring() yet: one more call does no harm. */
+    for (unsigned k = 0; k < slot->n_doorbells && !running; k++)
         slot->ops->ring(slot->target, slot->part, k);
     if (slot->ops->runs)
         slot->ops->runs(slot->target, slot->part, running);

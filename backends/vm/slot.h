@@ -34,7 +34,7 @@ struct vdf_slot {
     const struct vdf_guest_ops *ops;
     bool asleep; /* restored; the device gets the guest at its next start */
     bool mapped; /* a page of the device is there instead of a window */
-    unsigned n_doors;
+    unsigned n_doorbells;
     struct vdf_slot_doorbell {
         struct vdf_slot *slot;
         struct vdf_guest_doorbell doorbell;

@@ -38,7 +38,8 @@ static int keep_device(struct vdf_slot *slot, const char *text, size_t len, stru
     char *copy = NULL;
 
     if (len > PATH_MOST)
-        return vdf_fail(err, ENODEV, "\"%.40s...\": no device has so long a path", text);
+        return vdf_fail(err, ENODEV, "\"%.40s...\": no device has a path of more than 512 bytes",
+                        text);
     if (len) {
         copy = strdup(text);
         if (!copy)
@@ -68,7 +69,7 @@ static int store_device(const struct vdf_at *at, const char *text, size_t len, s
     return ret;
 }
 
-/* All devices of the state are there when its slots are checked. */
+/* The path is checked in restored(), when all devices of the state exist. */
 static int restore_device(const struct vdf_at *at, const char *text, size_t len,
                           struct vdf_err *err)
 {
@@ -168,9 +169,10 @@ static const struct vdf_attr rows[] = {
       .show = show_device,
       .store = store_device,
       .restore_text = restore_device,
-      .doc = "path of what is attached, from the root: console/C, aplic/A, aplic/A/imsic/H, "
-             "hwqueue/Q, hwqueue/Q/queues/N, gait/G/functions/F or intx/B/devices/D; this and what "
-             "follows is EBUSY while attached" },
+      .doc = "path of the device, from the root: console/C, aplic/A, aplic/A/imsic/H, "
+             "hwqueue/Q, hwqueue/Q/queues/N, gait/G/functions/F or intx/B/devices/D; device, addr, "
+             "irq "
+             "and vector are EBUSY while attached" },
     { .path = "addr",
       .type = VDF_REG,
       .flags = VDF_RW | VDF_SAVE,
@@ -183,12 +185,12 @@ static const struct vdf_attr rows[] = {
       .flags = VDF_RW | VDF_SAVE,
       .show = show_irq,
       .store = store_irq,
-      .doc = "where interrupts go: a GSI, 0 to 23, of the I/O APIC and the PICs; msi; empty: "
-             "nowhere. A line that is still high at the end of its interrupt is raised again; a "
+      .doc = "destination of interrupts: a GSI, 0 to 23, of the I/O APIC and the PICs; msi; empty: "
+             "none. A line that is still high at the end of its interrupt is raised again; a "
              "message for a GSI is an edge. With msi a line that rises is vector of vCPU 0; a "
              "message goes to the vCPU that bits 19:12 of its address name. EINVAL at attached: "
              "msi for "
-             "a device of intx/, which has to hear the ends of its interrupts" },
+             "a device of intx/, which waits for the ends of its interrupts" },
     { .path = "vector",
       .type = VDF_UINT,
       .flags = VDF_RW | VDF_SAVE,
@@ -196,8 +198,8 @@ static const struct vdf_attr rows[] = {
       .reset = VECTOR_RESET,
       .max = VDF_VM_VECTORS - 1,
       .check = check_same,
-      .doc = "with msi: vector of a line, and what is added to the identity of an APLIC's MSI and "
-             "to the ISC of an alert; other messages have their own" },
+      .doc = "with msi: vector of a line; also added to the identity of an APLIC's MSI and to the "
+             "ISC of an alert; other messages have their own" },
     { .path = "attached",
       .type = VDF_BOOL,
       .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
@@ -211,19 +213,18 @@ static const struct vdf_attr rows[] = {
       .flags = VDF_NO_FILE | VDF_SAVE,
       .show = show_early,
       .restore_text = restore_early,
-      .doc = "vectors that have come before the first run" },
+      .doc = "vectors that arrived before the first run" },
     { .path = "size",
       .type = VDF_UINT,
       .flags = VDF_R,
       SLOT(size),
-      .doc = "bytes of the window; 0: nothing is to be mapped" },
+      .doc = "bytes of the window; 0: there is none" },
     { .path = "refused",
       .type = VDF_UINT,
       .flags = VDF_R | VDF_SAVE,
       SLOT(refused),
       .get = get_refused,
-      .doc = "accesses of the guest that the device does not take: loads gave 0, stores were "
-             "dropped" },
+      .doc = "accesses of the guest that the device refused: loads gave 0, stores were dropped" },
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -268,7 +269,7 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
     uint32_t part;
 
     if (slot->attached && !slot->device)
-        return vdf_fail(err, EINVAL, "attached is 1 and there is no device");
+        return vdf_fail(err, EINVAL, "attached is 1 and device is empty");
     return slot->attached ? vdf_slot_target(slot, slot->device, &target, &part, err) : 0;
 }
 

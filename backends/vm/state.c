@@ -16,7 +16,7 @@
 #include "state.h"
 #include "vm.h"
 
-/* These are in every state, where KVM has them. */
+/* Every state has these, as far as KVM has them. */
 static const uint32_t always[] = {
     VDF_MSR_TSC, /* IA32_TIME_STAMP_COUNTER: the first */
     0x3b,        /* IA32_TSC_ADJUST */
@@ -46,7 +46,7 @@ static const struct {
 #define HYPERV_LAST 0x4000ffffu
 
 _Static_assert(offsetof(struct vdf_vm_msrs, entries) == offsetof(struct kvm_msrs, entries),
-               "it is what KVM_GET_MSRS takes");
+               "vdf_vm_msrs has the layout of kvm_msrs");
 
 /* --- all of a processor ----------------------------------------------------------------------- */
 
@@ -80,7 +80,7 @@ int vdf_vcpu_get(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
     return 0;
 }
 
-/* The timers begin to run when the machine does: @state without them, which @cpu notes. */
+/* Move the timers from @state to @cpu, so that they begin to run when the machine does. */
 static void take_timers(struct vdf_vcpu *cpu, struct vdf_vcpu_state *state)
 {
     cpu->timer = vdf_apic_load(&state->lapic, VDF_APIC_TMCCT);
@@ -152,7 +152,7 @@ static void add_msr(struct vdf_vm_msrs *msrs, uint32_t index)
         msrs->entries[msrs->n++].index = index;
 }
 
-/* All that may be worth saving; a KVM need not have each. */
+/* All registers that may be worth saving; a KVM may lack some. */
 static int add_candidates(struct vdf_vm_msrs *msrs)
 {
     struct kvm_msr_list *list = calloc(1, sizeof(*list) + VDF_VM_MSRS * sizeof(list->indices[0]));
@@ -177,7 +177,7 @@ static int add_candidates(struct vdf_vm_msrs *msrs)
     return ret;
 }
 
-/* KVM ends at the first register that it does not take, which is left out then. */
+/* KVM stops at the first register that it does not take; that register is left out. */
 static int keep_those(const struct vdf_vcpu *cpu, unsigned long request, struct vdf_vm_msrs *msrs)
 {
     for (;;) {
@@ -192,7 +192,7 @@ static int keep_those(const struct vdf_vcpu *cpu, unsigned long request, struct 
     }
 }
 
-/* A register that KVM gives and takes back can be in a state. */
+/* A register that KVM both gives and takes can be in a state. */
 static int list_msrs(const struct vdf_vcpu *cpu)
 {
     struct vdf_vm *vm = cpu->vm;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The thread of a processor: it runs the guest and carries out what the guest exits for. */
+/* The thread of a processor: it runs the guest and carries out the guest's exits. */
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "state.h"
 #include "vm.h"
 
-/* Takes a processor out of KVM_RUN. Nobody else in the daemon uses real-time signals. */
+/* Takes a processor out of KVM_RUN. Nothing else in the daemon uses real-time signals. */
 #define KICK_SIGNAL SIGRTMIN
 
 /* Exits that a stopped processor may still make. */
@@ -26,7 +26,7 @@
 #define PORT_DEBUG 0xe9u
 #define PORT_EXIT 0xf4u
 
-/* --- the way into a device -------------------------------------------------------------------- */
+/* --- entering a device ------------------------------------------------------------------------ */
 
 /* An exclusive caller is inside every device already. */
 static bool enter(struct vdf_vcpu *cpu, struct vdf_obj *obj, bool exclusive)
@@ -122,7 +122,7 @@ static bool exit_mmio(struct vdf_vcpu *cpu, bool exclusive)
     struct vdf_slot *slot = vdf_slot_at(cpu->vm, run->mmio.phys_addr, run->mmio.len);
 
     if (!slot) {
-        /* As on a bus where nobody answers. */
+        /* As on a bus where no device answers. */
         memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
         vdf_vm_report(machine(cpu), &cpu->vm->reports, "; more of it is not reported", ENXIO,
                       "vCPU %u: nothing is at 0x%" PRIx64, cpu->index,
@@ -144,7 +144,7 @@ static bool exit_io(struct vdf_vcpu *cpu, bool exclusive)
     size_t n = (size_t)run->io.size * run->io.count;
 
     if (run->io.direction == KVM_EXIT_IO_IN) {
-        /* The port says that it is there, as that of Bochs does. */
+        /* The debug port reads as its number, as that of Bochs does. */
         memset(data, run->io.port == PORT_DEBUG ? (int)PORT_DEBUG : 0xff, n);
         return true;
     }
@@ -193,7 +193,7 @@ static bool handle_exit(struct vdf_vcpu *cpu, bool exclusive)
                             cpu->run->internal.suberror);
     default:
         atomic_fetch_add(&exits->other, !exclusive);
-        return fail_machine(cpu, exclusive, EOPNOTSUPP, "an exit that is not known, reason",
+        return fail_machine(cpu, exclusive, EOPNOTSUPP, "an unknown exit, reason",
                             cpu->run->exit_reason);
     }
 }
@@ -249,7 +249,7 @@ int vdf_vcpu_start(struct vdf_vcpu *cpu)
     return ret;
 }
 
-/* The flag catches a thread that is on its way into KVM_RUN, the signal one that is in it. */
+/* The flag stops a thread that is about to enter KVM_RUN, the signal a thread inside. */
 void vdf_vcpu_kick(struct vdf_vcpu *cpu)
 {
     if (!cpu->threaded)
@@ -270,8 +270,8 @@ void vdf_vcpu_settle(struct vdf_vcpu *cpu)
     if (!cpu->vm->made)
         return;
     cpu->run->immediate_exit = 1;
-    /* KVM finishes the instruction of the last exit, which may make it exit once more, and one that
-     * is repeated very often. */
+    /* KVM finishes the instruction of the last exit. That may exit again, and for a repeated string
+     * instruction very often. */
     for (unsigned k = 0; k < SETTLE_MOST; k++) {
         if (cpu->pending)
             handle_exit(cpu, true);
@@ -300,9 +300,9 @@ static void fill_level(struct kvm_cpuid_entry2 *e, uint32_t id)
 }
 
 /*
- * What a guest may use: SSE, but nothing that needs XSAVE. A state then fits every machine, and
- * what is in kvm_fpu is all there is of the vector registers. KVM fills in what says where a
- * processor is from the host's processor that it happens to run on; here that is the guest's.
+ * A guest may use SSE, but nothing that needs XSAVE. So a state fits every machine, and kvm_fpu
+ * contains all of the vector registers. KVM fills in the topology from the host's processor that this
+ * thread happens to run on; the guest's processor replaces it here.
  */
 static void fit_cpuid(struct kvm_cpuid_entry2 *e, uint32_t id)
 {
@@ -380,8 +380,8 @@ void vdf_vcpu_close(struct vdf_vcpu *cpu)
     cpu->fd = cpu->stats_fd = -1;
 }
 
-/* KVM removes no vCPU before its machine goes. So what a failure leaves is kept for the next try,
- * which goes on with the step that has failed. */
+/* KVM removes no vCPU before its machine. So a failure leaves the vCPU for the next try, which goes on
+ * with the step that failed. */
 static int make(struct vdf_vcpu *cpu, struct vdf_err *err)
 {
     struct vdf_vm *vm = cpu->vm;

@@ -40,7 +40,7 @@ struct vdf_vcpu {
     pthread_t thread;
     bool threaded; /* `thread` is to be joined */
     bool pending;  /* an exit is left to the thread that stops this one */
-    /* Time stands still for a stopped guest: its counter, and what is left on the APIC's timer. */
+    /* Time stands still for a stopped guest: its counter, and the remaining count of the APIC's timer. */
     uint64_t tsc;
     uint32_t timer;
     bool frozen;

@@ -27,7 +27,7 @@ int vdf_vm_open_kvm(void)
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-/* A host that has run out of something has a KVM all the same. */
+/* A host that has run out of a resource still has a KVM. */
 static int refused(struct vdf_err *err, const char *call, int code)
 {
     bool scarce = code == EMFILE || code == ENFILE || code == ENOMEM;
@@ -36,7 +36,7 @@ static int refused(struct vdf_err *err, const char *call, int code)
                     vdf_errno_name(code));
 }
 
-#define TSS_ADDRESS 0xfffbd000ul /* three pages that some processors need, out of the way */
+#define TSS_ADDRESS 0xfffbd000ul /* three pages that some processors need */
 
 /* Until a driver initialises them the PICs are masked, as firmware leaves them for the APICs. */
 static int mask_pics(struct vdf_vm *vm)
@@ -52,7 +52,7 @@ static int mask_pics(struct vdf_vm *vm)
     return 0;
 }
 
-/* Without these a state has no exception that waits to be injected, and no triple fault. */
+/* Only with these does a state contain exceptions that wait to be injected, and triple faults. */
 static const uint32_t event_caps[] = {
     KVM_CAP_EXCEPTION_PAYLOAD,
 #ifdef KVM_CAP_X86_TRIPLE_FAULT_EVENT
@@ -101,7 +101,7 @@ static int make_machine(struct vdf_vm *vm, int kvm, struct vdf_err *err)
     return ret < 0 ? refused(err, "KVM_ENABLE_CAP", -ret) : 0;
 }
 
-/* What KVM has to give for a machine; nothing is left of a failure. */
+/* All objects of KVM for a machine; a failure leaves none. */
 static int open_machine(struct vdf_vm *vm, struct vdf_err *err)
 {
     int kvm = vdf_vm_open_kvm();
@@ -199,7 +199,7 @@ int vdf_vm_map(struct vdf_vm *vm, struct vdf_err *err)
         vdf_vm_free_tables(vm);
     if (!had_memory)
         vdf_memory_free(&vm->memory);
-    return vdf_fail(err, -ret, "the guest cannot be given its memory: %s", vdf_errno_name(-ret));
+    return vdf_fail(err, -ret, "the guest's memory cannot be mapped: %s", vdf_errno_name(-ret));
 }
 
 /* The tables stay: they do not depend on the memory. */
@@ -208,14 +208,14 @@ int vdf_vm_unmap(struct vdf_vm *vm, struct vdf_err *err)
     int ret = vm->mapped ? vdf_vm_memslot(vm, VDF_VM_MEMSLOT_RAM, 0, NULL, 0) : 0;
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "the guest's memory cannot be taken back: %s",
+        return vdf_fail(err, -ret, "the guest's memory cannot be unmapped: %s",
                         vdf_errno_name(-ret));
     vm->mapped = false;
     return 0;
 }
 
-/* Time stands still. No timer of KVM's is switched off sooner: that takes the local APIC away and
- * gives it back, and an interrupt between the two would be lost while devices are at work. */
+/* Time stands still. The timers are switched off only now: that reads and writes the whole local APIC,
+ * and an interrupt between the two would be lost while devices work. */
 static void stand_still(struct vdf_vm *vm)
 {
     for (unsigned k = 0; k < vm->cpus; k++)
@@ -253,12 +253,12 @@ void vdf_vm_unpark(struct vdf_vm *vm)
         ret = vdf_vcpu_start(&vm->vcpus[k]);
     if (ret == 0)
         return;
-    vdf_report(vm->priv.obj, -ret, "no thread for a vCPU: the VM has stopped");
+    vdf_report(vm->priv.obj, -ret, "no thread for a vCPU: the VM is stopped");
     vdf_vm_halt(vm);
 }
 
-/* The devices of a guest that has been started, or stands still. */
-static void tell_slots(struct vdf_vm *vm, bool running)
+/* Notify the devices that the guest has been started, or stands still. */
+static void notify_slots(struct vdf_vm *vm, bool running)
 {
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
         if (vm->slots[k] && !vm->slots[k]->asleep)
@@ -268,7 +268,7 @@ static void tell_slots(struct vdf_vm *vm, bool running)
 void vdf_vm_halt(struct vdf_vm *vm)
 {
     vdf_vm_park(vm);
-    tell_slots(vm, false);
+    notify_slots(vm, false);
     if (vm->status == VDF_VM_RUNNING)
         vm->status = VDF_VM_STOPPED;
     stand_still(vm);
@@ -297,7 +297,7 @@ int vdf_vm_boot(struct vdf_vm *vm, struct vdf_err *err)
     for (unsigned k = 0; ret == 0 && k < vm->cpus; k++)
         ret = vdf_vcpu_boot(&vm->vcpus[k], err);
     vm->booted = ret == 0;
-    /* Processors that have never begun are no part of the machine yet. */
+    /* Processors that have never begun are not part of the machine yet. */
     if (ret < 0)
         vm->made = made;
     return ret;
@@ -305,7 +305,7 @@ int vdf_vm_boot(struct vdf_vm *vm, struct vdf_err *err)
 
 int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
 {
-    /* One that has ended by itself still has its threads. */
+    /* A machine that has ended by itself still has its threads. */
     vdf_vm_park(vm);
     if (vm->status == VDF_VM_RUNNING) {
         vdf_vm_unpark(vm);
@@ -333,7 +333,7 @@ int vdf_vm_run(struct vdf_vm *vm, struct vdf_err *err)
         if (vm->slots[k])
             vdf_slot_irq_begin(vm->slots[k]);
     vm->status = VDF_VM_RUNNING;
-    tell_slots(vm, true);
+    notify_slots(vm, true);
     vdf_vm_unpark(vm);
     return 0;
 }
@@ -350,8 +350,8 @@ void vdf_vm_disconnect(struct vdf_obj *obj)
             vdf_slot_disconnect(vm->slots[k]);
 }
 
-/* What was attached when the state was saved is so again; the devices are there, and get the guest
- * when it is started, for its memory comes after the state. */
+/* Slots that were attached in the state are attached again. Their devices get the guest at its start,
+ * because its memory is restored after the state. */
 void vdf_vm_connect(struct vdf_obj *obj)
 {
     struct vdf_slot *slot;
@@ -377,7 +377,7 @@ void vdf_vm_saving(struct vdf_obj *obj, bool begin)
     if (begin)
         vdf_vm_park(vm);
     if (vm->status == VDF_VM_RUNNING)
-        tell_slots(vm, !begin);
+        notify_slots(vm, !begin);
     for (unsigned k = 0; k < vm->cpus && vm->made; k++) {
         struct vdf_vcpu *cpu = &vm->vcpus[k];
         if (begin) {
