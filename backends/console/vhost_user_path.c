@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
+#include <virtdevfs/lock.h>
 #include <virtdevfs/user.h>
 
 #include "vhost_user.h"
@@ -177,16 +177,16 @@ struct served {
     struct served *next;
 };
 static struct served *served;
-static pthread_mutex_t served_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vdf_lock served_lock = VDF_LOCK_INIT(VDF_RANK_HOST);
 
 static bool is_ours(const struct stat *st)
 {
     bool found = false;
 
-    pthread_mutex_lock(&served_lock);
+    vdf_lock(&served_lock);
     for (const struct served *s = served; s && !found; s = s->next)
         found = s->dev == st->st_dev && s->ino == st->st_ino;
-    pthread_mutex_unlock(&served_lock);
+    vdf_unlock(&served_lock);
     return found;
 }
 
@@ -198,10 +198,10 @@ static int note(const struct stat *st)
         return -ENOMEM;
     s->dev = st->st_dev;
     s->ino = st->st_ino;
-    pthread_mutex_lock(&served_lock);
+    vdf_lock(&served_lock);
     s->next = served;
     served = s;
-    pthread_mutex_unlock(&served_lock);
+    vdf_unlock(&served_lock);
     return 0;
 }
 
@@ -209,13 +209,13 @@ static void forget(dev_t dev, ino_t ino)
 {
     struct served **link = &served, *s;
 
-    pthread_mutex_lock(&served_lock);
+    vdf_lock(&served_lock);
     while (*link && ((*link)->dev != dev || (*link)->ino != ino))
         link = &(*link)->next;
     s = *link;
     if (s)
         *link = s->next;
-    pthread_mutex_unlock(&served_lock);
+    vdf_unlock(&served_lock);
     free(s);
 }
 

@@ -45,10 +45,10 @@ static int make_context(unsigned room, io_context_t *context)
 
 static void vdf_aio_close(struct vdf_engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     struct vdf_aio *aio = engine->kind;
     engine->kind = NULL;
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
     if (aio->process == getpid()) {
         if (aio->next)
             io_destroy(aio->next);
@@ -69,7 +69,7 @@ static int vdf_aio_open(struct vdf_engine *engine, struct vdf_err *err)
     if (!aio)
         return vdf_fail(err, ENOMEM, "no memory for the engine");
 
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     aio->process = getpid();
     aio->room = FIRST_ROOM;
     while (aio->room < engine->n_watched)
@@ -78,7 +78,7 @@ static int vdf_aio_open(struct vdf_engine *engine, struct vdf_err *err)
     int rc = make_context(room, &aio->context);
     if (!rc)
         engine->kind = aio;
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
     if (!rc)
         return 0;
 
@@ -167,10 +167,10 @@ static int vdf_aio_cancel(struct vdf_engine *engine, struct vdf_source *source)
 static bool change_context(struct vdf_engine *engine)
 {
     struct vdf_aio *aio = engine->kind;
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     io_context_t next = aio->next;
     aio->next = NULL;
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
     if (!next)
         return false;
 

@@ -122,7 +122,7 @@ static void unlock_and_wake(struct vdf_engine *engine)
     atomic_store_explicit(&engine->asked, true, memory_order_relaxed);
     if (wake)
         engine->woken = true;
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
     if (wake) {
         /* Fails only if the counter is full, and then the thread is awake. */
         uint64_t one = 1;
@@ -144,14 +144,14 @@ static int make_request(const struct vdf_engine *engine, void **op)
 
 static void arm(struct vdf_engine *engine, struct vdf_source *source)
 {
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     source->flags &= ~VDF_SOURCE_ARM;
     if (source->flags & VDF_SOURCE_REMOVED) {
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         return;
     }
     source->flags |= VDF_SOURCE_FLYING;
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 
     count(&engine->stats.submissions);
     int rc = engine->ops->arm(engine, source);
@@ -162,24 +162,24 @@ static void arm(struct vdf_engine *engine, struct vdf_source *source)
 void vdf_engine_refused(struct vdf_engine *engine, struct vdf_source *source, int result)
 {
     bool for_now = result == -EAGAIN || result == -ENOMEM;
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     if (!for_now)
         engine->refusal = result;
     source->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
     enqueue(engine, source, for_now ? VDF_SOURCE_ARM : VDF_SOURCE_FAILED);
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 }
 
 void vdf_engine_rearm_all(struct vdf_engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     for (unsigned kind = VDF_SOURCE_WAKE; kind <= VDF_SOURCE_FD; kind++)
         for (struct vdf_source *s = engine->lists[kind]; s; s = s->next)
             if (s->flags & VDF_SOURCE_FLYING) {
                 s->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
                 enqueue(engine, s, VDF_SOURCE_ARM);
             }
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 }
 
 /* Read an eventfd and pass on what it held. Return: whether to watch it further. Who shares it may
@@ -202,12 +202,12 @@ static bool ring_doorbell(struct vdf_engine *engine, struct vdf_source *source)
 /* Return: whether its function may be called. */
 static bool came_back(struct vdf_engine *engine, struct vdf_source *source)
 {
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     source->flags &= ~(VDF_SOURCE_FLYING | VDF_SOURCE_CANCELED);
     bool removed = source->flags & VDF_SOURCE_REMOVED;
     if (removed)
         enqueue(engine, source, 0);
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
     return !removed;
 }
 
@@ -236,9 +236,9 @@ void vdf_engine_completed(struct vdf_engine *engine, struct vdf_source *source, 
 static void wake_up(struct vdf_source *source, uint64_t value)
 {
     struct vdf_engine *engine = source->engine;
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     engine->woken = false;
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 }
 
 /* --- work; the engine's thread ---------------------------------------------------------------- */
@@ -291,7 +291,7 @@ static void release(struct vdf_engine *engine, struct vdf_source *source)
     source->kind = 0;
     source->flags = 0;
     __atomic_store_n(&source->engine, NULL, __ATOMIC_RELEASE);
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 
     free(op);
     if (fd >= 0)
@@ -312,22 +312,22 @@ static void run_work(struct vdf_engine *engine, struct vdf_source *source)
             return;
         }
         source->flags |= VDF_SOURCE_CANCELED;
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         if (!(flags & VDF_SOURCE_CANCELED) && engine->ops->cancel(engine, source)) {
-            pthread_mutex_lock(&engine->lock);
+            vdf_lock(&engine->lock);
             source->flags &= ~VDF_SOURCE_CANCELED;
             enqueue(engine, source, 0);
-            pthread_mutex_unlock(&engine->lock);
+            vdf_unlock(&engine->lock);
         }
         return;
     }
     if (source->kind == VDF_SOURCE_POLLER) {
         source->flags &= ~VDF_SOURCE_ARM;
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         join_pollers(engine, source);
         return;
     }
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 
     if (flags & VDF_SOURCE_ARM)
         arm(engine, source);
@@ -346,7 +346,7 @@ static void run_queue(struct vdf_engine *engine)
         struct vdf_source *next = source->queue_next;
         run_work(engine, source);
         source = next;
-        pthread_mutex_lock(&engine->lock);
+        vdf_lock(&engine->lock);
     }
 }
 
@@ -357,10 +357,10 @@ static void run_timers(struct vdf_engine *engine)
     while (engine->timers && engine->timers->deadline_ns <= now) {
         struct vdf_source *source = engine->timers;
         stop_timer(engine, source);
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         count(&engine->stats.timers);
         source->fn(source, 0);
-        pthread_mutex_lock(&engine->lock);
+        vdf_lock(&engine->lock);
     }
 }
 
@@ -430,7 +430,7 @@ static void wait_and_reap(struct vdf_engine *engine)
     if (engine->pollers)
         pause_ns = poll_pause(engine, now_ns());
 
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     uint64_t timeout_ns = 0;
     if (pause_ns && !engine->queue && !(engine->stopping && !engine->draining)) {
         timeout_ns = pause_ns;
@@ -445,7 +445,7 @@ static void wait_and_reap(struct vdf_engine *engine)
         }
     }
     atomic_store_explicit(&engine->sleeping, timeout_ns > 0, memory_order_relaxed);
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 
     engine->ops->wait(engine, timeout_ns);
     if (timeout_ns) {
@@ -469,7 +469,7 @@ static void mark_removed(struct vdf_engine *engine, struct vdf_source *source)
 /* Remove what is left and wait until all has been released. */
 static void drain(struct vdf_engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     engine->draining = true;
     for (struct vdf_source *s = engine->timers, *next; s; s = next) {
         next = s->next;
@@ -482,11 +482,11 @@ static void drain(struct vdf_engine *engine)
         run_queue(engine);
         if (!engine->n_sources)
             break;
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         wait_and_reap(engine);
-        pthread_mutex_lock(&engine->lock);
+        vdf_lock(&engine->lock);
     }
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
 }
 
 static void *run(void *arg)
@@ -499,16 +499,16 @@ static void *run(void *arg)
         return NULL;
 
     arm(engine, &engine->wake);
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     while (!engine->stopping) {
         run_queue(engine);
         run_timers(engine);
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         run_pollers(engine);
         wait_and_reap(engine);
-        pthread_mutex_lock(&engine->lock);
+        vdf_lock(&engine->lock);
     }
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
     drain(engine);
     engine->ops->close(engine);
     return NULL;
@@ -547,7 +547,7 @@ void vdf_engine_stop(struct vdf_engine *engine)
         return;
     }
     assert(!pthread_equal(pthread_self(), engine->thread));
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     engine->stopping = true;
     unlock_and_wake(engine);
     pthread_join(engine->thread, NULL);
@@ -572,9 +572,9 @@ static int try_request(struct vdf_engine *engine, struct vdf_err *err)
             return vdf_fail(err, -rc, "%s: waiting for a request answers %s", engine->ops->name,
                             vdf_errno_name(-rc));
         engine->ops->reap(engine);
-        pthread_mutex_lock(&engine->lock);
+        vdf_lock(&engine->lock);
         run_queue(engine);
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
     }
     if (engine->refusal)
         return vdf_fail(err, -engine->refusal,
@@ -627,7 +627,7 @@ int vdf_engine_create(enum vdf_engine_kind kind, struct vdf_engine **result, str
         return vdf_fail(err, ENOMEM, "no memory for the engine");
     engine->timers_end = &engine->timers;
     engine->queue_end = &engine->queue;
-    pthread_mutex_init(&engine->lock, NULL);
+    vdf_lock_init(&engine->lock, VDF_RANK_ENGINE);
     sem_init(&engine->opened, 0, 0);
     engine->wake.fn = wake_up;
     engine->wake.engine = engine;
@@ -671,7 +671,7 @@ void vdf_engine_destroy(struct vdf_engine *engine)
         close(engine->wake.fd);
     free(engine->wake.op);
     sem_destroy(&engine->opened);
-    pthread_mutex_destroy(&engine->lock);
+    vdf_lock_destroy(&engine->lock);
     free(engine);
 }
 
@@ -718,12 +718,12 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
         }
     }
 
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     int rc = engine->draining ? -ESHUTDOWN : 0;
     if (!rc && watched && engine->ops->reserve)
         rc = engine->ops->reserve(engine, engine->n_watched + 1);
     if (rc) {
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         free(op);
         if (watched)
             close(fd);
@@ -742,7 +742,7 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
         enqueue(engine, source, VDF_SOURCE_ARM);
         unlock_and_wake(engine);
     } else {
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
     }
     return 0;
 }
@@ -787,10 +787,10 @@ static struct vdf_engine *lock_source(struct vdf_source *source)
     struct vdf_engine *engine = __atomic_load_n(&source->engine, __ATOMIC_ACQUIRE);
     if (!engine)
         return NULL;
-    pthread_mutex_lock(&engine->lock);
+    vdf_lock(&engine->lock);
     if (source->engine == engine && !(source->flags & VDF_SOURCE_REMOVED))
         return engine;
-    pthread_mutex_unlock(&engine->lock);
+    vdf_unlock(&engine->lock);
     return NULL;
 }
 
@@ -802,7 +802,7 @@ void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns)
     assert(source->kind == VDF_SOURCE_TIMER);
     stop_timer(engine, source);
     if (__builtin_add_overflow(now_ns(), delay_ns, &source->deadline_ns)) {
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
         return;
     }
     unlink_source(engine, source);
@@ -811,7 +811,7 @@ void vdf_engine_set_timer(struct vdf_source *source, uint64_t delay_ns)
     if (engine->timers == source)
         unlock_and_wake(engine);
     else
-        pthread_mutex_unlock(&engine->lock);
+        vdf_unlock(&engine->lock);
 }
 
 void vdf_engine_remove(struct vdf_source *source)

@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include <virtdevfs/engine.h>
+#include <virtdevfs/lock.h>
 
 /* struct vdf_source.kind */
 enum vdf_source_kind {
@@ -97,7 +98,7 @@ struct vdf_engine {
     int open_status;               /* ... with this result */
     struct vdf_engine_stats stats; /* written by the engine's thread, read by anybody: atomic */
 
-    pthread_mutex_t lock;
+    struct vdf_lock lock;
     struct vdf_source *lists[VDF_SOURCE_KINDS]; /* timers: those that do not run */
     struct vdf_source *timers;                  /* those that run, the earliest first */
     struct vdf_source **timers_end;             /* the last one's `next` */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <virtdevfs/foreign.h>
+#include <virtdevfs/lock.h>
 
 #define THREADS_MAX 8u
 #define STACK_SIZE (PTHREAD_STACK_MIN + 65536)
@@ -49,7 +50,7 @@ struct job {
     int fds[];
 };
 
-static pthread_mutex_t jobs_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vdf_lock jobs_lock = VDF_LOCK_INIT(VDF_RANK_FOREIGN);
 static struct job *jobs;
 static unsigned threads;
 
@@ -80,12 +81,12 @@ static bool may_wait(int fd)
 
 static void *run(void *arg)
 {
-    pthread_mutex_lock(&jobs_lock);
+    vdf_lock(&jobs_lock);
     while (jobs) {
         struct job *job = jobs;
 
         jobs = job->next;
-        pthread_mutex_unlock(&jobs_lock);
+        vdf_unlock(&jobs_lock);
         for (unsigned i = 0; i < job->n; i++)
             close(job->fds[i]);
         if (job->done >= 0) {
@@ -93,10 +94,10 @@ static void *run(void *arg)
             close(job->done);
         }
         free(job);
-        pthread_mutex_lock(&jobs_lock);
+        vdf_lock(&jobs_lock);
     }
     threads--;
-    pthread_mutex_unlock(&jobs_lock);
+    vdf_unlock(&jobs_lock);
     return NULL;
 }
 
@@ -140,11 +141,11 @@ bool vdf_foreign_close(const int *fds, unsigned n, int done)
     job->done = done >= 0 ? fcntl(done, F_DUPFD_CLOEXEC, 3) : -1;
     bool told = job->done >= 0;
 
-    pthread_mutex_lock(&jobs_lock);
+    vdf_lock(&jobs_lock);
     for (end = &jobs; *end; end = &(*end)->next)
         ;
     *end = job;
     start_thread();
-    pthread_mutex_unlock(&jobs_lock);
+    vdf_unlock(&jobs_lock);
     return told;
 }

@@ -13,11 +13,11 @@
 #include <libaio.h>
 #include <liburing.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <virtdevfs/foreign.h>
+#include <virtdevfs/lock.h>
 
 #include "engine.h"
 
@@ -31,10 +31,10 @@ struct vdf_signal {
 
 /* One context serves all signals; a context belongs to the process that made it. */
 static struct {
-    pthread_mutex_t lock;
+    struct vdf_lock lock;
     pid_t process;
     io_context_t context;
-} aio = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} aio = { .lock = VDF_LOCK_INIT(VDF_RANK_FOREIGN) };
 
 static int open_ring(struct vdf_signal *signal, int fd)
 {
@@ -75,9 +75,9 @@ static int make_context(void)
 
 static int open_aio(struct vdf_signal *signal, int fd)
 {
-    pthread_mutex_lock(&aio.lock);
+    vdf_lock(&aio.lock);
     int rc = make_context();
-    pthread_mutex_unlock(&aio.lock);
+    vdf_unlock(&aio.lock);
     if (rc)
         return rc;
     signal->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -92,11 +92,11 @@ static int raise_aio(struct vdf_signal *signal)
     /* An eventfd can be read or written to at any counter. */
     io_prep_poll(&iocb, signal->fd, POLLIN | POLLOUT);
     io_set_eventfd(&iocb, signal->fd);
-    pthread_mutex_lock(&aio.lock);
+    vdf_lock(&aio.lock);
     int rc = io_submit(aio.context, 1, &list);
     if (rc == 1)
         rc = io_getevents(aio.context, 0, 1, &event, &(struct timespec){ 0 });
-    pthread_mutex_unlock(&aio.lock);
+    vdf_unlock(&aio.lock);
     return rc >= 0 ? 0 : -EAGAIN;
 }
 

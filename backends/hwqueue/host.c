@@ -7,16 +7,16 @@
  * so is the kernel's request to have the device back.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <virtdevfs/iommufd.h>
+#include <virtdevfs/lock.h>
 
 #include "hwqueue.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vdf_lock lock = VDF_LOCK_INIT(VDF_RANK_HOST);
 static struct vdf_host *hosts; /* those that can be shared */
 
 static int make_request(struct vdf_host *host, struct vdf_err *err)
@@ -85,7 +85,7 @@ int vdf_host_open(const char *address, struct vdf_host **result, struct vdf_err 
 {
     int ret = 0;
 
-    pthread_mutex_lock(&lock);
+    vdf_lock(&lock);
     struct vdf_host *host = hosts;
     while (host && strcmp(host->address, address) != 0)
         host = host->next;
@@ -97,29 +97,29 @@ int vdf_host_open(const char *address, struct vdf_host **result, struct vdf_err 
         host->refs++;
         *result = host;
     }
-    pthread_mutex_unlock(&lock);
+    vdf_unlock(&lock);
     return ret;
 }
 
 int vdf_host_take(struct vdf_host *host, struct vdf_err *err)
 {
-    pthread_mutex_lock(&lock);
+    vdf_lock(&lock);
     bool was = host->taken;
     host->taken = true;
-    pthread_mutex_unlock(&lock);
+    vdf_unlock(&lock);
     return was ? vdf_fail(err, EBUSY, "%s: another device of the tree has it", host->address) : 0;
 }
 
 void vdf_host_leave(struct vdf_host *host)
 {
-    pthread_mutex_lock(&lock);
+    vdf_lock(&lock);
     host->taken = false;
-    pthread_mutex_unlock(&lock);
+    vdf_unlock(&lock);
 }
 
 void vdf_host_close(struct vdf_host *host)
 {
-    pthread_mutex_lock(&lock);
+    vdf_lock(&lock);
     bool last = --host->refs == 0;
     if (last) {
         for (struct vdf_host **at = &hosts; *at; at = &(*at)->next) {
@@ -131,5 +131,5 @@ void vdf_host_close(struct vdf_host *host)
         close_all(host);
         free(host);
     }
-    pthread_mutex_unlock(&lock);
+    vdf_unlock(&lock);
 }

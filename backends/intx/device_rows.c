@@ -46,6 +46,12 @@ static int check_model(const struct vdf_at *at, uint64_t value, struct vdf_err *
     return check_disabled(at, value, err);
 }
 
+/* A number that is no line is EINVAL, whatever the device does. */
+static int check_line(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return value <= at->attr->max ? check_model(at, value, err) : 0;
+}
+
 static int set_line(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     vdf_intx_rewire(at->priv, (uint32_t)value);
@@ -320,7 +326,7 @@ static const struct vdf_attr rows[] = {
       .flags = VDF_RW | VDF_SAVE,
       DEV(line),
       .max = VDF_INTX_LINES - 1,
-      .check = check_model,
+      .check = check_line,
       .set = set_line,
       .doc = "host interrupt line that the device's pin is wired to, 0..254; before enabled" },
     { .path = "pci_2_3",

@@ -21,6 +21,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <virtdevfs/lock.h>
 #include <virtdevfs/memory.h>
 
 #define SLOTS 4096u
@@ -36,8 +37,8 @@ static struct slot {
     bool lost;
 } slots[SLOTS];
 
-static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER; /* for writing rows */
-static struct sigaction next_action;                           /* who had SIGBUS before */
+static struct vdf_lock slots_lock = VDF_LOCK_INIT(VDF_RANK_HOST); /* for writing rows */
+static struct sigaction next_action;                              /* who had SIGBUS before */
 
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
@@ -87,7 +88,7 @@ static int take_slot(void *base, size_t len)
     int found = -1;
 
     pthread_once(&once, install_handler);
-    pthread_mutex_lock(&slots_lock);
+    vdf_lock(&slots_lock);
     for (unsigned i = 0; i < SLOTS && found < 0; i++) {
         if (slots[i].base)
             continue;
@@ -96,16 +97,16 @@ static int take_slot(void *base, size_t len)
         __atomic_store_n(&slots[i].len, len, __ATOMIC_RELEASE);
         found = (int)i;
     }
-    pthread_mutex_unlock(&slots_lock);
+    vdf_unlock(&slots_lock);
     return found;
 }
 
 static void free_slot(int index)
 {
-    pthread_mutex_lock(&slots_lock);
+    vdf_lock(&slots_lock);
     __atomic_store_n(&slots[index].len, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&slots[index].base, 0, __ATOMIC_RELEASE);
-    pthread_mutex_unlock(&slots_lock);
+    vdf_unlock(&slots_lock);
 }
 
 /* File systems whose device number is none of a disk, though this machine keeps their files. */

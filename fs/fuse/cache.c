@@ -260,12 +260,12 @@ static void compare_values(struct vdf_fuse *fuse, struct vdf_device *device)
     struct vdf_cached *cached = device->edge;
     bool drop_all = cached->n_values > COMPARED_MAX;
 
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     for (struct vdf_node *node = cached->values, *next; node; node = next) {
         next = node->note_next;
         compare_value(fuse, device, node, drop_all);
     }
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 /* Forgets the names that have come or gone. Return: whether there were any. */
@@ -300,12 +300,12 @@ static void compare_names(struct vdf_fuse *fuse, struct vdf_device *device)
     free_empty_record(device);
     if (!gone)
         return;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     if (!fuse->cache_stops) {
         fuse->epoch_asked = true;
         ask(fuse);
     }
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 void vdf_cache_changed(void *arg, struct vdf_device *device)
@@ -324,9 +324,9 @@ void vdf_cache_never(struct vdf_fuse *fuse, struct vdf_node *node)
     node->never_cached = true;
     if (!node->note_prev)
         return;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     ask_drop(fuse, node, node->cached);
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     unlink_note(device, node);
 }
 
@@ -338,9 +338,9 @@ void vdf_cache_forget(struct vdf_fuse *fuse, struct vdf_node *node)
         return;
     vdf_device_enter(device);
     /* Looked up again meanwhile, it may have a new note. */
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     bool forgotten = node->lookups == 0;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     if (forgotten)
         unlink_note(device, node);
     vdf_device_leave(device, false);
@@ -350,20 +350,20 @@ ssize_t vdf_cache_text(struct vdf_fuse *fuse, const struct vdf_node *node, char 
 {
     ssize_t n = 0;
 
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     if (node->storing.n && node->storing.n <= size) {
         n = node->storing.n;
         memcpy(bytes, node->storing.bytes, node->storing.n);
     }
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     return n;
 }
 
 void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node)
 {
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     ask_drop(fuse, node, VDF_CACHE_PAGE);
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 /* --- the thread that drops -------------------------------------------------------------------- */
@@ -377,15 +377,15 @@ static void store(struct vdf_fuse *fuse, struct vdf_node *node)
 
     text.buf[0].mem = node->storing.bytes;
     fuse_lowlevel_notify_store(fuse->session, (uintptr_t)node, 0, &text, 0);
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     node->storing.n = 0;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 /* An inode that the kernel has forgotten needs no drop: ENOENT is as good as done. */
 static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
 {
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     unsigned what = node->drop;
     /* A page that is to go needs no new text. */
     bool stores = (what & (VDF_CACHE_STORE | VDF_CACHE_PAGE)) == VDF_CACHE_STORE;
@@ -393,7 +393,7 @@ static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
         node->storing = node->stored;
     node->drop = 0;
     node->drop_queued = false;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 
     /* Attributes go with the page; a negative offset means them alone. */
     bool page = what & (VDF_CACHE_STORE | VDF_CACHE_PAGE);
@@ -423,7 +423,7 @@ static void work(struct vdf_fuse *fuse)
     fuse->last_late = &fuse->lates;
     fuse->epoch_asked = false;
     fuse->rounds_begun++;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 
     for (; node; node = next_node) {
         next_node = node->drop_next;
@@ -436,7 +436,7 @@ static void work(struct vdf_fuse *fuse)
         late->send(late);
     }
 
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     fuse->rounds_done = fuse->rounds_begun;
     if (!fuse->drops && !fuse->epoch_asked && !fuse->lates)
         atomic_store(&fuse->drops_pending, false);
@@ -447,14 +447,14 @@ static void *cache_thread(void *arg)
 {
     struct vdf_fuse *fuse = arg;
 
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     while (!fuse->cache_stops || atomic_load(&fuse->drops_pending)) {
         if (atomic_load(&fuse->drops_pending))
             work(fuse);
         else
-            pthread_cond_wait(&fuse->cache_work, &fuse->nodes);
+            pthread_cond_wait(&fuse->cache_work, &fuse->nodes.mutex);
     }
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     return NULL;
 }
 
@@ -466,7 +466,7 @@ void vdf_cache_settle(void *arg, const atomic_bool *stop)
 
     if (!atomic_load(&fuse->drops_pending))
         return;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     uint64_t until = fuse->rounds_begun + (fuse->drops || fuse->epoch_asked);
     while (fuse->rounds_done < until && !atomic_load(stop)) {
         struct timespec look;
@@ -474,9 +474,9 @@ void vdf_cache_settle(void *arg, const atomic_bool *stop)
         look.tv_nsec += SETTLE_LOOK_NS;
         look.tv_sec += look.tv_nsec / 1000000000;
         look.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&fuse->cache_done, &fuse->nodes, &look);
+        pthread_cond_timedwait(&fuse->cache_done, &fuse->nodes.mutex, &look);
     }
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late)
@@ -484,7 +484,7 @@ void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late)
     bool waits = vdf_reply_waits(fuse);
 
     if (waits) {
-        pthread_mutex_lock(&fuse->nodes);
+        vdf_lock(&fuse->nodes);
         waits = vdf_reply_waits(fuse);
         if (waits) {
             late->next = NULL;
@@ -492,7 +492,7 @@ void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late)
             fuse->last_late = &late->next;
             pthread_cond_signal(&fuse->cache_work);
         }
-        pthread_mutex_unlock(&fuse->nodes);
+        vdf_unlock(&fuse->nodes);
     }
     if (!waits)
         late->send(late);
@@ -602,10 +602,10 @@ void vdf_cache_end(struct vdf_fuse *fuse)
 {
     if (!atomic_load(&fuse->cache_runs))
         return;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     fuse->cache_stops = true;
     pthread_cond_signal(&fuse->cache_work);
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 void vdf_cache_stop(struct vdf_fuse *fuse)

@@ -58,23 +58,23 @@ static struct vdf_handle *new_handle(struct vdf_fuse *fuse, struct vdf_node *nod
         return NULL;
     vdf_file_init(&handle->file, &node->place, flags);
     handle->node = node;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     handle->next = fuse->handles;
     handle->prev = &fuse->handles;
     if (handle->next)
         handle->next->prev = &handle->next;
     fuse->handles = handle;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     return handle;
 }
 
 static void free_handle(struct vdf_fuse *fuse, struct vdf_handle *handle)
 {
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     *handle->prev = handle->next;
     if (handle->next)
         handle->next->prev = handle->prev;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     vdf_file_release(&handle->file);
     free(handle);
 }
@@ -90,7 +90,7 @@ static int get_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle 
 
     if (fstat(fd, &st) < 0)
         return 0;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     if (node->backing_opens == 0) {
         id = fuse_passthrough_open(req, fd);
         node->backing_id = id;
@@ -102,7 +102,7 @@ static int get_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle 
         node->backing_opens++;
         handle->passthrough = true;
     }
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     return id > 0 ? id : 0;
 }
 
@@ -112,10 +112,10 @@ static void put_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle
 
     if (!handle->passthrough)
         return;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     if (--node->backing_opens == 0)
         fuse_passthrough_close(req, node->backing_id);
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 #else
 static int get_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle *handle, int fd)
@@ -165,13 +165,13 @@ void vdf_fuse_write_back(void *arg, const struct vdf_obj *obj, const struct vdf_
     struct vdf_fuse *fuse = arg;
     fuse_ino_t ino = 0;
 
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     for (const struct vdf_handle *h = fuse->handles; h && !ino && !fuse->cache_stops; h = h->next)
         if (h->file.place.obj == obj && h->file.place.entry->attr == attr)
             ino = (uintptr_t)h->node;
     if (ino)
         atomic_fetch_add(&fuse->writing_back, 1);
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     if (!ino)
         return;
     /* Pages that are dropped are written back first. A node that has gone meanwhile is not found.

@@ -44,7 +44,7 @@ int vdf_nodes_init(struct vdf_fuse *fuse)
     fuse->buckets = calloc(fuse->n_buckets, sizeof(struct vdf_node *));
     if (!fuse->buckets)
         return -ENOMEM;
-    pthread_mutex_init(&fuse->nodes, NULL);
+    vdf_lock_init(&fuse->nodes, VDF_RANK_NODES);
     fuse->root = (struct vdf_node){ .place = vdf_place_root(fuse->tree), .ino = FUSE_ROOT_ID };
     fuse->next_ino = FUSE_ROOT_ID + 1;
     return 0;
@@ -123,7 +123,7 @@ static void grow(struct vdf_fuse *fuse)
 static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *place,
                                  struct vdf_node *spare)
 {
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     struct vdf_node *node = fuse->buckets[bucket_of(fuse, place)];
     while (node && !same_place(&node->place, place))
         node = node->hash_next;
@@ -150,16 +150,16 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
         node->lookups++;
         set_retired(fuse, node, false);
     }
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     free(spare);
     return node;
 }
 
 void vdf_node_unref(struct vdf_fuse *fuse, struct vdf_node *node)
 {
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     let_go(node);
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 /* The kernel forgets what it has not used for some time. The node stays while its object is there,
@@ -167,7 +167,7 @@ void vdf_node_unref(struct vdf_fuse *fuse, struct vdf_node *node)
 static void retire(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     vdf_cache_forget(fuse, node);
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     /* Another thread may have looked it up again, or be here for the next time it was forgotten. */
     if (node->lookups == 0 && node->in_table) {
         if (!atomic_load(&node->place.obj->dead) && fuse->n_retired < RETIRED_MAX) {
@@ -179,7 +179,7 @@ static void retire(struct vdf_fuse *fuse, struct vdf_node *node)
         }
     }
     let_go(node);
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 }
 
 static void forget_node(struct vdf_fuse *fuse, fuse_ino_t ino, uint64_t lookups)
@@ -188,12 +188,12 @@ static void forget_node(struct vdf_fuse *fuse, fuse_ino_t ino, uint64_t lookups)
 
     if (ino == FUSE_ROOT_ID)
         return;
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     node->lookups -= lookups < node->lookups ? lookups : node->lookups;
     bool gone = node->lookups == 0;
     if (gone)
         node->refs++;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     if (gone)
         retire(fuse, node);
 }
@@ -209,7 +209,7 @@ void vdf_nodes_free(struct vdf_fuse *fuse)
         }
     }
     free(fuse->buckets);
-    pthread_mutex_destroy(&fuse->nodes);
+    vdf_lock_destroy(&fuse->nodes);
 }
 
 /* --- attributes ------------------------------------------------------------------------------- */
@@ -247,17 +247,17 @@ static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *
     struct vdf_seen seen;
     struct vdf_err err = { 0 };
 
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     seen = node->seen;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
     int ret = vdf_place_stat(&node->place, &seen);
     if (ret == -ENODEV || ret == -ENOENT)
         return ret;
     if (ret < 0)
         return vdf_place_refused(&node->place, NULL, ret, &err);
-    pthread_mutex_lock(&fuse->nodes);
+    vdf_lock(&fuse->nodes);
     node->seen = seen;
-    pthread_mutex_unlock(&fuse->nodes);
+    vdf_unlock(&fuse->nodes);
 
     memset(st, 0, sizeof(*st));
     st->st_ino = node->ino;

@@ -12,6 +12,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <virtdevfs/lock.h>
 #include <virtdevfs/user.h>
 
 #include "file.h"
@@ -71,7 +72,7 @@ struct vdf_handle {
 struct vdf_fuse {
     struct vdf_tree *tree;
     struct fuse_session *session;
-    pthread_mutex_t nodes;
+    struct vdf_lock nodes;
     struct vdf_node **buckets;
     size_t n_buckets, n_nodes;
     unsigned n_retired;

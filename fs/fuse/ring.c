@@ -35,6 +35,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <virtdevfs/lock.h>
 
 /* --- the kernel's side (linux/fuse.h, protocol 7.42), which older headers do not have --------- */
 
@@ -110,14 +111,14 @@ struct server {
     uint64_t woken;
     struct queue *queues;
     unsigned n_queues;
-    pthread_mutex_t replies_lock;
+    struct vdf_lock replies_lock;
     struct entry *replies;
     atomic_bool stop;
     int result;
 };
 
 struct stripe {
-    pthread_mutex_t lock;
+    struct vdf_lock lock;
     struct entry *first;
 };
 
@@ -128,7 +129,7 @@ struct vdf_rings {
     atomic_int phase; /* enum phase */
     struct server *servers;
     unsigned n_servers;
-    pthread_mutex_t start_lock;
+    struct vdf_lock start_lock;
     pthread_cond_t start;
     unsigned ready;
     enum { HOLD, GO, QUIT } order;
@@ -150,24 +151,24 @@ static void add_pending(struct vdf_rings *rings, struct entry *entry)
 {
     struct stripe *stripe = stripe_of(rings, entry->unique);
 
-    pthread_mutex_lock(&stripe->lock);
+    vdf_lock(&stripe->lock);
     entry->pending_next = stripe->first;
     stripe->first = entry;
-    pthread_mutex_unlock(&stripe->lock);
+    vdf_unlock(&stripe->lock);
 }
 
 static struct entry *take_pending(struct vdf_rings *rings, uint64_t unique)
 {
     struct stripe *stripe = stripe_of(rings, unique);
 
-    pthread_mutex_lock(&stripe->lock);
+    vdf_lock(&stripe->lock);
     struct entry **link = &stripe->first, *entry;
     while (*link && (*link)->unique != unique)
         link = &(*link)->pending_next;
     entry = *link;
     if (entry)
         *link = entry->pending_next;
-    pthread_mutex_unlock(&stripe->lock);
+    vdf_unlock(&stripe->lock);
     return entry;
 }
 
@@ -336,10 +337,10 @@ static void handle(struct server *server, struct entry *entry)
 
 static void send_replies(struct server *server)
 {
-    pthread_mutex_lock(&server->replies_lock);
+    vdf_lock(&server->replies_lock);
     struct entry *entry = server->replies;
     server->replies = NULL;
-    pthread_mutex_unlock(&server->replies_lock);
+    vdf_unlock(&server->replies_lock);
     for (struct entry *next; entry; entry = next) {
         next = entry->reply_next;
         commit(entry);
@@ -435,13 +436,13 @@ static void *server_thread(void *arg)
     server->result = bind_to(server->cpu);
     if (server->result == 0)
         server->result = make_ring(server);
-    pthread_mutex_lock(&rings->start_lock);
+    vdf_lock(&rings->start_lock);
     rings->ready++;
     pthread_cond_broadcast(&rings->start);
     while (rings->order == HOLD)
-        pthread_cond_wait(&rings->start, &rings->start_lock);
+        pthread_cond_wait(&rings->start, &rings->start_lock.mutex);
     bool go = rings->order == GO;
-    pthread_mutex_unlock(&rings->start_lock);
+    vdf_unlock(&rings->start_lock);
     if (server->result < 0)
         return NULL;
     if (go)
@@ -454,10 +455,10 @@ static void *server_thread(void *arg)
 /* Tells the servers what to do and, when that is to end, waits until they have. */
 static void give_order(struct vdf_rings *rings, int order)
 {
-    pthread_mutex_lock(&rings->start_lock);
+    vdf_lock(&rings->start_lock);
     rings->order = order;
     pthread_cond_broadcast(&rings->start);
-    pthread_mutex_unlock(&rings->start_lock);
+    vdf_unlock(&rings->start_lock);
 }
 
 static void free_server(struct server *server)
@@ -466,7 +467,7 @@ static void free_server(struct server *server)
         free_entries(&server->queues[q]);
     free(server->queues);
     close(server->wake);
-    pthread_mutex_destroy(&server->replies_lock);
+    vdf_lock_destroy(&server->replies_lock);
 }
 
 static void free_servers(struct vdf_rings *rings)
@@ -521,7 +522,7 @@ static int init_server(struct vdf_rings *rings, struct server *server, unsigned 
         free(server->queues);
         return ret;
     }
-    pthread_mutex_init(&server->replies_lock, NULL);
+    vdf_lock_init(&server->replies_lock, VDF_RANK_REPLIES);
     return 0;
 }
 
@@ -583,10 +584,10 @@ static int wait_for_servers(struct vdf_rings *rings)
 {
     int ret = 0;
 
-    pthread_mutex_lock(&rings->start_lock);
+    vdf_lock(&rings->start_lock);
     while (rings->ready < rings->n_servers)
-        pthread_cond_wait(&rings->start, &rings->start_lock);
-    pthread_mutex_unlock(&rings->start_lock);
+        pthread_cond_wait(&rings->start, &rings->start_lock.mutex);
+    vdf_unlock(&rings->start_lock);
     for (unsigned s = 0; ret == 0 && s < rings->n_servers; s++)
         ret = rings->servers[s].result;
     return ret;
@@ -675,11 +676,11 @@ static void leave_reply(struct server *server, struct entry *entry)
 {
     uint64_t one = 1;
 
-    pthread_mutex_lock(&server->replies_lock);
+    vdf_lock(&server->replies_lock);
     bool first = !server->replies;
     entry->reply_next = server->replies;
     server->replies = entry;
-    pthread_mutex_unlock(&server->replies_lock);
+    vdf_unlock(&server->replies_lock);
     if (first && write(server->wake, &one, sizeof(one)) < 0)
         assert(errno == EAGAIN);
 }
@@ -737,10 +738,10 @@ int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **result, st
             "one with it");
     }
     rings->session = session;
-    pthread_mutex_init(&rings->start_lock, NULL);
+    vdf_lock_init(&rings->start_lock, VDF_RANK_RINGS);
     pthread_cond_init(&rings->start, NULL);
     for (unsigned k = 0; k < PENDING_STRIPES; k++)
-        pthread_mutex_init(&rings->pending[k].lock, NULL);
+        vdf_lock_init(&rings->pending[k].lock, VDF_RANK_RINGS);
     *result = rings;
     return 0;
 }
@@ -760,9 +761,9 @@ void vdf_rings_free(struct vdf_rings *rings)
     give_order(rings, QUIT);
     free_servers(rings);
     for (unsigned k = PENDING_STRIPES; k-- > 0;)
-        pthread_mutex_destroy(&rings->pending[k].lock);
+        vdf_lock_destroy(&rings->pending[k].lock);
     pthread_cond_destroy(&rings->start);
-    pthread_mutex_destroy(&rings->start_lock);
+    vdf_lock_destroy(&rings->start_lock);
     free(rings);
 }
 

@@ -10,8 +10,9 @@
 void vdf_device_enter(struct vdf_device *device)
 {
     atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
+    vdf_rank_take(VDF_RANK_TREE);
     pthread_rwlock_rdlock(&device->tree->lock);
-    pthread_mutex_lock(&device->lock);
+    vdf_lock(&device->lock);
     atomic_fetch_sub_explicit(&device->entering, 1, memory_order_relaxed);
 }
 
@@ -40,6 +41,7 @@ void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **don
 
 void vdf_waiters_finish(struct vdf_waiter *done)
 {
+    vdf_rank_below(VDF_RANK_TREE);
     while (done) {
         struct vdf_waiter *next = done->next;
         done->finish(done);
@@ -72,16 +74,18 @@ void vdf_device_leave(struct vdf_device *device, bool changed)
         vdf_device_changed(device);
         vdf_device_check_waiters(device, &done);
     }
-    pthread_mutex_unlock(&device->lock);
+    vdf_unlock(&device->lock);
     pthread_rwlock_unlock(&tree->lock);
+    vdf_rank_leave(VDF_RANK_TREE);
     vdf_waiters_finish(done);
     vdf_errors_tell(tree);
 }
 
 /* --- alone, and threads of components --------------------------------------------------------- */
 
-void vdf_tree_enter_alone(struct vdf_tree *tree)
+void vdf_tree_enter_exclusive(struct vdf_tree *tree)
 {
+    vdf_rank_take(VDF_RANK_TREE);
     pthread_rwlock_wrlock(&tree->lock);
 }
 
@@ -94,12 +98,13 @@ static void check_touched(struct vdf_device *device, struct vdf_waiter **done)
     vdf_device_check_waiters(device, done);
 }
 
-void vdf_tree_leave_alone(struct vdf_tree *tree, struct vdf_waiter *done)
+void vdf_tree_leave_exclusive(struct vdf_tree *tree, struct vdf_waiter *done)
 {
     check_touched(tree->root->device, &done);
     for (struct vdf_obj *obj = tree->root->children; obj; obj = obj->next)
         check_touched(obj->device, &done);
     pthread_rwlock_unlock(&tree->lock);
+    vdf_rank_leave(VDF_RANK_TREE);
     vdf_waiters_finish(done);
     vdf_errors_tell(tree);
 }
@@ -135,12 +140,17 @@ bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
     atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
     while (!entered && !atomic_load(stop)) {
         struct timespec until = stop_look();
-        if (pthread_rwlock_timedrdlock(&tree->lock, &until) != 0)
+        vdf_rank_take(VDF_RANK_TREE);
+        if (pthread_rwlock_timedrdlock(&tree->lock, &until) != 0) {
+            vdf_rank_leave(VDF_RANK_TREE);
             continue;
+        }
         until = stop_look();
-        entered = pthread_mutex_timedlock(&device->lock, &until) == 0;
-        if (!entered)
+        entered = vdf_lock_until(&device->lock, &until);
+        if (!entered) {
             pthread_rwlock_unlock(&tree->lock);
+            vdf_rank_leave(VDF_RANK_TREE);
+        }
     }
     atomic_fetch_sub_explicit(&device->entering, 1, memory_order_relaxed);
     return entered;

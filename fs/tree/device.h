@@ -3,10 +3,10 @@
 #ifndef VDF_DEVICE_H
 #define VDF_DEVICE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <virtdevfs/component.h>
+#include <virtdevfs/lock.h>
 
 #include "crc.h"
 
@@ -17,12 +17,12 @@ struct vdf_waiter {
     /* Lock held: try again; true when it need not wait any longer. */
     bool (*ready)(struct vdf_waiter *waiter);
     bool progress; /* set by ready(): it goes on waiting, but has changed the device */
-    /* No lock held, after ready() was true: answer. Frees the waiter. */
+    /* After ready() was true: answer, and free the waiter. No lock is held but that of an open state. */
     void (*finish)(struct vdf_waiter *waiter);
 };
 
 struct vdf_device {
-    pthread_mutex_t lock;
+    struct vdf_lock lock;
     struct vdf_tree *tree;
     uint64_t generation;     /* counts changes */
     struct timespec changed; /* time of the last one */

@@ -44,7 +44,7 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
         if (!isprint((unsigned char)*p))
             *p = '?';
 
-    pthread_mutex_lock(&tree->errors_lock);
+    vdf_lock(&tree->errors_lock);
     if (err->routine && tree->errors_routine == VDF_ERRORS_ROUTINE)
         remove_line(tree, oldest_routine(tree));
     else if (tree->errors_count == VDF_ERRORS_KEPT)
@@ -53,17 +53,17 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
     tree->errors_routine += err->routine;
     tree->errors[tree->errors_count++] =
         (struct vdf_error_line){ .text = line, .routine = err->routine };
-    pthread_mutex_unlock(&tree->errors_lock);
+    vdf_unlock(&tree->errors_lock);
     atomic_store(&tree->root_news, true);
 }
 
 void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out)
 {
-    pthread_mutex_lock(&tree->errors_lock);
+    vdf_lock(&tree->errors_lock);
     for (unsigned k = 0; k < tree->errors_count; k++) {
         vdf_buf_add(out, tree->errors[k].text, strlen(tree->errors[k].text));
     }
-    pthread_mutex_unlock(&tree->errors_lock);
+    vdf_unlock(&tree->errors_lock);
 }
 
 /* The root's lock held. Whoever adds a line may have another device's lock, and not the root's. */
@@ -71,23 +71,23 @@ static void log_news(struct vdf_tree *tree)
 {
     struct vdf_log *log = &((struct vdf_root *)tree->root->priv)->errors_log;
 
-    pthread_mutex_lock(&tree->errors_lock);
+    vdf_lock(&tree->errors_lock);
     for (unsigned k = tree->errors_count - tree->errors_new; k < tree->errors_count; k++) {
         vdf_log_add(log, tree->errors[k].text, strlen(tree->errors[k].text));
     }
     log->lost += tree->errors_missed;
     tree->errors_new = 0;
     tree->errors_missed = 0;
-    pthread_mutex_unlock(&tree->errors_lock);
+    vdf_unlock(&tree->errors_lock);
 }
 
 void vdf_errors_clear(struct vdf_tree *tree)
 {
     log_news(tree);
-    pthread_mutex_lock(&tree->errors_lock);
+    vdf_lock(&tree->errors_lock);
     while (tree->errors_count)
         remove_line(tree, tree->errors_count - 1);
-    pthread_mutex_unlock(&tree->errors_lock);
+    vdf_unlock(&tree->errors_lock);
 }
 
 void vdf_errors_tell(struct vdf_tree *tree)
@@ -97,7 +97,8 @@ void vdf_errors_tell(struct vdf_tree *tree)
     while (atomic_load(&tree->root_news)) {
         if (pthread_rwlock_tryrdlock(&tree->lock) != 0)
             return;
-        pthread_mutex_lock(&tree->root->device->lock);
+        vdf_rank_take(VDF_RANK_TREE);
+        vdf_lock(&tree->root->device->lock);
         bool changed = atomic_exchange(&tree->root_news, false);
         log_news(tree);
         vdf_device_leave(tree->root->device, changed);

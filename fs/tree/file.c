@@ -58,7 +58,7 @@ void vdf_file_enter(struct vdf_file *file)
     struct vdf_device *device = file->place.obj->device;
 
     if (vdf_file_root_state(file))
-        vdf_tree_enter_alone(device->tree);
+        vdf_tree_enter_exclusive(device->tree);
     else
         vdf_device_enter(device);
 }
@@ -77,7 +77,7 @@ void vdf_file_leave(struct vdf_file *file, bool changed)
 
     changed |= vdf_file_used(file);
     if (vdf_file_root_state(file))
-        vdf_tree_leave_alone(device->tree, NULL);
+        vdf_tree_leave_exclusive(device->tree, NULL);
     else
         vdf_device_leave(device, changed);
 }
@@ -91,7 +91,7 @@ static bool is_alone(const struct vdf_file *file)
 void vdf_file_enter_write(struct vdf_file *file)
 {
     if (is_alone(file))
-        vdf_tree_enter_alone(file->place.obj->device->tree);
+        vdf_tree_enter_exclusive(file->place.obj->device->tree);
     else
         vdf_file_enter(file);
 }
@@ -102,7 +102,7 @@ void vdf_file_leave_write(struct vdf_file *file, bool changed)
 
     if (is_alone(file)) {
         device->touched |= changed;
-        vdf_tree_leave_alone(device->tree, NULL);
+        vdf_tree_leave_exclusive(device->tree, NULL);
     } else {
         vdf_file_leave(file, changed);
     }
@@ -112,7 +112,7 @@ void vdf_file_init(struct vdf_file *file, const struct vdf_place *place, int fla
 {
     *file = (struct vdf_file){ .place = *place, .flags = flags };
     vdf_obj_ref(place->obj);
-    pthread_mutex_init(&file->state_lock, NULL);
+    vdf_lock_init(&file->state_lock, VDF_RANK_STATE_FILE);
 }
 
 /* --- opening and closing ---------------------------------------------------------------------- */
@@ -263,7 +263,7 @@ void vdf_file_release(struct vdf_file *file)
     vdf_buf_free(&file->value);
     vdf_state_free(file->loading);
     vdf_buf_free(&file->lines);
-    pthread_mutex_destroy(&file->state_lock);
+    vdf_lock_destroy(&file->state_lock);
     vdf_obj_unref(file->place.obj);
 }
 
@@ -553,7 +553,7 @@ ssize_t vdf_file_read_state(struct vdf_file *file, void *bytes, size_t n, uint64
     uint64_t version;
     ssize_t ret = 0;
 
-    pthread_mutex_lock(&file->state_lock);
+    vdf_lock(&file->state_lock);
     if (offset == 0 && !file->fresh) {
         vdf_buf_reset(&file->value);
         ret = vdf_state_snapshot(obj, &file->value, &version);
@@ -568,7 +568,7 @@ ssize_t vdf_file_read_state(struct vdf_file *file, void *bytes, size_t n, uint64
         ret = copy_value(file, bytes, n, offset);
         file->fresh = file->fresh && offset != 0;
     }
-    pthread_mutex_unlock(&file->state_lock);
+    vdf_unlock(&file->state_lock);
     return ret;
 }
 
@@ -602,7 +602,7 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
 
     if (check_there(file->place.obj) < 0)
         return vdf_fail(err, ENODEV, "it was removed");
-    pthread_mutex_lock(&file->state_lock);
+    vdf_lock(&file->state_lock);
     if (offset == 0)
         end_state(file);
     bool in_place = offset == file->written || file->flags & O_APPEND;
@@ -617,7 +617,7 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
                        offset, file->written);
     else
         ret = n ? take_state(file, bytes, n, err) : 0;
-    pthread_mutex_unlock(&file->state_lock);
+    vdf_unlock(&file->state_lock);
     return ret < 0 ? ret : (ssize_t)n;
 }
 
@@ -632,14 +632,14 @@ int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
     }
     if (!is_state(file))
         return ret;
-    pthread_mutex_lock(&file->state_lock);
+    vdf_lock(&file->state_lock);
     bool ends = file->loading && vdf_state_ends(file->loading);
     if (file->loading)
         ret = vdf_state_finish(file->loading, err);
     /* What is cut short stays: another process that has the file open may write the rest. */
     if (ends)
         end_state(file);
-    pthread_mutex_unlock(&file->state_lock);
+    vdf_unlock(&file->state_lock);
     return ret;
 }
 

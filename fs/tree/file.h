@@ -17,7 +17,7 @@ struct vdf_file {
     bool fresh;             /* a state in `value` is of the open and was not read yet */
     atomic_ullong seen;     /* hash or version of what the reader knows, for POLLPRI */
     uint64_t log_position;
-    pthread_mutex_t state_lock;     /* of a state that is read (value, fresh) or written */
+    struct vdf_lock state_lock;     /* of a state that is read (value, fresh) or written */
     struct vdf_state_load *loading; /* a state being written; NULL: none */
     uint64_t written;               /* where the last write ended, 0: there was none */
     struct vdf_buf lines;           /* a list being written */

@@ -65,7 +65,7 @@ void vdf_obj_unref(struct vdf_obj *obj)
         struct vdf_obj *parent = obj->parent;
         assert(!obj->children && !obj->priv);
         if (!parent || !parent->parent) {
-            pthread_mutex_destroy(&obj->device->lock);
+            vdf_lock_destroy(&obj->device->lock);
             free(obj->device);
         }
         if (obj->buckets != &obj->only_bucket)
@@ -183,12 +183,12 @@ int vdf_obj_sorted(const struct vdf_obj *parent, struct vdf_obj ***list)
 
 /* --- life cycle ------------------------------------------------------------------------------- */
 
-static struct vdf_device *new_device(struct vdf_tree *tree)
+static struct vdf_device *new_device(struct vdf_tree *tree, enum vdf_rank rank)
 {
     struct vdf_device *device = calloc(1, sizeof(*device));
     if (!device)
         return NULL;
-    pthread_mutex_init(&device->lock, NULL);
+    vdf_lock_init(&device->lock, rank);
     device->tree = tree;
     device->last_waiter = &device->waiters;
     clock_gettime(CLOCK_REALTIME, &device->changed);
@@ -235,7 +235,8 @@ int vdf_obj_create(struct vdf_tree *tree, struct vdf_obj *parent, const struct v
     obj->buckets = &obj->only_bucket;
     obj->n_buckets = 1;
     strcpy(obj->name, name);
-    obj->device = own_lock ? new_device(tree) : parent->device;
+    obj->device =
+        own_lock ? new_device(tree, parent ? VDF_RANK_DEVICE : VDF_RANK_ROOT) : parent->device;
     obj->table = vdf_table_find(tree->tables, cls);
     obj->priv = new_priv(obj);
     assert(obj->table);

@@ -355,7 +355,7 @@ static int make_object(const struct vdf_place *dir, const char *name, struct vdf
 
     bool own_lock = obj->device != parent->device;
     if (own_lock)
-        pthread_mutex_lock(&obj->device->lock);
+        vdf_lock(&obj->device->lock);
     vdf_obj_link(obj);
     ret = vdf_obj_start(obj, true, err);
     if (ret < 0) {
@@ -363,7 +363,7 @@ static int make_object(const struct vdf_place *dir, const char *name, struct vdf
         vdf_obj_kill(obj);
     }
     if (own_lock)
-        pthread_mutex_unlock(&obj->device->lock);
+        vdf_unlock(&obj->device->lock);
     if (ret < 0)
         vdf_obj_unref(obj);
     else
@@ -400,7 +400,7 @@ static int remove_object(const struct vdf_place *dir, const char *name, struct v
 
     bool own_lock = obj->device != parent->device;
     if (own_lock)
-        pthread_mutex_lock(&obj->device->lock);
+        vdf_lock(&obj->device->lock);
     int ret = 0;
     if (vdf_obj_held(obj))
         ret = vdf_fail(err, EBUSY, "a mapped page of \"%s\" is open: close it first", name);
@@ -418,7 +418,7 @@ static int remove_object(const struct vdf_place *dir, const char *name, struct v
         }
     }
     if (own_lock)
-        pthread_mutex_unlock(&obj->device->lock);
+        vdf_unlock(&obj->device->lock);
     if (ret == 0)
         vdf_obj_unref(obj);
     return ret;
@@ -433,10 +433,10 @@ int vdf_place_rmdir(const struct vdf_place *dir, const char *name)
     int ret;
 
     if (row && row->type == VDF_OBJECTS && row->objects->cls->exclusive) {
-        vdf_tree_enter_alone(device->tree);
+        vdf_tree_enter_exclusive(device->tree);
         ret = remove_object(dir, name, &done, &err);
         device->touched |= ret == 0;
-        vdf_tree_leave_alone(device->tree, done);
+        vdf_tree_leave_exclusive(device->tree, done);
     } else {
         vdf_device_enter(device);
         ret = remove_object(dir, name, &done, &err);

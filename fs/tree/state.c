@@ -262,14 +262,14 @@ int vdf_state_snapshot(struct vdf_obj *obj, struct vdf_buf *out, uint64_t *versi
     if (obj->parent)
         vdf_device_enter(obj->device);
     else
-        vdf_tree_enter_alone(tree);
+        vdf_tree_enter_exclusive(tree);
     *version = vdf_state_version(obj);
     if (!obj->dead)
         ret = vdf_state_save(obj, out);
     if (obj->parent)
         vdf_device_leave(obj->device, false);
     else
-        vdf_tree_leave_alone(tree, NULL);
+        vdf_tree_leave_exclusive(tree, NULL);
     return ret;
 }
 
@@ -314,7 +314,7 @@ static int sum_device(struct vdf_obj *obj, struct vdf_crc *crc)
     int ret = -ENODEV;
 
     if (exclusive)
-        vdf_tree_enter_alone(tree);
+        vdf_tree_enter_exclusive(tree);
     else
         vdf_device_enter(device);
     bool kept = !exclusive && device->summed && device->summed_generation == device->generation &&
@@ -327,7 +327,7 @@ static int sum_device(struct vdf_obj *obj, struct vdf_crc *crc)
     device->summed_generation = device->generation;
     *crc = device->sum;
     if (exclusive)
-        vdf_tree_leave_alone(tree, NULL);
+        vdf_tree_leave_exclusive(tree, NULL);
     else
         vdf_device_leave(device, false);
     return ret;

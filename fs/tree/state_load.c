@@ -886,9 +886,9 @@ int vdf_state_finish(struct vdf_state_load *load, struct vdf_err *err)
         return ret;
     if (load->only)
         return restore_device(load->only, load, err);
-    vdf_tree_enter_alone(load->tree);
+    vdf_tree_enter_exclusive(load->tree);
     ret = restore_root(load->tree, load, &done, err);
-    vdf_tree_leave_alone(load->tree, done);
+    vdf_tree_leave_exclusive(load->tree, done);
     return ret;
 }
 

@@ -154,7 +154,7 @@ int vdf_tree_create(const struct vdf_component *const *components, struct vdf_en
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&tree->lock, &attr);
     pthread_rwlockattr_destroy(&attr);
-    pthread_mutex_init(&tree->errors_lock, NULL);
+    vdf_lock_init(&tree->errors_lock, VDF_RANK_ERRORS);
     tree->components = components;
     tree->engine = engine;
     int ret = make_root_class(tree);
@@ -186,7 +186,7 @@ static int add_default(struct vdf_tree *tree, const struct vdf_component *compon
 
     if (ret < 0)
         return ret;
-    pthread_mutex_lock(&obj->device->lock);
+    vdf_lock(&obj->device->lock);
     ret = component->prepare ? component->prepare(obj, err) : 0;
     if (ret == 0) {
         vdf_obj_link(obj);
@@ -196,7 +196,7 @@ static int add_default(struct vdf_tree *tree, const struct vdf_component *compon
     }
     if (ret < 0)
         vdf_obj_kill(obj);
-    pthread_mutex_unlock(&obj->device->lock);
+    vdf_unlock(&obj->device->lock);
     if (ret < 0)
         vdf_obj_unref(obj);
     return ret;
@@ -218,7 +218,7 @@ void vdf_tree_remove_all(struct vdf_tree *tree)
 {
     struct vdf_waiter *done = NULL;
 
-    vdf_tree_enter_alone(tree);
+    vdf_tree_enter_exclusive(tree);
     for (struct vdf_obj *obj = tree->root->children; obj; obj = obj->next)
         if (obj->cls->disconnect)
             obj->cls->disconnect(obj);
@@ -231,7 +231,7 @@ void vdf_tree_remove_all(struct vdf_tree *tree)
     }
     tree->root->dead = true;
     tree->root->device->touched = true;
-    vdf_tree_leave_alone(tree, done);
+    vdf_tree_leave_exclusive(tree, done);
 }
 
 void vdf_tree_destroy(struct vdf_tree *tree)
@@ -250,7 +250,7 @@ void vdf_tree_destroy(struct vdf_tree *tree)
     vdf_table_free_all(&tree->tables);
     free(tree->root_attrs);
     free(tree->root_objects);
-    pthread_mutex_destroy(&tree->errors_lock);
+    vdf_lock_destroy(&tree->errors_lock);
     pthread_rwlock_destroy(&tree->lock);
     free(tree);
 }

@@ -67,7 +67,7 @@ struct vdf_tree {
     struct vdf_objects *root_objects;
     atomic_ullong generation; /* counts changes of any device */
 
-    pthread_mutex_t errors_lock;
+    struct vdf_lock errors_lock;
     struct vdf_error_line errors[VDF_ERRORS_KEPT]; /* oldest first */
     unsigned errors_count, errors_routine;
     unsigned errors_new;      /* of them, the newest, that are not in the log yet */
@@ -97,10 +97,10 @@ void vdf_tree_destroy(struct vdf_tree *tree);
 /** vdf_root_rows() - the rows of the root that are there without any component. */
 const struct vdf_attr *vdf_root_rows(size_t *n);
 
-/** vdf_tree_enter_alone() - wait until nobody is inside any device, and keep it so. */
-void vdf_tree_enter_alone(struct vdf_tree *tree);
-/** vdf_tree_leave_alone() - let the others in, after a look at all that waits for what was touched;
+/** vdf_tree_enter_exclusive() - wait until nobody is inside any device, and keep it so. */
+void vdf_tree_enter_exclusive(struct vdf_tree *tree);
+/** vdf_tree_leave_exclusive() - let the others in, after a look at all that waits for what was touched;
  * @done: waiters that have been collected already. */
-void vdf_tree_leave_alone(struct vdf_tree *tree, struct vdf_waiter *done);
+void vdf_tree_leave_exclusive(struct vdf_tree *tree, struct vdf_waiter *done);
 
 #endif

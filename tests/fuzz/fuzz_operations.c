@@ -328,10 +328,10 @@ static void detach_all(void)
 {
     struct vdf_tree *tree = vdf_test_obj("")->device->tree;
 
-    vdf_tree_enter_alone(tree);
+    vdf_tree_enter_exclusive(tree);
     for (size_t k = 0; k < COUNT(targets); k++)
         detach_alone(&targets[k]);
-    vdf_tree_leave_alone(tree, NULL);
+    vdf_tree_leave_exclusive(tree, NULL);
 }
 
 static void attach(struct input *in)
@@ -340,14 +340,14 @@ static void attach(struct input *in)
     unsigned how = (unsigned)take(in, 1);
     struct vdf_tree *tree = vdf_test_obj("")->device->tree;
 
-    vdf_tree_enter_alone(tree);
+    vdf_tree_enter_exclusive(tree);
     if (how & 1)
         attach_alone(target, how);
     else if (how & 8)
         detach_alone(target);
     else if (target->obj && ops_of(target->obj)->runs)
         ops_of(target->obj)->runs(target->obj, target->part, how & 2);
-    vdf_tree_leave_alone(tree, NULL);
+    vdf_tree_leave_exclusive(tree, NULL);
 }
 
 static void store(const struct target *target, uint64_t offset, unsigned width, uint64_t value)

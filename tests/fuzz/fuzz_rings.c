@@ -422,9 +422,9 @@ static void run_machine(struct input *in)
     if (!obj || vdf_test_read_u64(slot(1, "/attached")) == 0)
         return;
     struct vdf_tree *tree = obj->device->tree;
-    vdf_tree_enter_alone(tree);
+    vdf_tree_enter_exclusive(tree);
     vdf_obj_class(obj)->guest->runs(obj, 0, runs);
-    vdf_tree_leave_alone(tree, NULL);
+    vdf_tree_leave_exclusive(tree, NULL);
 }
 
 /* --- states ----------------------------------------------------------------------------------- */
