@@ -2,20 +2,8 @@
 /*
  * The tree: the root, the devices below it, and their locks.
  *
- * Threads: the FUSE threads and the engine's thread call in here, and the threads of guests'
- * processors through vdf_obj_enter(). Locks, in the order in which they are taken:
- *
- *   tree->lock   read-held by whoever is inside a device, write-held to see or replace the whole
- *                  tree at one moment (the root's `state`), and by what touches several devices
- *                  (VDF_EXCLUSIVE). Readers wait when a writer does, or those that poll would keep it
- *                  out; so nobody who is inside waits for one who still wants in.
- *   root device    the list of devices
- *   a device       everything of the device: objects, private structures, waiters
- *   tree->errors   the ring behind `/errors`; a leaf
- *
- * A thread is inside at most one device besides the root. An object's name, class and parent never
- * change while somebody holds a reference; `dead` and the lists of children change under the lock
- * of the object's device (the root's, for a device in its list).
+ * The threads of FUSE, of the engine and of guests' processors call in here. lock.h has the order of
+ * the locks, and HACKING.md describes what each protects.
  */
 #ifndef VDF_TREE_H
 #define VDF_TREE_H

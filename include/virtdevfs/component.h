@@ -11,7 +11,8 @@
  *
  * Locks and threads. The objects in the directories of the root are devices. A device has one lock
  * for itself and all objects below it. Every hook of a class, a row, a stream or a raw file and every
- * vdf_async function is called with that lock held. A hook does not block and touches no other device.
+ * vdf_async function is called with that lock held. A hook does not block, touches no other device,
+ * and takes no lock but those of rank VDF_RANK_HOST and above (lock.h).
  * After a hook that may have changed the device, the tree looks again at everything that waits for
  * the device (blocked readers and writers, poll(2), mtimes), so that a component wakes nobody.
  *
