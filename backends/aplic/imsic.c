@@ -1,31 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interrupt files and the MSIs to them, as Linux's KVM emulates them while no vCPU has run: in all
- * modes an interrupt file is then one in memory, its MRIF.
+ * modes an interrupt file is then a file in memory, its MRIF.
  */
 #include <byteswap.h>
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <virtdevfs/text.h>
 
-#include "aplic.h"
-
-#define EITHRESHOLD_BITS 0x7ffu /* identities are 11 bits (AIA 3.1) */
+#include "config.h"
+#include "imsic.h"
 
 /* --- the signal to a hart --------------------------------------------------------------------- */
 
-struct identities {
-    uint64_t words[VDF_APLIC_EIX];
-};
-
 /* The identities that are pending, enabled and below the threshold (AIA 3.8). */
-static struct identities find_due(const struct vdf_aplic_hart *hart)
+static struct vdf_aplic_identities find_due(const struct vdf_aplic_hart *hart)
 {
-    struct identities due;
+    struct vdf_aplic_identities due;
 
     for (uint32_t w = 0; w < VDF_APLIC_EIX; w++) {
         due.words[w] = hart->eip[w] & hart->eie[w];
@@ -36,58 +29,28 @@ static struct identities find_due(const struct vdf_aplic_hart *hart)
     return due;
 }
 
-/* Those that the hart is told of: none while its file does not deliver. */
-static struct identities find_signalled(const struct vdf_aplic_hart *hart)
+struct vdf_aplic_identities vdf_aplic_signalled(const struct vdf_aplic_hart *hart)
 {
-    return hart->eidelivery ? find_due(hart) : (struct identities){ 0 };
+    return hart->eidelivery ? find_due(hart) : (struct vdf_aplic_identities){ 0 };
 }
 
-/* A message for each identity that the hart is told of now and was not told of @before. */
-static void signal_hart(struct vdf_aplic *aplic, const struct vdf_aplic_hart *hart,
-                        const struct identities *before)
+void vdf_aplic_signal(const struct vdf_aplic *aplic, const struct vdf_aplic_hart *hart,
+                      const struct vdf_aplic_identities *before)
 {
-    const struct identities now = find_signalled(hart);
+    const struct vdf_aplic_identities now = vdf_aplic_signalled(hart);
 
     for (uint32_t w = 0; w < VDF_APLIC_EIX; w++)
         for (uint64_t bits = now.words[w] & ~before->words[w]; bits != 0; bits &= bits - 1)
             vdf_irq_message(&aplic->irq, hart->address, 64 * w + (uint32_t)__builtin_ctzll(bits));
 }
 
-void vdf_aplic_signal_again(struct vdf_aplic *aplic, uint32_t hart)
+uint32_t vdf_aplic_top_identity(const struct vdf_aplic_hart *hart)
 {
-    const struct identities none = { 0 };
-
-    signal_hart(aplic, &aplic->harts[hart], &none);
-}
-
-static uint32_t top_identity(const struct vdf_aplic_hart *hart)
-{
-    const struct identities due = find_due(hart);
+    const struct vdf_aplic_identities due = find_due(hart);
 
     for (uint32_t w = 0; w < VDF_APLIC_EIX; w++)
         if (due.words[w])
             return 64 * w + (uint32_t)__builtin_ctzll(due.words[w]);
-    return 0;
-}
-
-int vdf_aplic_get_topei(const struct vdf_at *at, uint64_t *value)
-{
-    const struct vdf_aplic *aplic = at->priv;
-    uint32_t top = top_identity(&aplic->harts[at->i]);
-
-    *value = top << 16 | top;
-    return 0;
-}
-
-/* AIA 3.9: a write claims what a read would report; the value means nothing. */
-int vdf_aplic_set_topei(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_aplic *aplic = at->priv;
-    struct vdf_aplic_hart *hart = &aplic->harts[at->i];
-    uint32_t top = top_identity(hart);
-
-    if (top)
-        hart->eip[top / 64] &= ~(UINT64_C(1) << (top % 64));
     return 0;
 }
 
@@ -102,14 +65,14 @@ static void log_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest
 
 static void take_msi(struct vdf_aplic *aplic, struct vdf_aplic_hart *hart, uint32_t eiid)
 {
-    struct identities signalled = find_signalled(hart);
+    struct vdf_aplic_identities signalled = vdf_aplic_signalled(hart);
     uint64_t bit = UINT64_C(1) << (eiid % 64);
 
     hart->eip[eiid / 64] |= bit;
     log_msi(aplic, hart->hart_index, 0, eiid, true);
-    /* An attached guest is told of each, also of one that it has not claimed yet. */
+    /* Each MSI is signalled, also one for an identity that the hart has not claimed yet. */
     signalled.words[eiid / 64] &= ~bit;
-    signal_hart(aplic, hart, &signalled);
+    vdf_aplic_signal(aplic, hart, &signalled);
 }
 
 /* Of harts with the same index KVM finds the first. */
@@ -146,6 +109,18 @@ void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t g
         take_msi(aplic, hart, eiid);
     else
         log_msi(aplic, hart_index, guest, eiid, false);
+}
+
+void vdf_aplic_send_to_target(struct vdf_aplic *aplic, uint32_t target)
+{
+    vdf_aplic_send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
+                       target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK,
+                       target & VDF_TARGET_EIID);
+}
+
+void vdf_aplic_send_genmsi(struct vdf_aplic *aplic, uint32_t genmsi)
+{
+    vdf_aplic_send_msi(aplic, genmsi >> VDF_TARGET_HART_SHIFT, 0, genmsi & VDF_TARGET_EIID);
 }
 
 int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t data,
@@ -185,67 +160,33 @@ int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t dat
     return 0;
 }
 
-int vdf_aplic_parse_msi(const char *text, uint64_t *address, uint32_t *data, struct vdf_err *err)
-{
-    uint64_t number;
-
-    if (!*text)
-        return vdf_fail(err, EINVAL, "the address is missing; it takes ADDRESS DATA");
-    int ret = vdf_number_word(&text, UINT64_MAX, "address", address, err);
-    if (ret < 0)
-        return ret;
-    if (!*text)
-        return vdf_fail(err, EINVAL, "the data is missing; it takes ADDRESS DATA");
-    ret = vdf_number_word(&text, UINT32_MAX, "data", &number, err);
-    if (ret < 0)
-        return ret;
-    if (*text)
-        return vdf_fail(err, EINVAL, "\"%.40s\" is too much; it takes ADDRESS DATA", text);
-    *data = (uint32_t)number;
-    return 0;
-}
-
-int vdf_aplic_store_signal_msi(const struct vdf_at *at, const char *text, size_t len,
-                               struct vdf_err *err)
-{
-    uint64_t address;
-    uint32_t data;
-    int ret = vdf_aplic_parse_msi(text, &address, &data, err);
-
-    return ret < 0 ? ret : vdf_aplic_signal_msi(at->priv, address, data, err);
-}
-
 /* --- IMSIC pages ------------------------------------------------------------------------------ */
 
-static int find_page(struct vdf_obj *obj, uint32_t hart, uint64_t offset, unsigned width,
-                     struct vdf_aplic **aplic)
+static int check_page(const struct vdf_aplic *aplic, uint32_t hart, uint64_t offset, unsigned width)
 {
-    *aplic = vdf_obj_priv(obj);
-    if (!vdf_aplic_has_imsics(*aplic) || hart >= (*aplic)->n_harts || offset >= VDF_IMSIC_PAGE_SIZE)
+    if (!vdf_aplic_has_imsics(aplic) || hart >= aplic->n_harts || offset >= VDF_IMSIC_PAGE_SIZE)
         return -ENODEV;
     return width == 4 && offset % 4 == 0 ? 0 : -EOPNOTSUPP;
 }
 
-int vdf_aplic_imsic_read(struct vdf_obj *obj, uint32_t hart, uint64_t offset, unsigned width,
-                         uint64_t *value)
+int vdf_aplic_imsic_read(const struct vdf_aplic *aplic, uint32_t hart, uint64_t offset,
+                         unsigned width, uint64_t *value)
 {
-    struct vdf_aplic *aplic;
-    int ret = find_page(obj, hart, offset, width, &aplic);
+    int ret = check_page(aplic, hart, offset, width);
 
     if (ret == 0)
         *value = 0;
     return ret;
 }
 
-int vdf_aplic_imsic_write(struct vdf_obj *obj, uint32_t hart, uint64_t offset, unsigned width,
+int vdf_aplic_imsic_write(struct vdf_aplic *aplic, uint32_t hart, uint64_t offset, unsigned width,
                           uint64_t value)
 {
-    struct vdf_aplic *aplic;
-    int ret = find_page(obj, hart, offset, width, &aplic);
+    int ret = check_page(aplic, hart, offset, width);
 
     if (ret < 0)
         return ret;
-    /* KVM swallows what is no MSI or for nobody. */
+    /* KVM ignores a store that is no MSI, or one that no interrupt file takes. */
     if (vdf_aplic_signal_msi(aplic, aplic->harts[hart].address + offset, (uint32_t)value, NULL) <
             0 &&
         offset <= VDF_IMSIC_SETEIPNUM_BE)
@@ -255,86 +196,26 @@ int vdf_aplic_imsic_write(struct vdf_obj *obj, uint32_t hart, uint64_t offset, u
     return 0;
 }
 
-/* --- files of an interrupt file --------------------------------------------------------------- */
+/* --- text -------------------------------------------------------------------------------------- */
 
-static struct vdf_aplic_hart *hart_at(const struct vdf_at *at)
+int vdf_aplic_parse_msi(const char *text, uint64_t *address, uint32_t *data, struct vdf_err *err)
 {
-    struct vdf_aplic *aplic = at->priv;
+    uint64_t number;
 
-    return &aplic->harts[at->i];
-}
-
-int vdf_aplic_get_eidelivery(const struct vdf_at *at, uint64_t *value)
-{
-    *value = hart_at(at)->eidelivery;
+    if (!*text)
+        return vdf_fail(err, EINVAL, "the address is missing: write ADDRESS DATA");
+    int ret = vdf_number_word(&text, UINT64_MAX, "address", address, err);
+    if (ret < 0)
+        return ret;
+    if (!*text)
+        return vdf_fail(err, EINVAL, "the data is missing: write ADDRESS DATA");
+    ret = vdf_number_word(&text, UINT32_MAX, "data", &number, err);
+    if (ret < 0)
+        return ret;
+    if (*text)
+        return vdf_fail(err, EINVAL, "\"%.40s\" follows the data: write ADDRESS DATA", text);
+    *data = (uint32_t)number;
     return 0;
-}
-
-int vdf_aplic_set_eidelivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct identities before = find_signalled(hart_at(at));
-
-    hart_at(at)->eidelivery = value & 1;
-    signal_hart(at->priv, hart_at(at), &before);
-    return 0;
-}
-
-int vdf_aplic_get_eithreshold(const struct vdf_at *at, uint64_t *value)
-{
-    *value = hart_at(at)->eithreshold;
-    return 0;
-}
-
-int vdf_aplic_set_eithreshold(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct identities before = find_signalled(hart_at(at));
-
-    hart_at(at)->eithreshold = value & EITHRESHOLD_BITS;
-    signal_hart(at->priv, hart_at(at), &before);
-    return 0;
-}
-
-/*
- * KVM reaches eip and eie of a file in memory with 32-bit atomics: a read is the sign-extended low
- * half, a write replaces the low half. An MSI for an identity of the high half is pending all the
- * same, which `pending` shows. The register's number is two for each 64 identities; bit 0 of number
- * 0 is no identity.
- */
-static uint64_t read_half(const uint64_t *words, uint32_t n)
-{
-    return (uint64_t)(int64_t)(int32_t)(uint32_t)words[n / 2];
-}
-
-static int write_half(const struct vdf_at *at, uint64_t *words, uint64_t value)
-{
-    struct identities before = find_signalled(hart_at(at));
-    uint64_t mask = at->j == 0 ? UINT64_C(0xfffffffe) : UINT64_C(0xffffffff);
-
-    words[at->j / 2] = (words[at->j / 2] & ~mask) | (value & mask);
-    signal_hart(at->priv, hart_at(at), &before);
-    return 0;
-}
-
-int vdf_aplic_get_eip(const struct vdf_at *at, uint64_t *value)
-{
-    *value = read_half(hart_at(at)->eip, at->j);
-    return 0;
-}
-
-int vdf_aplic_set_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    return write_half(at, hart_at(at)->eip, value);
-}
-
-int vdf_aplic_get_eie(const struct vdf_at *at, uint64_t *value)
-{
-    *value = read_half(hart_at(at)->eie, at->j);
-    return 0;
-}
-
-int vdf_aplic_set_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    return write_half(at, hart_at(at)->eie, value);
 }
 
 void vdf_aplic_show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out)
@@ -346,16 +227,6 @@ void vdf_aplic_show_identities(const uint64_t *words, uint32_t n_words, struct v
             vdf_buf_printf(out, "%s%d", separator, 64 * (int)w + __builtin_ctzll(bits));
             separator = "\n";
         }
-}
-
-void vdf_aplic_show_eip(const struct vdf_at *at, struct vdf_buf *out)
-{
-    vdf_aplic_show_identities(hart_at(at)->eip, vdf_aplic_eix(at->priv), out);
-}
-
-void vdf_aplic_show_eie(const struct vdf_at *at, struct vdf_buf *out)
-{
-    vdf_aplic_show_identities(hart_at(at)->eie, vdf_aplic_eix(at->priv), out);
 }
 
 int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,
@@ -374,70 +245,4 @@ int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,
         words[id / 64] |= UINT64_C(1) << (id % 64);
     }
     return 0;
-}
-
-int vdf_aplic_check_identity(const struct vdf_at *at, const char *line, size_t len,
-                             struct vdf_err *err)
-{
-    uint64_t words[VDF_APLIC_EIX];
-
-    return vdf_aplic_parse_identities(at->priv, line, words, err);
-}
-
-/* The identities of the list and no others. */
-static int store_identities(const struct vdf_at *at, uint64_t *words, const char *text,
-                            struct vdf_err *err)
-{
-    uint64_t listed[VDF_APLIC_EIX];
-    int ret = vdf_aplic_parse_identities(at->priv, text, listed, err);
-    struct identities before = find_signalled(hart_at(at));
-
-    if (ret < 0)
-        return ret;
-    memcpy(words, listed, sizeof(listed));
-    signal_hart(at->priv, hart_at(at), &before);
-    return 0;
-}
-
-int vdf_aplic_store_eip(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
-{
-    return store_identities(at, hart_at(at)->eip, text, err);
-}
-
-int vdf_aplic_store_eie(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
-{
-    return store_identities(at, hart_at(at)->eie, text, err);
-}
-
-/* --- state ------------------------------------------------------------------------------------ */
-
-static int restore_word(const struct vdf_at *at, uint64_t *words, uint64_t value,
-                        struct vdf_err *err)
-{
-    if (at->j == 0 && value & 1)
-        return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": there is no interrupt identity 0", value);
-    words[at->j] = value;
-    return 0;
-}
-
-int vdf_aplic_get_held_eip(const struct vdf_at *at, uint64_t *value)
-{
-    *value = hart_at(at)->eip[at->j];
-    return 0;
-}
-
-int vdf_aplic_restore_held_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    return restore_word(at, hart_at(at)->eip, value, err);
-}
-
-int vdf_aplic_get_held_eie(const struct vdf_at *at, uint64_t *value)
-{
-    *value = hart_at(at)->eie[at->j];
-    return 0;
-}
-
-int vdf_aplic_restore_held_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    return restore_word(at, hart_at(at)->eie, value, err);
 }

@@ -1,37 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rows of the table that the kernel's device answers for.
+ * Hooks of the rows that the kernel's device answers.
  *
- * Three things the kernel does not tell, and how they are found out without a second model. All of
- * it is unseen by anybody: no vCPU runs, and the device's lock is held.
+ * The kernel does not show three things. They are found out without a second model, and nobody
+ * observes the intermediate values: no vCPU runs, and the device's lock is held.
  *
- *   MSIs that sources send   domaincfg.IE is 0 during every write: what is pending and enabled
- *                            afterwards is what the kernel sends, in order of the sources, when IE
- *                            is 1 again
- *   level of an inactive     in_clrip has it while the source is detached for a moment: a write of
- *   source's wire            sourcecfg touches nothing else
- *   where an MSI goes        the model's interrupt files take it as well, by the kernel's
- *                            addresses: from there come the line in the log and the identities 32
- *                            to 63 of each 64, which the kernel's attributes leave out (imsic.c)
+ *   MSIs that sources send   domaincfg.IE is 0 during every write. The sources that are pending and
+ *                            enabled afterwards are those whose MSIs the kernel sends, in the order of
+ *                            the sources, when IE is 1 again
+ *   level of an inactive     in_clrip shows it while the source is detached for the read; a write of
+ *   source's wire            sourcecfg changes nothing else
+ *   destination of an MSI    the model's interrupt files take the MSI as well, by the kernel's
+ *                            addresses. They give the line of the log, and the identities 32 to 63 of
+ *                            each 64, which the kernel's attributes leave out (get_half() in rows.c)
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stddef.h>
 #include <string.h>
 
+#include "config.h"
+#include "imsic.h"
 #include "kvm.h"
+#include "kvm_rows.h"
+#include "rows.h"
 
 #define LOW_IDENTITIES UINT64_C(0x00000000ffffffff) /* of 64, that attributes reach */
-#define N_CONFIG 7u
 
-struct row {
-    const char *path;
-    uint64_t attr; /* the number in its group, where that is not worked out */
-    struct vdf_hooks hooks;
-};
-
-static const struct row *find_row(const struct vdf_attr *attr);
+static const struct vdf_backend kvm_backend;
 
 static const struct vdf_kvm *kvm_of(const struct vdf_at *at)
 {
@@ -43,91 +38,147 @@ static int answers(struct vdf_err *err, uint64_t value, int ret)
     return vdf_fail(err, -ret, "0x%" PRIx64 ": KVM answers %s", value, vdf_errno_name(-ret));
 }
 
-/* --- what is set before init ------------------------------------------------------------------ */
+/* --- attributes ------------------------------------------------------------------------------- */
 
-static uint32_t *config_field(struct vdf_aplic *aplic, unsigned n)
+struct attribute {
+    enum vdf_kvm_group group;
+    uint64_t number;
+};
+
+/* The first register of an interrupt file that the row shows. */
+static uint32_t iselect_of(const struct vdf_at *at)
 {
-    uint32_t *const fields[N_CONFIG] = {
-        &aplic->mode,        &aplic->n_ids,     &aplic->n_sources,  &aplic->group_bits,
-        &aplic->group_shift, &aplic->hart_bits, &aplic->guest_bits,
-    };
+    switch (vdf_aplic_row(at)) {
+    case ROW_EIDELIVERY:
+        return VDF_IMSIC_EIDELIVERY;
+    case ROW_EITHRESHOLD:
+        return VDF_IMSIC_EITHRESHOLD;
+    case ROW_EIP:
+    case ROW_HELD_EIP:
+    case ROW_IMSIC_PENDING:
+        return VDF_IMSIC_EIP0;
+    default:
+        return VDF_IMSIC_EIE0;
+    }
+}
 
-    return fields[n];
+static struct attribute attribute_of(const struct vdf_at *at)
+{
+    const struct vdf_attr *attr = at->attr;
+    enum vdf_aplic_row row = vdf_aplic_row(at);
+
+    if (row >= ROW_MODE && row <= ROW_GUEST_BITS)
+        return (struct attribute){ VDF_KVM_CONFIG, row - ROW_MODE };
+    if (row == ROW_APLIC_ADDRESS)
+        return (struct attribute){ VDF_KVM_ADDR, 0 };
+    if (row == ROW_IMSIC_ADDRESS)
+        return (struct attribute){ VDF_KVM_ADDR, 1 + at->i };
+    if (row == ROW_HELD_TARGET)
+        return (struct attribute){ VDF_KVM_APLIC, VDF_APLIC_TARGET + 4 * at->i };
+    if (attr->window == VDF_REGS)
+        return (struct attribute){ VDF_KVM_APLIC,
+                                   attr->offset + attr->stride * (at->i - attr->range[0].first) };
+    return (struct attribute){ VDF_KVM_IMSIC, vdf_kvm_imsic(at->i, iselect_of(at) + at->j) };
+}
+
+static int get_attribute(const struct vdf_at *at, uint64_t *value)
+{
+    struct attribute attribute = attribute_of(at);
+
+    return vdf_kvm_get(kvm_of(at), attribute.group, attribute.number, value);
+}
+
+static int put_attribute(const struct vdf_at *at, uint64_t value)
+{
+    struct attribute attribute = attribute_of(at);
+
+    return vdf_kvm_set(kvm_of(at), attribute.group, attribute.number, value);
+}
+
+/* With the model's sentence, where the model refuses the value for the same reason. */
+static int set_attribute(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    int ret = put_attribute(at, value);
+
+    return ret == 0 || vdf_row_check(at, value, err) == ret ? ret : answers(err, value, ret);
+}
+
+/* --- before init ------------------------------------------------------------------------------ */
+
+typedef int (*attribute_fn)(const struct vdf_at *at, struct vdf_err *err);
+
+/* Calls @fn for the attributes of before init: CONFIG, then the addresses of @harts harts. */
+static int each_attribute(struct vdf_aplic *aplic, uint32_t harts, attribute_fn fn,
+                          struct vdf_err *err)
+{
+    struct vdf_at at = { .obj = aplic->priv.obj, .priv = aplic };
+    int ret = 0;
+
+    for (unsigned row = ROW_MODE; ret == 0 && row < ROW_IMSIC_ADDRESS; row++) {
+        at.attr = &vdf_aplic_rows[row];
+        ret = fn(&at, err);
+    }
+    at.attr = &vdf_aplic_rows[ROW_IMSIC_ADDRESS];
+    for (at.i = 0; ret == 0 && at.i < harts; at.i++)
+        ret = fn(&at, err);
+    return ret;
+}
+
+static int pull_one(const struct vdf_at *at, struct vdf_err *err)
+{
+    uint64_t value;
+    int ret = get_attribute(at, &value);
+
+    if (ret < 0)
+        return vdf_fail(err, -ret, "%s: KVM answers %s", at->attr->path, vdf_errno_name(-ret));
+    vdf_row_store_field(at, value);
+    return 0;
 }
 
 /* Copies the attributes to the model, before the model or another device takes them over. */
 static int pull(struct vdf_aplic *aplic, struct vdf_err *err)
 {
-    uint64_t value;
-    int ret = 0;
-
-    for (unsigned n = 0; ret == 0 && n < N_CONFIG; n++) {
-        ret = vdf_kvm_get(aplic->kvm, VDF_KVM_CONFIG, n, &value);
-        if (ret == 0)
-            *config_field(aplic, n) = (uint32_t)value;
-    }
-    if (ret == 0)
-        ret = vdf_kvm_get(aplic->kvm, VDF_KVM_ADDR, 0, &aplic->address);
-    for (uint32_t h = 0; ret == 0 && h < aplic->n_harts; h++)
-        ret = vdf_kvm_get(aplic->kvm, VDF_KVM_ADDR, 1 + h, &aplic->harts[h].address);
-    return ret < 0 ? vdf_fail(err, -ret, "an attribute cannot be read: KVM answers %s",
-                              vdf_errno_name(-ret))
-                   : 0;
+    return each_attribute(aplic, aplic->n_harts, pull_one, err);
 }
 
-static int push_one(const struct vdf_kvm *kvm, enum vdf_kvm_group group, uint64_t attr,
-                    uint64_t value, struct vdf_err *err)
+/* Gives a new device the model's value. A mode that was never set is the host's. */
+static int push_one(const struct vdf_at *at, struct vdf_err *err)
 {
-    uint64_t now;
-    int ret = vdf_kvm_get(kvm, group, attr, &now);
+    uint64_t now, value = vdf_row_load_field(at);
 
+    if (vdf_aplic_row(at) == ROW_MODE && value == at->attr->reset)
+        return 0;
+    int ret = get_attribute(at, &now);
     if (ret == 0 && now != value)
-        ret = vdf_kvm_set(kvm, group, attr, value);
+        ret = put_attribute(at, value);
     if (ret < 0)
         return vdf_fail(err, -ret,
-                        "the host's device does not take 0x%" PRIx64 " as attribute %" PRIu64
-                        " of %s: KVM answers %s",
-                        value, attr, group == VDF_KVM_CONFIG ? "aia/ (CONFIG)" : "addr/ (ADDR)",
-                        vdf_errno_name(-ret));
+                        "%s (attribute %" PRIu64 "): the host's device does not take 0x%" PRIx64
+                        ": KVM answers %s",
+                        at->attr->path, attribute_of(at).number, value, vdf_errno_name(-ret));
     return 0;
-}
-
-/* Gives a new device what was set. The mode that nobody has set is the host's. */
-static int push(struct vdf_aplic *aplic, const struct vdf_kvm *kvm, uint32_t harts,
-                struct vdf_err *err)
-{
-    const struct vdf_attr *mode = vdf_obj_row(aplic->priv.obj, "aia/mode");
-    int ret = 0;
-
-    for (unsigned n = 0; ret == 0 && n < N_CONFIG; n++)
-        if (n != 0 || aplic->mode != mode->reset)
-            ret = push_one(kvm, VDF_KVM_CONFIG, n, *config_field(aplic, n), err);
-    if (ret == 0)
-        ret = push_one(kvm, VDF_KVM_ADDR, 0, aplic->address, err);
-    for (uint32_t h = 0; ret == 0 && h < harts && h < aplic->n_harts; h++)
-        ret = push_one(kvm, VDF_KVM_ADDR, 1 + h, aplic->harts[h].address, err);
-    return ret;
 }
 
 int vdf_aplic_kvm_rebuild(struct vdf_aplic *aplic, uint32_t harts, struct vdf_err *err)
 {
-    struct vdf_kvm *kvm;
-    int ret = aplic->kvm ? pull(aplic, err) : 0;
+    struct vdf_kvm *kvm, *before = aplic->kvm;
+    int ret = before ? pull(aplic, err) : 0;
 
     if (ret == 0)
         ret = vdf_kvm_make(harts, &kvm, err);
     if (ret < 0)
         return ret;
-    ret = push(aplic, kvm, harts, err);
+    aplic->kvm = kvm;
+    ret = each_attribute(aplic, harts < aplic->n_harts ? harts : aplic->n_harts, push_one, err);
     if (ret == 0)
         ret = vdf_aplic_set_harts(aplic, harts, err);
     if (ret < 0) {
+        aplic->kvm = before;
         vdf_kvm_free(kvm);
         return ret;
     }
-    vdf_kvm_free(aplic->kvm);
-    aplic->kvm = kvm;
-    aplic->priv.backend = vdf_aplic_kvm_backend();
+    vdf_kvm_free(before);
+    aplic->priv.backend = &kvm_backend;
     return 0;
 }
 
@@ -143,64 +194,27 @@ int vdf_aplic_kvm_leave(struct vdf_aplic *aplic, struct vdf_err *err)
     return 0;
 }
 
-/* The model's sentence, where it refuses the value for the same reason. */
-static int written(const struct vdf_at *at, uint64_t value, int ret, struct vdf_err *err)
-{
-    if (ret == 0 || at->attr->check(at, value, err) == ret)
-        return ret;
-    return answers(err, value, ret);
-}
-
-static int get_config(const struct vdf_at *at, uint64_t *value)
-{
-    return vdf_kvm_get(kvm_of(at), VDF_KVM_CONFIG, find_row(at->attr)->attr, value);
-}
-
-static int set_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    int ret = vdf_kvm_set(kvm_of(at), VDF_KVM_CONFIG, find_row(at->attr)->attr, value);
-
-    return written(at, value, ret, err);
-}
-
-static uint64_t address_number(const struct vdf_at *at)
-{
-    return find_row(at->attr)->attr + at->i;
-}
-
-static int get_address(const struct vdf_at *at, uint64_t *value)
-{
-    return vdf_kvm_get(kvm_of(at), VDF_KVM_ADDR, address_number(at), value);
-}
-
-static int set_address(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    int ret = vdf_kvm_set(kvm_of(at), VDF_KVM_ADDR, address_number(at), value);
-
-    return written(at, value, ret, err);
-}
-
 static int restore_address(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    /* Not set, as in a new device; no write can say so. */
-    return value == VDF_APLIC_NO_ADDRESS ? 0 : set_address(at, value, err);
+    /* Not set, as in a new device; no write can store that. */
+    return value == VDF_APLIC_NO_ADDRESS ? 0 : set_attribute(at, value, err);
 }
 
 static int set_harts(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    int ret = vdf_aplic_check_harts(at, value, err);
+    int ret = vdf_row_check(at, value, err);
 
-    /* A VM does not lose vCPUs again: it is another one then. */
+    /* A VM keeps its vCPUs, so that another number of them takes another VM. */
     return ret < 0 ? ret : vdf_aplic_kvm_rebuild(at->priv, (uint32_t)value, err);
 }
 
 static int set_delivery(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    int ret = vdf_aplic_check_open(at, value, err);
+    int ret = vdf_row_check(at, value, err);
 
     if (ret == 0 && value == VDF_APLIC_DIRECT)
         return vdf_fail(err, EOPNOTSUPP,
-                        "direct: KVM's device has MSIs only; backend `soft` has direct delivery");
+                        "direct: KVM's device has MSIs only; the backend soft has direct delivery");
     return ret;
 }
 
@@ -240,8 +254,8 @@ static int set_word(const struct vdf_aplic *aplic, uint64_t offset, uint64_t val
     return vdf_kvm_set(aplic->kvm, VDF_KVM_APLIC, offset, value);
 }
 
-/* Sources that are pending and enabled: with interrupts let through the kernel sends them. Those
- * that were found before an error stand in @due. */
+/* The sources that are pending and enabled, whose MSIs the kernel sends when IE is 1. On an error @due
+ * has those that were found before. */
 static int find_due(const struct vdf_aplic *aplic, uint32_t due[VDF_APLIC_WORDS])
 {
     int ret = 0;
@@ -258,8 +272,8 @@ static int find_due(const struct vdf_aplic *aplic, uint32_t due[VDF_APLIC_WORDS]
     return ret;
 }
 
-/* The kernel has sent them. One whose target cannot be read is no reason to leave out the others.
- */
+/* The kernel has sent the MSIs of @due. A target that cannot be read does not keep the model from
+ * taking the others. */
 static int take_sent(struct vdf_aplic *aplic, const uint32_t due[VDF_APLIC_WORDS])
 {
     int first = 0;
@@ -270,9 +284,7 @@ static int take_sent(struct vdf_aplic *aplic, const uint32_t due[VDF_APLIC_WORDS
             int ret = get_word(aplic, VDF_APLIC_TARGET + 4 * n, &target);
 
             if (ret == 0)
-                vdf_aplic_send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
-                                   target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK,
-                                   target & VDF_TARGET_EIID);
+                vdf_aplic_send_to_target(aplic, target);
             else if (first == 0)
                 first = ret;
         }
@@ -280,9 +292,9 @@ static int take_sent(struct vdf_aplic *aplic, const uint32_t due[VDF_APLIC_WORDS
 }
 
 /*
- * domaincfg takes its place again, or a new value, whatever else fails: interrupts that are held
- * back would be so for ever. The first error is returned: what the kernel has sent then may not all
- * be in `msi`.
+ * Writes domaincfg again, or its new value, even if something else fails: otherwise interrupts would
+ * stay disabled for ever. Returns the first error, after which MSIs that the kernel has sent may be
+ * missing in `msi`.
  */
 static int let_through(struct vdf_aplic *aplic, uint32_t domaincfg)
 {
@@ -318,26 +330,15 @@ static int write_register(struct vdf_aplic *aplic, uint64_t offset, uint64_t val
     done = set_word(aplic, offset, value);
     /* At once, whatever domaincfg.IE is (AIA 4.5.15). */
     if (done == 0 && offset == VDF_APLIC_GENMSI)
-        vdf_aplic_send_msi(aplic, (uint32_t)value >> VDF_TARGET_HART_SHIFT, 0,
-                           (uint32_t)value & VDF_TARGET_EIID);
+        vdf_aplic_send_genmsi(aplic, (uint32_t)value);
     if (domaincfg & VDF_DOMAINCFG_IE)
         ret = let_through(aplic, domaincfg);
     return done < 0 ? done : ret;
 }
 
-static uint64_t register_offset(const struct vdf_at *at)
-{
-    return at->attr->offset + at->attr->stride * (at->i - at->attr->range[0].first);
-}
-
-static int get_register(const struct vdf_at *at, uint64_t *value)
-{
-    return vdf_kvm_get(kvm_of(at), VDF_KVM_APLIC, register_offset(at), value);
-}
-
 static int set_register(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    int ret = write_register(at->priv, register_offset(at), value);
+    int ret = write_register(at->priv, attribute_of(at).number, value);
 
     return ret < 0 ? answers(err, value, ret) : 0;
 }
@@ -367,15 +368,15 @@ static int write_window(const struct vdf_at *at, uint64_t offset, uint64_t value
 
 /*
  * Rows come in the table's order, with domaincfg.IE still 0 in the new device, so that nothing is
- * sent. The mode of a source decides what a write to its pending bit or wire does; it is another
- * one for the moment of that.
+ * sent. The mode of a source decides the effect of a write to its pending bit or wire, so the mode is
+ * changed for the duration of such a write.
  */
 
 int vdf_aplic_kvm_restored(struct vdf_aplic *aplic, struct vdf_err *err)
 {
-    uint32_t enable = aplic->interrupt_enable;
+    uint32_t enable = aplic->domaincfg & VDF_DOMAINCFG_IE;
 
-    aplic->interrupt_enable = 0;
+    aplic->domaincfg &= ~VDF_DOMAINCFG_IE;
     int ret = enable ? write_register(aplic, VDF_APLIC_DOMAINCFG, enable) : 0;
     return ret < 0 ? answers(err, enable, ret) : 0;
 }
@@ -387,34 +388,19 @@ static int change_mode(const struct vdf_aplic *aplic, uint32_t n, uint32_t mode,
     return ret < 0 ? ret : set_word(aplic, VDF_APLIC_SOURCECFG + 4 * n, mode);
 }
 
-static int restore_register(const struct vdf_at *at, uint64_t value, uint64_t bits,
-                            struct vdf_err *err)
+/* The model checks the value, and keeps it until the whole state has been loaded. */
+static int restore_domaincfg(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    int ret = vdf_aplic_check_bits(value, bits, err);
+    return at->attr->restore(at, value, err);
+}
+
+static int restore_register(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    int ret = vdf_aplic_check_saved(at, value, err);
 
     if (ret < 0)
         return ret;
-    ret = set_word(at->priv, register_offset(at), value);
-    return ret < 0 ? answers(err, value, ret) : 0;
-}
-
-static int restore_sourcecfg(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    return restore_register(at, value, VDF_SOURCECFG_SM, err);
-}
-
-static int get_held_target(const struct vdf_at *at, uint64_t *value)
-{
-    return vdf_kvm_get(kvm_of(at), VDF_KVM_APLIC, VDF_APLIC_TARGET + 4 * at->i, value);
-}
-
-static int restore_held_target(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    int ret = vdf_aplic_check_bits(value, VDF_TARGET_MSI_BITS, err);
-
-    if (ret < 0)
-        return ret;
-    ret = set_word(at->priv, VDF_APLIC_TARGET + 4 * at->i, value);
+    ret = put_attribute(at, value);
     return ret < 0 ? answers(err, value, ret) : 0;
 }
 
@@ -430,7 +416,7 @@ static int pend(const struct vdf_aplic *aplic, uint32_t n)
 
 static int restore_setip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    int ret = vdf_aplic_check_bits(value, vdf_aplic_word_mask(at->priv, at->i), err);
+    int ret = vdf_aplic_check_saved(at, value, err);
 
     if (ret < 0)
         return ret;
@@ -439,17 +425,12 @@ static int restore_setip(const struct vdf_at *at, uint64_t value, struct vdf_err
     return ret < 0 ? answers(err, value, ret) : 0;
 }
 
-static int restore_setie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    return restore_register(at, value, vdf_aplic_word_mask(at->priv, at->i), err);
-}
-
 /* A write of genmsi sends an MSI; the interrupt files are restored after this. */
 static int restore_genmsi(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = at->priv;
     uint32_t eiid = value & VDF_TARGET_EIID;
-    int ret = value ? restore_register(at, value, VDF_GENMSI_BITS, err) : 0;
+    int ret = value ? restore_register(at, value, err) : 0;
     const struct vdf_aplic_hart *hart =
         vdf_aplic_find_by_index(aplic, (uint32_t)value >> VDF_TARGET_HART_SHIFT);
 
@@ -513,7 +494,7 @@ static int restore_wire(const struct vdf_at *at, uint64_t value, struct vdf_err 
 {
     const struct vdf_aplic *aplic = at->priv;
     uint32_t mode, unused;
-    int ret = vdf_aplic_check_wire(at, value, err);
+    int ret = vdf_aplic_check_saved(at, value, err);
 
     if (ret < 0 || value == 0)
         return ret;
@@ -528,30 +509,16 @@ static int restore_wire(const struct vdf_at *at, uint64_t value, struct vdf_err 
 static void show_words(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_aplic *aplic = at->priv;
+    uint32_t base = vdf_aplic_row(at) == ROW_PENDING ? VDF_APLIC_SETIP : VDF_APLIC_SETIE;
     uint32_t words[VDF_APLIC_WORDS] = { 0 };
 
     for (uint32_t w = 0; w < vdf_aplic_words(aplic); w++)
-        if (get_word(aplic, find_row(at->attr)->attr + 4 * w, &words[w]) < 0)
+        if (get_word(aplic, base + 4 * w, &words[w]) < 0)
             return;
     vdf_aplic_show_sources(words, vdf_aplic_words(aplic), out);
 }
 
 /* --- interrupt files -------------------------------------------------------------------------- */
-
-static int get_imsic(const struct vdf_at *at, uint64_t *value)
-{
-    uint32_t iselect = (uint32_t)find_row(at->attr)->attr + at->j;
-
-    return vdf_kvm_get(kvm_of(at), VDF_KVM_IMSIC, vdf_kvm_imsic(at->i, iselect), value);
-}
-
-static int set_imsic(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    uint32_t iselect = (uint32_t)find_row(at->attr)->attr + at->j;
-    int ret = vdf_kvm_set(kvm_of(at), VDF_KVM_IMSIC, vdf_kvm_imsic(at->i, iselect), value);
-
-    return ret < 0 ? answers(err, value, ret) : 0;
-}
 
 /* Word @w of the pending (VDF_IMSIC_EIP0) or enable bits: identities 64w and up. */
 static int get_bits(const struct vdf_aplic *aplic, uint32_t hart, uint32_t iselect, uint32_t w,
@@ -577,14 +544,14 @@ static int check_enable_bits(const uint64_t *words, uint32_t first, uint32_t n, 
     for (uint32_t w = 0; w < n; w++)
         if (words[w] & ~LOW_IDENTITIES)
             return vdf_fail(err, EOPNOTSUPP,
-                            "%d: KVM lets the identities 32 to 63 of each 64 not be enabled from "
-                            "outside of the guest",
+                            "%d: in KVM only the guest can enable the identities 32 to 63 of each "
+                            "64",
                             64 * (int)(first + w) + __builtin_ctzll(words[w] & ~LOW_IDENTITIES));
     return 0;
 }
 
-/* Those that no attribute reaches are made pending by MSIs to the page, which has to be this
- * hart's. */
+/* MSIs to the page make those identities pending that no attribute reaches; the page has to be that of
+ * this hart. */
 static int check_reach(const struct vdf_aplic *aplic, uint32_t hart, struct vdf_err *err)
 {
     uint64_t page = aplic->harts[hart].address >> VDF_IMSIC_PAGE_SHIFT;
@@ -593,8 +560,8 @@ static int check_reach(const struct vdf_aplic *aplic, uint32_t hart, struct vdf_
     if (guest == 0 && vdf_aplic_find_by_page(aplic, page) == &aplic->harts[hart])
         return 0;
     return vdf_fail(err, EOPNOTSUPP,
-                    "the identities 32 to 63 of each 64 become pending by MSIs only, and none to "
-                    "0x%" PRIx64 " comes to hart %" PRIu32,
+                    "the identities 32 to 63 of each 64 become pending by MSIs only, and MSIs to "
+                    "0x%" PRIx64 " do not reach hart %" PRIu32,
                     aplic->harts[hart].address, hart);
 }
 
@@ -611,7 +578,8 @@ static int pend_high_bits(struct vdf_aplic *aplic, uint32_t hart, uint32_t w, ui
     return ret;
 }
 
-/* Only a reset clears the pending bits of these identities; the rest is put back after it. */
+/* Only a reset of the file clears the pending bits of these identities; the other registers are
+ * written again after the reset. */
 static int clear_high_bits(struct vdf_aplic *aplic, uint32_t hart)
 {
     uint64_t delivery, threshold, enabled[VDF_APLIC_EIX];
@@ -645,7 +613,7 @@ static void show_bits(const struct vdf_at *at, struct vdf_buf *out)
     uint64_t words[VDF_APLIC_EIX];
 
     for (uint32_t w = 0; w < vdf_aplic_eix(aplic); w++)
-        if (get_bits(aplic, at->i, (uint32_t)find_row(at->attr)->attr, w, &words[w]) < 0)
+        if (get_bits(aplic, at->i, iselect_of(at), w, &words[w]) < 0)
             return;
     vdf_aplic_show_identities(words, vdf_aplic_eix(aplic), out);
 }
@@ -663,7 +631,7 @@ static int store_eip(const struct vdf_at *at, const char *text, size_t len, stru
         added |= words[w] & ~aplic->harts[at->i].eip[w] & ~LOW_IDENTITIES;
         removed |= aplic->harts[at->i].eip[w] & ~words[w] & ~LOW_IDENTITIES;
     }
-    /* Who removes one makes those that stay pending once more; none may be left. */
+    /* Removing an identity takes a reset and new MSIs for those that stay, if any. */
     if (wanted && (added | removed))
         ret = check_reach(aplic, at->i, err);
     if (ret < 0)
@@ -671,7 +639,7 @@ static int store_eip(const struct vdf_at *at, const char *text, size_t len, stru
     ret = removed ? clear_high_bits(aplic, at->i) : 0;
     if (ret == -EOPNOTSUPP)
         return vdf_fail(err, EOPNOTSUPP,
-                        "KVM before Linux 6.16 clears none of the identities 32 to 63 of each 64");
+                        "KVM before Linux 6.16 cannot clear the identities 32 to 63 of each 64");
     for (uint32_t w = 0; ret == 0 && w < vdf_aplic_eix(aplic); w++) {
         ret = set_low_bits(aplic, at->i, VDF_IMSIC_EIP0, w, words[w]);
         if (ret == 0)
@@ -697,18 +665,13 @@ static int store_eie(const struct vdf_at *at, const char *text, size_t len, stru
 
 static int get_held(const struct vdf_at *at, uint64_t *value)
 {
-    return get_bits(at->priv, at->i, (uint32_t)find_row(at->attr)->attr, at->j, value);
-}
-
-static int check_identity_0(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    return at->j == 0 ? vdf_aplic_check_bits(value, ~UINT64_C(1), err) : 0;
+    return get_bits(at->priv, at->i, iselect_of(at), at->j, value);
 }
 
 static int restore_held_eip(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_aplic *aplic = at->priv;
-    int ret = check_identity_0(at, value, err);
+    int ret = vdf_row_check(at, value, err);
 
     if (ret == 0 && value & ~LOW_IDENTITIES)
         ret = check_reach(aplic, at->i, err);
@@ -722,7 +685,7 @@ static int restore_held_eip(const struct vdf_at *at, uint64_t value, struct vdf_
 
 static int restore_held_eie(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    int ret = check_identity_0(at, value, err);
+    int ret = vdf_row_check(at, value, err);
 
     if (ret == 0)
         ret = check_enable_bits(&value, at->j, 1, err);
@@ -755,83 +718,51 @@ static int store_signal_msi(const struct vdf_at *at, const char *text, size_t le
 
 /* --- the rows --------------------------------------------------------------------------------- */
 
-#define CONFIG(n) .attr = (n), .hooks = { .get = get_config, .set = set_config }
-#define ADDRESS(n) \
-    .attr = (n), .hooks = { .get = get_address, .set = set_address, .restore = restore_address }
-#define REGISTER .get = get_register, .set = set_register
-#define IMSIC(n) .attr = (n), .hooks = { .get = get_imsic, .set = set_imsic }
+#define ATTRIBUTE .get = get_attribute, .set = set_attribute
+#define REGISTER .get = get_attribute, .set = set_register
 
-static const struct row rows[] = {
-    { .path = "delivery", .hooks = { .set = set_delivery } },
-    { .path = "harts", .hooks = { .set = set_harts } },
-    { .path = "aia/mode", CONFIG(0) },
-    { .path = "aia/ids", CONFIG(1) },
-    { .path = "aia/srcs", CONFIG(2) },
-    { .path = "aia/group_bits", CONFIG(3) },
-    { .path = "aia/group_shift", CONFIG(4) },
-    { .path = "aia/hart_bits", CONFIG(5) },
-    { .path = "aia/guest_bits", CONFIG(6) },
-    { .path = "addr/aplic", ADDRESS(0) },
-    { .path = "addr/imsic/#", ADDRESS(1) },
-    { .path = "init", .hooks = { .set = set_init } },
-    { .path = "initialised", .hooks = { .restore = restore_initialised } },
-    /* The model checks the value and keeps it until all is loaded. */
-    { .path = "domaincfg", .hooks = { REGISTER, .restore = vdf_aplic_restore_domaincfg } },
-    { .path = "sourcecfg/#", .hooks = { REGISTER, .restore = restore_sourcecfg } },
-    { .path = "held_target/#",
-      .hooks = { .get = get_held_target, .restore = restore_held_target } },
-    { .path = "wire/#", .hooks = { .get = get_wire, .set = set_wire, .restore = restore_wire } },
-    { .path = "setip/#", .hooks = { REGISTER, .restore = restore_setip } },
-    { .path = "setie/#", .hooks = { REGISTER, .restore = restore_setie } },
-    { .path = "genmsi", .hooks = { REGISTER, .restore = restore_genmsi } },
-    { .path = "pending", .attr = VDF_APLIC_SETIP, .hooks = { .show = show_words } },
-    { .path = "enabled", .attr = VDF_APLIC_SETIE, .hooks = { .show = show_words } },
-    { .path = "imsic/#/eidelivery", IMSIC(VDF_IMSIC_EIDELIVERY) },
-    { .path = "imsic/#/eithreshold", IMSIC(VDF_IMSIC_EITHRESHOLD) },
-    { .path = "imsic/#/pending",
-      .attr = VDF_IMSIC_EIP0,
-      .hooks = { .show = show_bits, .store = store_eip } },
-    { .path = "imsic/#/enabled",
-      .attr = VDF_IMSIC_EIE0,
-      .hooks = { .show = show_bits, .store = store_eie } },
-    { .path = "imsic/#/eip/#", IMSIC(VDF_IMSIC_EIP0) },
-    { .path = "imsic/#/eie/#", IMSIC(VDF_IMSIC_EIE0) },
-    { .path = "imsic/#/held_eip/#",
-      .attr = VDF_IMSIC_EIP0,
-      .hooks = { .get = get_held, .restore = restore_held_eip } },
-    { .path = "imsic/#/held_eie/#",
-      .attr = VDF_IMSIC_EIE0,
-      .hooks = { .get = get_held, .restore = restore_held_eie } },
-    { .path = "signal_msi", .hooks = { .store = store_signal_msi } },
-    { .path = "regs", .hooks = { .read = read_window, .write = write_window } },
+static const struct vdf_hooks hooks[N_ROWS] = {
+    [ROW_DELIVERY] = { .set = set_delivery },
+    [ROW_HARTS] = { .set = set_harts },
+    [ROW_MODE] = { ATTRIBUTE },
+    [ROW_IDS] = { ATTRIBUTE },
+    [ROW_SRCS] = { ATTRIBUTE },
+    [ROW_GROUP_BITS] = { ATTRIBUTE },
+    [ROW_GROUP_SHIFT] = { ATTRIBUTE },
+    [ROW_HART_BITS] = { ATTRIBUTE },
+    [ROW_GUEST_BITS] = { ATTRIBUTE },
+    [ROW_APLIC_ADDRESS] = { ATTRIBUTE, .restore = restore_address },
+    [ROW_IMSIC_ADDRESS] = { ATTRIBUTE, .restore = restore_address },
+    [ROW_INIT] = { .set = set_init },
+    [ROW_INITIALISED] = { .restore = restore_initialised },
+    [ROW_DOMAINCFG] = { REGISTER, .restore = restore_domaincfg },
+    [ROW_SOURCECFG] = { REGISTER, .restore = restore_register },
+    [ROW_TARGET] = { REGISTER },
+    [ROW_HELD_TARGET] = { .get = get_attribute, .restore = restore_register },
+    [ROW_WIRE] = { .get = get_wire, .set = set_wire, .restore = restore_wire },
+    [ROW_SETIP] = { REGISTER, .restore = restore_setip },
+    [ROW_SETIPNUM] = { REGISTER },
+    [ROW_IN_CLRIP] = { REGISTER },
+    [ROW_CLRIPNUM] = { REGISTER },
+    [ROW_SETIE] = { REGISTER, .restore = restore_register },
+    [ROW_SETIENUM] = { REGISTER },
+    [ROW_CLRIE] = { REGISTER },
+    [ROW_CLRIENUM] = { REGISTER },
+    [ROW_SETIPNUM_LE] = { REGISTER },
+    [ROW_SETIPNUM_BE] = { REGISTER },
+    [ROW_GENMSI] = { REGISTER, .restore = restore_genmsi },
+    [ROW_PENDING] = { .show = show_words },
+    [ROW_ENABLED] = { .show = show_words },
+    [ROW_EIDELIVERY] = { ATTRIBUTE },
+    [ROW_EITHRESHOLD] = { ATTRIBUTE },
+    [ROW_IMSIC_PENDING] = { .show = show_bits, .store = store_eip },
+    [ROW_IMSIC_ENABLED] = { .show = show_bits, .store = store_eie },
+    [ROW_EIP] = { ATTRIBUTE },
+    [ROW_EIE] = { ATTRIBUTE },
+    [ROW_HELD_EIP] = { .get = get_held, .restore = restore_held_eip },
+    [ROW_HELD_EIE] = { .get = get_held, .restore = restore_held_eie },
+    [ROW_SIGNAL_MSI] = { .store = store_signal_msi },
+    [ROW_REGS] = { .read = read_window, .write = write_window },
 };
 
-static const struct row *find_row(const struct vdf_attr *attr)
-{
-    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
-        if (strcmp(rows[k].path, attr->path) == 0)
-            return &rows[k];
-    return NULL;
-}
-
-static struct vdf_hooks hooks[VDF_APLIC_ROWS_MAX];
-static const struct vdf_backend backend = { .name = "kvm", .hooks = hooks };
-
-static void fill_hooks(void)
-{
-    for (size_t k = 0; k < vdf_aplic_class.n_attrs; k++) {
-        const struct row *row = find_row(&vdf_aplic_class.attrs[k]);
-        if (row)
-            hooks[k] = row->hooks;
-        else if (vdf_aplic_class.attrs[k].window)
-            hooks[k] = (struct vdf_hooks){ REGISTER };
-    }
-}
-
-const struct vdf_backend *vdf_aplic_kvm_backend(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, fill_hooks);
-    return &backend;
-}
+static const struct vdf_backend kvm_backend = { .name = "kvm", .hooks = hooks };

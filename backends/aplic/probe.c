@@ -7,9 +7,9 @@
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include <virtdevfs/probe.h>
 
 #include "kvm.h"
+#include "probe.h"
 
 #define DEVICE_TYPE_AIA 11u /* headers of older systems lack it */
 
@@ -21,7 +21,7 @@
     "a riscv64 host with the H, Smaia and Ssaia extensions, Linux 6.5 or newer with CONFIG_KVM; " \
     "qemu-system-riscv64 -M virt,aia=aplic-imsic -cpu rv64,h=true,smaia=true,ssaia=true is one"
 
-/* A device of one hart is made as for `backend`. */
+/* Makes a device of one hart, as a write of `backend` does. */
 static void try_device(struct vdf_probe *probe)
 {
     static const char *const modes[] = { "emul", "hwaccel", "auto" };
@@ -36,7 +36,7 @@ static void try_device(struct vdf_probe *probe)
         return;
     }
     vdf_probe_have(probe, "irqchip", "KVM_CREATE_DEVICE of type %u", DEVICE_TYPE_AIA);
-    /* The default mode tells whether the processor has guest interrupt files. */
+    /* The default mode shows whether the processor has guest interrupt files. */
     if (vdf_kvm_get(kvm, VDF_KVM_CONFIG, CONFIG_MODE, &mode) == 0 &&
         mode < sizeof(modes) / sizeof(modes[0]))
         vdf_probe_value(probe, "mode", "%s", modes[mode]);
@@ -45,7 +45,7 @@ static void try_device(struct vdf_probe *probe)
     vdf_kvm_free(kvm);
 }
 
-/* Asked, and not made, on a host that has none: the answer tells why. */
+/* A test, which makes no device: its answer is the reason on a host that has none. */
 static bool knows_device(struct vdf_probe *probe, int vm)
 {
     struct kvm_create_device device = { .type = DEVICE_TYPE_AIA, .flags = KVM_CREATE_DEVICE_TEST };

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interrupt sources: what sets and clears their pending and enable bits.
+ * Interrupt sources: the rules by which their pending and enable bits are set and cleared.
  *
  * With MSI delivery the rules are those of Linux's KVM. It keeps the pending and enable bits of an
- * inactive source, lets a level that has gone stay pending, and pends on every call with an
- * asserted level.
+ * inactive source, leaves a source pending whose level has gone, and sets the pending bit at every
+ * call with an asserted level.
  *
- * With direct delivery they are those of the AIA specification (4.7): the pending bit of a level is
+ * With direct delivery the rules are those of the AIA specification (4.7): the pending bit of a level is
  * a copy of its rectified input. Where the specification leaves a choice, the device does what
  * QEMU's APLIC does.
  */
 #include <errno.h>
 #include <inttypes.h>
 
-#include "aplic.h"
+#include "idc.h"
+#include "imsic.h"
+#include "source.h"
 
 static enum vdf_source_mode mode_of(const struct vdf_aplic *aplic, uint32_t n)
 {
-    return (enum vdf_source_mode)aplic->sourcecfg[n];
+    return (enum vdf_source_mode)aplic->sources[n].sourcecfg;
 }
 
 static bool is_level(enum vdf_source_mode mode)
@@ -33,7 +35,7 @@ bool vdf_aplic_copies_input(const struct vdf_aplic *aplic, uint32_t n)
 bool vdf_aplic_rectified(const struct vdf_aplic *aplic, uint32_t n)
 {
     enum vdf_source_mode mode = mode_of(aplic, n);
-    bool input = vdf_aplic_bit(aplic->input, n);
+    bool input = aplic->sources[n].input;
 
     if (mode == VDF_SM_INACTIVE)
         return false;
@@ -51,8 +53,8 @@ void vdf_aplic_write_pending(struct vdf_aplic *aplic, uint32_t n, bool pending)
     enum vdf_source_mode mode = mode_of(aplic, n);
     if (mode == VDF_SM_INACTIVE)
         return;
-    /* AIA 4.7: without MSIs only the wire of a level decides; with them a write can pend again
-     * what is still asserted. */
+    /* AIA 4.7: without MSIs only the wire of a level-sensitive source sets and clears the bit; with
+     * MSIs a write can set the bit again while the level is asserted. */
     if (is_level(mode) && (vdf_aplic_direct(aplic) || (pending && !vdf_aplic_rectified(aplic, n))))
         return;
     vdf_aplic_put_bit(aplic->pending, n, pending);
@@ -69,16 +71,16 @@ void vdf_aplic_write_enabled(struct vdf_aplic *aplic, uint32_t n, bool enabled)
 
 void vdf_aplic_write_sourcecfg(struct vdf_aplic *aplic, uint32_t n, uint32_t value)
 {
-    uint8_t mode = (uint8_t)(value & VDF_SOURCECFG_SM);
+    uint32_t mode = value & VDF_SOURCECFG_SM;
 
     /* There is no child domain to delegate to: bit D makes the whole register zero (AIA 4.5.2). */
     if (value & VDF_SOURCECFG_D)
         mode = VDF_SM_INACTIVE;
     if (!vdf_aplic_direct(aplic)) {
-        aplic->sourcecfg[n] = mode;
+        aplic->sources[n].sourcecfg = mode;
         return;
     }
-    aplic->sourcecfg[n] = vdf_aplic_is_mode(mode) ? mode : VDF_SM_INACTIVE;
+    aplic->sources[n].sourcecfg = vdf_aplic_is_mode(mode) ? mode : VDF_SM_INACTIVE;
     if (vdf_aplic_rectified(aplic, n))
         vdf_aplic_put_bit(aplic->pending, n, true);
     vdf_aplic_settle(aplic, n);
@@ -97,24 +99,20 @@ void vdf_aplic_settle(struct vdf_aplic *aplic, uint32_t n)
 void vdf_aplic_write_target(struct vdf_aplic *aplic, uint32_t n, uint32_t value)
 {
     if (!vdf_aplic_direct(aplic)) {
-        aplic->target[n] = value & VDF_TARGET_MSI_BITS;
+        aplic->sources[n].target = value & VDF_TARGET_MSI_BITS;
         return;
     }
     /* Priority 0 does not exist (AIA 4.5.16.1). */
     value &= VDF_TARGET_DIRECT_BITS;
-    aplic->target[n] = value & VDF_TARGET_IPRIO ? value : value | 1;
+    aplic->sources[n].target = value & VDF_TARGET_IPRIO ? value : value | 1;
 }
 
-/* Forward a source that is enabled and pending. The pending bit is used up even by an MSI that
- * nobody takes. */
+/* Forward a source that is enabled and pending. An MSI that no interrupt file takes clears the
+ * pending bit too. */
 static void forward(struct vdf_aplic *aplic, uint32_t n)
 {
-    uint32_t target = aplic->target[n];
-
     vdf_aplic_put_bit(aplic->pending, n, false);
-    vdf_aplic_send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
-                       target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK,
-                       target & VDF_TARGET_EIID);
+    vdf_aplic_send_to_target(aplic, aplic->sources[n].target);
 }
 
 void vdf_aplic_update(struct vdf_aplic *aplic)
@@ -123,7 +121,7 @@ void vdf_aplic_update(struct vdf_aplic *aplic)
         vdf_aplic_update_line(aplic);
         return;
     }
-    if (!aplic->interrupt_enable)
+    if (!(aplic->domaincfg & VDF_DOMAINCFG_IE))
         return;
     for (uint32_t w = 0; w < vdf_aplic_words(aplic); w++) {
         uint32_t due = aplic->pending[w] & aplic->enabled[w];
@@ -141,7 +139,7 @@ int vdf_aplic_wire(struct vdf_aplic *aplic, uint32_t n, bool level, struct vdf_e
         return vdf_fail(err, ENODEV, "%" PRIu32 " is no source; there are %" PRIu32, n,
                         aplic->n_sources);
 
-    bool before = vdf_aplic_bit(aplic->input, n);
+    bool before = aplic->sources[n].input;
     bool pend = false;
     switch (mode_of(aplic, n)) {
     case VDF_SM_EDGE_RISE:
@@ -160,14 +158,14 @@ int vdf_aplic_wire(struct vdf_aplic *aplic, uint32_t n, bool level, struct vdf_e
     case VDF_SM_DETACHED:
         break;
     }
-    vdf_aplic_put_bit(aplic->input, n, level);
+    aplic->sources[n].input = level;
     if (pend)
         vdf_aplic_put_bit(aplic->pending, n, true);
 
     if (vdf_aplic_direct(aplic)) {
         vdf_aplic_settle(aplic, n);
         vdf_aplic_update_line(aplic);
-    } else if (aplic->interrupt_enable && vdf_aplic_bit(aplic->pending, n) &&
+    } else if (aplic->domaincfg & VDF_DOMAINCFG_IE && vdf_aplic_bit(aplic->pending, n) &&
                vdf_aplic_bit(aplic->enabled, n)) {
         forward(aplic, n);
     }

@@ -95,8 +95,8 @@ int vdf_row_get(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* Refuses a value. The row's own hook is first: it knows when the row may be written at all. */
-static int check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+/* The row's own hook is first: it knows when the row may be written at all. */
+int vdf_row_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_attr *attr = at->attr;
     int ret = attr->check ? attr->check(at, value, err) : 0;
@@ -130,7 +130,7 @@ int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 
     if (hooks->set)
         return hooks->set(at, value, err);
-    int ret = check(at, value, err);
+    int ret = vdf_row_check(at, value, err);
     if (ret == 0 && attr->set)
         ret = attr->set(at, value, err);
     else if (ret == 0 && attr->has_field)
@@ -152,7 +152,7 @@ int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err
         return at->attr->restore(at, value, err);
     if (!at->attr->has_field || hooks->set)
         return vdf_row_set(at, value, err);
-    int ret = check(at, value, err);
+    int ret = vdf_row_check(at, value, err);
     if (ret == 0)
         vdf_row_store_field(at, value);
     return ret;

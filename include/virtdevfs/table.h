@@ -210,6 +210,9 @@ struct vdf_bits {
 
 /** vdf_restore_by_write() - for `restore`: the same as a write of the file. */
 int vdf_restore_by_write(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+/** vdf_row_check() - refuse a value by the row's `check`, `reserved`, `min` and `max`, for hooks of a
+ *  backend. */
+int vdf_row_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 /** vdf_row_load_field() - the value of the row's field, for hooks that do more than the default. */
 uint64_t vdf_row_load_field(const struct vdf_at *at);
 /** vdf_row_store_field() - store the value as it is: without checks, masks and hooks. */

@@ -2,7 +2,7 @@
 /* APLIC: what is set before init, and sources and interrupt files with MSI delivery. */
 #include "test_aplic.h"
 
-#include "backends/aplic/aplic.h"
+#include "backends/aplic/guest.h"
 
 TestSuite(aplic, .fini = vdf_test_tree_free);
 
@@ -497,28 +497,28 @@ Test(aplic, guest_accesses)
     put(at("imsic/1/eidelivery"), 1);
     put_text(at("imsic/1/enabled"), "3 9 10");
 
-    cr_assert_eq(vdf_aplic_mmio_read(obj, 0, 4, &value), 0);
+    cr_assert_eq(vdf_guest_read(obj, 0, 0, 4, &value, NULL), 0);
     cr_assert_eq(value, 0x80000004);
-    cr_assert_eq(vdf_aplic_mmio_read(obj, 0, 8, &value), -EOPNOTSUPP);
-    cr_assert_eq(vdf_aplic_mmio_write(obj, 2, 4, 0), -EOPNOTSUPP);
-    cr_assert_eq(vdf_aplic_mmio_write(obj, 0x1bc8, 4, 0), -ENODEV);
-    cr_assert_eq(vdf_aplic_mmio_write(obj, 0x3000, 4, 1 << 18 | 3), 0);
+    cr_assert_eq(vdf_guest_read(obj, 0, 0, 8, &value, NULL), -EOPNOTSUPP);
+    cr_assert_eq(vdf_guest_write(obj, 0, 2, 4, 0, NULL), -EOPNOTSUPP);
+    cr_assert_eq(vdf_guest_write(obj, 0, 0x1bc8, 4, 0, NULL), -ENODEV);
+    cr_assert_eq(vdf_guest_write(obj, 0, 0x3000, 4, 1 << 18 | 3, NULL), 0);
     cr_assert_eq(messages, 1);
     cr_assert_eq(last_address, 0x28001000);
     cr_assert_eq(last_data, 3);
 
-    cr_assert_eq(vdf_aplic_imsic_read(obj, 1, 0xffc, 4, &value), 0);
+    cr_assert_eq(vdf_guest_read(obj, 2, 0xffc, 4, &value, NULL), 0);
     cr_assert_eq(value, 0);
-    cr_assert_eq(vdf_aplic_imsic_read(obj, 1, 0, 8, &value), -EOPNOTSUPP);
-    cr_assert_eq(vdf_aplic_imsic_read(obj, 2, 0, 4, &value), -ENODEV);
-    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 0x1000, 4, 9), -ENODEV);
-    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 2, 4, 9), -EOPNOTSUPP);
-    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 0, 4, 9), 0);
-    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 4, 4, 0x0a000000), 0);
+    cr_assert_eq(vdf_guest_read(obj, 2, 0, 8, &value, NULL), -EOPNOTSUPP);
+    cr_assert_eq(vdf_guest_read(obj, 3, 0, 4, &value, NULL), -ENODEV);
+    cr_assert_eq(vdf_guest_write(obj, 2, 0x1000, 4, 9, NULL), -ENODEV);
+    cr_assert_eq(vdf_guest_write(obj, 2, 2, 4, 9, NULL), -EOPNOTSUPP);
+    cr_assert_eq(vdf_guest_write(obj, 2, 0, 4, 9, NULL), 0);
+    cr_assert_eq(vdf_guest_write(obj, 2, 4, 4, 0x0a000000, NULL), 0);
     cr_assert_eq(messages, 3);
-    /* Swallowed: neither a register nor an identity. */
-    cr_assert_eq(vdf_aplic_imsic_write(obj, 1, 8, 4, 11), 0);
-    cr_assert_eq(vdf_aplic_imsic_write(obj, 0, 0, 4, 64), 0);
+    /* Ignored: neither a register nor an identity. */
+    cr_assert_eq(vdf_guest_write(obj, 2, 8, 4, 11, NULL), 0);
+    cr_assert_eq(vdf_guest_write(obj, 1, 0, 4, 64, NULL), 0);
     cr_assert_eq(messages, 3);
     expect(at("imsic/1/pending"), "3\n9\n10");
     cr_assert_str_eq(strstr(msis(), "hart=0"), "hart=0 guest=0 eiid=64 dropped\n");
@@ -554,12 +554,12 @@ Test(aplic, every_offset_at_every_width)
             bool fits = widths[w] == 4 && offset % 4 == 0;
             bool there = fits && offset < 0x4000 && is_register(offset, 70);
             int want = there ? 0 : fits ? -ENODEV : -EOPNOTSUPP;
-            int ret = vdf_aplic_mmio_read(obj, offset, widths[w], &value);
+            int ret = vdf_guest_read(obj, 0, offset, widths[w], &value, NULL);
 
             cr_assert_eq(ret, want, "%u at 0x%" PRIx64 ": %d", widths[w], offset, ret);
             if (there)
                 continue;
-            ret = vdf_aplic_mmio_write(obj, offset, widths[w], UINT64_MAX);
+            ret = vdf_guest_write(obj, 0, offset, widths[w], UINT64_MAX, NULL);
             cr_assert_eq(ret, want, "%u at 0x%" PRIx64 ": %d", widths[w], offset, ret);
         }
     for (uint64_t offset = 0; offset < 0x1010; offset++)
@@ -568,9 +568,9 @@ Test(aplic, every_offset_at_every_width)
             int want = offset >= 0x1000 ? -ENODEV : fits ? 0 : -EOPNOTSUPP;
 
             value = 1;
-            cr_assert_eq(vdf_aplic_imsic_read(obj, 0, offset, widths[w], &value), want);
+            cr_assert_eq(vdf_guest_read(obj, 1, offset, widths[w], &value, NULL), want);
             cr_assert(want != 0 || value == 0);
-            cr_assert_eq(vdf_aplic_imsic_write(obj, 0, offset, widths[w], 0), want);
+            cr_assert_eq(vdf_guest_write(obj, 1, offset, widths[w], 0, NULL), want);
         }
     cr_assert_str_eq(vdf_test_read(at("state")), before);
     free(before);

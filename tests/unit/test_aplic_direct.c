@@ -2,7 +2,7 @@
 /* APLIC with direct delivery: the rules of the AIA specification, sections 4.5 to 4.8. */
 #include "test_aplic.h"
 
-#include "backends/aplic/aplic.h"
+#include "backends/aplic/guest.h"
 
 #define IDELIVERY(hart) (0x4000 + 32 * (hart))
 #define IFORCE(hart) (0x4004 + 32 * (hart))
@@ -254,20 +254,20 @@ Test(aplic_direct, every_offset_at_every_width)
         for (unsigned w = 0; w < 4; w++) {
             unsigned width = widths[w];
             bool fits = width == 4 && offset % 4 == 0;
-            int ret = vdf_aplic_mmio_read(vdf_test_obj(DEV), offset, width, &value);
+            int ret = vdf_guest_read(vdf_test_obj(DEV), 0, offset, width, &value, NULL);
 
             cr_assert_eq(ret, fits ? 0 : -EOPNOTSUPP, "%u at 0x%" PRIx64 ": %d", width, offset,
                          ret);
             if (fits && is_register(offset, 70, 2))
                 continue;
-            ret = vdf_aplic_mmio_write(vdf_test_obj(DEV), offset, width, UINT64_MAX);
+            ret = vdf_guest_write(vdf_test_obj(DEV), 0, offset, width, UINT64_MAX, NULL);
             cr_assert_eq(ret, fits ? 0 : -EOPNOTSUPP, "%u at 0x%" PRIx64 ": %d", width, offset,
                          ret);
             if (!fits)
                 continue;
             cr_assert_eq(reg(offset), 0, "0x%" PRIx64, offset);
         }
-    cr_assert_eq(vdf_aplic_mmio_read(vdf_test_obj(DEV), 0x4040, 4, &value), -ENODEV);
+    cr_assert_eq(vdf_guest_read(vdf_test_obj(DEV), 0, 0x4040, 4, &value, NULL), -ENODEV);
     cr_assert_str_eq(vdf_test_read(at("state")), before);
     free(before);
 }

@@ -8,6 +8,7 @@
  */
 #include "test_aplic.h"
 
+#include "backends/aplic/guest.h"
 #include "backends/aplic/kvm.h"
 #include "fs/tree/errors.h"
 #include "fs/tree/file.h"
