@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The life of a console: making, freeing, what has to hold after a restore. */
+/* The life of a console: creation, release, and the checks after a restore. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ void vdf_console_destroy(struct vdf_obj *obj)
     console_free(vdf_obj_priv(obj));
 }
 
-/* A device that an older state says to need a reset had all of its queues stopped. */
+/* An older state has no row `broken`: all queues of a device that needs a reset are stopped. */
 static void queues_broken(struct vdf_console *con)
 {
     for (uint32_t i = 0; i < con->n_queues; i++)
@@ -65,8 +65,8 @@ static int queues_restored(struct vdf_console *con, struct vdf_err *err)
                             "queues/%u/size %u: a power of two up to %u, or any size up to that "
                             "with RING_PACKED",
                             i, vq->num, max);
-        /* The memory of a guest or a front end is not known yet: its queues are looked at when it
-         * is connected. */
+        /* The memory of a guest or a front end is not known yet. Its queues are checked when it is
+         * attached. */
         if (vq->ready && con->space.n)
             ret = vdf_vq_check(&con->space, vq, &said);
         if (ret)
@@ -110,7 +110,7 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
         const struct vdf_vq *vq = vdf_console_queue(con, vdf_console_txq(id));
 
         if (vdf_console_driver(con)->remote)
-            continue; /* it may have been stopped, and go on in the same place */
+            continue; /* a stopped queue may go on at the same place */
         if (con->ports[id] && con->ports[id]->held && (!vq || !vq->ready))
             return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that is not ready", id);
     }
@@ -134,7 +134,7 @@ void vdf_console_stop(struct vdf_obj *obj)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
 
-    vdf_async_free(con->later);
-    con->later = NULL;
+    vdf_async_free(con->timer);
+    con->timer = NULL;
     vdf_vhost_user_stop(con);
 }

@@ -53,10 +53,10 @@ struct vdf_console_port;
 struct vdf_console {
     struct vdf_priv priv;
 
-    /* What the host has set. */
+    /* Set by the host. */
     uint8_t device;      /* enum vdf_console_device */
-    uint8_t side_before; /* what `driver` was before `vhost_path` was set */
-    char *vhost_path;    /* of the socket to serve; NULL: none */
+    uint8_t side_before; /* the value of `driver` before `vhost_path` was set */
+    char *vhost_path;    /* of the socket that serves the device; NULL: none */
     uint8_t resize_order;
     bool dma_mem;
     uint64_t features;
@@ -67,35 +67,35 @@ struct vdf_console {
     struct vdf_memory memory;
     bool memory_open; /* `memory` has open files */
 
-    /* What the driver has set. */
+    /* Set by the driver. */
     uint8_t status;
     uint32_t int_status;
-    bool device_ready; /* DEVICE_READY 1 has come, or what only a driver says that is ready */
-    bool resumed;      /* the latter: it knows ports from before its reset */
+    bool device_ready; /* DEVICE_READY 1 has come, or a message that only a ready driver sends */
+    bool resumed;      /* the latter: the driver knows ports from before its reset */
     uint64_t driver_features;
     uint32_t device_features_sel, driver_features_sel;
     uint32_t queue_sel, shm_sel;
     uint32_t generation;
-    struct vdf_vq *queues; /* vdf_console_queues() of them, made with the first that is set */
+    struct vdf_vq *queues; /* vdf_console_queues() of them, made with the first that is set up */
     unsigned n_queues;
 
-    /* The outside. */
-    struct vdf_space space; /* what the device reaches */
+    /* Towards the outside. */
+    struct vdf_space space; /* the memory that the device reaches */
     struct vdf_irq irq;
     bool irq_level;
-    struct vdf_memory *guest_memory; /* of the guest that it is attached to; NULL: of none */
+    struct vdf_memory *guest_memory; /* of the guest that the device is attached to; NULL: none */
     struct vdf_log control;
     uint64_t violations;
-    uint64_t discarded; /* bytes that no port is there to count */
+    uint64_t discarded; /* bytes for which there is no port to count them */
 
     struct vdf_console_port **ports; /* by id; NULL where there is none */
     uint32_t n_ports;                /* length of the array */
     uint32_t *removed;               /* ids whose PORT_REMOVE is still to be sent */
     uint32_t n_removed;
 
-    struct vdf_soft *soft;        /* the soft driver while it is bound */
-    bool look_again;              /* a queue was not emptied: look at all of them later */
-    struct vdf_async *later;      /* the timer for it; NULL: not made yet */
+    struct vdf_soft *soft;        /* the soft driver while it has the device */
+    bool look_again;              /* a queue was not emptied: look at all queues again */
+    struct vdf_async *timer;      /* of look_again; NULL: not made yet */
     struct vdf_vhost_user *vhost; /* the server while the object is started and has `vhost_path` */
 };
 

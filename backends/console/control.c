@@ -2,9 +2,10 @@
 /*
  * Control messages (section 5.3.6.2).
  *
- * The device keeps no queue of messages: it compares what is with what the driver has been told and
- * sends the difference while the driver has buffers for it. So a driver that posts none costs
- * nothing, however often the host opens and closes, and what it hears in the end is true.
+ * The device has no queue of messages. It compares the present values with those that it has sent
+ * to the driver, and sends the differences while the driver has buffers for them. So a driver that
+ * posts no buffers costs nothing, however often the host opens and closes a port, and the messages
+ * that arrive in the end are true.
  */
 #include <endian.h>
 #include <errno.h>
@@ -23,7 +24,7 @@ static const char *const event_names[] = {
     "CONSOLE_PORT", "RESIZE",   "PORT_OPEN",   "PORT_NAME",
 };
 
-/* False: no buffer for it now. */
+/* False: there is no buffer for it now. */
 static bool send(struct vdf_console *con, uint32_t id, enum vdf_console_event event, uint16_t value,
                  const void *tail, size_t tail_len)
 {
@@ -63,8 +64,8 @@ static bool send_plain(struct vdf_console *con, uint32_t id, enum vdf_console_ev
     return true;
 }
 
-/* Linux up to 6.14, and again from 6.17, reads the rows first, against 5.3.6.2; `resize_order` is
- * for such guests. */
+/* Against 5.3.6.2 Linux up to 6.14, and again from 6.17, reads the rows first. `resize_order` is for
+ * such guests. */
 static bool send_size(struct vdf_console *con, uint32_t id, uint16_t cols, uint16_t rows)
 {
     bool swapped = con->resize_order == VDF_CONSOLE_ROWS_COLS;
@@ -79,7 +80,7 @@ static bool send_size(struct vdf_console *con, uint32_t id, uint16_t cols, uint1
     return true;
 }
 
-/* False: out of buffers. */
+/* False: the driver has no more buffers. */
 static bool tell_port(struct vdf_console *con, struct vdf_console_port *port)
 {
     uint16_t cols, rows;
@@ -91,29 +92,29 @@ static bool tell_port(struct vdf_console *con, struct vdf_console_port *port)
     }
     if (!port->ready)
         return true;
-    if (port->console && !port->told_console) {
+    if (port->console && !port->sent_console) {
         if (!send_plain(con, port->id, VDF_CONSOLE_CONSOLE_PORT, 1))
             return false;
-        port->told_console = true;
+        port->sent_console = true;
     }
     vdf_console_port_size(port, &cols, &rows);
-    if (port->told_console && con->driver_features & VDF_CONSOLE_F_SIZE &&
-        (cols != port->told_cols || rows != port->told_rows)) {
+    if (port->sent_console && con->driver_features & VDF_CONSOLE_F_SIZE &&
+        (cols != port->sent_cols || rows != port->sent_rows)) {
         if (!send_size(con, port->id, cols, rows))
             return false;
-        port->told_cols = cols;
-        port->told_rows = rows;
+        port->sent_cols = cols;
+        port->sent_rows = rows;
     }
-    if (port->name[0] && !port->told_name) {
+    if (port->name[0] && !port->sent_name) {
         if (!send(con, port->id, VDF_CONSOLE_PORT_NAME, 1, port->name, strlen(port->name)))
             return false;
         vdf_log_printf(&con->control, "> PORT_NAME id=%u value=1 name=%s", port->id, port->name);
-        port->told_name = true;
+        port->sent_name = true;
     }
-    if (port->host_connected != port->told_open) {
+    if (port->host_connected != port->sent_open) {
         if (!send_plain(con, port->id, VDF_CONSOLE_PORT_OPEN, port->host_connected))
             return false;
-        port->told_open = port->host_connected;
+        port->sent_open = port->host_connected;
     }
     return true;
 }
@@ -149,23 +150,23 @@ int vdf_console_control_removed(struct vdf_console *con, uint32_t id)
     return 0;
 }
 
-/* The driver knows a port afresh: it has to hear everything about it again. */
+/* The driver begins with the port: everything about it has to be sent again. */
 static void port_ready(struct vdf_console_port *port, bool ready)
 {
     port->added = true;
     port->ready = ready;
-    port->told_console = false;
-    port->told_name = false;
-    port->told_open = false;
-    port->told_cols = 0;
-    port->told_rows = 0;
+    port->sent_console = false;
+    port->sent_name = false;
+    port->sent_open = false;
+    port->sent_cols = 0;
+    port->sent_rows = 0;
 }
 
 void vdf_console_control_resume(struct vdf_console *con)
 {
     con->device_ready = true;
     con->resumed = true;
-    /* The driver opens consoles itself, and says so once. */
+    /* The driver opens consoles itself, and sends PORT_OPEN for them only once. */
     for (uint32_t id = 0; id < con->n_ports; id++)
         if (con->ports[id] && con->ports[id]->console)
             con->ports[id]->guest_connected = true;
@@ -187,13 +188,13 @@ static void begin_again(struct vdf_console *con)
             port->added = false;
             port->guest_connected = false;
         } else if (port) {
-            port->told_open = false;
+            port->sent_open = false;
         }
     }
 }
 
-/* A driver that goes on after a suspension resets the device and says nothing but which of its
- * ports are ready and open. A port that it opens it has added. */
+/* A driver that goes on after a suspension resets the device, and sends only which of its ports are
+ * ready and open. It has added each port that it opens. */
 static void resume(struct vdf_console *con, struct vdf_console_port *port, uint16_t event)
 {
     if (!con->device_ready) {
@@ -204,13 +205,13 @@ static void resume(struct vdf_console *con, struct vdf_console_port *port, uint1
         port_ready(port, true);
 }
 
-/* False: the driver should know that there is no such port. */
+/* Whether the driver cannot know that the port is not there. */
 static bool unknown_port(struct vdf_console *con, uint32_t id, uint16_t event, uint16_t value)
 {
-    /* The driver's users close a port that is being pulled out before it has heard of that. */
+    /* A user of the driver closes the port before PORT_REMOVE has arrived. */
     if (event == VDF_CONSOLE_PORT_OPEN && !value)
         return true;
-    /* It was pulled out while the driver was suspended. */
+    /* The port was unplugged while the driver was suspended. */
     return con->resumed && id < con->max_ports && !vdf_console_control_removed(con, id);
 }
 

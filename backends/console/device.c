@@ -11,14 +11,13 @@
 #include "port.h"
 #include "queue.h"
 
-/* Rounds of device and driver within one hook. Each answers what the other has done, and a
- * handshake takes a handful; more means that somebody changes the rings' memory under their hands.
- */
+/* Rounds of device and driver within one hook. In each round one answers the other. A handshake takes
+ * few rounds; many rounds mean that a third party changes the memory of the rings. */
 #define SETTLE_ROUNDS 1024u
 
 /* --- queues --- */
 
-/* The device gives up the buffers that the driver had put into the queue of a port. */
+/* The device loses the buffers that the driver has put into the queue of a port. */
 static void forget_sent(struct vdf_console *con, uint32_t index)
 {
     struct vdf_console_port *port = vdf_console_port(con, vdf_console_queue_port(index));
@@ -93,7 +92,7 @@ void vdf_console_set_status(struct vdf_console *con, uint8_t status)
         vdf_console_reset(con);
         return;
     }
-    /* Section 2.1.1: the driver never clears a bit, and does not set this one. */
+    /* Section 2.1.1: the driver clears no bit, and does not set DEVICE_NEEDS_RESET. */
     status = (status & ~VDF_CONSOLE_S_NEEDS_RESET) | con->status;
 
     if (status & ~con->status & VDF_CONSOLE_S_FEATURES_OK) {
@@ -116,7 +115,7 @@ void vdf_console_set_status(struct vdf_console *con, uint8_t status)
     vdf_console_update_space(con);
 
     if (!was_ok)
-        vdf_console_port_alone(con);
+        vdf_console_open_only_port(con);
 }
 
 void vdf_console_notify(struct vdf_console *con, uint32_t index)
@@ -134,7 +133,7 @@ void vdf_console_notify(struct vdf_console *con, uint32_t index)
             return;
         }
         if (index == VDF_CONSOLE_CONTROL_RXQ)
-            return; /* new buffers: vdf_console_settle() sends what waits for them */
+            return; /* vdf_console_settle() sends the messages that wait for buffers */
     } else if (index > VDF_CONSOLE_TXQ0) {
         return;
     }
@@ -147,9 +146,9 @@ void vdf_console_notify(struct vdf_console *con, uint32_t index)
     }
 }
 
-#define LATER_NS 1000u
+#define LOOK_AGAIN_NS 1000u
 
-static bool on_later(struct vdf_obj *obj, void *ctx, uint64_t value)
+static bool look_again(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_console *con = ctx;
 
@@ -162,10 +161,10 @@ static bool on_later(struct vdf_obj *obj, void *ctx, uint64_t value)
 static void look_later(struct vdf_console *con)
 {
     con->look_again = false;
-    if (!con->later)
-        con->later = vdf_async_timer(con->priv.obj, on_later, con);
-    if (con->later)
-        vdf_async_set(con->later, LATER_NS);
+    if (!con->timer)
+        con->timer = vdf_async_timer(con->priv.obj, look_again, con);
+    if (con->timer)
+        vdf_async_set(con->timer, LOOK_AGAIN_NS);
 }
 
 void vdf_console_settle(struct vdf_console *con)
@@ -177,7 +176,8 @@ void vdf_console_settle(struct vdf_console *con)
         vdf_console_control_flush(con);
     while (driver->work && driver->work(con) && ++rounds < SETTLE_ROUNDS);
     if (rounds == SETTLE_ROUNDS)
-        vdf_report(con->priv.obj, ELOOP, "device and driver went on for %u rounds; left alone",
+        vdf_report(con->priv.obj, ELOOP,
+                   "device and driver do not come to an end; stopped after %u rounds",
                    SETTLE_ROUNDS);
     if (con->look_again)
         look_later(con);

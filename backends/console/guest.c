@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A console that a guest drives: its accesses to the virtio-mmio window, its notifications as
- * doorbells, its memory instead of the device's own.
+ * A console whose driver is in a guest of the component vm. The guest accesses the virtio-mmio
+ * window, notifies by doorbells, and has the memory of the queues.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,10 +11,10 @@
 #include "guest.h"
 #include "queue.h"
 
-/* Notifications of more queues than these exit; a console with the usual 31 ports has 64. */
+/* Queues with a doorbell; notifications of others exit. A console with 31 ports has 64 queues. */
 #define DOORBELLS_MOST 64u
 
-/* Queues that a restored state has may lie where this guest has no memory. */
+/* The queues of a restored state may lie where this guest has no memory. */
 static void check_queues(struct vdf_console *con)
 {
     for (uint32_t k = 0; k < con->n_queues; k++) {
@@ -49,7 +49,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
     return 0;
 }
 
-/* The machine that drove it is gone, and with it what it had set up. */
+/* The machine is gone, and with it everything that its guest has set up. */
 static void detach(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
@@ -86,7 +86,7 @@ static void ring(struct vdf_obj *obj, uint32_t part, unsigned door)
     vdf_console_settle(con);
 }
 
-/* A guest whose machine is not there has no memory that the device could reach. */
+/* A guest whose machine is not attached has no memory that the device can reach. */
 static void use_guest(struct vdf_console *con)
 {
     vdf_console_use_memory(con, con->guest_memory);

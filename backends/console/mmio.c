@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The virtio-mmio window, version 2 (section 4.2.2): what its registers do. Their rows: table.c. */
+/* The registers of virtio-mmio, version 2 (section 4.2.2). Their rows are in rows.c. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -35,7 +35,7 @@ uint32_t vdf_console_reg_read(struct vdf_console *con, unsigned reg)
         return con->int_status;
     case VDF_CONSOLE_REG_STATUS:
         return con->status;
-    /* Section 4.2.2: the length of a region that does not exist is all ones; there are none. */
+    /* Section 4.2.2: all ones for a shared memory region that does not exist. There are none. */
     case VDF_CONSOLE_REG_SHM_LEN_LOW:
     case VDF_CONSOLE_REG_SHM_LEN_HIGH:
     case VDF_CONSOLE_REG_SHM_BASE_LOW:
@@ -50,7 +50,7 @@ uint32_t vdf_console_reg_read(struct vdf_console *con, unsigned reg)
     case VDF_CONSOLE_REG_MAX_PORTS:
         return con->max_ports;
     default:
-        /* Write-only registers, and QueueReset, which is done when the write returns. */
+        /* Write-only registers. QueueReset is done when the write returns. */
         return 0;
     }
 }
@@ -62,14 +62,14 @@ static void write_driver_features(struct vdf_console *con, uint32_t value)
     if (con->driver_features_sel > 1)
         return;
     if (con->status & VDF_CONSOLE_S_FEATURES_OK) {
-        vdf_report(con->priv.obj, EBUSY, "driver features written after FEATURES_OK: ignored");
+        vdf_report(con->priv.obj, EBUSY, "DriverFeatures is written after FEATURES_OK: ignored");
         return;
     }
     con->driver_features &= ~((uint64_t)UINT32_MAX << shift);
     con->driver_features |= (uint64_t)value << shift;
 }
 
-/* Registers of the selected queue. Section 4.2.2.2: its layout stands still while it is ready. */
+/* Registers of the selected queue. Section 4.2.2.2: a ready queue does not change its layout. */
 static void write_queue(struct vdf_console *con, unsigned reg, uint32_t value)
 {
     struct vdf_vq *vq = vdf_console_queue_make(con, con->queue_sel);
@@ -111,7 +111,7 @@ static void write_queue(struct vdf_console *con, unsigned reg, uint32_t value)
         *addr = (*addr & ~low) | value;
 }
 
-/* Section 5.3.4: works at any time, before any feature has been negotiated too. */
+/* Section 5.3.4: the register works at any time, also before features are negotiated. */
 static void write_emergency(struct vdf_console *con, uint32_t value)
 {
     struct vdf_console_port *port = vdf_console_port(con, 0);

@@ -2,12 +2,14 @@
 /*
  * Data of a port between the host's end and the queues.
  *
- * To the guest: what the host writes goes into receive buffers when the guest has the port open,
- * and waits here, up to 64 KiB, until then. From the guest, `overflow` decides. With `hold` there
- * is no buffer; the host's reader empties the driver's transmit chains, and the chain in which it
- * stopped is held (its head and how far it has been read), so a slow reader throttles the guest.
- * With `drop` every chain is taken as it comes and its bytes wait here, up to 64 KiB, because a
- * kernel that prints on a console stands still until its buffer has come back.
+ * To the guest: data of the host goes into receive buffers while the guest has the port open. Before
+ * that up to 64 KiB wait here.
+ *
+ * From the guest: with `overflow` hold there is no buffer. The host's reader empties the driver's
+ * transmit chains. The port holds the chain in which the reader has stopped (its head, and the number
+ * of bytes that were read), so that a slow reader throttles the guest. With drop every chain is taken
+ * as it comes, and up to 64 KiB wait here: a kernel that prints on a console stands still until its
+ * buffer comes back.
  */
 #include <endian.h>
 #include <errno.h>
@@ -18,8 +20,8 @@
 #include "port.h"
 #include "queue.h"
 
-/* Chains handled in one go: twice what a queue holds, so that a driver that refills while it is
- * served does not keep the device busy for ever. */
+/* Chains handled at once: twice the size of a queue. So a driver that refills its queue meanwhile
+ * does not keep the device busy for ever. */
 #define CHAINS_AT_ONCE (2 * VDF_VQ_SIZE_MAX)
 
 /* --- ports ------------------------------------------------------------------------------------ */
@@ -73,12 +75,13 @@ static uint64_t hash(uint64_t from, const void *bytes, size_t n)
 
 static uint64_t mark_of(const struct vdf_vq_chain *chain)
 {
-    uint64_t len = htole64(chain->out_len); /* a state may come from another machine */
+    uint64_t len =
+        htole64(chain->out_len); /* the state may be from a machine of the other byte order */
 
     return hash(UINT64_C(0xcbf29ce484222325), &len, sizeof(len));
 }
 
-/* Whether the chain begins with what was read of the one that the port held. */
+/* Whether the chain begins with the bytes that were read of the held chain. */
 static bool has_mark(const struct vdf_console_port *port, const struct vdf_vq_chain *chain)
 {
     uint64_t mark = mark_of(chain), at = 0;
@@ -110,7 +113,7 @@ void vdf_console_port_resume(struct vdf_console_port *port, struct vdf_vq *vq)
         vdf_console_port_drop_held(port);
 }
 
-/* Bytes of the held chain that have not been read. */
+/* Unread bytes of the held chain. */
 static uint64_t held_rest(const struct vdf_console_port *port)
 {
     struct vdf_console *con = port->con;
@@ -122,7 +125,7 @@ static uint64_t held_rest(const struct vdf_console_port *port)
     return chain.out_len > port->offset ? chain.out_len - port->offset : 0;
 }
 
-/* Bytes of the held chain's rest and of the chains that are still in the queue, which are taken. */
+/* Unread bytes of the held chain and of the chains in the queue, which are taken. */
 static uint64_t take_rest(struct vdf_console_port *port, struct vdf_vq *vq)
 {
     uint64_t bytes = held_rest(port);
@@ -159,16 +162,15 @@ void vdf_console_port_forget(struct vdf_console_port *port)
     port->guest_connected = false;
     port->ready = false;
     port->added = false;
-    port->told_console = false;
-    port->told_name = false;
-    port->told_open = false;
-    port->told_cols = 0;
-    port->told_rows = 0;
+    port->sent_console = false;
+    port->sent_name = false;
+    port->sent_open = false;
+    port->sent_cols = 0;
+    port->sent_rows = 0;
 }
 
-/* A driver without MULTIPORT cannot say that it has the port and has opened it: it does both when
- * it begins to run. */
-void vdf_console_port_alone(struct vdf_console *con)
+/* A driver without MULTIPORT sends no PORT_READY and no PORT_OPEN. DRIVER_OK stands for both. */
+void vdf_console_open_only_port(struct vdf_console *con)
 {
     struct vdf_console_port *port = vdf_console_port(con, 0);
 
@@ -187,7 +189,7 @@ void vdf_console_port_unplug(struct vdf_console_port *port)
     if (port->held)
         vdf_console_complete(con, vdf_console_txq(port->id), port->head, 0);
     con->ports[port->id] = NULL;
-    /* What else the guest sent through it must not come out of a port that is plugged in later. */
+    /* Other data of the guest must not come out of a port that is plugged in afterwards. */
     vdf_console_port_transmit_kick(con, port->id);
 }
 
@@ -208,14 +210,14 @@ void vdf_console_port_unread(struct vdf_console_port *port)
 void vdf_console_port_set_host(struct vdf_console_port *port, bool connected)
 {
     port->host_connected = connected;
-    /* What the guest sent while nobody had the port open may be looked at now. */
+    /* Data that the guest has sent to the closed port may be read now. */
     if (connected)
         vdf_console_port_transmit_kick(port->con, port->id);
 }
 
 /* --- to the guest ----------------------------------------------------------------------------- */
 
-/* Fills receive buffers; returns the bytes that found room. */
+/* Fill receive buffers. Return: bytes that found room. */
 static size_t push(struct vdf_console_port *port, const uint8_t *bytes, size_t n)
 {
     struct vdf_console *con = port->con;
@@ -260,15 +262,15 @@ ssize_t vdf_console_port_write(struct vdf_console_port *port, const void *bytes,
 
 /* --- from the guest --------------------------------------------------------------------------- */
 
-/* Whether a driver that sends to a closed host could know better. Without MULTIPORT it cannot, and
- * its data waits for a reader. */
+/* Whether data is dropped because the host has closed the port. Without MULTIPORT the driver does not
+ * know that, and its data waits for a reader. */
 static bool discards(const struct vdf_console_port *port)
 {
     return vdf_console_multiport(port->con) && !port->host_connected && !port->throttled;
 }
 
-/* Whether what a port that drops takes is kept for a reader. A file that is open for writing only
- * is none; host_connected 1 without any open file speaks of one that will come. */
+/* Whether a port that drops stores data for a reader. A file that is open for writing only is no
+ * reader. host_connected 1 without an open file announces a reader. */
 static bool has_reader(const struct vdf_console_port *port)
 {
     if (!vdf_console_multiport(port->con))
@@ -276,7 +278,7 @@ static bool has_reader(const struct vdf_console_port *port)
     return port->host_connected && (port->data_readers || !port->data_opens);
 }
 
-/* The unread part of the chain goes into the buffer, as far as that has room. */
+/* Store the unread part of the chain, as far as there is room. */
 static void keep(struct vdf_console_port *port, const struct vdf_vq_chain *chain)
 {
     uint8_t bytes[4096];
@@ -296,8 +298,8 @@ static void keep(struct vdf_console_port *port, const struct vdf_vq_chain *chain
 }
 
 /*
- * The chain to read from, whose rest begins at port->offset. Its descriptors are read again each
- * time: the driver's memory is not to be trusted to stand still.
+ * The chain to read from, from port->offset on. Its descriptors are read again each time, because the
+ * driver may change its memory.
  */
 static int current_chain(struct vdf_console_port *port, struct vdf_vq_chain *chain)
 {
@@ -398,7 +400,7 @@ ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t
         port->held = false;
         if (!vdf_console_complete(con, vdf_console_txq(port->id), chain.head, 0))
             break;
-        /* Whether more waits is known only by looking. */
+        /* Only a look at the queue shows whether more data waits. */
         port->throttled = current_chain(port, &chain) == 0;
     }
     return done ? (ssize_t)done : -EAGAIN;
@@ -424,7 +426,7 @@ unsigned vdf_console_port_poll(const struct vdf_console_port *port)
 
 void vdf_console_port_emergency(struct vdf_console_port *port, uint8_t byte)
 {
-    /* Nothing can hold this writer back: what nobody reads is counted. */
+    /* Nothing holds this writer back: bytes that find no room are counted. */
     if (vdf_console_fifo_add(&port->emergency, &byte, 1) != 1)
         port->discarded++;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* console/NAME/ports/N: its rows, and what reading and writing them does. */
+/* The rows of console/NAME/ports/N. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -35,7 +35,7 @@ static int data_open(const struct vdf_at *at, int flags, struct vdf_err *err)
     return 0;
 }
 
-/* A restored state may say closed while this file is open: who reads or writes has it open. */
+/* A restored state may have the open file closed. Reading and writing opens it again. */
 static void data_reconnect(struct vdf_console_port *port)
 {
     if (!port->data_kept)
@@ -103,7 +103,7 @@ static int guest_open(const struct vdf_at *at, int flags, struct vdf_err *err)
     vdf_soft_probe(port->con);
     if (!inside(port))
         return vdf_fail(err, ENODEV,
-                        "the driver does not know this port: status is 0x%02x, write 1 to reset",
+                        "the driver does not have this port: status is 0x%02x, write 1 to reset",
                         port->con->status);
     port->guest_opens++;
     vdf_soft_port_open(port->con, inside(port));
@@ -121,7 +121,7 @@ static void guest_close(const struct vdf_at *at, int flags)
     vdf_console_settle(port->con);
 }
 
-/* After a reset there is no port in the guest until the driver has probed the device again. */
+/* After a reset the guest has no port until the driver has probed the device again. */
 static ssize_t guest_read(const struct vdf_at *at, void *bytes, size_t n, struct vdf_err *err)
 {
     struct vdf_console_port *port = at->priv;
@@ -129,7 +129,7 @@ static ssize_t guest_read(const struct vdf_at *at, void *bytes, size_t n, struct
 
     if (!inside(port))
         return -EAGAIN;
-    /* As with data, this file may be open in a port that was restored as closed. */
+    /* As with `data`, a restored state may have the open file closed. */
     vdf_soft_port_open(port->con, inside(port));
     ret = vdf_soft_port_read(port->con, inside(port), bytes, n);
     vdf_console_settle(port->con);
@@ -181,10 +181,10 @@ static void name_show(const struct vdf_at *at, struct vdf_buf *out)
     vdf_buf_printf(out, "%s", port->name);
 }
 
-/* Bytes of the character that @text begins with, 0 where that is not UTF-8 (RFC 3629). */
+/* Bytes of the first character; 0: it is not UTF-8 (RFC 3629). */
 static size_t utf8_char(const unsigned char *text)
 {
-    /* The second byte tells short forms of smaller numbers, surrogates and what is too large. */
+    /* The second byte shows overlong forms, surrogates and numbers that are too large. */
     unsigned char low = 0x80, high = 0xbf;
     size_t n;
 
@@ -234,7 +234,7 @@ static int name_store(const struct vdf_at *at, const char *text, size_t len, str
 
     if (ret)
         return ret;
-    port->told_name = false;
+    port->sent_name = false;
     vdf_console_settle(port->con);
     return 0;
 }
@@ -245,8 +245,8 @@ static int console_check(const struct vdf_at *at, uint64_t value, struct vdf_err
 
     if (value && port->con->device == VDF_CONSOLE_RPROC)
         return vdf_fail(err, EINVAL, "the port of rproc-serial is never a console");
-    if (!value && port->told_console)
-        return vdf_fail(err, EBUSY, "the driver has made it a console: unplug the port");
+    if (!value && port->sent_console)
+        return vdf_fail(err, EBUSY, "the driver already has it as a console: unplug the port");
     return 0;
 }
 
@@ -262,7 +262,7 @@ static int console_set(const struct vdf_at *at, uint64_t value, struct vdf_err *
     return 0;
 }
 
-/* The row `overflow` follows; an older state has none. */
+/* The row `overflow` follows, except in an older state. */
 static int console_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     vdf_console_port_set_console(at->priv, value);
@@ -362,7 +362,7 @@ static void fifo_show(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_console_fifo *fifo = fifo_of(at);
 
-    /* An empty one may have no buffer. */
+    /* An empty FIFO may have no memory. */
     if (fifo->len)
         vdf_buf_add_bytes(out, fifo->bytes + fifo->start, fifo->len);
 }
@@ -429,7 +429,7 @@ static const struct vdf_attr port_attrs[] = {
     { .path = "name",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
-      .doc = "name of the port, up to 127 bytes of UTF-8; the driver is told",
+      .doc = "name of the port, up to 127 bytes of UTF-8, which is sent to the driver",
       .show = name_show,
       .store = name_store,
       .restore_text = name_restore },
@@ -446,7 +446,7 @@ static const struct vdf_attr port_attrs[] = {
       .type = VDF_CHOICE,
       .flags = VDF_RW | VDF_SAVE,
       VDF_FIELD(struct vdf_console_port, overflow),
-      .doc = "what becomes of the guest's data that the host does not read: hold makes the guest "
+      .doc = "treatment of the guest's data that the host does not read: hold makes the guest "
              "wait; drop takes it at once, keeps 64 KiB for a reader, and counts the rest in "
              "bytes_discarded; a change of console sets it, to drop for a console",
       .choices = overflow_names,
@@ -487,11 +487,11 @@ static const struct vdf_attr port_attrs[] = {
           "one that drops, in the transmit queue at a reset, or emergency output that nobody read",
       .get = discarded_get },
     HIDDEN("added", VDF_BOOL, added, "PORT_ADD has been sent"),
-    HIDDEN("told_console", VDF_BOOL, told_console, "CONSOLE_PORT has been sent"),
-    HIDDEN("told_name", VDF_BOOL, told_name, "PORT_NAME has been sent"),
-    HIDDEN("told_open", VDF_BOOL, told_open, "value of the last PORT_OPEN that was sent"),
-    HIDDEN("told_cols", VDF_UINT, told_cols, "columns of the last RESIZE"),
-    HIDDEN("told_rows", VDF_UINT, told_rows, "rows of the last RESIZE"),
+    HIDDEN("told_console", VDF_BOOL, sent_console, "CONSOLE_PORT has been sent"),
+    HIDDEN("told_name", VDF_BOOL, sent_name, "PORT_NAME has been sent"),
+    HIDDEN("told_open", VDF_BOOL, sent_open, "value of the last PORT_OPEN that was sent"),
+    HIDDEN("told_cols", VDF_UINT, sent_cols, "columns of the last RESIZE"),
+    HIDDEN("told_rows", VDF_UINT, sent_rows, "rows of the last RESIZE"),
     HIDDEN("held", VDF_BOOL, held, "a transmit chain is half read"),
     HIDDEN("held_head", VDF_UINT, head, "its first descriptor"),
     HIDDEN("held_offset", VDF_UINT, offset, "bytes of it that were read"),
@@ -547,7 +547,7 @@ static int port_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
     if (!fresh)
         return 0;
     if (port->id == 0)
-        vdf_console_port_alone(port->con);
+        vdf_console_open_only_port(port->con);
     vdf_console_settle(port->con);
     return 0;
 }
@@ -557,11 +557,11 @@ static int port_remove(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_console_port *port = vdf_obj_priv(obj);
     struct vdf_console *con = port->con;
 
-    /* A driver that has not negotiated it cannot be told that its only port goes, or comes back. */
+    /* Without MULTIPORT there is no message about a port that goes or comes back. */
     if (!(con->features & VDF_CONSOLE_F_MULTIPORT) ||
         (port->id == 0 && con->status & VDF_CONSOLE_S_DRIVER_OK && !vdf_console_multiport(con)))
         return vdf_fail(err, EBUSY,
-                        "without VIRTIO_CONSOLE_F_MULTIPORT the device has this port always");
+                        "without VIRTIO_CONSOLE_F_MULTIPORT the device always has this port");
     if (port->added && vdf_console_control_removed(con, port->id))
         return vdf_fail(err, ENOMEM, "no memory to remember that the port was removed");
     vdf_console_port_unplug(port);

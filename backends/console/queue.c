@@ -18,8 +18,7 @@ uint64_t vdf_console_default_features(unsigned device)
     return common | VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT | VDF_CONSOLE_F_EMERG_WRITE;
 }
 
-/* ACCESS_PLATFORM says that addresses are the platform's, which here are those of the memory. With
- * RING_PACKED a vhost-user front end is not offered the record of buffers in flight. */
+/* With ACCESS_PLATFORM addresses are those of the platform, which here are those of the memory. */
 uint64_t vdf_console_possible_features(unsigned device)
 {
     return vdf_console_default_features(device) | VDF_CONSOLE_F_ACCESS_PLATFORM |
@@ -116,7 +115,7 @@ struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
 
     if (!(con->status & VDF_CONSOLE_S_DRIVER_OK))
         return NULL;
-    /* The memory of a restored guest is not there before its machine is. */
+    /* A restored guest has no memory before its machine is attached. */
     if (!con->space.n)
         return NULL;
     if (index >= con->n_queues || !con->queues[index].ready || con->queues[index].broken)
@@ -160,7 +159,7 @@ void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result
     con->status |= VDF_CONSOLE_S_NEEDS_RESET;
     if (vdf_console_driver(con)->broken)
         vdf_console_driver(con)->broken(con, queue);
-    /* Section 2.1.2: tell the driver, once it runs. */
+    /* Section 2.1.2: a running driver gets a configuration change notification. */
     vdf_console_config_changed(con);
 }
 

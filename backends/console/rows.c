@@ -283,7 +283,8 @@ static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (value != now->side && con->guest_memory)
         return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first", name);
     if (value > VDF_CONSOLE_NONE)
-        return vdf_fail(err, EINVAL, "%s: set by what attaches; write soft or none", name);
+        return vdf_fail(err, EINVAL,
+                        "%s: set when a machine or a front end attaches; write soft or none", name);
     if (value != now->side && con->vhost_path)
         return vdf_fail(err, EBUSY, "vhost_user is set: empty it first");
     bool fresh = value == VDF_CONSOLE_SOFT ? !con->soft : con->soft || now->side == VDF_CONSOLE_VM;
@@ -351,7 +352,7 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
     return 0;
 }
 
-/* The other limits depend on rows that come later: vdf_console_restored(). */
+/* vdf_console_restored() checks the limits that depend on later rows. */
 static int vhost_user_restore(const struct vdf_at *at, const char *text, size_t len,
                               struct vdf_err *err)
 {
@@ -414,8 +415,8 @@ static int reg_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
     struct vdf_console *con = at->priv;
 
     if (vdf_console_driver(con)->remote)
-        return vdf_fail(err, EBUSY, "the driver is on the other side of vhost_user");
-    /* A driver that resets the device has taken it over. Status has eight bits (2.1). */
+        return vdf_fail(err, EBUSY, "the driver is behind the socket of vhost_user");
+    /* A guest that resets the device takes it over. Status has eight bits (2.1). */
     if (at->attr->offset == VDF_CONSOLE_REG_STATUS && !(value & UINT8_MAX))
         vdf_console_leave(con);
     vdf_console_reg_write(con, (unsigned)at->attr->offset, (uint32_t)value);
@@ -613,14 +614,14 @@ static const struct vdf_attr console_rows[] = {
       .type = VDF_TEXT,
       .flags = VDF_R,
       .doc =
-          "what is in use, one a line: ADDRESS BYTES ring, control, receive, transmit, or pending "
-          "(given up, returned to the pool with the next allocation or close)",
+          "buffers in use, one a line: ADDRESS BYTES ring, control, receive, transmit, or pending "
+          "(released, and returned to the pool with the next allocation or close)",
       .show = dma_buffers_show },
     { .path = "dma/violations",
       .type = VDF_UINT,
       .flags = VDF_R | VDF_SAVE,
       VDF_FIELD(struct vdf_console, violations),
-      .doc = "rings and buffers that a driver put outside of the pool" },
+      .doc = "rings and buffers that a driver has put outside of the pool" },
     { .path = "memory",
       .type = VDF_RAW,
       .flags = VDF_RW | VDF_SAVE | VDF_MAP | VDF_HOLDS,
@@ -673,8 +674,9 @@ static const struct vdf_attr console_rows[] = {
       .flags = VDF_RW | VDF_SAVE,
       .width = 1,
       .doc =
-          "who is on the other side: soft (a driver inside, which probes the device when soft is "
-          "written or a port is first opened) or none; vhost-user and vm are set by what attaches",
+          "the driver of the device: soft (a built-in driver, which probes the device when soft is "
+          "written or a port is first opened) or none; vhost-user and vm while one of these is "
+          "attached",
       .choices = driver_names,
       .get = driver_get,
       .set = driver_set,
@@ -683,14 +685,14 @@ static const struct vdf_attr console_rows[] = {
       .type = VDF_CHOICE,
       .flags = VDF_NO_FILE | VDF_SAVE,
       VDF_FIELD(struct vdf_console, side_before),
-      .doc = "what driver becomes when vhost_user is emptied",
+      .doc = "value of driver after vhost_user is emptied",
       .choices = driver_names,
       .max = VDF_CONSOLE_NONE },
     { .path = "vhost_user",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
       .doc = "absolute path of a socket to serve the device on, for a vhost-user front end; empty: "
-             "none, and driver is again what it was before",
+             "none, and driver has its former value again",
       .show = vhost_user_show,
       .store = vhost_user_store,
       .restore_text = vhost_user_restore },
@@ -716,7 +718,7 @@ static const struct vdf_attr console_rows[] = {
     QUEUE("size", VDF_UINT, num, "descriptors of the queue, 0 before the driver sets it"),
     QUEUE("ready", VDF_BOOL, ready, "1 while the device may use the queue"),
     QUEUE("broken", VDF_BOOL, broken,
-          "1 from the driver's breach of virtio's rules until the queue or the device is reset"),
+          "1 after the driver has broken virtio's rules, until the queue or the device is reset"),
     QUEUE("desc", VDF_REG, desc, "guest address of the descriptor table, or of the packed ring"),
     QUEUE("driver", VDF_REG, driver,
           "guest address of the available ring, or of the driver's event suppression"),
@@ -726,8 +728,8 @@ static const struct vdf_attr console_rows[] = {
       .type = VDF_UINT,
       .flags = VDF_R,
       .width = 2,
-      .doc = "the driver's index in the available ring, or the place behind what it has made "
-             "available in a packed one",
+      .doc = "the driver's index in the available ring, or the place behind the last available "
+             "descriptor of a packed one",
       .range = { QUEUES },
       .get = avail_idx_get },
     QUEUE("used_idx", VDF_UINT, used_idx,
@@ -797,7 +799,7 @@ static const struct vdf_attr console_rows[] = {
       .type = VDF_BOOL,
       .flags = VDF_NO_FILE | VDF_SAVE,
       VDF_FIELD(struct vdf_console, device_ready),
-      .doc = "the driver has sent DEVICE_READY 1, or goes on without" },
+      .doc = "the driver has sent DEVICE_READY 1, or goes on without that" },
     { .path = "resumed",
       .type = VDF_BOOL,
       .flags = VDF_NO_FILE | VDF_SAVE,
@@ -812,7 +814,7 @@ static const struct vdf_attr console_rows[] = {
     { .path = "soft",
       .type = VDF_TEXT,
       .flags = VDF_NO_FILE | VDF_SAVE,
-      .doc = "what the soft driver knows",
+      .doc = "state of the soft driver",
       .show = soft_show,
       .restore_text = soft_restore },
     { .path = "ports",

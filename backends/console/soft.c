@@ -36,7 +36,7 @@ int vdf_soft_set_counts(struct vdf_soft *soft, uint32_t n_queues, uint32_t n_por
     return 0;
 }
 
-/* Forget everything; the device is left as it is. */
+/* Free the driver. The device stays as it is. */
 static void unbind(struct vdf_console *con)
 {
     if (!con->soft)
@@ -45,7 +45,7 @@ static void unbind(struct vdf_console *con)
         struct vdf_soft_port *inside = con->soft->ports[id];
         struct vdf_console_port *port = vdf_console_port(con, id);
 
-        /* The driver's count is part of the file's value, which never goes back. */
+        /* The driver's count is a part of the file's value, which never decreases. */
         if (inside && port)
             port->discarded += inside->bytes_discarded + vdf_soft_port_unread(con, inside);
     }
@@ -82,8 +82,8 @@ static int negotiate(struct vdf_console *con, struct vdf_err *err)
     reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 0);
     offered |= reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES);
 
-    /* rproc-serial has an empty feature table; EMERG_WRITE no driver of Linux's asks for, so bit 2
-     * is accepted in its older meaning only. */
+    /* rproc-serial has an empty feature table. No driver of Linux accepts EMERG_WRITE, so that bit 2 is
+     * accepted only as DMA_MEM. */
     if (!soft->rproc) {
         accepted |= VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT;
         if (con->dma_mem)
@@ -167,7 +167,7 @@ static int bind_driver(struct vdf_console *con, struct vdf_err *err)
     if (con->soft->multiport) {
         bool filled = vdf_soft_fill(con, VDF_CONSOLE_CONTROL_RXQ);
 
-        /* Without buffers for control messages there is no port to hope for. */
+        /* Without buffers for control messages the driver gets no port. */
         vdf_soft_send_control(con, VDF_CONSOLE_BAD_ID, VDF_CONSOLE_DEVICE_READY, filled);
         if (!filled) {
             add_status(con, VDF_CONSOLE_S_FAILED);
@@ -194,7 +194,7 @@ static void resize(const struct vdf_console *con, struct vdf_soft_port *port, ui
                       sizeof(tail));
     if (!p)
         return;
-    /* In the order of 5.3.6.2, so that a device set to the other order is seen to be. */
+    /* The order of 5.3.6.2, so that `guest_size` shows the other order of a device. */
     memcpy(tail, p, sizeof(tail));
     port->cols = le16toh(tail[0]);
     port->rows = le16toh(tail[1]);
@@ -240,7 +240,7 @@ static void handle_control(struct vdf_console *con, uint64_t addr, uint32_t len)
         vdf_soft_port_reclaim(con, port);
         break;
     default:
-        /* PORT_NAME makes a link in sysfs; here nobody would see it. */
+        /* PORT_NAME makes a link in sysfs, which does not exist here. */
         break;
     }
 }
@@ -250,7 +250,7 @@ static void control_work(struct vdf_console *con)
     struct vdf_soft_buf buf;
     uint32_t written;
 
-    /* Bounded: the buffers are posted again at once, and the ring is not the driver's alone. */
+    /* The number of rounds is limited, because the buffers are posted again at once. */
     for (unsigned i = 0; i < VDF_SOFT_QUEUE_MAX; i++) {
         if (!vdf_soft_get(con, VDF_CONSOLE_CONTROL_RXQ, &buf, &written))
             break;
@@ -272,7 +272,7 @@ static void config_work(struct vdf_console *con)
         vdf_soft_port_read_size(con, port);
 }
 
-/* Handle an interrupt; false: there was none. */
+/* False: there was no interrupt. */
 static bool handle_interrupt(struct vdf_console *con)
 {
     struct vdf_soft *soft = con->soft;

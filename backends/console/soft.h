@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The soft driver, the other side of a console without a guest, as the rows use it. */
+/* The soft driver as the rows use it. See soft_driver.h. */
 #ifndef VDF_CONSOLE_SOFT_H
 #define VDF_CONSOLE_SOFT_H
 
@@ -19,15 +19,14 @@ struct vdf_soft_port {
     uint16_t cols, rows;
     struct vdf_console_counts counts;
     uint64_t bytes_discarded;
-    struct vdf_soft_buf inbuf; /* being read; len 0: none */
+    struct vdf_soft_buf inbuf; /* the buffer that is being read; len 0: none */
     uint32_t in_len;           /* bytes that the device wrote there */
     uint32_t in_offset;        /* of them, read */
 };
 
 /* --- soft.c ----------------------------------------------------------------------------------- */
 
-/** vdf_soft_probe() - let the driver probe the device, if it is the driver and no driver has touched
- *  the device. */
+/** vdf_soft_probe() - let the soft driver probe its device, if it has not done that yet. */
 void vdf_soft_probe(struct vdf_console *con);
 /** vdf_soft_free() - free the driver's own memory. NULL is allowed. */
 void vdf_soft_free(struct vdf_soft *soft);
@@ -47,11 +46,11 @@ unsigned vdf_soft_port_poll(const struct vdf_console *con, const struct vdf_soft
 
 void vdf_soft_show(const struct vdf_soft *soft, struct vdf_buf *out);
 int vdf_soft_parse(const char *text, struct vdf_soft **soft, struct vdf_err *err);
-/** vdf_soft_restored() - check a parsed driver against its device and rebuild what is derived. */
+/** vdf_soft_restored() - check a parsed driver against its device, and rebuild its pages. */
 int vdf_soft_restored(struct vdf_console *con, struct vdf_err *err);
 /** vdf_soft_pool_used() - bytes of the DMA pool that are in use, in whole pages. */
 uint64_t vdf_soft_pool_used(const struct vdf_soft *soft);
-/** vdf_soft_show_buffers() - what of the DMA pool is in use, one buffer a line. */
+/** vdf_soft_show_buffers() - the buffers in the DMA pool, one a line. */
 void vdf_soft_show_buffers(const struct vdf_soft *soft, struct vdf_buf *out);
 
 #endif

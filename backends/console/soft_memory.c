@@ -115,7 +115,7 @@ void vdf_soft_release(struct vdf_soft *soft, struct vdf_soft_buf buf)
 
 /* --- rings ------------------------------------------------------------------------------------ */
 
-/* A word of a ring page. The driver is the guest's processor: it reaches all of the memory. */
+/* A word of a ring page. The driver, like a guest's processor, reaches all memory. */
 static void *ring_at(const struct vdf_console *con, const struct vdf_soft_queue *q, uint32_t offset,
                      unsigned len)
 {
@@ -153,13 +153,14 @@ int vdf_soft_queue_setup(struct vdf_console *con, uint32_t index, struct vdf_err
     if (vdf_console_reg_read(con, VDF_CONSOLE_REG_QUEUE_READY) || !most)
         return vdf_fail(err, ENOENT, "queue %u is not there", index);
     if (vdf_soft_alloc(con->soft, VDF_PAGE_SIZE, &addr))
-        return vdf_fail(err, ENOMEM,
-                        "no memory for the ring of queue %u: %u queues and their "
-                        "buffers need more than there is",
-                        index, con->soft->n_queues);
+        return vdf_fail(
+            err, ENOMEM,
+            "no memory for the ring of queue %u of %u: make the memory larger, or max_ports "
+            "smaller",
+            index, con->soft->n_queues);
     page = vdf_memory_at(&con->memory, addr, VDF_PAGE_SIZE);
     if (!page)
-        return vdf_fail(err, errno, "the guest's memory cannot be made: %s", strerror(errno));
+        return vdf_fail(err, errno, "guest memory: %s", strerror(errno));
     memset(page, 0, VDF_PAGE_SIZE);
     q->ring = addr;
     q->num = (uint16_t)(most < VDF_SOFT_QUEUE_MAX ? most : VDF_SOFT_QUEUE_MAX);
@@ -239,10 +240,11 @@ bool vdf_soft_get(struct vdf_console *con, uint32_t index, struct vdf_soft_buf *
     id = vdf_load_le32(elem);
     *written = vdf_load_le32(elem + 4);
     if (id >= q->num || !(q->busy >> id & 1)) {
-        vdf_report(con->priv.obj, EPROTO,
-                   "driver: used entry of queue %u names descriptor %u, which is not in use; the "
-                   "queue is given up",
-                   index, id);
+        vdf_report(
+            con->priv.obj, EPROTO,
+            "driver: used entry of queue %u names descriptor %u, which is not in use; the driver "
+            "stops using the queue",
+            index, id);
         q->broken = true;
         return false;
     }
@@ -294,7 +296,7 @@ void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_consol
     if (vdf_soft_add(con, VDF_CONSOLE_CONTROL_TXQ, buf, false))
         return;
     vdf_soft_kick(con, VDF_CONSOLE_CONTROL_TXQ);
-    /* Linux spins here until the buffer is back. The device has taken it during the notification,
-     * or it has stopped and never will. */
+    /* Linux waits here until the buffer is back. The device has used it during the notification, or it
+     * has stopped. */
     vdf_soft_get(con, VDF_CONSOLE_CONTROL_TXQ, &buf, &written);
 }

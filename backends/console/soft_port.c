@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The soft driver's ports: what their users see, and when the counters count. */
+/* The ports of the soft driver. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static void put_inbuf(struct vdf_console *con, struct vdf_soft_port *port)
         vdf_soft_kick(con, vdf_console_rxq(port->id));
 }
 
-/* Bounded by what was used when it began: the device may fill the buffers again at once. */
+/* The number of rounds is limited, because the device may fill the buffers again at once. */
 static void discard_data(struct vdf_console *con, struct vdf_soft_port *port)
 {
     for (unsigned i = 0; i <= VDF_SOFT_QUEUE_MAX && get_inbuf(con, port); i++) {
@@ -71,7 +71,7 @@ void vdf_soft_port_input(struct vdf_console *con, uint32_t id)
     uint32_t written;
 
     if (!port) {
-        /* The port was unplugged and its queue still had something. */
+        /* The queue of an unplugged port still had data. */
         while (vdf_soft_get(con, vdf_console_rxq(id), &buf, &written))
             vdf_soft_release(con->soft, buf);
         return;
@@ -95,7 +95,7 @@ void vdf_soft_port_add(struct vdf_console *con, uint32_t id)
         return;
     }
     port->id = id;
-    /* Buffers of an earlier port with this number may still be there: a full queue will do. */
+    /* Buffers of an earlier port with this number may fill the queue. */
     if (!vdf_soft_fill(con, rxq) && !soft->queues[rxq].busy) {
         vdf_report(con->priv.obj, ENOMEM, "driver: no memory for the receive buffers of port %u",
                    id);
@@ -109,7 +109,7 @@ void vdf_soft_port_add(struct vdf_console *con, uint32_t id)
     else if (!soft->multiport)
         vdf_soft_port_console(con, port);
     vdf_soft_send_control(con, id, VDF_CONSOLE_PORT_READY, 1);
-    /* Whoever had the guest's end open while the driver was away has it open again. */
+    /* The guest's end may have been open since before the driver probed the device. */
     if (outside && outside->guest_opens)
         vdf_soft_port_open(con, port);
 }
@@ -153,7 +153,7 @@ void vdf_soft_port_open(struct vdf_console *con, struct vdf_soft_port *port)
 
 void vdf_soft_port_close(struct vdf_console *con, struct vdf_soft_port *port)
 {
-    /* A console is the terminal's, which stays. */
+    /* The terminal has a console open, and keeps it open. */
     if (port->console || !port->guest_connected)
         return;
     vdf_soft_send_control(con, port->id, VDF_CONSOLE_PORT_OPEN, 0);
@@ -182,9 +182,9 @@ ssize_t vdf_soft_port_read(struct vdf_console *con, struct vdf_soft_port *port, 
     size_t done = 0;
     bool more = true;
 
-    /* As in Linux a read returns what is in one buffer, but goes on behind one that the device has
-     * filled, because a reader of large blocks pays for each call. A buffer is posted again when it
-     * has been read, so the number of them is bounded; a used one may have nothing in it. */
+    /* As in Linux a read returns the data of one buffer. It goes on after a full buffer, because each call
+     * costs a reader of large blocks. The number of buffers is limited, because a buffer that was read is
+     * posted again. A used buffer may be empty. */
     for (unsigned i = 0; i <= VDF_SOFT_QUEUE_MAX && more && get_inbuf(con, port); i++) {
         size_t part = port->in_len - port->in_offset;
         const void *p;
@@ -204,7 +204,7 @@ ssize_t vdf_soft_port_read(struct vdf_console *con, struct vdf_soft_port *port, 
     return done ? (ssize_t)done : -EAGAIN;
 }
 
-/* The driver waits for the host's end to open, where it can be told; then for room in the queue. */
+/* With MULTIPORT the driver waits until the host has opened its end. */
 static bool host_hears(const struct vdf_console *con, const struct vdf_soft_port *port)
 {
     return port->host_connected || !con->soft->multiport;
@@ -224,7 +224,7 @@ ssize_t vdf_soft_port_write(struct vdf_console *con, struct vdf_soft_port *port,
     if (port->outvq_full)
         return -EAGAIN;
     if (vdf_soft_alloc(soft, buf.len, &buf.addr)) {
-        /* What is on its way comes back and makes room. */
+        /* Buffers of the device come back and make room. */
         if (soft->queues[txq].busy)
             return -EAGAIN;
         return vdf_fail(err, ENOMEM, "no guest memory for a buffer of %u bytes", buf.len);

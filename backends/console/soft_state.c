@@ -5,7 +5,7 @@
  *     d RPROC MULTIPORT POOL MESSAGE N_QUEUES N_PORTS          the driver, first
  *     q INDEX RING AVAIL LAST_USED BROKEN N (HEAD ADDR LEN)*N  a queue and its posted buffers
  *     p ID CONSOLE GUEST HOST FULL COLS ROWS SENT RECEIVED DISCARDED ADDR SIZE LEN OFFSET   a port
- *     f ADDR LEN                                               a buffer that was given up
+ *     f ADDR LEN                                               a released buffer
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -96,7 +96,7 @@ struct words {
     bool bad;
 };
 
-/* The next word, at most @max; 0 and `bad` when there is no such. */
+/* The next word, at most @max; 0, with `bad` set: it is not valid. */
 static uint64_t word(struct words *w, uint64_t max)
 {
     uint64_t value;
@@ -244,7 +244,7 @@ int vdf_soft_parse(const char *text, struct vdf_soft **result, struct vdf_err *e
     }
     if (ret) {
         vdf_soft_free(soft);
-        return vdf_fail(err, -ret, "the driver's records are not as they were saved: \"%.40s\"",
+        return vdf_fail(err, -ret, "the records of the soft driver are not valid at \"%.40s\"",
                         w.at);
     }
     *result = soft;
@@ -266,7 +266,7 @@ static int claim(struct vdf_soft *soft, const char *what, uint64_t addr, uint64_
     return 0;
 }
 
-/* The driver's queue is as long as the device's. */
+/* The queue of the driver has the device's size. */
 static int claim_queue(const struct vdf_console *con, uint32_t index, struct vdf_err *err)
 {
     struct vdf_soft *soft = con->soft;
@@ -283,7 +283,7 @@ static int claim_queue(const struct vdf_console *con, uint32_t index, struct vdf
     for (unsigned head = 0; !ret && head < VDF_SOFT_QUEUE_MAX; head++) {
         if (!(q->busy >> head & 1))
             continue;
-        /* The only buffer that the control queue ever sends is the driver's one for messages. */
+        /* The control queue sends only the driver's buffer for messages. */
         if (control)
             ret = q->buf[head].addr == soft->message
                       ? 0
