@@ -16,8 +16,9 @@
  *
  * The device does not know its driver. Where drivers differ it calls a struct vdf_console_driver
  * (driver.h). The soft driver calls the device as a guest does: it accesses registers and notifies.
- * The device raises its interrupt line, which the soft driver only records. At the end of every hook
- * vdf_console_settle() lets both work in turns until nothing is left to do, so that no call nests.
+ * The device raises its interrupt line, which the soft driver only records. At the end of every
+ * hook vdf_console_settle() lets both work in turns until nothing is left to do, so that no call
+ * nests.
  *
  * References in comments are to virtio 1.3; section 5.3 is the console.
  */

@@ -64,8 +64,8 @@ static bool send_plain(struct vdf_console *con, uint32_t id, enum vdf_console_ev
     return true;
 }
 
-/* Against 5.3.6.2 Linux up to 6.14, and again from 6.17, reads the rows first. `resize_order` is for
- * such guests. */
+/* Against 5.3.6.2 Linux up to 6.14, and again from 6.17, reads the rows first. `resize_order` is
+ * for such guests. */
 static bool send_size(struct vdf_console *con, uint32_t id, uint16_t cols, uint16_t rows)
 {
     bool swapped = con->resize_order == VDF_CONSOLE_ROWS_COLS;
@@ -172,8 +172,8 @@ void vdf_console_control_resume(struct vdf_console *con)
             con->ports[id]->guest_connected = true;
 }
 
-/* A driver that begins again has forgotten which ends are open. With a remote one there may have been
- * no reset between it and the one before, so that it knows of no port at all. */
+/* A driver that begins again has forgotten which ends are open. With a remote one there may have
+ * been no reset between it and the one before, so that it knows of no port at all. */
 static void begin_again(struct vdf_console *con)
 {
     bool remote = vdf_console_driver(con)->remote;

@@ -11,8 +11,8 @@
 #include "port.h"
 #include "queue.h"
 
-/* Rounds of device and driver within one hook. In each round one answers the other. A handshake takes
- * few rounds; many rounds mean that a third party changes the memory of the rings. */
+/* Rounds of device and driver within one hook. In each round one answers the other. A handshake
+ * takes few rounds; many rounds mean that a third party changes the memory of the rings. */
 #define SETTLE_ROUNDS 1024u
 
 /* --- queues --- */

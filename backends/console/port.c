@@ -2,14 +2,14 @@
 /*
  * Data of a port between the host's end and the queues.
  *
- * To the guest: data of the host goes into receive buffers while the guest has the port open. Before
- * that up to 64 KiB wait here.
+ * To the guest: data of the host goes into receive buffers while the guest has the port open.
+ * Before that up to 64 KiB wait here.
  *
  * From the guest: with `overflow` hold there is no buffer. The host's reader empties the driver's
- * transmit chains. The port holds the chain in which the reader has stopped (its head, and the number
- * of bytes that were read), so that a slow reader throttles the guest. With drop every chain is taken
- * as it comes, and up to 64 KiB wait here: a kernel that prints on a console stands still until its
- * buffer comes back.
+ * transmit chains. The port holds the chain in which the reader has stopped (its head, and the
+ * number of bytes that were read), so that a slow reader throttles the guest. With drop every chain
+ * is taken as it comes, and up to 64 KiB wait here: a kernel that prints on a console stands still
+ * until its buffer comes back.
  */
 #include <endian.h>
 #include <errno.h>
@@ -262,8 +262,8 @@ ssize_t vdf_console_port_write(struct vdf_console_port *port, const void *bytes,
 
 /* --- from the guest --------------------------------------------------------------------------- */
 
-/* Whether data is dropped because the host has closed the port. Without MULTIPORT the driver does not
- * know that, and its data waits for a reader. */
+/* Whether data is dropped because the host has closed the port. Without MULTIPORT the driver does
+ * not know that, and its data waits for a reader. */
 static bool discards(const struct vdf_console_port *port)
 {
     return vdf_console_multiport(port->con) && !port->host_connected && !port->throttled;
@@ -298,8 +298,8 @@ static void keep(struct vdf_console_port *port, const struct vdf_vq_chain *chain
 }
 
 /*
- * The chain to read from, from port->offset on. Its descriptors are read again each time, because the
- * driver may change its memory.
+ * The chain to read from, from port->offset on. Its descriptors are read again each time, because
+ * the driver may change its memory.
  */
 static int current_chain(struct vdf_console_port *port, struct vdf_vq_chain *chain)
 {

@@ -9,7 +9,7 @@
 /* Unread data of the guest. */
 enum vdf_console_overflow {
     VDF_CONSOLE_HOLD, /* stays in the transmit queue, and the guest waits */
-    VDF_CONSOLE_DROP, /* is taken at once, stored up to VDF_CONSOLE_WAITING bytes, and dropped then */
+    VDF_CONSOLE_DROP, /* is taken at once, stored up to VDF_CONSOLE_WAITING bytes, else dropped */
 };
 
 struct vdf_console_port {
@@ -68,7 +68,8 @@ void vdf_console_open_only_port(struct vdf_console *con);
 void vdf_console_port_drop_held(struct vdf_console_port *port);
 /** vdf_console_port_left() - bytes in the transmit queue that the host has not read. */
 uint64_t vdf_console_port_left(struct vdf_console_port *port);
-/** vdf_console_port_lose() - the transmit queue is no longer the device's: count its unread bytes. */
+/** vdf_console_port_lose() - the transmit queue is no longer the device's: count its unread
+ *  bytes. */
 void vdf_console_port_lose(struct vdf_console_port *port);
 /** vdf_console_port_resume() - the queue begins again: go on with the held chain if it is the next
  *  one there, else forget it. */
@@ -80,7 +81,8 @@ void vdf_console_port_set_host(struct vdf_console_port *port, bool connected);
 void vdf_console_port_set_console(struct vdf_console_port *port, bool console);
 /** vdf_console_port_unread() - the last reader has closed a port that drops: drop its data. */
 void vdf_console_port_unread(struct vdf_console_port *port);
-/** vdf_console_port_deliver() - move waiting data into the receive queue, as far as there are buffers. */
+/** vdf_console_port_deliver() - move waiting data into the receive queue, as far as there are
+ *  buffers. */
 void vdf_console_port_deliver(struct vdf_console_port *port);
 void vdf_console_port_transmit_kick(struct vdf_console *con, uint32_t id);
 ssize_t vdf_console_port_read(struct vdf_console_port *port, void *bytes, size_t n);

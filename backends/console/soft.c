@@ -82,8 +82,8 @@ static int negotiate(struct vdf_console *con, struct vdf_err *err)
     reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 0);
     offered |= reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES);
 
-    /* rproc-serial has an empty feature table. No driver of Linux accepts EMERG_WRITE, so that bit 2 is
-     * accepted only as DMA_MEM. */
+    /* rproc-serial has an empty feature table. No driver of Linux accepts EMERG_WRITE, so that bit
+     * 2 is accepted only as DMA_MEM. */
     if (!soft->rproc) {
         accepted |= VDF_CONSOLE_F_SIZE | VDF_CONSOLE_F_MULTIPORT;
         if (con->dma_mem)

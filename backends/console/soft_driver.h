@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The soft driver drives a console that has no guest. It works as Linux's virtio_console does, with
- * the same counters, through the device's registers and through rings in guest memory. Its own state
- * (the buffers that it has posted, the bytes that it has read of them) is that which a kernel has
- * outside of the rings. For rproc-serial, and with the feature DMA_MEM, rings and buffers are in the
- * DMA pool. A buffer that is released where a kernel may not sleep is put on a list, and returns to
- * the pool with the next allocation or close.
+ * the same counters, through the device's registers and through rings in guest memory. Its own
+ * state (the buffers that it has posted, the bytes that it has read of them) is that which a kernel
+ * has outside of the rings. For rproc-serial, and with the feature DMA_MEM, rings and buffers are
+ * in the DMA pool. A buffer that is released where a kernel may not sleep is put on a list, and
+ * returns to the pool with the next allocation or close.
  */
 #ifndef VDF_CONSOLE_SOFT_DRIVER_H
 #define VDF_CONSOLE_SOFT_DRIVER_H
@@ -93,7 +93,8 @@ bool vdf_soft_get(struct vdf_console *con, uint32_t index, struct vdf_soft_buf *
                   uint32_t *written);
 /** vdf_soft_more_used() - whether vdf_soft_get() would find one. */
 bool vdf_soft_more_used(const struct vdf_console *con, uint32_t index);
-/** vdf_soft_fill() - post receive buffers of a page until the queue is full. Return: their number. */
+/** vdf_soft_fill() - post receive buffers of a page until the queue is full. Return: their
+ *  number. */
 unsigned vdf_soft_fill(struct vdf_console *con, uint32_t index);
 
 /** vdf_soft_send_control() - a message to the device; nothing without MULTIPORT. */

@@ -296,7 +296,7 @@ void vdf_soft_send_control(struct vdf_console *con, uint32_t id, enum vdf_consol
     if (vdf_soft_add(con, VDF_CONSOLE_CONTROL_TXQ, buf, false))
         return;
     vdf_soft_kick(con, VDF_CONSOLE_CONTROL_TXQ);
-    /* Linux waits here until the buffer is back. The device has used it during the notification, or it
-     * has stopped. */
+    /* Linux waits here until the buffer is back. The device has used it during the notification, or
+     * it has stopped. */
     vdf_soft_get(con, VDF_CONSOLE_CONTROL_TXQ, &buf, &written);
 }

@@ -182,9 +182,9 @@ ssize_t vdf_soft_port_read(struct vdf_console *con, struct vdf_soft_port *port, 
     size_t done = 0;
     bool more = true;
 
-    /* As in Linux a read returns the data of one buffer. It goes on after a full buffer, because each call
-     * costs a reader of large blocks. The number of buffers is limited, because a buffer that was read is
-     * posted again. A used buffer may be empty. */
+    /* As in Linux a read returns the data of one buffer. It goes on after a full buffer, because
+     * each call costs a reader of large blocks. The number of buffers is limited, because a buffer
+     * that was read is posted again. A used buffer may be empty. */
     for (unsigned i = 0; i <= VDF_SOFT_QUEUE_MAX && more && get_inbuf(con, port); i++) {
         size_t part = port->in_len - port->in_offset;
         const void *p;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The socket of a vhost-user device: listening, one connection, its messages. See vhost_user.h. */
+/* The socket of a vhost-user device: listening, the connection, its messages. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,8 +14,7 @@
 #include "vhost_user.h"
 #include "vhost_user_server.h"
 
-/* Reads and writes in one call of the engine; a front end that goes on and on comes again after the
- * others have had their turn. */
+/* Reads and writes in one call of the engine. After them other sources have their turn. */
 #define STEPS_AT_ONCE 256u
 
 #define RETRY_NS UINT64_C(1000000000)
@@ -30,7 +29,7 @@ static struct vdf_obj *object(const struct vdf_vhost_user *vu)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-/* The part of the message that is still to be moved. */
+/* The part of the message that is still to be read or written. */
 static struct iovec rest(struct vdf_vhost_user *vu)
 {
     size_t header = sizeof(vu->msg.header);
@@ -41,7 +40,7 @@ static struct iovec rest(struct vdf_vhost_user *vu)
                            vu->msg.header.size - (vu->done - header) };
 }
 
-/* Descriptors that came along. All of them are taken out first, so that none is left open. */
+/* All descriptors are taken out, so that none is left open. */
 static void take_fds(struct vdf_vhost_user *vu, struct msghdr *mh)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
@@ -141,7 +140,7 @@ static int write_step(struct vdf_vhost_user *vu, struct vdf_err *err)
     return vu->done == sizeof(vu->msg.header) + vu->msg.header.size;
 }
 
-/* One read, with what follows from it, or one write. As read_step(), but 1 is 0. */
+/* One read, with the work for a complete message, or one write. 0, -EAGAIN, -EPIPE. */
 static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     int ret;
@@ -170,7 +169,7 @@ static bool on_connection(struct vdf_obj *obj, void *ctx, uint64_t events)
     return vdf_vhost_user_receive(ctx);
 }
 
-/* Wait for what is needed next. @writing: what `async`, if there is one, waits for now. */
+/* Wait for messages or for room. @writing: `async`, if there is one, waits for room. */
 static int watch(struct vdf_vhost_user *vu, bool writing)
 {
     if (vu->async && writing == vu->writing && !vu->closing)
@@ -197,7 +196,7 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
     if (ret == -EAGAIN || !ret) {
         ret = watch(vu, writing);
         if (ret)
-            vdf_fail(&err, ENOMEM, "it cannot be waited for");
+            vdf_fail(&err, ENOMEM, "no memory to wait for it");
     }
     if (ret) {
         if (ret != -EPIPE)
@@ -228,7 +227,7 @@ int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *er
         vu->rings[i].index = i;
         vu->rings[i].call_sock = -1;
     }
-    /* What a state has brought back is nobody's until the front end says where it is. */
+    /* The queues of a restored state are not ready before the front end has passed their rings. */
     for (unsigned i = 0; i < con->n_queues; i++)
         con->queues[i].ready = false;
     vu->fd = fd;
@@ -238,7 +237,7 @@ int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *er
     vu->listen_async = NULL;
     if (watch(vu, false)) {
         vdf_vhost_user_disconnect(vu);
-        return vdf_fail(err, ENOMEM, "the connection of a front end cannot be waited for");
+        return vdf_fail(err, ENOMEM, "no memory to wait for the messages of a front end");
     }
     return 0;
 }
@@ -303,7 +302,7 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
     if (n == (ssize_t)sizeof(message))
         return;
     if (n < 0 && errno == EAGAIN) {
-        /* One message says it all, however many changes there were. */
+        /* One message stands for all changes. */
         vu->config_pending = true;
         if (!vu->backend_async)
             vu->backend_async =
@@ -311,8 +310,9 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu)
         if (vu->backend_async)
             return;
     }
-    vdf_report(object(vu), EPIPE,
-               "vhost-user: the front end takes no requests; it will not hear of changes");
+    vdf_report(
+        object(vu), EPIPE,
+        "vhost-user: the front end takes no requests; changes of the configuration are not sent");
     drop_backend(vu);
 }
 
@@ -348,7 +348,7 @@ static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
     if (!ret)
         return true;
     vdf_report(obj, -ret, "vhost-user: a front end could not be served: %s", err.text);
-    /* It is still there, and would be again and again. */
+    /* The listener stays ready, and would call this function without end. */
     if (fd < 0)
         retry_later(vu);
     return true;
@@ -374,7 +374,7 @@ static void listen_again(struct vdf_vhost_user *vu)
         return;
     if (!arm_listener(vu))
         return;
-    vdf_report(object(vu), errno, "vhost-user: the socket cannot be listened to for now: %s",
+    vdf_report(object(vu), errno, "vhost-user: no front end can connect for now: %s",
                strerror(errno));
     retry_later(vu);
 }
@@ -414,7 +414,7 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
     return NULL;
 }
 
-/* @path: of the file, which is removed; NULL: there is none. */
+/* @path: of the file, which is removed; NULL: the file stays. */
 static void drop_listener(struct vdf_vhost_user *vu, const char *path)
 {
     vdf_async_free(vu->listen_async);
@@ -423,7 +423,7 @@ static void drop_listener(struct vdf_vhost_user *vu, const char *path)
         return;
     if (path)
         vdf_vhost_user_unlink(path, vu->dev, vu->ino);
-    /* Descriptors that waiting front ends have sent already may be slow to close. */
+    /* Waiting front ends may have sent descriptors, which may be slow to close. */
     shutdown(vu->listen_fd, SHUT_RDWR);
     vdf_vhost_user_close(vu, vu->listen_fd);
     vu->listen_fd = -1;
@@ -441,7 +441,7 @@ void vdf_vhost_user_free(struct vdf_vhost_user *vu)
     free(vu);
 }
 
-/* Make the socket and listen to it. On failure nothing of it is left. */
+/* Make the socket and watch it. */
 static int serve(struct vdf_vhost_user *vu, const char *path, struct vdf_err *err)
 {
     struct stat made;
@@ -455,7 +455,7 @@ static int serve(struct vdf_vhost_user *vu, const char *path, struct vdf_err *er
     ret = vu->fd < 0 ? arm_listener(vu) : 0;
     if (!ret)
         return 0;
-    vdf_fail(err, -ret, "the socket cannot be listened to: %s%s", strerror(-ret),
+    vdf_fail(err, -ret, "the socket cannot be watched: %s%s", strerror(-ret),
              ret == -EAGAIN ? " (fs.aio-max-nr is used up)" : "");
     vdf_vhost_user_unlink(path, vu->dev, vu->ino);
     close(vu->listen_fd);
@@ -537,7 +537,7 @@ static void reset(struct vdf_console *con)
         vdf_vhost_user_rings_forget(con->vhost);
 }
 
-/* Send what the device has noted. */
+/* Send the notifications that the device has recorded. */
 static bool flush(struct vdf_console *con)
 {
     struct vdf_vhost_user *vu = con->vhost;

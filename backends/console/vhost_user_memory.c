@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The memory of a vhost-user front end: its regions, mapped and found by address. */
+/* The regions of memory of a vhost-user front end. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
     return a < b + b_size && b < a + a_size;
 }
 
-/* May @region stand beside the @n that are there? */
+/* Whether @region is valid beside the @n others. */
 static int region_check(const struct vdf_vu_region *region, const struct vdf_vu_mapping *others,
                         unsigned n, struct vdf_err *err)
 {

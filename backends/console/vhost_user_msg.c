@@ -16,18 +16,17 @@
     (VDF_VU_P_MQ | VDF_VU_P_REPLY_ACK | VDF_VU_P_BACKEND_REQ | VDF_VU_P_CONFIG | \
      VDF_VU_P_INFLIGHT | VDF_VU_P_RESET_DEVICE | VDF_VU_P_MEM_SLOTS | VDF_VU_P_STATUS)
 
-/* The low byte of SET_VRING_KICK and its like is the ring; this bit says that no descriptor comes.
- */
+/* SET_VRING_KICK, CALL and ERR: the low byte is the ring; this bit: there is no descriptor. */
 #define RING_MASK UINT64_C(0xff)
 #define RING_NO_FD UINT64_C(0x100)
 
 #define AS_ASKED UINT32_MAX /* a reply as long as the request */
 
-/* How a request says which ring it is about. */
+/* The place of the ring's number in a request. */
 enum ring_in {
     NO_RING,
-    RING,    /* its number comes first */
-    STOPPED, /* the same, and the ring is not running */
+    RING,    /* the first 32 bits */
+    STOPPED, /* the first 32 bits, and the ring must not be running */
     WITH_FD, /* RING_MASK and RING_NO_FD */
 };
 
@@ -36,17 +35,17 @@ struct request {
     int (*handle)(struct vdf_vhost_user *vu, struct vdf_err *err);
     uint32_t size;    /* bytes of payload */
     bool longer;      /* or more of them */
-    uint32_t reply;   /* bytes of the reply that the request has always */
+    uint32_t reply;   /* bytes of a reply that is always sent */
     unsigned max_fds; /* that may come along */
-    uint64_t needs;   /* protocol feature that has to be negotiated */
+    uint64_t needs;   /* a protocol feature */
     enum ring_in ring;
-    bool moves; /* it changes the memory, so that the rings are located again */
+    bool moves; /* it changes the memory: the rings are located again */
 };
 
 /* --- features --------------------------------------------------------------------------------- */
 
-/* The features that the front end can choose from. The DMA pool is memory that the front end does
- * not see. A queue is reset by GET_VRING_BASE and what starts it anew. */
+/* The features that the front end can choose from. The DMA pool is in memory that the front end
+ * does not see. A front end resets a queue by GET_VRING_BASE and a new start. */
 static uint64_t offered(const struct vdf_console *con)
 {
     uint64_t features = con->features;
@@ -66,7 +65,7 @@ static int set_features(struct vdf_vhost_user *vu, struct vdf_err *err)
         return vdf_fail(err, EINVAL,
                         "features 0x%016" PRIx64 ": bits of 0x%016" PRIx64 " are offered", value,
                         offered(con));
-    /* The same again: the driver that was here goes on, after a pause or a new connection. */
+    /* With the same features the driver goes on, after a pause or a new connection. */
     if (driver != con->driver_features || !(con->status & VDF_CONSOLE_S_FEATURES_OK) ||
         con->status & VDF_CONSOLE_S_NEEDS_RESET) {
         for (unsigned i = 0; i < vu->n_rings; i++)
@@ -84,8 +83,8 @@ static int set_features(struct vdf_vhost_user *vu, struct vdf_err *err)
     return vu->protocol ? 0 : vdf_vhost_user_enable_all(vu, err);
 }
 
-/* The used index, at which rings start with a record of buffers in flight, is not in a packed ring.
- */
+/* With a record of buffers in flight rings start at the used index, which a packed ring does not
+ * have. */
 static uint64_t protocol_offered(const struct vdf_console *con)
 {
     return con->features & VDF_CONSOLE_F_RING_PACKED ? PROTOCOL_FEATURES & ~VDF_VU_P_INFLIGHT
@@ -103,7 +102,7 @@ static int set_protocol_features(struct vdf_vhost_user *vu, struct vdf_err *err)
     return 0;
 }
 
-/* SET_OWNER says nothing here; RESET_OWNER, which is deprecated, had several meanings. */
+/* SET_OWNER has no meaning here. RESET_OWNER, which is deprecated, has had several. */
 static int nothing(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     return 0;
@@ -116,9 +115,9 @@ static int reset_device(struct vdf_vhost_user *vu, struct vdf_err *err)
 }
 
 /*
- * The driver's status, which this device knows from other messages; 0 resets the device. With
- * RESET_DEVICE that message alone does: QEMU sets 0 whenever a device stops, also when a machine is
- * paused and goes on later, and in older versions before it asks for the bases of the rings.
+ * The status of the driver, which the device knows from other messages. Without RESET_DEVICE, 0
+ * resets the device. With RESET_DEVICE it does not: QEMU sets 0 whenever a device stops, also when
+ * a machine is paused, and older versions set it before they ask for the bases of the rings.
  */
 static int set_status(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
@@ -208,9 +207,9 @@ static int set_vring_addr(struct vdf_vhost_user *vu, struct vdf_err *err)
 }
 
 /*
- * The base of a packed ring has the place and wrap counter of the next descriptor to take in its low
- * half, and of the next one to give back in its high half. The former device took the descriptors
- * between them and never gave them back: this device takes them again.
+ * The base of a packed ring has, in its low half, the place and wrap counter of the next descriptor
+ * to take, and in its high half those of the next one to give back. A former device has taken the
+ * descriptors between them and has not given them back: this device takes them again.
  */
 static int set_vring_base(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
@@ -297,10 +296,10 @@ static int inflight_check(const struct vdf_vhost_user *vu, struct vdf_err *err)
 }
 
 /*
- * The record has to tell a back-end that comes after this one which buffers were taken and not
- * given back. Here buffers are given back in the order in which they were made available, so those
- * are the ones from the used index on, which is where a ring starts when no entry is marked. The
- * record stays as it is made here.
+ * The record is for a later back-end: it shows the buffers that were taken and not given back. This
+ * device gives buffers back in the order in which they were made available. So these are the
+ * buffers from the used index on, where a ring starts when the record marks no entry. The device
+ * never changes the record.
  */
 static int get_inflight_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
@@ -362,7 +361,7 @@ static int config_range(const struct vdf_vhost_user *vu, struct vdf_err *err)
     return 0;
 }
 
-/* Section 5.3.4; what lies behind reads as zero. */
+/* Section 5.3.4. The rest is zero. */
 static void config_bytes(const struct vdf_console *con, uint8_t bytes[VDF_VU_CONFIG_MAX])
 {
     struct {
@@ -436,7 +435,7 @@ static int set_backend_req_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 #define ROW(id, func, ...) [VDF_VU_##id] = { .name = #id, .handle = (func), __VA_ARGS__ }
 #define STATE .size = sizeof(struct vdf_vu_vring_state)
-/* Some send the padding of the C structure as well. */
+/* Some front ends send the padding of the C structure too. */
 #define INFLIGHT .size = VDF_VU_INFLIGHT_SIZE, .longer = true
 #define REGION .size = sizeof(struct vdf_vu_one_region), .moves = true
 static const struct request requests[] = {
@@ -501,7 +500,7 @@ int vdf_vhost_user_expects(const struct vdf_vu_header *header, struct vdf_err *e
     return 0;
 }
 
-/* Whether the message can be what its request says. */
+/* Check the size and the descriptors of the message, and the feature that it needs. */
 static int check(const struct vdf_vhost_user *vu, const struct request *request,
                  struct vdf_err *err)
 {
@@ -511,7 +510,8 @@ static int check(const struct vdf_vhost_user *vu, const struct request *request,
         return vdf_fail(err, EOPNOTSUPP, "request %u is not served", header->request);
     if (request->needs & ~vu->protocol_features)
         return vdf_fail(err, EPROTO,
-                        "it needs protocol feature 0x%" PRIx64 ", 0x%" PRIx64 " were negotiated",
+                        "it needs protocol feature 0x%" PRIx64 ", and 0x%" PRIx64
+                        " were negotiated",
                         request->needs, vu->protocol_features);
     if (header->size < request->size || (header->size > request->size && !request->longer))
         return vdf_fail(err, EPROTO, "a payload of %u bytes: %u to %u are possible", header->size,
@@ -550,8 +550,8 @@ static int find_ring(struct vdf_vhost_user *vu, enum ring_in in, struct vdf_err 
     return 0;
 }
 
-/* Turn the message into its reply, if there is one. A request that has a reply of its own gets an
- * empty one when it could not be carried out, for others the reply that was asked for is not 0. */
+/* Turn the message into its reply, if there is one. A request that always has a reply gets an empty
+ * one after an error. The other requests get 0 or, after an error, 1 if they ask for it. */
 static bool answer(struct vdf_vhost_user *vu, const struct request *request, bool failed)
 {
     if (request && request->reply) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the socket of a vhost-user device may lie, and making it there. See vhost_user.h. */
+/* The place of the socket of a vhost-user device. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "vhost_user.h"
 #include "vhost_user_server.h"
 
-/* A killed process takes about so long to go. */
+/* A killed process needs about this time to disappear. */
 #define BUSY_NS 100000000
 #define BUSY_LOOKS 20
 
@@ -40,8 +40,8 @@ int vdf_vhost_user_path_check(const char *path, struct vdf_err *err)
 
 /* --- not on FUSE ------------------------------------------------------------------------------ */
 
-/* Whether a mounted file system is served by a process; asks nothing of the file system itself.
- * Return: 1, 0 or -errno. Where /proc is not mounted there is nobody to ask. */
+/* Whether the mounted file system is served by a process. The file system itself is not asked.
+ * Return: 1, 0 or -errno; 0 where /proc is not mounted. */
 static int is_fuse(unsigned major, unsigned minor)
 {
     FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -63,8 +63,8 @@ static int is_fuse(unsigned major, unsigned minor)
     return fuse;
 }
 
-/* No FUSE file system: it could be our own mount, whose answer would wait for the lock that we
- * hold. */
+/* Refuse FUSE file systems: one may be the mount of this process, and its answer would wait for the
+ * lock that is held here. */
 static int check_place(int fd, const char *path, bool *is_link, struct vdf_err *err)
 {
     struct statx st;
@@ -80,7 +80,7 @@ static int check_place(int fd, const char *path, bool *is_link, struct vdf_err *
                 : 0;
 }
 
-/* A descriptor of @name in @dir, which may be a symbolic link, or -errno. */
+/* Return: a descriptor of @name in @dir, which may be a symbolic link, or -errno. */
 static int open_step(int dir, const char *name, const char *path, bool *is_link,
                      struct vdf_err *err)
 {
@@ -96,7 +96,7 @@ static int open_step(int dir, const char *name, const char *path, bool *is_link,
     return ret;
 }
 
-/* Put what the symbolic link @fd holds before @at, the rest of the way, which lies in @rest. */
+/* Put the target of the symbolic link @fd before @at, the end of the path in @rest. */
 static int follow(int fd, char rest[PATH_MAX], const char *at, const char *path,
                   struct vdf_err *err)
 {
@@ -119,7 +119,7 @@ static int open_root(struct vdf_err *err)
     return dir < 0 ? vdf_fail(err, errno, "/: %s", strerror(errno)) : dir;
 }
 
-/* Take the first name of @rest out, into @name. Answers what follows it, or NULL. */
+/* Copy the first name of @rest to @name. Return: the text after it; NULL: the name is too long. */
 static const char *take_name(const char *rest, char name[NAME_MAX + 1])
 {
     size_t len = strcspn(rest, "/");
@@ -131,9 +131,8 @@ static const char *take_name(const char *rest, char name[NAME_MAX + 1])
     return rest + len;
 }
 
-/*
- * The directory that the socket's file is to be in, opened step by step, so that no step is made
- * into a FUSE file system. Return: a descriptor or -errno.
+/* Open the directory of the socket's file, one name after the other, and stop before a FUSE file
+ * system. Return: a descriptor or -errno.
  */
 static int open_dir(const char *path, struct vdf_err *err)
 {
@@ -219,8 +218,7 @@ static void forget(dev_t dev, ino_t ino)
     free(s);
 }
 
-/* The name of a socket by way of the directory that has been looked at, whatever the path leads to
- * now. */
+/* The address of the socket in the checked directory, wherever the path leads now. */
 static int address(int dir, const char *path, struct sockaddr_un *addr, struct vdf_err *err)
 {
     int n = snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d%s", dir,
@@ -233,7 +231,7 @@ static int address(int dir, const char *path, struct sockaddr_un *addr, struct v
                           path);
 }
 
-/* Whether a process takes connections there; -errno. */
+/* Return: whether a process listens there, or -errno. */
 static int has_listener(const struct sockaddr_un *addr, struct vdf_err *err)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -247,8 +245,8 @@ static int has_listener(const struct sockaddr_un *addr, struct vdf_err *err)
 }
 
 /*
- * May a socket be made where this file is? A socket that nobody listens to is left over from a
- * process that died; one that was killed just now listens until it is gone.
+ * Whether a socket may replace this file. A socket without a listener is stale: its process has
+ * died. A process that was killed just now listens until it has disappeared.
  */
 static int check_stale(int dir, const char *path, struct stat *st, struct vdf_err *err)
 {
@@ -271,7 +269,7 @@ static int check_stale(int dir, const char *path, struct stat *st, struct vdf_er
                    : ret;
 }
 
-/* Return: 0 when the file that is in the way has been removed. */
+/* Remove a stale socket. */
 static int remove_stale(int dir, const char *path, struct vdf_err *err)
 {
     struct stat st;
@@ -359,8 +357,8 @@ static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
         close(dir);
         return ret;
     }
-    /* Who may connect reads and writes the device: the owner, until the file's mode is changed. The
-     * kernel gives the file the socket's mode, minus the umask. */
+    /* Only the owner may connect, until the mode of the file is changed. The kernel gives the file
+     * the mode of the socket without the bits of the umask. */
     fchmod(fd, 0600);
     for (unsigned attempt = 0;; attempt++) {
         if (!bind(fd, (const struct sockaddr *)&addr, sizeof(addr)))

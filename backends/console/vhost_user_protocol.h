@@ -59,7 +59,7 @@ enum vdf_vu_request {
     VDF_VU_GET_STATUS = 40,
 };
 
-/* From us to the front end, over its own socket. */
+/* From the device to the front end, over the socket of SET_BACKEND_REQ_FD. */
 #define VDF_VU_BACKEND_CONFIG_CHANGE 2u
 
 struct vdf_vu_header {

@@ -2,11 +2,11 @@
 /*
  * The rings of a vhost-user front end (section "Ring states").
  *
- * A ring is the device's while it is started (a kick descriptor has come), enabled, and in memory
- * that the front end has passed. A disabled ring is left alone: what the driver has put into it
- * waits, because a console has nobody else who sends it again. When it stops, a chain that a slow
- * reader has half emptied counts as not taken: the base that the front end hears is that chain's.
- * If the ring starts there again and finds the chain there, reading goes on in the middle of it.
+ * The device uses a ring while it is started (a kick descriptor has come), enabled, and in memory
+ * of the front end. Buffers in a disabled ring wait, because no one sends the data of a console
+ * again. When a ring stops, a chain that a slow reader has half emptied counts as not taken: the
+ * base that the front end gets is that chain's. If the ring starts there again and the chain is
+ * still the same, reading goes on in the middle of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ static struct vdf_vq *queue_of(const struct vdf_vu_ring *ring)
     return vdf_console_queue_make(ring->vu->con, ring->index);
 }
 
-/* Of a port, from the device to the driver. */
+/* A ring of a port, from the device to the driver. */
 static bool is_receive(unsigned index)
 {
     return index % 2 == 0 && index != VDF_CONSOLE_CONTROL_RXQ;
@@ -49,10 +49,10 @@ static bool is_receive(unsigned index)
 /* --- kicks ------------------------------------------------------------------------------------ */
 
 /*
- * A guest that reads gives one buffer back at a time and kicks for each. A writer that waits for
- * buffers would wake up, fill one and interrupt the guest for every kick. So a receive ring that
- * has taken buffers between two kicks asks the guest not to kick. It is looked at again after
- * REST_NS, until it has taken no buffer in that time.
+ * A guest that reads gives back one buffer at a time, and kicks for each. A writer that waits for
+ * buffers would wake up, fill one and interrupt the guest for every kick. So the guest of a receive
+ * ring that has taken buffers between two kicks is asked not to kick. The device looks at the ring
+ * every REST_NS, until it has taken no buffer in that time.
  */
 #define REST_NS 100000u
 
@@ -92,7 +92,7 @@ static void rest(struct vdf_vu_ring *ring, struct vdf_vq *vq)
 {
     if (!ring->rest)
         ring->rest = vdf_async_timer(ring->vu->con->priv.obj, on_rest, ring);
-    /* Without memory for it every buffer is kicked for. */
+    /* Without memory for the timer the guest kicks for every buffer. */
     if (!ring->rest)
         return;
     want_kicks(ring, vq, false);
@@ -117,7 +117,7 @@ static bool on_kick(struct vdf_obj *obj, void *ctx, uint64_t value)
 
 /* --- start and stop --------------------------------------------------------------------------- */
 
-/* Where the three parts lie for the guest. */
+/* Find the guest addresses of the three parts. */
 static int locate(const struct vdf_vu_ring *ring, struct vdf_vq *vq, struct vdf_err *err)
 {
     const struct vdf_vhost_user *vu = ring->vu;
@@ -144,8 +144,8 @@ static int locate(const struct vdf_vu_ring *ring, struct vdf_vq *vq, struct vdf_
     return 0;
 }
 
-/* What was in the ring when it stopped is lost where the ring begins elsewhere, or with another
- * chain: the driver has reset it. */
+/* Where the ring begins at another place, or with another chain, the driver has reset it, and the
+ * bytes that were in it are lost. */
 static void resume(struct vdf_vu_ring *ring, struct vdf_console_port *port, struct vdf_vq *vq)
 {
     bool held = port->held;
@@ -187,7 +187,7 @@ static int activate(struct vdf_vu_ring *ring, struct vdf_err *err)
         resume(ring, port, vq);
     if (!(con->status & VDF_CONSOLE_S_DRIVER_OK))
         vdf_console_set_status(con, VDF_CONSOLE_S_DRIVER_OK);
-    /* A driver does not introduce itself again to a device that has come back without its state. */
+    /* A running driver sends no DEVICE_READY to a device that has come back without its state. */
     if (ring->index == VDF_CONSOLE_CONTROL_RXQ && ring->base && !con->device_ready &&
         vdf_console_multiport(con))
         vdf_console_control_resume(con);
@@ -247,8 +247,8 @@ void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu)
         struct vdf_err err = { 0 };
 
         if (ring->active && locate(ring, queue_of(ring), &err)) {
-            vdf_report(vu->con->priv.obj, EFAULT, "vhost-user: %s; it stands still until they are",
-                       err.text);
+            vdf_report(vu->con->priv.obj, EFAULT,
+                       "vhost-user: %s; the ring stands still until they are", err.text);
             deactivate(ring);
             ring->lost = true;
         } else if (ring->lost) {
@@ -407,15 +407,15 @@ void vdf_vhost_user_kicked(struct vdf_vhost_user *vu)
 {
     struct vdf_console *con = vu->con;
 
-    /* Nobody kicks a polled ring. */
+    /* Of a polled ring it is not known when it was kicked. */
     for (unsigned i = 0; i < vu->n_rings; i++)
         if (vu->rings[i].active)
             vdf_console_notify(con, i);
     vdf_console_settle(con);
 }
 
-/* An eventfd that is full has been heard; so has a socket without room. Return: whether the driver
- * is still to be told. */
+/* A full eventfd, or a socket without room, already notifies the driver. Return: whether the driver
+ * is still to be notified. */
 static bool call(const struct vdf_vu_ring *ring)
 {
     const uint64_t one = 1;

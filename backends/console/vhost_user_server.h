@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The console as a vhost-user device: another process, the front end, has the driver, the memory
- * and the rings; it connects to our socket and tells where they are.
+ * The console as a vhost-user device. Another process, the front end, has the driver, the memory
+ * and the rings. It connects to the device's socket and sends messages about them.
  *
  *     vhost_user.c         the socket: listen, accept, messages in, replies out
  *     vhost_user_fds.c     the descriptors that come with messages
- *     vhost_user_path.c    where the socket may lie, and who may already be there
+ *     vhost_user_path.c    the place of the socket: checks, a stale socket, removal
  *     vhost_user_msg.c     the requests, one row each
- *     vhost_user_memory.c  the front end's memory
- *     vhost_user_ring.c    its rings: kicks in, calls out
+ *     vhost_user_memory.c  the memory of the front end
+ *     vhost_user_ring.c    the rings of the front end: kicks in, calls out
  *
- * The device does not know whom it works for: its space is the front end's memory, its queues are
- * filled in from the ring messages, and where it would interrupt the driver it calls
- * its struct vdf_console_driver.
+ * The space of the device is the front end's memory, and the ring messages fill in its queues.
  *
- * A front end that goes away leaves the device as it is, with no queue ready, because the protocol
- * lets it come back in mid-work; what ends a driver's life is RESET_DEVICE (or without it a status
- * of 0), other features, or a DEVICE_READY from the guest. One front end is served at a time, the
- * next waits in the backlog.
+ * When a front end disconnects, the device stays as it is, with no queue ready, because the
+ * protocol lets the front end come back and go on. A driver ends with RESET_DEVICE (without that
+ * message: with a status of 0), with other features, or with a DEVICE_READY of the guest. One front
+ * end is served at a time. The next one waits in the backlog of the socket.
  *
- * Nothing here waits, and nothing that the front end can do to a descriptor that it shares with us
- * makes it wait (virtdevfs/foreign.h). A reply that does not fit into the socket keeps further
- * requests unread, and so does a descriptor whose closing takes long.
+ * No function waits, whatever the front end does to a descriptor that it shares with this process
+ * (virtdevfs/foreign.h). While a reply does not fit into the socket, or a descriptor is slow to
+ * close, further requests stay unread.
  *
- * The protocol: QEMU's docs/interop/vhost-user.rst, by the names of its sections and messages.
+ * The protocol is that of QEMU's docs/interop/vhost-user.rst, whose sections and messages the
+ * comments name.
  */
 #ifndef VDF_CONSOLE_VHOST_USER_SERVER_H
 #define VDF_CONSOLE_VHOST_USER_SERVER_H
@@ -56,21 +55,21 @@ struct vdf_vu_ring {
     unsigned index;
     uint32_t num;
     bool have_addr;
-    bool started; /* a kick has been given; GET_VRING_BASE stops */
-    bool polled;  /* it was given without a descriptor */
-    bool lost;    /* it ran until its memory was taken away, and goes on when that is back */
+    bool started; /* from SET_VRING_KICK until GET_VRING_BASE */
+    bool polled;  /* SET_VRING_KICK came without a descriptor */
+    bool lost;    /* it stands still until its memory is back */
     bool enabled;
     bool active; /* the device may use the queue */
     bool call_pending;
-    uint16_t base;              /* as vdf_vq.last_avail, while not active */
-    uint16_t stopped;           /* what that was when the ring stopped */
-    uint64_t left;              /* bytes for the host that were in the ring then */
-    uint64_t desc, used, avail; /* in the front end's addresses */
+    uint16_t base;              /* vdf_vq.last_avail of a ring that is not active */
+    uint16_t stopped;           /* the base when the ring stopped */
+    uint64_t left;              /* unread bytes for the host at that time */
+    uint64_t desc, used, avail; /* addresses in the front end's process */
     struct vdf_async *kick;
-    /* While data streams to the guest the buffers of a receive ring are looked for by time. */
+    /* A receive ring with much data is looked at by time instead of by kicks. */
     struct vdf_async *rest; /* NULL: not made yet */
     bool resting;
-    uint16_t taken;                /* vdf_vq.last_avail when the ring was looked at last */
+    uint16_t taken;                /* vdf_vq.last_avail at the last look */
     struct vdf_signal *call, *err; /* NULL: none */
     int call_sock;                 /* instead of `call`; -1: none */
 };
@@ -85,8 +84,8 @@ struct vdf_vhost_user {
 
     /* The socket. */
     int listen_fd;
-    struct vdf_async *listen_async; /* while nobody is connected */
-    dev_t dev;                      /* of the socket's file, so that no other is removed */
+    struct vdf_async *listen_async; /* while no front end is connected */
+    dev_t dev;                      /* of the socket's file: no other file is removed */
     ino_t ino;
 
     /* The connection; -1: none. */
@@ -97,20 +96,20 @@ struct vdf_vhost_user {
     size_t done; /* bytes of `msg` that have been read or written, header first */
     int fds[VDF_VU_FDS_SENT];
     unsigned n_fds;
-    bool lost_fds;            /* there were more, which are closed */
+    bool lost_fds;            /* there were more, which were closed */
     int reply_fd;             /* goes out with the reply; -1: none */
-    struct vdf_vu_ring *ring; /* that the message is about; NULL: none */
+    struct vdf_vu_ring *ring; /* of the message; NULL: it has none */
 
-    /* Descriptors that are being closed where that may wait: meanwhile nothing more is read and
-     * nobody else served, so that no front end has us open more and more of them. */
-    int closed; /* an eventfd that tells when they are */
+    /* Descriptors that another thread is closing. Meanwhile no message is read and no other front
+     * end is served, so that the number of open descriptors is limited. */
+    int closed; /* an eventfd that counts the lots that are closed */
     struct vdf_async *closed_async;
     unsigned closing; /* lots of them */
 
     bool protocol; /* VHOST_USER_F_PROTOCOL_FEATURES has been accepted */
     uint64_t protocol_features;
     uint8_t status; /* as the front end has set it */
-    bool inflight;  /* rings start at the used index, whatever their base is */
+    bool inflight;  /* rings start at the used index instead of at their base */
 
     int backend_fd; /* for requests to the front end; -1: none */
     struct vdf_async *backend_async;
@@ -127,18 +126,17 @@ struct vdf_vhost_user {
 
 /* --- vhost_user.c ----------------------------------------------------------------------------- */
 
-/** vdf_vhost_user_receive() - handle what has come over the connection, and go on with what has to
- *  go out. False: nothing was there. Also what the engine calls. */
+/** vdf_vhost_user_receive() - handle the messages that have arrived, and send replies. The engine
+ *  calls it. False: there was none. */
 bool vdf_vhost_user_receive(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_connect() - serve the front end at the other end of @fd, which is taken over. */
 int vdf_vhost_user_connect(struct vdf_vhost_user *vu, int fd, struct vdf_err *err);
-/** vdf_vhost_user_disconnect() - give up the connection and all that came with it. */
+/** vdf_vhost_user_disconnect() - close the connection, and release everything that came with it. */
 void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_send_config() - tell the front end of a configuration change, as soon as its
- *  socket has room. */
+/** vdf_vhost_user_send_config() - send the front end CONFIG_CHANGE, now or when its socket has
+ *  room. */
 void vdf_vhost_user_send_config(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_new() - a server without a socket. NULL, with errno set, when it
- *  cannot be made. */
+/** vdf_vhost_user_new() - a server without a socket. NULL: errno says why there is none. */
 struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con);
 void vdf_vhost_user_free(struct vdf_vhost_user *vu);
 
@@ -156,26 +154,27 @@ bool vdf_vhost_user_closing(struct vdf_vhost_user *vu);
 
 /* --- vhost_user_path.c ------------------------------------------------------------------------ */
 
-/** vdf_vhost_user_path_check() - may a socket be made at @path; looks at no file. */
+/** vdf_vhost_user_path_check() - whether @path may be that of a socket. It looks at no file. */
 int vdf_vhost_user_path_check(const char *path, struct vdf_err *err);
 /**
- * vdf_vhost_user_listen() - make the socket; a socket file to which nobody listens is replaced.
+ * vdf_vhost_user_listen() - make the socket. A stale file, a socket without a listener, is
+ * replaced.
  * Return: the listening descriptor or -errno (EADDRINUSE, EEXIST).
  */
 int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err);
 /** vdf_vhost_user_listens() - whether the socket's file is still there. */
 bool vdf_vhost_user_listens(const char *path, dev_t dev, ino_t ino);
-/** vdf_vhost_user_unlink() - remove the socket's file, if it is still the same and the user whose
- * request this is may. */
+/** vdf_vhost_user_unlink() - remove the socket's file, if it is still the same and the user of the
+ *  request is allowed to. */
 void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino);
 
 /* --- vhost_user_msg.c ------------------------------------------------------------------------- */
 
-/** vdf_vhost_user_expects() - may a message begin with this header; -errno: the connection has to
- *  go, since nobody knows where the next one begins. */
+/** vdf_vhost_user_expects() - whether a message may begin with this header. -errno: the connection
+ *  has to be closed, because the beginning of the next message is not known. */
 int vdf_vhost_user_expects(const struct vdf_vu_header *header, struct vdf_err *err);
-/** vdf_vhost_user_handle() - carry out the message in vu->msg, with its descriptors, or report why
- *  not. Return: whether vu->msg is now a reply to send. */
+/** vdf_vhost_user_handle() - carry out the request in vu->msg, or report its error. Return: whether
+ *  vu->msg is now a reply to send. */
 bool vdf_vhost_user_handle(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_request_name() - for error lines. */
 const char *vdf_vhost_user_request_name(uint32_t request);
@@ -188,33 +187,34 @@ int vdf_vhost_user_remove_region(struct vdf_vhost_user *vu, struct vdf_err *err)
 void vdf_vhost_user_drop_memory(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_space() - the front end's memory becomes con->space. */
 void vdf_vhost_user_space(struct vdf_console *con);
-/** vdf_vhost_user_lost() - the front end has cut a file whose memory it had passed. */
+/** vdf_vhost_user_lost() - whether the front end has truncated a file of its memory. */
 bool vdf_vhost_user_lost(const struct vdf_vhost_user *vu);
-/** vdf_vhost_user_translate() - an address in the front end's process to one of the guest. False:
- * it is in no region. */
+/** vdf_vhost_user_translate() - the guest address of an address in the front end's process. False:
+ *  it is in no region. */
 bool vdf_vhost_user_translate(const struct vdf_vhost_user *vu, uint64_t user, uint64_t *guest);
 
 /* --- vhost_user_ring.c ------------------------------------------------------------------------ */
 
-/** vdf_vhost_user_ring_update() - let the device use the ring, or not, as its state now is. */
+/** vdf_vhost_user_ring_update() - start or stop to use the ring, as its state says. */
 int vdf_vhost_user_ring_update(struct vdf_vu_ring *ring, struct vdf_err *err);
-/** vdf_vhost_user_enable_all() - all rings, for a front end that does not enable them itself. */
+/** vdf_vhost_user_enable_all() - for a front end that does not enable rings itself. */
 int vdf_vhost_user_enable_all(struct vdf_vhost_user *vu, struct vdf_err *err);
-/** vdf_vhost_user_rings_moved() - the memory is another: find the rings again. Those that are not
- * in it stand still until they are. */
+/** vdf_vhost_user_rings_moved() - locate the rings in changed memory. Rings that are not in it
+ *  stand still until they are. */
 void vdf_vhost_user_rings_moved(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_ring_stop() - GET_VRING_BASE; returns the base. */
+/** vdf_vhost_user_ring_stop() - stop the ring. Return: its base. */
 uint16_t vdf_vhost_user_ring_stop(struct vdf_vu_ring *ring);
 /** vdf_vhost_user_set_kick() - start the ring, and listen to this descriptor; -1: poll it. */
 int vdf_vhost_user_set_kick(struct vdf_vu_ring *ring, int fd, struct vdf_err *err);
-/** vdf_vhost_user_set_call() - tell the driver with this descriptor; -1: with none. */
+/** vdf_vhost_user_set_call() - notify the driver with this descriptor; -1: with none. @errors: of
+ *  broken rings instead of used buffers. */
 int vdf_vhost_user_set_call(struct vdf_vu_ring *ring, int fd, bool errors, struct vdf_err *err);
-/** vdf_vhost_user_kicked() - look at all rings for what the driver has made available. */
+/** vdf_vhost_user_kicked() - look at all rings for available buffers. */
 void vdf_vhost_user_kicked(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_rings_forget() - the device was reset: no ring is started or enabled. */
 void vdf_vhost_user_rings_forget(struct vdf_vhost_user *vu);
 void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_call() - tell the driver of the rings with used buffers. */
+/** vdf_vhost_user_call() - notify the driver of the rings with used buffers. */
 void vdf_vhost_user_call(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_running() - whether a ring is started. A device with none is suspended. */
 bool vdf_vhost_user_running(const struct vdf_vhost_user *vu);

@@ -232,7 +232,7 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
                                 "chain of descriptor %u: indirect, but VIRTIO_F_INDIRECT_DESC was "
                                 "not negotiated",
                                 head);
-            /* 2.7.5.3.1: no table in a table, nothing after one, whole descriptors only. */
+            /* 2.7.5.3.1: there is no table in a table, and no descriptor after a table. */
             if (in_table)
                 return vdf_fail(err, EPROTO, "chain of descriptor %u: nested indirect tables",
                                 head);
@@ -260,8 +260,8 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
 
 /* --- notifications (2.7.7, 2.7.10) --- */
 
-/* The words behind the rings with EVENT_IDX: the index at whose entry each side wants to be told.
- */
+/* The words after the rings with EVENT_IDX: the index of the entry of which each side wants to be
+ * notified. */
 static void *used_event(const struct vdf_space *space, const struct vdf_vq *vq)
 {
     return vdf_vq_word(space, vq->driver, AVAIL_RING + vq->num * 2u, 2, false);
@@ -287,8 +287,8 @@ void vdf_vq_want_kicks(const struct vdf_space *space, struct vdf_vq *vq, bool wa
         else if (at && wanted)
             vdf_store_le16(at, vq->last_avail);
     }
-    /* The driver makes a chain available and then reads the word: whoever looks for chains after
-     * this finds one that it was not told of. */
+    /* The driver makes a chain available and then reads the word. A look at the queue after this
+     * fence finds a chain of which the driver did not notify. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -299,7 +299,7 @@ void vdf_vq_start(const struct vdf_space *space, struct vdf_vq *vq, uint8_t mode
     vdf_vq_want_kicks(space, vq, true);
 }
 
-/* Whether the driver wants to hear of the entry that has just been filled. */
+/* Whether the driver wants an interrupt for the entry that was filled last. */
 static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *vq)
 {
     const void *at = vq->modes & VDF_VQ_EVENT_IDX
@@ -315,7 +315,7 @@ static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *
 
 /* --- chains in and out --- */
 
-/* Where the next chain begins in the descriptor table, as the available ring says. */
+/* The first descriptor of the next chain, from the available ring. */
 static int next_head(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t *head,
                      struct vdf_err *err)
 {
@@ -355,7 +355,7 @@ int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_c
     if (chain->head >= VDF_VQ_SIZE_MAX)
         return ret;
     vdf_vq_skip(vq, chain);
-    /* The event index moves with what has been taken; the flag stands still. */
+    /* The event index moves with each chain that is taken. The flag does not change. */
     if (vq->modes & VDF_VQ_EVENT_IDX && !vq->quiet)
         vdf_vq_want_kicks(space, vq, true);
     return ret;
@@ -378,8 +378,8 @@ int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head,
     vdf_store_le32(written, len);
     vq->used_idx++;
     vdf_store_le16(idx, vq->used_idx);
-    /* The driver says what it wants and then looks at the index: the index has to be visible before
-     * that is read (2.7.7.2). */
+    /* The driver writes its wish and then reads the index. So the index has to be visible before
+     * the wish is read (2.7.7.2). */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     *interrupt = wants_interrupt(space, vq);
     return 0;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device's side of split and packed virtqueues (virtio 1.2, sections 2.7 and 2.8) in any struct
+ * The device's side of split and packed virtqueues (virtio 1.3, sections 2.7 and 2.8) in any struct
  * vdf_space.
  *
- * Chains are given back in the order in which they are taken, and the one that was taken last
- * before the next is.
+ * The device gives chains back in the order in which it takes them, each before it takes the next.
  *
- * Nothing of a ring is kept here but the device's two indices: descriptors are read when they are
- * needed, each once, checked, and turned into a list of guest ranges that have been found valid at
- * that moment. A driver may change its memory at any time; every access to a range is checked
- * again.
+ * Only the two indices of the device are stored here. A descriptor is read once, when it is needed,
+ * checked, and turned into a guest range of the chain. Because a driver may change its memory at
+ * any time, every access to a range is checked again.
  */
 #ifndef VDF_CONSOLE_VIRTQUEUE_H
 #define VDF_CONSOLE_VIRTQUEUE_H
@@ -30,13 +28,13 @@
 #define VDF_VQ_AVAIL_NO_INTERRUPT 1u
 #define VDF_VQ_USED_NO_NOTIFY 1u
 
-/* The modes that driver and device have agreed on for all queues; struct vdf_vq.modes. */
+/* The negotiated modes of all queues: struct vdf_vq.modes. */
 #define VDF_VQ_INDIRECT 1u  /* VIRTIO_F_INDIRECT_DESC */
 #define VDF_VQ_EVENT_IDX 2u /* VIRTIO_F_EVENT_IDX */
 #define VDF_VQ_PACKED 4u    /* VIRTIO_F_RING_PACKED */
 
-/* An index of a packed ring is the place of a descriptor, and this bit in every second round of the
- * ring. The wrap counter is the inverse of that, so that a queue begins with zeros. */
+/* An index of a packed ring is the place of a descriptor, with this bit set in every second round
+ * of the ring. The bit is the inverse of the wrap counter, so that a queue begins with zeros. */
 #define VDF_VQ_ROUND 0x8000u
 
 struct vdf_vq {
@@ -48,7 +46,7 @@ struct vdf_vq {
     uint16_t used_idx;   /* next entry of the used or packed ring to fill */
     bool ready;
     uint8_t modes; /* VDF_VQ_INDIRECT, ...: vdf_vq_start() */
-    bool broken;   /* the driver broke the rules: not used until it is reset */
+    bool broken;   /* the driver has broken the rules: not used until a reset */
     bool quiet;    /* the driver is asked not to notify: vdf_vq_want_kicks() */
 };
 
@@ -57,23 +55,23 @@ struct vdf_vq_seg {
     uint32_t len;
 };
 
-/* A descriptor chain: what the device reads, then what it writes. */
+/* A descriptor chain: ranges that the device reads, then ranges that it writes. */
 struct vdf_vq_chain {
-    uint16_t head;    /* its first descriptor, in a packed ring the place of that */
+    uint16_t head;    /* its first descriptor; in a packed ring the place of it */
     uint16_t slots;   /* entries of the available or packed ring that it takes */
     unsigned n;       /* segments */
-    unsigned n_out;   /* of them, those that the device reads */
+    unsigned n_out;   /* the first so many are read by the device */
     uint64_t out_len; /* bytes to read */
     uint64_t in_len;  /* bytes to write */
     struct vdf_vq_seg seg[VDF_VQ_SIZE_MAX];
 };
 
-/** vdf_vq_size_possible() - may a queue have @num descriptors, up to @max, or none yet: a power of
- *  two in split rings, any number in packed ones. */
+/** vdf_vq_size_possible() - whether a queue may have @num descriptors, or none yet: up to @max, and
+ *  a power of two in split rings. */
 bool vdf_vq_size_possible(uint32_t num, unsigned max, uint8_t modes);
 
 /**
- * vdf_vq_check() - may the queue be used: size, alignment and place of its three parts.
+ * vdf_vq_check() - check size, alignment and place of the three parts of a queue.
  * Return: 0, -EINVAL, or -EFAULT where a part is not in @space.
  */
 int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err);
@@ -86,31 +84,29 @@ void vdf_vq_start(const struct vdf_space *space, struct vdf_vq *vq, uint8_t mode
 
 /**
  * vdf_vq_pending() - chains that the driver has made available.
- * Return: 0 to num, in a packed ring 0 or 1 for any; -EPROTO for an index that has run away,
- * -EFAULT when the ring is not there.
+ * Return: 0 to num, in a packed ring 0 or 1; -EPROTO: the index is too far ahead; -EFAULT: the ring
+ * is not in memory.
  */
 int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err);
 
-/** vdf_vq_avail_idx() - the driver's index; 0 when the ring is not there. In a packed ring it is
- *  found by looking for the next descriptor that is not available. */
+/** vdf_vq_avail_idx() - the driver's index, in a packed ring the next descriptor that is not
+ *  available. 0: the ring is not in memory. */
 uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq);
 
-/** vdf_vq_used_idx() - the index in the used ring of a split queue, which is the device's own; 0
- *  when it is not there. */
+/** vdf_vq_used_idx() - the device's index as the used ring of a split queue has it. 0: the ring is
+ *  not in memory. */
 uint16_t vdf_vq_used_idx(const struct vdf_space *space, const struct vdf_vq *vq);
 
 /** vdf_vq_next_is() - whether the next available chain begins with descriptor @head. */
 bool vdf_vq_next_is(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head);
 
 /**
- * vdf_vq_pop() - take the next available chain. When there is none, the driver notifies of the
- * next.
+ * vdf_vq_pop() - take the next available chain. Without one, the driver notifies of the next.
  * @chain: result; `head` is valid also with -EFAULT of a buffer
- *
- * Return: 0; -EAGAIN: there is none; -EFAULT: a buffer or table outside @space; -EPROTO: the driver
- * broke the rules of section 2.7 or 2.8. With the latter two the entry has been taken all the same,
- * unless the ring itself could not be read, its entry named no descriptor, or a chain had no end in
- * a packed ring (`head` is VDF_VQ_SIZE_MAX then).
+ * Return: 0; -EAGAIN: there is none; -EFAULT: a buffer or table is not in @space; -EPROTO: the
+ * driver has broken the rules of section 2.7 or 2.8. After the last two errors the entry has been
+ * taken, except when `head` is VDF_VQ_SIZE_MAX: the ring could not be read, its entry named no
+ * descriptor, or a chain of a packed ring had no end.
  */
 int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_chain *chain,
                struct vdf_err *err);
@@ -119,28 +115,27 @@ int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_c
 int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
                 struct vdf_vq_chain *chain, struct vdf_err *err);
 
-/** vdf_vq_skip() - count the chain, which vdf_vq_walk() has read and which is next, as taken. */
+/** vdf_vq_skip() - take the next chain, which vdf_vq_walk() has read. */
 void vdf_vq_skip(struct vdf_vq *vq, const struct vdf_vq_chain *chain);
 
 /**
- * vdf_vq_push() - give the chain back that was taken last, @len bytes of it written.
- * @interrupt: whether the driver wants to be told
+ * vdf_vq_push() - give back the chain that was taken last, with @len bytes written.
+ * @interrupt: whether the driver wants an interrupt
  *
- * Return: 0, or -EFAULT when the ring is not there.
+ * Return: 0; -EFAULT: the ring is not in memory.
  */
 int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head, uint32_t len,
                 bool *interrupt);
 
-/** vdf_vq_want_kicks() - whether the driver is to notify of what it makes available
- * (2.7.10, 2.8.14). After asking for it again, look at the queue once more. */
+/** vdf_vq_want_kicks() - ask the driver to notify of available buffers, or not to (2.7.10, 2.8.14).
+ *  After asking for it again, look at the queue once more. */
 void vdf_vq_want_kicks(const struct vdf_space *space, struct vdf_vq *vq, bool wanted);
 
-/** vdf_vq_copy_in() - bytes from @offset of what the device reads; returns how many there were. */
+/** vdf_vq_copy_in() - copy bytes that the device reads, from @offset on. Return: bytes copied. */
 size_t vdf_vq_copy_in(const struct vdf_space *space, const struct vdf_vq_chain *chain,
                       uint64_t offset, void *to, size_t n);
 
-/** vdf_vq_copy_out() - bytes to the beginning of what the device writes; returns how many fitted.
- */
+/** vdf_vq_copy_out() - copy to the ranges that the device writes. Return: bytes copied. */
 size_t vdf_vq_copy_out(const struct vdf_space *space, const struct vdf_vq_chain *chain,
                        const void *from, size_t n);
 

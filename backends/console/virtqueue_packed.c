@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Packed rings (section 2.8): one ring of descriptors, which the driver makes available and the
- * device overwrites with used ones. See virtqueue.h.
+ * Packed rings (section 2.8): one ring of descriptors. The driver makes them available, and the
+ * device overwrites them with used ones. See virtqueue.h.
  *
- * A chain lies in successive places. Since the device gives a chain back before it takes the next,
- * the used descriptor lies where the chain began, and the next one where the next chain begins.
+ * A chain has successive places. Because the device gives a chain back before it takes the next,
+ * the used descriptor is written at the first place of the chain.
  */
 #include <endian.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ static bool wrap_counter(uint16_t index)
     return !(index & VDF_VQ_ROUND);
 }
 
-/* The index that is @n places further on, at most a round. */
+/* The index @n places further, at most one round. */
 static uint16_t forward(const struct vdf_vq *vq, uint16_t index, unsigned n)
 {
     unsigned at = place(index) + n;
@@ -87,7 +87,7 @@ int vdf_vq_packed_check(const struct vdf_space *space, const struct vdf_vq *vq, 
                              err);
 }
 
-/* --- what the driver has made available ------------------------------------------------------- */
+/* --- available descriptors -------------------------------------------------------------------- */
 
 /* 1: the descriptor at this index is available; 0; -EFAULT: it is not in memory. */
 static int available(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t index)
@@ -135,7 +135,7 @@ void vdf_vq_packed_skip(struct vdf_vq *vq, const struct vdf_vq_chain *chain)
 
 /* --- the descriptor walker -------------------------------------------------------------------- */
 
-/* The last two fields have changed places. */
+/* The last two fields are in the other order. */
 static bool load_desc(const struct vdf_space *space, uint64_t table, uint32_t index,
                       struct vdf_vq_desc *desc)
 {
@@ -153,7 +153,7 @@ static int unreadable(uint64_t table, uint16_t head, struct vdf_err *err)
                     head, table);
 }
 
-/* Places that the chain takes. They are needed also of a chain whose buffers cannot be used. */
+/* The number of places of the chain, also of one whose buffers cannot be used. */
 static int extent(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head,
                   struct vdf_err *err)
 {
@@ -171,8 +171,8 @@ static int extent(const struct vdf_space *space, const struct vdf_vq *vq, uint16
                     head, vq->num);
 }
 
-/* Section 2.8.7: in a table of its own the only flag is WRITE, and all of its descriptors are the
- * chain. */
+/* Section 2.8.7: in an indirect table WRITE is the only flag, and all descriptors are in
+ * the chain. */
 static int walk_table(const struct vdf_space *space, const struct vdf_vq *vq,
                       const struct vdf_vq_desc *table, struct vdf_vq_chain *chain,
                       struct vdf_err *err)
@@ -183,10 +183,10 @@ static int walk_table(const struct vdf_space *space, const struct vdf_vq *vq,
                         "negotiated",
                         chain->head);
     if (chain->slots != 1)
-        return vdf_fail(err, EPROTO,
-                        "chain of descriptor %u: an indirect descriptor among %u, it has to be the "
-                        "only one",
-                        chain->head, chain->slots);
+        return vdf_fail(
+            err, EPROTO,
+            "chain of descriptor %u: an indirect descriptor among %u has to be the only one",
+            chain->head, chain->slots);
     int ret = vdf_vq_table_check(space, table, chain->head, err);
     for (uint32_t i = 0; !ret && i < table->len / VDF_VQ_DESC_SIZE; i++) {
         struct vdf_vq_desc desc;
@@ -237,7 +237,7 @@ void vdf_vq_packed_want_kicks(const struct vdf_space *space, const struct vdf_vq
         vdf_store_le32(at, EVENT(EVENT_ENABLE, 0u));
 }
 
-/* Whether the driver wants to hear of the chain that was given back between these indices. */
+/* Whether the driver wants an interrupt for the chain that was given back between these indices. */
 static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t before,
                             uint16_t now)
 {
@@ -272,8 +272,8 @@ int vdf_vq_packed_push(const struct vdf_space *space, struct vdf_vq *vq, uint32_
     vq->used_idx = vq->last_avail;
     vdf_store_le16(flags, (uint16_t)((wrap_counter(before) ? AVAIL | USED : 0u) |
                                      (len ? VDF_VQ_DESC_WRITE : 0u)));
-    /* The driver says what it wants and then looks at the descriptor: that has to be visible before
-     * the former is read (2.8.21.3.1). */
+    /* The driver writes its wish and then reads the descriptor. So the descriptor has to be visible
+     * before the wish is read (2.8.21.3.1). */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     *interrupt = wants_interrupt(space, vq, before, vq->used_idx);
     return 0;

@@ -16,23 +16,22 @@ struct vdf_vq_desc {
 /** vdf_vq_load_desc() - read the descriptor of a split table. False: it is not in memory. */
 bool vdf_vq_load_desc(const struct vdf_space *space, uint64_t table, uint32_t index,
                       struct vdf_vq_desc *desc);
-/** vdf_vq_word() - where a word of a ring lies; NULL when that is not guest memory or not aligned
- *  for it. */
+/** vdf_vq_word() - a pointer to a word of a ring; NULL: it is not in memory, or not aligned. */
 void *vdf_vq_word(const struct vdf_space *space, uint64_t ring, uint64_t offset, unsigned width,
                   bool write);
 int vdf_vq_part_check(const struct vdf_space *space, const char *what, uint64_t addr, uint64_t len,
                       unsigned align, bool write, struct vdf_err *err);
-/** vdf_vq_table_check() - may this descriptor's buffer be an indirect table. */
+/** vdf_vq_table_check() - whether the descriptor's buffer may be an indirect table. */
 int vdf_vq_table_check(const struct vdf_space *space, const struct vdf_vq_desc *desc, uint16_t head,
                        struct vdf_err *err);
 /** vdf_vq_chain_begin() - an empty chain. */
 void vdf_vq_chain_begin(struct vdf_vq_chain *chain, uint16_t head);
-/** vdf_vq_add_segment() - one descriptor into the chain. */
+/** vdf_vq_add_segment() - add the buffer of a descriptor to the chain. */
 int vdf_vq_add_segment(const struct vdf_space *space, const struct vdf_vq *vq,
                        const struct vdf_vq_desc *desc, struct vdf_vq_chain *chain,
                        struct vdf_err *err);
 
-/* The functions of virtqueue.h without `packed` in their names, for packed rings. */
+/* For packed rings, the functions of virtqueue.h with the same names but for `packed`. */
 
 int vdf_vq_packed_check(const struct vdf_space *space, const struct vdf_vq *vq,
                         struct vdf_err *err);
