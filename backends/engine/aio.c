@@ -4,13 +4,13 @@
  * are one-shot, and io_getevents(2), whose timeout serves the timers.
  *
  * A context has room for a fixed number of requests, and all contexts of the system share
- * fs.aio-max-nr. So the first one is small, and a larger one takes its place when sources are
- * added; that the kernel refuses it is thus known to the one who adds. The change itself is the
- * engine's thread's: destroying the old context takes all requests back, and they are made again in
- * the new one, where each looks at its descriptor anew.
+ * fs.aio-max-nr. So the first one is small, and a larger one replaces it when sources are added;
+ * thus the caller that adds a source gets the kernel's refusal. The engine's thread makes the change
+ * itself: destroying the old context cancels all requests, and they are made again in the new one,
+ * where each checks its descriptor again.
  *
- * Destroying a context takes the kernel some 30 ms, so that of the probe is kept for the thread;
- * but contexts belong to an address space, and after a fork(2) the thread needs one of its own.
+ * Destroying a context takes the kernel some 30 ms, so the thread uses that of the probe. But contexts
+ * belong to an address space, and after a fork(2) the thread needs a new one.
  */
 #include <assert.h>
 #include <errno.h>
@@ -22,14 +22,14 @@
 
 #define FIRST_ROOM 128u /* requests */
 #define SUBMIT_MOST 64u /* requests a system call */
-#define REAP_MOST 64u   /* events before others have their turn */
+#define REAP_MOST 64u   /* events before other work has its turn */
 
 struct vdf_aio {
     pid_t process; /* that made the contexts */
     io_context_t context;
     struct iocb *pending[SUBMIT_MOST]; /* made, and not submitted yet */
     unsigned n_pending;
-    struct io_event events[REAP_MOST]; /* what wait() has found */
+    struct io_event events[REAP_MOST]; /* found by wait() */
     unsigned n_events;
 
     /* With the engine's lock held. */
@@ -75,21 +75,21 @@ static int vdf_aio_open(struct vdf_engine *engine, struct vdf_err *err)
     while (aio->room < engine->n_watched)
         aio->room *= 2;
     unsigned room = aio->room;
-    int rc = make_context(room, &aio->context);
-    if (!rc)
+    int ret = make_context(room, &aio->context);
+    if (!ret)
         engine->kind = aio;
     vdf_unlock(&engine->lock);
-    if (!rc)
+    if (!ret)
         return 0;
 
     free(aio);
     const char *why = "";
-    if (rc == -EAGAIN)
+    if (ret == -EAGAIN)
         why = ": fs.aio-max-nr is used up";
-    else if (rc == -ENOSYS || rc == -EPERM)
+    else if (ret == -ENOSYS || ret == -EPERM)
         why = ": the kernel has no asynchronous I/O, or a seccomp filter forbids it";
-    return vdf_fail(err, -rc, "io_setup(2) of %u requests answers %s%s", room, vdf_errno_name(-rc),
-                    why);
+    return vdf_fail(err, -ret, "io_setup(2) of %u requests answers %s%s", room,
+                    vdf_errno_name(-ret), why);
 }
 
 static void vdf_aio_park(struct vdf_engine *engine)
@@ -106,9 +106,9 @@ static int vdf_aio_reserve(struct vdf_engine *engine, unsigned n)
     if (aio->room > (unsigned)INT32_MAX / 2)
         return -ENOMEM;
     io_context_t larger;
-    int rc = make_context(aio->room * 2, &larger);
-    if (rc)
-        return rc;
+    int ret = make_context(aio->room * 2, &larger);
+    if (ret)
+        return ret;
     if (aio->next)
         io_destroy(aio->next);
     aio->next = larger;
@@ -116,20 +116,19 @@ static int vdf_aio_reserve(struct vdf_engine *engine, unsigned n)
     return 0;
 }
 
-/* Hand over what is pending. Return: false if some was refused, which is work for the engine now.
- */
+/* Submit the pending requests. Return: false if one was refused, which is work for the engine now. */
 static bool submit(struct vdf_engine *engine)
 {
     struct vdf_aio *aio = engine->kind;
     unsigned done = 0;
     bool all = true;
     while (done < aio->n_pending) {
-        int rc = io_submit(aio->context, (long)(aio->n_pending - done), &aio->pending[done]);
-        if (rc > 0) {
-            done += (unsigned)rc;
-        } else if (rc != -EINTR) {
+        int ret = io_submit(aio->context, (long)(aio->n_pending - done), &aio->pending[done]);
+        if (ret > 0) {
+            done += (unsigned)ret;
+        } else if (ret != -EINTR) {
             /* The first of them was refused. */
-            vdf_engine_refused(engine, aio->pending[done]->data, rc ? rc : -EAGAIN);
+            vdf_engine_refused(engine, aio->pending[done]->data, ret ? ret : -EAGAIN);
             done++;
             all = false;
         }
@@ -151,19 +150,19 @@ static int vdf_aio_arm(struct vdf_engine *engine, struct vdf_source *source)
 }
 
 /*
- * io_cancel(2) of a poll request answers EINPROGRESS, and EINVAL when the request is already on its
- * way back; the event comes in both cases.
+ * io_cancel(2) of a poll request answers EINPROGRESS, and EINVAL when the request has already
+ * completed; the event comes in both cases.
  */
 static int vdf_aio_cancel(struct vdf_engine *engine, struct vdf_source *source)
 {
     struct vdf_aio *aio = engine->kind;
     struct io_event event;
     submit(engine);
-    int rc = io_cancel(aio->context, source->op, &event);
-    return rc == -EAGAIN || rc == -EINTR ? -EAGAIN : 0;
+    int ret = io_cancel(aio->context, source->op, &event);
+    return ret == -EAGAIN || ret == -EINTR ? -EAGAIN : 0;
 }
 
-/* Go over to a larger context if there is one. Return: whether there was. */
+/* Change to a larger context if there is one. Return: whether there was. */
 static bool change_context(struct vdf_engine *engine)
 {
     struct vdf_aio *aio = engine->kind;
@@ -194,11 +193,11 @@ static int vdf_aio_wait(struct vdf_engine *engine, uint64_t timeout_ns)
         .tv_sec = (time_t)(timeout_ns / 1000000000u),
         .tv_nsec = (long)(timeout_ns % 1000000000u),
     };
-    int rc = io_getevents(aio->context, timeout_ns ? 1 : 0, REAP_MOST, aio->events,
-                          timeout_ns == VDF_ENGINE_FOREVER ? NULL : &ts);
-    if (rc < 0)
-        return rc == -EINTR ? 0 : rc;
-    aio->n_events = (unsigned)rc;
+    int ret = io_getevents(aio->context, timeout_ns ? 1 : 0, REAP_MOST, aio->events,
+                           timeout_ns == VDF_ENGINE_FOREVER ? NULL : &ts);
+    if (ret < 0)
+        return ret == -EINTR ? 0 : ret;
+    aio->n_events = (unsigned)ret;
     return 0;
 }
 

@@ -3,12 +3,11 @@
  * The engine, the part that both kinds have in common: the life of sources, timers, pollers, and
  * the thread's loop.
  *
- * A source that is to be touched by the engine's thread is put into a list of work and taken from
- * it in turn. Removal is such work too: the source is marked at once, so that no new call of its
- * function begins; when its turn comes, a request in flight is asked back, and when that has
- * arrived, the source is unlinked and released. Memory of a source is therefore never freed while
- * the thread or the kernel still has a pointer to it, and the thread may look at any source of its
- * lists without holding the lock across calls.
+ * Work for the engine's thread on a source is queued and done in order. Removal is such work too: the
+ * source is marked at once, so that no new call of its function begins. When its turn comes, its
+ * request in flight is cancelled, and when that has completed, the source is unlinked and released.
+ * The memory of a source is therefore never freed while the thread or the kernel has a pointer to it,
+ * and the thread may use any source of its lists without holding the lock across calls.
  */
 #include <assert.h>
 #include <errno.h>
@@ -27,15 +26,15 @@
 
 #include "engine.h"
 
-/* Kernels add the timeout to the present time, and some do not look for an overflow. */
+/* Kernels add the timeout to the present time, and some do not check for an overflow. */
 #define LONGEST_WAIT_NS UINT64_C(3600000000000)
 
 #define POLL_BUSY_NS 50000 /* after the last find, before the first sleep */
-/* The longest sleep between two looks: as many times what a look takes, within these limits. */
-#define POLL_SLEEP_LOOKS 2000u
+/* The longest sleep between two rounds of polling: a multiple of a round's cost, within limits. */
+#define POLL_SLEEP_ROUNDS 2000u
 #define POLL_SLEEP_LEAST_NS 20000000
 #define POLL_SLEEP_MOST_NS 500000000
-#define POLL_LOOKS 16u /* without a sleep, before others have their turn */
+#define POLL_ROUNDS 16u /* without a sleep, before other work has its turn */
 
 static void count(uint64_t *counter)
 {
@@ -84,7 +83,7 @@ static struct vdf_source *source_of_next(struct vdf_source **next)
     return (struct vdf_source *)((char *)next - offsetof(struct vdf_source, next));
 }
 
-/* Timers mostly have equal delays and thus come in order: look for the place from the end. */
+/* Timers mostly have equal delays and are set in order, so the search begins at the end. */
 static void link_timer(struct vdf_engine *engine, struct vdf_source *source)
 {
     struct vdf_source **place = engine->timers_end;
@@ -115,7 +114,7 @@ static void enqueue(struct vdf_engine *engine, struct vdf_source *source, unsign
     engine->queue_end = &source->queue_next;
 }
 
-/* Give the lock back, and end the thread's sleep: there is something for it to do. */
+/* Release the lock, and end the thread's sleep: there is work. */
 static void unlock_and_wake(struct vdf_engine *engine)
 {
     bool wake = atomic_load_explicit(&engine->sleeping, memory_order_relaxed) && !engine->woken;
@@ -131,7 +130,7 @@ static void unlock_and_wake(struct vdf_engine *engine)
     }
 }
 
-/* What the kind keeps of a watched source. Any thread. */
+/* Allocate the kind's data for a watched source. Any thread. */
 static int make_request(const struct vdf_engine *engine, void **op)
 {
     if (!engine->ops->request_size)
@@ -154,9 +153,9 @@ static void arm(struct vdf_engine *engine, struct vdf_source *source)
     vdf_unlock(&engine->lock);
 
     count(&engine->stats.submissions);
-    int rc = engine->ops->arm(engine, source);
-    if (rc)
-        vdf_engine_refused(engine, source, rc);
+    int ret = engine->ops->arm(engine, source);
+    if (ret)
+        vdf_engine_refused(engine, source, ret);
 }
 
 void vdf_engine_refused(struct vdf_engine *engine, struct vdf_source *source, int result)
@@ -182,8 +181,9 @@ void vdf_engine_rearm_all(struct vdf_engine *engine)
     vdf_unlock(&engine->lock);
 }
 
-/* Read an eventfd and pass on what it held. Return: whether to watch it further. Who shares it may
- * have emptied it, and may have made it block; kernels before 5.8 know this flag for files only. */
+/* Read an eventfd and pass on its counter. Return: whether to watch it further. A process
+ * that shares the eventfd may have read it, and may have made it block; kernels before 5.8 know the flag
+ * for files only. */
 static bool ring_doorbell(struct vdf_engine *engine, struct vdf_source *source)
 {
     uint64_t value;
@@ -259,7 +259,7 @@ static void leave_pollers(struct vdf_engine *engine, struct vdf_source *source)
         *link = source->poll_next;
 }
 
-/* The caller may have closed its own, and the last close of a socket may wait. */
+/* The caller may have closed its own descriptor, and the last close of a socket may block. */
 static void close_watched(int fd)
 {
     if (vdf_foreign_kind(fd) == VDF_FOREIGN_SOCKET)
@@ -268,7 +268,7 @@ static void close_watched(int fd)
         close(fd);
 }
 
-/* Take a source out of the engine for good. The lock is held, and is given back. */
+/* Take a source out of the engine. The lock is held, and is released. */
 static void release(struct vdf_engine *engine, struct vdf_source *source)
 {
     stop_timer(engine, source);
@@ -300,7 +300,7 @@ static void release(struct vdf_engine *engine, struct vdf_source *source)
         source->release(source);
 }
 
-/* What a source in the list of work is there for. The lock is held, and is given back. */
+/* Do the queued work of a source. The lock is held, and is released. */
 static void run_work(struct vdf_engine *engine, struct vdf_source *source)
 {
     unsigned flags = source->flags;
@@ -364,17 +364,17 @@ static void run_timers(struct vdf_engine *engine)
     }
 }
 
-/* Nothing joins or leaves the list meanwhile, as only run_queue() does that. A poller that has just
- * been removed is not asked again, because that is something to do. */
+/* The list does not change meanwhile, as only run_queue() changes it. A poller that has just been
+ * removed is not called again, because the removal sets `asked`. */
 static void run_pollers(struct vdf_engine *engine)
 {
     bool found = false;
 
-    for (unsigned looks = POLL_LOOKS; engine->pollers && looks > 0; looks--) {
+    for (unsigned rounds = POLL_ROUNDS; engine->pollers && rounds > 0; rounds--) {
         count(&engine->stats.polls);
         for (struct vdf_source *s = engine->pollers; s; s = s->poll_next) {
             if (atomic_load_explicit(&engine->asked, memory_order_relaxed)) {
-                looks = 1;
+                rounds = 1;
                 break;
             }
             if (s->poll(s, engine->idle_ns)) {
@@ -389,41 +389,40 @@ static void run_pollers(struct vdf_engine *engine)
         engine->found_ns = now_ns();
 }
 
-/* What a look takes of a processor, with the waking up and the going to sleep around it, which is
- * most of it and differs by an order of magnitude between machines. What else was done since the
- * last sleep does not count. */
-static void weigh_look(struct vdf_engine *engine)
+/* Measure the cost of a round of polling in processor time. Most of it is waking up and going to sleep,
+ * which differs by an order of magnitude between machines. A sleep after other work is not counted. */
+static void measure_round(struct vdf_engine *engine)
 {
     uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    if (engine->weighed_ns && engine->weighed_completions == engine->stats.completions)
-        engine->look_ns = (7 * engine->look_ns + (cpu_ns - engine->weighed_ns)) / 8;
-    engine->weighed_ns = cpu_ns;
-    engine->weighed_completions = engine->stats.completions;
+    if (engine->measured_ns && engine->measured_completions == engine->stats.completions)
+        engine->round_ns = (7 * engine->round_ns + (cpu_ns - engine->measured_ns)) / 8;
+    engine->measured_ns = cpu_ns;
+    engine->measured_completions = engine->stats.completions;
 }
 
 static uint64_t longest_pause(const struct vdf_engine *engine)
 {
-    uint64_t pause_ns = POLL_SLEEP_LOOKS * engine->look_ns;
+    uint64_t pause_ns = POLL_SLEEP_ROUNDS * engine->round_ns;
     if (pause_ns < POLL_SLEEP_LEAST_NS)
         return POLL_SLEEP_LEAST_NS;
     return pause_ns < POLL_SLEEP_MOST_NS ? pause_ns : POLL_SLEEP_MOST_NS;
 }
 
-/* For how long the pollers need not be asked; @now is needed if there are any. */
+/* For how long the pollers need not be called; @now is needed if there are any. */
 static uint64_t poll_pause(struct vdf_engine *engine, uint64_t now)
 {
     uint64_t idle = now - engine->found_ns;
     engine->idle_ns = idle < POLL_BUSY_NS ? 0 : idle;
     if (!engine->idle_ns) {
-        engine->weighed_ns = 0;
+        engine->measured_ns = 0;
         return 0;
     }
-    weigh_look(engine);
+    measure_round(engine);
     uint64_t longest = longest_pause(engine);
     return idle / 2 < longest ? idle / 2 : longest;
 }
 
-/* Sleep if there is nothing to do, and take in what has come back. */
+/* Sleep if there is no work, and handle completed requests. */
 static void wait_and_reap(struct vdf_engine *engine)
 {
     uint64_t pause_ns = VDF_ENGINE_FOREVER;
@@ -450,7 +449,7 @@ static void wait_and_reap(struct vdf_engine *engine)
     engine->ops->wait(engine, timeout_ns);
     if (timeout_ns) {
         count(&engine->stats.wakeups);
-        /* Who has seen it sleep just before wakes it for nothing. */
+        /* A thread that saw it asleep just before may wake it without need. */
         atomic_store_explicit(&engine->sleeping, false, memory_order_relaxed);
     }
     engine->ops->reap(engine);
@@ -466,7 +465,7 @@ static void mark_removed(struct vdf_engine *engine, struct vdf_source *source)
     enqueue(engine, source, VDF_SOURCE_REMOVED);
 }
 
-/* Remove what is left and wait until all has been released. */
+/* Remove all sources and wait until they have been released. */
 static void drain(struct vdf_engine *engine)
 {
     vdf_lock(&engine->lock);
@@ -518,16 +517,16 @@ int vdf_engine_start(struct vdf_engine *engine)
 {
     assert(!engine->started);
 
-    /* Signals are for the threads that have asked for them. */
+    /* The engine's thread takes no signals. */
     sigset_t all, old;
     sigfillset(&all);
-    /* A blocked fault ends the process, whatever handler there is: vdf_import_open() has one. */
+    /* A blocked fault would end the process in spite of the handler of vdf_import_open(). */
     sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = -pthread_create(&engine->thread, NULL, run, engine);
+    int ret = -pthread_create(&engine->thread, NULL, run, engine);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc)
-        return rc;
+    if (ret)
+        return ret;
     pthread_setname_np(engine->thread, "vdf-engine");
 
     while (sem_wait(&engine->opened) && errno == EINTR)
@@ -556,7 +555,7 @@ void vdf_engine_stop(struct vdf_engine *engine)
 
 /* --- making and ending ------------------------------------------------------------------------ */
 
-/* Have one poll request come back from the kernel. */
+/* Complete one poll request. */
 static int try_request(struct vdf_engine *engine, struct vdf_err *err)
 {
     uint64_t one = 1;
@@ -567,10 +566,10 @@ static int try_request(struct vdf_engine *engine, struct vdf_err *err)
     engine->refusal = 0;
     arm(engine, &engine->wake);
     for (unsigned tries = 0; tries < 10 && engine->woken && !engine->refusal; tries++) {
-        int rc = engine->ops->wait(engine, 100000000);
-        if (rc)
-            return vdf_fail(err, -rc, "%s: waiting for a request answers %s", engine->ops->name,
-                            vdf_errno_name(-rc));
+        int ret = engine->ops->wait(engine, 100000000);
+        if (ret)
+            return vdf_fail(err, -ret, "%s: waiting for a request answers %s", engine->ops->name,
+                            vdf_errno_name(-ret));
         engine->ops->reap(engine);
         vdf_lock(&engine->lock);
         run_queue(engine);
@@ -582,32 +581,32 @@ static int try_request(struct vdf_engine *engine, struct vdf_err *err)
                         "5.11 with io_uring and 4.18 with libaio",
                         engine->ops->name, vdf_errno_name(-engine->refusal));
     if (engine->woken)
-        return vdf_fail(err, ETIME, "%s: a poll request does not come back", engine->ops->name);
+        return vdf_fail(err, ETIME, "%s: a poll request does not complete", engine->ops->name);
     return 0;
 }
 
 /*
  * Seccomp filters refuse set-up, submission or waiting, each with an errno of their own, and old
- * kernels lack one or the other request: only doing it tells.
+ * kernels lack one or the other request, so the probe makes one.
  */
 static int probe(struct vdf_engine *engine, const struct vdf_engine_ops *ops, struct vdf_err *err)
 {
     engine->ops = ops;
     free(engine->wake.op);
     engine->wake.op = NULL;
-    int rc = make_request(engine, &engine->wake.op);
-    if (rc)
-        return vdf_fail(err, -rc, "no memory for the engine");
-    rc = ops->open(engine, err);
-    if (rc)
-        return rc;
-    rc = try_request(engine, err);
-    if (rc)
+    int ret = make_request(engine, &engine->wake.op);
+    if (ret)
+        return vdf_fail(err, -ret, "no memory for the engine");
+    ret = ops->open(engine, err);
+    if (ret)
+        return ret;
+    ret = try_request(engine, err);
+    if (ret)
         ops->close(engine);
     else
         ops->park(engine);
 
-    /* As if it had not been. */
+    /* Forget the attempt. */
     uint64_t value;
     ssize_t n = read(engine->wake.fd, &value, sizeof(value));
     (void)n;
@@ -616,7 +615,7 @@ static int probe(struct vdf_engine *engine, const struct vdf_engine_ops *ops, st
     engine->queue = NULL;
     engine->queue_end = &engine->queue;
     memset(&engine->stats, 0, sizeof(engine->stats));
-    return rc;
+    return ret;
 }
 
 int vdf_engine_create(enum vdf_engine_kind kind, struct vdf_engine **result, struct vdf_err *err)
@@ -636,25 +635,25 @@ int vdf_engine_create(enum vdf_engine_kind kind, struct vdf_engine **result, str
     link_source(&engine->lists[VDF_SOURCE_WAKE], &engine->wake);
     engine->n_watched = 1;
 
-    int rc;
+    int ret;
     engine->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (engine->wake.fd < 0) {
-        rc = vdf_fail(err, errno, "eventfd(2) answers %s", vdf_errno_name(errno));
+        ret = vdf_fail(err, errno, "eventfd(2) answers %s", vdf_errno_name(errno));
     } else if (kind == VDF_ENGINE_AUTO) {
         struct vdf_err first = { 0 };
-        rc = probe(engine, &vdf_uring_ops, &first);
-        if (rc) {
+        ret = probe(engine, &vdf_uring_ops, &first);
+        if (ret) {
             struct vdf_err second = { 0 };
-            rc = probe(engine, &vdf_aio_ops, &second);
-            if (rc)
-                vdf_fail(err, -rc, "%.120s; %.120s", first.text, second.text);
+            ret = probe(engine, &vdf_aio_ops, &second);
+            if (ret)
+                vdf_fail(err, -ret, "%.120s; %.120s", first.text, second.text);
         }
     } else {
-        rc = probe(engine, kind == VDF_ENGINE_IO_URING ? &vdf_uring_ops : &vdf_aio_ops, err);
+        ret = probe(engine, kind == VDF_ENGINE_IO_URING ? &vdf_uring_ops : &vdf_aio_ops, err);
     }
-    if (rc) {
+    if (ret) {
         vdf_engine_destroy(engine);
-        return rc;
+        return ret;
     }
     *result = engine;
     return 0;
@@ -700,34 +699,34 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
         return -EALREADY;
 
     /*
-     * Made here, so that asking again for the next event never lacks memory. The descriptor is a
-     * duplicate: the caller's may be closed by another thread, and its number be given to another
-     * file, just when the engine's thread is about to use it.
+     * Allocated here, so that the next request never lacks memory. The descriptor is a duplicate:
+     * another thread may close the caller's, and its number may then mean another file, just when
+     * the engine's thread is about to use it.
      */
     bool watched = kind <= VDF_SOURCE_FD;
     void *op = NULL;
     if (watched) {
-        int rc = make_request(engine, &op);
-        if (rc)
-            return rc;
+        int ret = make_request(engine, &op);
+        if (ret)
+            return ret;
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (fd < 0) {
-            rc = -errno;
+            ret = -errno;
             free(op);
-            return rc;
+            return ret;
         }
     }
 
     vdf_lock(&engine->lock);
-    int rc = engine->draining ? -ESHUTDOWN : 0;
-    if (!rc && watched && engine->ops->reserve)
-        rc = engine->ops->reserve(engine, engine->n_watched + 1);
-    if (rc) {
+    int ret = engine->draining ? -ESHUTDOWN : 0;
+    if (!ret && watched && engine->ops->reserve)
+        ret = engine->ops->reserve(engine, engine->n_watched + 1);
+    if (ret) {
         vdf_unlock(&engine->lock);
         free(op);
         if (watched)
             close(fd);
-        return rc;
+        return ret;
     }
     source->kind = kind;
     source->fd = fd;
@@ -747,7 +746,7 @@ static int add(struct vdf_engine *engine, struct vdf_source *source, enum vdf_so
     return 0;
 }
 
-/* Descriptors that the kernel would refuse in the engine's thread, where nobody could be told. */
+/* Refuse descriptors that the kernel would refuse in the engine's thread, with no caller to tell. */
 static int check_fd(int fd)
 {
     struct stat st;
@@ -758,8 +757,8 @@ static int check_fd(int fd)
 
 int vdf_engine_add_eventfd(struct vdf_engine *engine, struct vdf_source *source, int fd)
 {
-    int rc = check_fd(fd);
-    return rc ? rc : add(engine, source, VDF_SOURCE_EVENTFD, fd, POLLIN);
+    int ret = check_fd(fd);
+    return ret ? ret : add(engine, source, VDF_SOURCE_EVENTFD, fd, POLLIN);
 }
 
 int vdf_engine_add_fd(struct vdf_engine *engine, struct vdf_source *source, int fd, uint32_t events)
@@ -767,8 +766,8 @@ int vdf_engine_add_fd(struct vdf_engine *engine, struct vdf_source *source, int 
     /* The flags of epoll_ctl(2) above these bits mean nothing to a single poll. */
     if (!events || events > UINT16_MAX)
         return -EINVAL;
-    int rc = check_fd(fd);
-    return rc ? rc : add(engine, source, VDF_SOURCE_FD, fd, events);
+    int ret = check_fd(fd);
+    return ret ? ret : add(engine, source, VDF_SOURCE_FD, fd, events);
 }
 
 int vdf_engine_add_timer(struct vdf_engine *engine, struct vdf_source *source)

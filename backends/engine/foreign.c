@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Telling and closing descriptors of other processes. See virtdevfs/foreign.h. */
+/* Recognising and closing descriptors of other processes. See virtdevfs/foreign.h. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ enum vdf_foreign vdf_foreign_kind(int fd)
 
     if (fcntl(fd, F_GET_SEALS) >= 0)
         return VDF_FOREIGN_MEMORY;
-    /* These names are the kernel's: those of files begin with a slash. */
+    /* These names are the kernel's; names of files begin with a slash. */
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     if (readlink(link, target, sizeof(target) - 1) < 0)
         return VDF_FOREIGN_OTHER;
@@ -54,7 +54,7 @@ static struct vdf_lock jobs_lock = VDF_LOCK_INIT(VDF_RANK_FOREIGN);
 static struct job *jobs;
 static unsigned threads;
 
-/* A stream that nobody can send to any more and that holds nothing unread. */
+/* A stream that is closed for sending at the other end, and has no unread data. */
 static bool is_spent(int fd)
 {
     struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
@@ -66,7 +66,7 @@ static bool is_spent(int fd)
            !ioctl(fd, FIONREAD, &unread) && !unread;
 }
 
-static bool may_wait(int fd)
+static bool may_block(int fd)
 {
     switch (vdf_foreign_kind(fd)) {
     case VDF_FOREIGN_EVENTFD:
@@ -101,7 +101,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* One thread more, unless there are many. The lock is held. */
+/* Start another thread, up to THREADS_MAX. The lock is held. */
 static void start_thread(void)
 {
     sigset_t all, old;
@@ -126,20 +126,20 @@ bool vdf_foreign_close(const int *fds, unsigned n, int done)
     struct job *job = NULL, **end;
 
     for (unsigned i = 0; i < n; i++) {
-        if (!may_wait(fds[i])) {
+        if (!may_block(fds[i])) {
             close(fds[i]);
             continue;
         }
         if (!job)
             job = calloc(1, sizeof(*job) + n * sizeof(*fds));
-        /* Better a descriptor that stays open than a thread that stands still. */
+        /* Without memory the descriptor stays open, which is better than a blocked thread. */
         if (job)
             job->fds[job->n++] = fds[i];
     }
     if (!job)
         return false;
     job->done = done >= 0 ? fcntl(done, F_DUPFD_CLOEXEC, 3) : -1;
-    bool told = job->done >= 0;
+    bool notifies = job->done >= 0;
 
     vdf_lock(&jobs_lock);
     for (end = &jobs; *end; end = &(*end)->next)
@@ -147,5 +147,5 @@ bool vdf_foreign_close(const int *fds, unsigned n, int done)
     *end = job;
     start_thread();
     vdf_unlock(&jobs_lock);
-    return told;
+    return notifies;
 }

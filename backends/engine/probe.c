@@ -9,7 +9,7 @@
 
 #define DISABLED "/proc/sys/kernel/io_uring_disabled"
 
-/* What `auto` takes; empty: nothing can be had. */
+/* The engine that `auto` takes; empty: there is none. */
 static void find_chosen(char *name, size_t size)
 {
     struct vdf_engine *engine;
@@ -77,7 +77,7 @@ static void try_engine(struct vdf_probe *probe, enum vdf_engine_kind kind, const
         vdf_engine_destroy(engine);
     } else {
         vdf_probe_lack(probe, name, "%s", err.text);
-        /* Locked memory is the one limit that an engine knows better. */
+        /* The engine's remedy for ENOMEM is better: the limit of locked memory. */
         vdf_probe_remedy(probe, "%s",
                          ret == -ENOMEM ? remedy(ENOMEM) : vdf_probe_cure(-ret, remedy(-ret)));
     }
@@ -95,6 +95,6 @@ static void run(struct vdf_probe *probe)
 
 const struct vdf_probe_part vdf_engine_probe = {
     .name = "engine",
-    .title = "what the daemon can wait with",
+    .title = "event engines of the daemon",
     .run = run,
 };

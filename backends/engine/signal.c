@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Signals: eventfds of other processes, told without write(2).
+ * Signals: eventfds of other processes, written without write(2).
  *
- * A write(2) to an eventfd whose counter is full waits unless O_NONBLOCK is set, and the flag
- * belongs to whoever shares the open file. But the kernel tells an eventfd on its own of each
- * request that has completed, and that never waits: it is made for interrupts. So a signal is a
- * request that completes at once: with io_uring a NOP of a ring that has the eventfd registered,
+ * A write(2) to an eventfd whose counter is full blocks unless O_NONBLOCK is set, and every process
+ * that shares the open file can clear the flag. But the kernel itself writes an eventfd for each
+ * completed request, and that never blocks, as it happens in interrupts. So a signal is a request that
+ * completes at once: with io_uring a NOP of a ring that has the eventfd registered,
  * with libaio a poll of the eventfd (IOCB_FLAG_RESFD).
  */
 #include <errno.h>
@@ -39,26 +39,26 @@ static struct {
 static int open_ring(struct vdf_signal *signal, int fd)
 {
     struct io_uring_params params = { 0 };
-    int rc = io_uring_queue_init_params(RING_ENTRIES, &signal->ring, &params);
+    int ret = io_uring_queue_init_params(RING_ENTRIES, &signal->ring, &params);
 
-    if (rc)
-        return rc;
-    rc = io_uring_register_eventfd(&signal->ring, fd);
-    if (rc)
+    if (ret)
+        return ret;
+    ret = io_uring_register_eventfd(&signal->ring, fd);
+    if (ret)
         io_uring_queue_exit(&signal->ring);
-    return rc;
+    return ret;
 }
 
 static int raise_ring(struct vdf_signal *signal)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&signal->ring);
 
-    /* Without an entry earlier ones are still to be submitted, and one of them says it all. */
+    /* Without a free entry an earlier one is still to be submitted, which is enough. */
     if (sqe)
         io_uring_prep_nop(sqe);
-    int rc = io_uring_submit(&signal->ring);
+    int ret = io_uring_submit(&signal->ring);
     io_uring_cq_advance(&signal->ring, io_uring_cq_ready(&signal->ring));
-    return rc > 0 ? 0 : -EAGAIN;
+    return ret > 0 ? 0 : -EAGAIN;
 }
 
 /* The lock is held. */
@@ -67,19 +67,19 @@ static int make_context(void)
     if (aio.process == getpid())
         return 0;
     aio.context = NULL;
-    int rc = io_setup(AIO_ROOM, &aio.context);
-    if (!rc)
+    int ret = io_setup(AIO_ROOM, &aio.context);
+    if (!ret)
         aio.process = getpid();
-    return rc;
+    return ret;
 }
 
 static int open_aio(struct vdf_signal *signal, int fd)
 {
     vdf_lock(&aio.lock);
-    int rc = make_context();
+    int ret = make_context();
     vdf_unlock(&aio.lock);
-    if (rc)
-        return rc;
+    if (ret)
+        return ret;
     signal->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     return signal->fd < 0 ? -errno : 0;
 }
@@ -93,11 +93,11 @@ static int raise_aio(struct vdf_signal *signal)
     io_prep_poll(&iocb, signal->fd, POLLIN | POLLOUT);
     io_set_eventfd(&iocb, signal->fd);
     vdf_lock(&aio.lock);
-    int rc = io_submit(aio.context, 1, &list);
-    if (rc == 1)
-        rc = io_getevents(aio.context, 0, 1, &event, &(struct timespec){ 0 });
+    int ret = io_submit(aio.context, 1, &list);
+    if (ret == 1)
+        ret = io_getevents(aio.context, 0, 1, &event, &(struct timespec){ 0 });
     vdf_unlock(&aio.lock);
-    return rc >= 0 ? 0 : -EAGAIN;
+    return ret >= 0 ? 0 : -EAGAIN;
 }
 
 int vdf_signal_open(const struct vdf_engine *engine, int fd, struct vdf_signal **result)
@@ -110,12 +110,12 @@ int vdf_signal_open(const struct vdf_engine *engine, int fd, struct vdf_signal *
         return -ENOMEM;
     signal->fd = -1;
 
-    int rc = engine && engine->ops == &vdf_aio_ops ? -ENOSYS : open_ring(signal, fd);
-    if (rc && (!engine || engine->ops == &vdf_aio_ops))
-        rc = open_aio(signal, fd);
-    if (rc) {
+    int ret = engine && engine->ops == &vdf_aio_ops ? -ENOSYS : open_ring(signal, fd);
+    if (ret && (!engine || engine->ops == &vdf_aio_ops))
+        ret = open_aio(signal, fd);
+    if (ret) {
         free(signal);
-        return rc;
+        return ret;
     }
     *result = signal;
     return 0;

@@ -3,8 +3,8 @@
  * The engine on io_uring: poll requests and waiting in one ring, made and used by one thread.
  *
  * A poll request is one-shot and made again after the event, together with the next wait in the
- * same system call. So it looks at the descriptor's state each time, and nothing is missed that a
- * function left unread. The wait has its timeout as an argument (IORING_FEAT_EXT_ARG), so timers
+ * same system call. So it checks the descriptor's state each time, and no data that a function left
+ * unread is missed. The wait has its timeout as an argument (IORING_FEAT_EXT_ARG), so timers
  * need no request.
  */
 #include <errno.h>
@@ -13,16 +13,16 @@
 
 #include "engine.h"
 
-#define RING_ENTRIES 64u /* requests a submission; more take more than one */
-#define REAP_MOST 64u    /* completions before others have their turn */
+#define RING_ENTRIES 64u /* requests of a submission */
+#define REAP_MOST 64u    /* completions before other work has its turn */
 
 struct vdf_uring {
     struct io_uring ring;
 };
 
 /*
- * From the best to the plainest, the first that the kernel knows is taken. Completions are worked
- * off when the thread asks for them (6.1), or at least without interrupting it (5.19).
+ * In order of preference; the first that the kernel knows is used. Completions are handled when the
+ * thread asks for them (6.1), or at least without interrupting it (5.19).
  */
 static const unsigned ring_flags[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -36,29 +36,29 @@ static int vdf_uring_open(struct vdf_engine *engine, struct vdf_err *err)
     if (!uring)
         return vdf_fail(err, ENOMEM, "no memory for the engine");
 
-    int rc = -EINVAL;
-    for (unsigned i = 0; rc == -EINVAL && i < sizeof(ring_flags) / sizeof(*ring_flags); i++) {
+    int ret = -EINVAL;
+    for (unsigned i = 0; ret == -EINVAL && i < sizeof(ring_flags) / sizeof(*ring_flags); i++) {
         struct io_uring_params params = { .flags = ring_flags[i] };
-        rc = io_uring_queue_init_params(RING_ENTRIES, &uring->ring, &params);
+        ret = io_uring_queue_init_params(RING_ENTRIES, &uring->ring, &params);
     }
-    if (rc) {
+    if (ret) {
         free(uring);
         const char *why = "";
-        if (rc == -EPERM)
+        if (ret == -EPERM)
             why = ": kernel.io_uring_disabled or a seccomp filter forbids it";
-        else if (rc == -ENOSYS)
+        else if (ret == -ENOSYS)
             why = ": the kernel has none, or a seccomp filter hides it";
-        else if (rc == -ENOMEM)
+        else if (ret == -ENOMEM)
             why = ": the limit of locked memory (ulimit -l) may be too low";
-        return vdf_fail(err, -rc, "io_uring_setup(2) answers %s%s; engine=libaio does without it",
-                        vdf_errno_name(-rc), why);
+        return vdf_fail(err, -ret, "io_uring_setup(2) answers %s%s; engine=libaio does without it",
+                        vdf_errno_name(-ret), why);
     }
     if (!(uring->ring.features & IORING_FEAT_EXT_ARG)) {
         io_uring_queue_exit(&uring->ring);
         free(uring);
         return vdf_fail(err, EOPNOTSUPP,
-                        "io_uring of this kernel cannot wait with a timeout; it takes Linux 5.11, "
-                        "or engine=libaio");
+                        "io_uring of this kernel cannot wait with a timeout; Linux 5.11 can, "
+                        "or use engine=libaio");
     }
     engine->kind = uring;
     return 0;
@@ -95,8 +95,7 @@ static int vdf_uring_arm(struct vdf_engine *engine, struct vdf_source *source)
 
 /*
  * The source may be released, and one at the same address armed, before this request has been
- * submitted: it finds nothing then, because requests are submitted in the order in which they were
- * made.
+ * submitted. It finds nothing then, because requests are submitted in the order of their making.
  */
 static int vdf_uring_cancel(struct vdf_engine *engine, struct vdf_source *source)
 {
@@ -111,23 +110,23 @@ static int vdf_uring_cancel(struct vdf_engine *engine, struct vdf_source *source
 static int vdf_uring_wait(struct vdf_engine *engine, uint64_t timeout_ns)
 {
     struct vdf_uring *uring = engine->kind;
-    int rc = 0;
+    int ret = 0;
     if (!timeout_ns) {
         if (io_uring_sq_ready(&uring->ring))
-            rc = io_uring_submit(&uring->ring);
+            ret = io_uring_submit(&uring->ring);
     } else {
         struct io_uring_cqe *cqe;
         struct __kernel_timespec ts = {
             .tv_sec = (int64_t)(timeout_ns / 1000000000u),
             .tv_nsec = (int64_t)(timeout_ns % 1000000000u),
         };
-        rc = io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1,
-                                              timeout_ns == VDF_ENGINE_FOREVER ? NULL : &ts, NULL);
+        ret = io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1,
+                                               timeout_ns == VDF_ENGINE_FOREVER ? NULL : &ts, NULL);
     }
     /* A full completion ring (EBUSY, EAGAIN) is emptied by the reap that follows. */
-    if (rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EBUSY || rc == -EAGAIN)
+    if (ret >= 0 || ret == -ETIME || ret == -EINTR || ret == -EBUSY || ret == -EAGAIN)
         return 0;
-    return rc;
+    return ret;
 }
 
 static void vdf_uring_reap(struct vdf_engine *engine)

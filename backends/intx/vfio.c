@@ -6,23 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <virtdevfs/iommufd.h>
 
 #include "config.h"
 #include "vfio.h"
-
-static int command(const struct vdf_intx_vfio *vfio, unsigned long request, void *arg,
-                   const char *what, struct vdf_err *err)
-{
-    int ret;
-
-    do {
-        ret = ioctl(vfio->device, request, arg);
-    } while (ret < 0 && errno == EINTR);
-    return ret < 0 ? vdf_fail(err, errno, "%s: %s", what, strerror(errno)) : 0;
-}
 
 /* --- interrupts ------------------------------------------------------------------------------- */
 
@@ -33,7 +21,7 @@ static uint32_t index_of(enum vdf_vfio_irq irq)
 
 /* A @count of 0 disables the kind of interrupt. */
 static int set_irqs(const struct vdf_intx_vfio *vfio, uint32_t index, uint32_t flags,
-                    uint32_t count, const char *what, struct vdf_err *err)
+                    uint32_t count, const char *name, struct vdf_err *err)
 {
     struct vfio_irq_set set = {
         .argsz = sizeof(set),
@@ -42,7 +30,7 @@ static int set_irqs(const struct vdf_intx_vfio *vfio, uint32_t index, uint32_t f
         .count = count,
     };
 
-    return command(vfio, VFIO_DEVICE_SET_IRQS, &set, what, err);
+    return vdf_vfio_command(vfio->device, VFIO_DEVICE_SET_IRQS, &set, name, err);
 }
 
 static int set_unmask(const struct vdf_intx_vfio *vfio, int fd, struct vdf_err *err)
@@ -56,7 +44,8 @@ int vdf_intx_vfio_irq_on(struct vdf_intx_vfio *vfio, enum vdf_vfio_irq irq, bool
 {
     struct vfio_irq_info info = { .argsz = sizeof(info), .index = index_of(irq) };
     const char *name = irq == VDF_VFIO_MSI ? "MSI" : "INTx";
-    int ret = command(vfio, VFIO_DEVICE_GET_IRQ_INFO, &info, "VFIO_DEVICE_GET_IRQ_INFO", err);
+    int ret = vdf_vfio_command(vfio->device, VFIO_DEVICE_GET_IRQ_INFO, &info,
+                               "VFIO_DEVICE_GET_IRQ_INFO", err);
 
     if (ret < 0)
         return ret;
@@ -144,7 +133,7 @@ uint64_t vdf_intx_vfio_take(struct vdf_intx_vfio *vfio)
 /* --- registers -------------------------------------------------------------------------------- */
 
 static int transfer(const struct vdf_intx_vfio *vfio, bool write, void *bytes, size_t n,
-                    uint64_t place, const char *what, struct vdf_err *err)
+                    uint64_t place, const char *name, struct vdf_err *err)
 {
     ssize_t done;
 
@@ -153,9 +142,9 @@ static int transfer(const struct vdf_intx_vfio *vfio, bool write, void *bytes, s
                      : pread(vfio->device, bytes, n, (off_t)place);
     } while (done < 0 && errno == EINTR);
     if (done < 0)
-        return vdf_fail(err, errno, "%s: %s", what, strerror(errno));
+        return vdf_fail(err, errno, "%s: %s", name, strerror(errno));
     if ((size_t)done != n)
-        return vdf_fail(err, EIO, "%s: %zd bytes of %zu", what, done, n);
+        return vdf_fail(err, EIO, "%s: %zd bytes of %zu", name, done, n);
     return 0;
 }
 
@@ -201,7 +190,8 @@ static int get_region(const struct vdf_intx_vfio *vfio, uint32_t index, uint64_t
                       uint64_t *size, struct vdf_err *err)
 {
     struct vfio_region_info info = { .argsz = sizeof(info), .index = index };
-    int ret = command(vfio, VFIO_DEVICE_GET_REGION_INFO, &info, "VFIO_DEVICE_GET_REGION_INFO", err);
+    int ret = vdf_vfio_command(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &info,
+                               "VFIO_DEVICE_GET_REGION_INFO", err);
 
     if (ret == 0) {
         *offset = info.offset;
@@ -214,7 +204,8 @@ static int get_regions(struct vdf_intx_vfio *vfio, struct vdf_err *err)
 {
     struct vfio_device_info info = { .argsz = sizeof(info) };
     uint64_t size;
-    int ret = command(vfio, VFIO_DEVICE_GET_INFO, &info, "VFIO_DEVICE_GET_INFO", err);
+    int ret =
+        vdf_vfio_command(vfio->device, VFIO_DEVICE_GET_INFO, &info, "VFIO_DEVICE_GET_INFO", err);
 
     if (ret == 0 && !(info.flags & VFIO_DEVICE_FLAGS_PCI))
         return vdf_fail(err, ENODEV, "it is no PCI device");

@@ -2,6 +2,9 @@
 /* Commands of /dev/iommu, one function each. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,16 +13,26 @@
 #include "uapi.h"
 
 #define DEVICE "/dev/iommu"
+#define BYTES_AT "0x%" PRIx64 " bytes at 0x%" PRIx64
 
-/* Whatever the kernel answers is passed on; a signal is not its answer. */
-static int command(int iommu, unsigned long request, void *arg)
+/* A command, repeated after a signal. A failure is "FMT: the kernel's answer". */
+static int __attribute__((format(printf, 5, 6)))
+command(int iommu, unsigned long request, void *arg, struct vdf_err *err, const char *fmt, ...)
 {
+    char name[VDF_ERR_TEXT];
+    va_list ap;
     int ret;
 
     do {
         ret = ioctl(iommu, request, arg);
     } while (ret < 0 && errno == EINTR);
-    return ret < 0 ? -errno : 0;
+    if (ret >= 0)
+        return 0;
+    ret = errno;
+    va_start(ap, fmt);
+    vsnprintf(name, sizeof(name), fmt, ap);
+    va_end(ap);
+    return vdf_fail(err, ret, "%.200s: %s", name, strerror(ret));
 }
 
 int vdf_iommufd_open(int *fd, struct vdf_err *err)
@@ -37,35 +50,18 @@ int vdf_iommufd_open(int *fd, struct vdf_err *err)
 int vdf_iommufd_destroy(int iommu, uint32_t id, struct vdf_err *err)
 {
     struct uapi_destroy arg = { .size = sizeof(arg), .id = id };
-    int ret = command(iommu, UAPI_DESTROY, &arg);
 
-    if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_DESTROY of object %u: %s", id, strerror(-ret));
-    return 0;
+    return command(iommu, UAPI_DESTROY, &arg, err, "IOMMU_DESTROY of object %u", id);
 }
 
 int vdf_iommufd_ioas_alloc(int iommu, uint32_t *ioas, struct vdf_err *err)
 {
     struct uapi_ioas_alloc arg = { .size = sizeof(arg) };
-    int ret = command(iommu, UAPI_IOAS_ALLOC, &arg);
+    int ret = command(iommu, UAPI_IOAS_ALLOC, &arg, err, "IOMMU_IOAS_ALLOC");
 
-    if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_IOAS_ALLOC: %s", strerror(-ret));
-    *ioas = arg.out_ioas_id;
-    return 0;
-}
-
-static uint32_t map_flags(bool writable)
-{
-    return UAPI_MAP_FIXED_IOVA | UAPI_MAP_READABLE | (writable ? UAPI_MAP_WRITEABLE : 0);
-}
-
-static int fail_map(int ret, const char *name, uint64_t iova, uint64_t length, struct vdf_err *err)
-{
     if (ret == 0)
-        return 0;
-    return vdf_fail(err, -ret, "%s of 0x%llx bytes at 0x%llx: %s", name, (unsigned long long)length,
-                    (unsigned long long)iova, strerror(-ret));
+        *ioas = arg.out_ioas_id;
+    return ret;
 }
 
 int vdf_iommufd_map(int iommu, uint32_t ioas, void *from, uint64_t iova, uint64_t length,
@@ -73,14 +69,14 @@ int vdf_iommufd_map(int iommu, uint32_t ioas, void *from, uint64_t iova, uint64_
 {
     struct uapi_ioas_map arg = {
         .size = sizeof(arg),
-        .flags = map_flags(writable),
+        .flags = UAPI_MAP_FIXED_IOVA | UAPI_MAP_READABLE | (writable ? UAPI_MAP_WRITEABLE : 0),
         .ioas_id = ioas,
         .user_va = (uintptr_t)from,
         .length = length,
         .iova = iova,
     };
 
-    return fail_map(command(iommu, UAPI_IOAS_MAP, &arg), "IOMMU_IOAS_MAP", iova, length, err);
+    return command(iommu, UAPI_IOAS_MAP, &arg, err, "IOMMU_IOAS_MAP of " BYTES_AT, length, iova);
 }
 
 int vdf_iommufd_unmap(int iommu, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t *unmapped,
@@ -92,22 +88,22 @@ int vdf_iommufd_unmap(int iommu, uint32_t ioas, uint64_t iova, uint64_t length, 
         .iova = iova,
         .length = length,
     };
-    int ret = command(iommu, UAPI_IOAS_UNMAP, &arg);
+    int ret =
+        command(iommu, UAPI_IOAS_UNMAP, &arg, err, "IOMMU_IOAS_UNMAP of " BYTES_AT, length, iova);
 
     if (unmapped)
         *unmapped = ret < 0 ? 0 : arg.length;
-    return fail_map(ret, "IOMMU_IOAS_UNMAP", iova, length, err);
+    return ret;
 }
 
 static int hwpt_alloc(int iommu, struct uapi_hwpt_alloc *arg, uint32_t *hwpt, struct vdf_err *err)
 {
-    int ret = command(iommu, UAPI_HWPT_ALLOC, arg);
+    int ret = command(iommu, UAPI_HWPT_ALLOC, arg, err,
+                      "IOMMU_HWPT_ALLOC of type 0x%x on object %u", arg->data_type, arg->pt_id);
 
-    if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_HWPT_ALLOC of type 0x%x on object %u: %s", arg->data_type,
-                        arg->pt_id, strerror(-ret));
-    *hwpt = arg->out_hwpt_id;
-    return 0;
+    if (ret == 0)
+        *hwpt = arg->out_hwpt_id;
+    return ret;
 }
 
 int vdf_iommufd_hwpt_parent(int iommu, uint32_t dev_id, uint32_t ioas, uint32_t *hwpt,
@@ -149,12 +145,11 @@ int vdf_iommufd_viommu_alloc(int iommu, uint32_t type, uint32_t dev_id, uint32_t
         .data_len = len,
         .data_uptr = (uintptr_t)data,
     };
-    int ret = command(iommu, UAPI_VIOMMU_ALLOC, &arg);
+    int ret = command(iommu, UAPI_VIOMMU_ALLOC, &arg, err, "IOMMU_VIOMMU_ALLOC of type 0x%x", type);
 
-    if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_VIOMMU_ALLOC of type 0x%x: %s", type, strerror(-ret));
-    *viommu = arg.out_viommu_id;
-    return 0;
+    if (ret == 0)
+        *viommu = arg.out_viommu_id;
+    return ret;
 }
 
 int vdf_iommufd_vdevice_alloc(int iommu, uint32_t viommu, uint32_t dev_id, uint64_t virt_id,
@@ -166,13 +161,12 @@ int vdf_iommufd_vdevice_alloc(int iommu, uint32_t viommu, uint32_t dev_id, uint6
         .dev_id = dev_id,
         .virt_id = virt_id,
     };
-    int ret = command(iommu, UAPI_VDEVICE_ALLOC, &arg);
+    int ret =
+        command(iommu, UAPI_VDEVICE_ALLOC, &arg, err, "IOMMU_VDEVICE_ALLOC of 0x%" PRIx64, virt_id);
 
-    if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_VDEVICE_ALLOC of 0x%llx: %s", (unsigned long long)virt_id,
-                        strerror(-ret));
-    *vdevice = arg.out_vdevice_id;
-    return 0;
+    if (ret == 0)
+        *vdevice = arg.out_vdevice_id;
+    return ret;
 }
 
 int vdf_iommufd_veventq_alloc(int iommu, uint32_t viommu, uint32_t type, uint32_t depth,
@@ -184,11 +178,11 @@ int vdf_iommufd_veventq_alloc(int iommu, uint32_t viommu, uint32_t type, uint32_
         .type = type,
         .veventq_depth = depth,
     };
-    int ret = command(iommu, UAPI_VEVENTQ_ALLOC, &arg);
+    int ret = command(iommu, UAPI_VEVENTQ_ALLOC, &arg, err,
+                      "IOMMU_VEVENTQ_ALLOC of type 0x%x, depth %u", type, depth);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_VEVENTQ_ALLOC of type 0x%x, depth %u: %s", type, depth,
-                        strerror(-ret));
+        return ret;
     *veventq = arg.out_veventq_id;
     *fd = (int)arg.out_veventq_fd;
     return 0;
@@ -206,14 +200,12 @@ int vdf_iommufd_hw_queue_alloc(int iommu, uint32_t viommu, uint32_t type, uint32
         .nesting_parent_iova = iova,
         .length = length,
     };
-    int ret = command(iommu, UAPI_HW_QUEUE_ALLOC, &arg);
+    int ret = command(iommu, UAPI_HW_QUEUE_ALLOC, &arg, err,
+                      "IOMMU_HW_QUEUE_ALLOC of queue %u, " BYTES_AT, index, length, iova);
 
-    if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_HW_QUEUE_ALLOC of queue %u, 0x%llx bytes at 0x%llx: %s",
-                        index, (unsigned long long)length, (unsigned long long)iova,
-                        strerror(-ret));
-    *hw_queue = arg.out_hw_queue_id;
-    return 0;
+    if (ret == 0)
+        *hw_queue = arg.out_hw_queue_id;
+    return ret;
 }
 
 int vdf_iommufd_hw_info(int iommu, uint32_t dev_id, uint32_t *type, void *data, uint32_t len,
@@ -227,10 +219,10 @@ int vdf_iommufd_hw_info(int iommu, uint32_t dev_id, uint32_t *type, void *data, 
         .data_uptr = (uintptr_t)data,
         .data_type = *type,
     };
-    int ret = command(iommu, UAPI_GET_HW_INFO, &arg);
+    int ret = command(iommu, UAPI_GET_HW_INFO, &arg, err, "IOMMU_GET_HW_INFO of type 0x%x", *type);
 
     if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_GET_HW_INFO of type 0x%x: %s", *type, strerror(-ret));
+        return ret;
     *type = arg.data_type;
     if (capabilities)
         *capabilities = arg.out_capabilities;
@@ -242,16 +234,14 @@ int vdf_iommufd_hw_info(int iommu, uint32_t dev_id, uint32_t *type, void *data, 
 static int test(int iommu, struct uapi_test *arg, const char *name, struct vdf_err *err)
 {
     arg->size = sizeof(*arg);
-    int ret = command(iommu, UAPI_TEST, arg);
+    int ret = command(iommu, UAPI_TEST, arg, err, "IOMMU_TEST_OP_%s", name);
 
     if (ret == -ENOTTY)
         return vdf_fail(err, ENOTTY,
                         "IOMMU_TEST_OP_%s: the kernel has no mock IOMMU; CONFIG_IOMMUFD_TEST "
                         "builds it",
                         name);
-    if (ret < 0)
-        return vdf_fail(err, -ret, "IOMMU_TEST_OP_%s: %s", name, strerror(-ret));
-    return 0;
+    return ret;
 }
 
 int vdf_iommufd_mock_device(int iommu, uint32_t pt, uint32_t *stdev, uint32_t *dev_id,

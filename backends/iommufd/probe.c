@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * iommufd of this host: the devices that can be bound to it, and what their IOMMUs can do for a
- * guest. A device that nobody uses is bound for a moment, which resets it as every use does.
+ * guest. An unused device is bound briefly, which resets it as every use does.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static const char *hw_info_name(uint32_t type)
     for (size_t k = 0; k < COUNT(hw_infos); k++)
         if (hw_infos[k].type == type)
             return hw_infos[k].name;
-    return type ? "of a kind not known here" : "tells nothing of itself";
+    return type ? "of an unknown kind" : "no information";
 }
 
 static bool try_viommu(int iommu, size_t k, uint32_t dev_id, uint32_t hwpt)
@@ -62,7 +63,7 @@ static bool try_viommu(int iommu, size_t k, uint32_t dev_id, uint32_t hwpt)
 }
 
 /* Makes a vIOMMU of each type on a page table that can be nested, and removes it. */
-static void tell_viommus(struct vdf_probe *probe, int iommu, uint32_t dev_id, uint32_t ioas)
+static void report_viommus(struct vdf_probe *probe, int iommu, uint32_t dev_id, uint32_t ioas)
 {
     char found[64] = "", queues[64] = "";
     uint32_t hwpt;
@@ -87,8 +88,8 @@ static void tell_viommus(struct vdf_probe *probe, int iommu, uint32_t dev_id, ui
 }
 
 /* @dev_id is bound to @iommu. */
-static void tell_device(struct vdf_probe *probe, const char *name, int iommu, uint32_t dev_id,
-                        uint32_t ioas)
+static void report_device(struct vdf_probe *probe, const char *name, int iommu, uint32_t dev_id,
+                          uint32_t ioas)
 {
     struct vdf_err err = { 0 };
     uint32_t type = VDF_IOMMU_HW_INFO_DEFAULT;
@@ -102,8 +103,8 @@ static void tell_device(struct vdf_probe *probe, const char *name, int iommu, ui
     }
     vdf_probe_have(probe, name, "its IOMMU: %s", hw_info_name(type));
     vdf_probe_value(probe, "hw_info", "0x%x", type);
-    vdf_probe_value(probe, "capabilities", "0x%llx", (unsigned long long)capabilities);
-    tell_viommus(probe, iommu, dev_id, ioas);
+    vdf_probe_value(probe, "capabilities", "0x%" PRIx64, capabilities);
+    report_viommus(probe, iommu, dev_id, ioas);
 }
 
 static void try_vfio(struct vdf_probe *probe, const char *address, int iommu, uint32_t ioas)
@@ -117,7 +118,7 @@ static void try_vfio(struct vdf_probe *probe, const char *address, int iommu, ui
         return;
     }
     if (vdf_vfio_bind(device, iommu, &dev_id, &err) == 0) {
-        tell_device(probe, address, iommu, dev_id, ioas);
+        report_device(probe, address, iommu, dev_id, ioas);
     } else {
         vdf_probe_lack(probe, address, "%s", err.text);
         vdf_probe_remedy(probe, "that no other program uses it");
@@ -143,7 +144,7 @@ static void try_all_vfio(struct vdf_probe *probe, int iommu, uint32_t ioas)
         free(names);
     if (!tried) {
         vdf_probe_lack(probe, "devices", "no PCI device is bound to vfio-pci");
-        vdf_probe_remedy(probe, "one that is, see vfio");
+        vdf_probe_remedy(probe, "a device that is bound to vfio-pci, see vfio");
     }
 }
 
@@ -159,7 +160,7 @@ static void try_mock(struct vdf_probe *probe, int iommu, uint32_t ioas)
             vdf_probe_remedy(probe, "a kernel with CONFIG_IOMMUFD_TEST=y, for tests only");
         return;
     }
-    tell_device(probe, "mock", iommu, dev_id, ioas);
+    report_device(probe, "mock", iommu, dev_id, ioas);
     vdf_iommufd_destroy(iommu, stdev, NULL);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What uapi.h says, compared with the system's headers where they are new enough to say it too. */
+/* Comparison of uapi.h with the system's headers, as far as they are new enough. */
 #include <assert.h>
 #include <linux/vfio.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The commands of iommufd, its selftest and VFIO's character devices, as the kernel takes them:
- * headers of older systems lack them. uapi.c compares them with the system's where it has them.
+ * The commands of iommufd, its selftest and VFIO's character devices, which headers of
+ * older systems lack. uapi.c compares them with the system's headers.
  *
- * Each structure begins with its size, so that kernels of another age can tell what they know.
+ * Each structure begins with its size, so that kernels of another version know which fields it has.
  */
 #ifndef VDF_IOMMUFD_UAPI_H
 #define VDF_IOMMUFD_UAPI_H

@@ -136,8 +136,8 @@ int vdf_vfio_allowed(const char *address, struct vdf_err *err)
     return ret;
 }
 
-static int command(int device, unsigned long request, void *arg, const char *name,
-                   struct vdf_err *err)
+int vdf_vfio_command(int device, unsigned long request, void *arg, const char *name,
+                     struct vdf_err *err)
 {
     int ret;
 
@@ -150,11 +150,11 @@ static int command(int device, unsigned long request, void *arg, const char *nam
 int vdf_vfio_bind(int device, int iommu, uint32_t *dev_id, struct vdf_err *err)
 {
     struct uapi_bind_iommufd arg = { .argsz = sizeof(arg), .iommufd = iommu };
-    int ret = command(device, UAPI_BIND_IOMMUFD, &arg, "VFIO_DEVICE_BIND_IOMMUFD", err);
+    int ret = vdf_vfio_command(device, UAPI_BIND_IOMMUFD, &arg, "VFIO_DEVICE_BIND_IOMMUFD", err);
 
-    /* There is nothing else in these arguments that could be wrong. */
+    /* Nothing else in these arguments can be wrong. */
     if (ret == -EINVAL)
-        return vdf_fail(err, EBUSY, "VFIO_DEVICE_BIND_IOMMUFD: somebody has the device open");
+        return vdf_fail(err, EBUSY, "VFIO_DEVICE_BIND_IOMMUFD: the device is open elsewhere");
     if (ret == 0)
         *dev_id = arg.out_devid;
     return ret;
@@ -164,17 +164,19 @@ int vdf_vfio_attach(int device, uint32_t pt, struct vdf_err *err)
 {
     struct uapi_attach_pt arg = { .argsz = sizeof(arg), .pt_id = pt };
 
-    return command(device, UAPI_ATTACH_IOMMUFD_PT, &arg, "VFIO_DEVICE_ATTACH_IOMMUFD_PT", err);
+    return vdf_vfio_command(device, UAPI_ATTACH_IOMMUFD_PT, &arg, "VFIO_DEVICE_ATTACH_IOMMUFD_PT",
+                            err);
 }
 
 int vdf_vfio_detach(int device, struct vdf_err *err)
 {
     struct uapi_detach_pt arg = { .argsz = sizeof(arg) };
 
-    return command(device, UAPI_DETACH_IOMMUFD_PT, &arg, "VFIO_DEVICE_DETACH_IOMMUFD_PT", err);
+    return vdf_vfio_command(device, UAPI_DETACH_IOMMUFD_PT, &arg, "VFIO_DEVICE_DETACH_IOMMUFD_PT",
+                            err);
 }
 
-int vdf_vfio_set_eventfd(int device, uint32_t index, uint32_t action, int fd, const char *what,
+int vdf_vfio_set_eventfd(int device, uint32_t index, uint32_t action, int fd, const char *name,
                          struct vdf_err *err)
 {
     union {
@@ -189,7 +191,7 @@ int vdf_vfio_set_eventfd(int device, uint32_t index, uint32_t action, int fd, co
     int32_t value = fd;
 
     memcpy(arg.set.data, &value, sizeof(value));
-    return command(device, VFIO_DEVICE_SET_IRQS, &arg, what, err);
+    return vdf_vfio_command(device, VFIO_DEVICE_SET_IRQS, &arg, name, err);
 }
 
 int vdf_vfio_watch_request(int device, int fd, struct vdf_err *err)

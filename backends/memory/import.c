@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory that somebody else made and passed by descriptor.
+ * Memory of another process, passed by descriptor.
  *
- * Its owner can cut the file at any time, and a load or store behind the new end is a SIGBUS. Seals
- * would rule that out, but front ends in wide use pass plain files. So each mapping is in a table
- * that a SIGBUS handler looks through: it puts zero pages in place of the whole mapping and marks
- * it lost, the access goes on there, and who uses the mapping finds the mark afterwards.
+ * The owner can truncate the file at any time, and a load or store behind the new end is a SIGBUS.
+ * Seals would rule that out, but common front ends pass plain files. So each mapping is in a table that
+ * a SIGBUS handler searches: the handler puts zero pages in place of the whole mapping and marks the
+ * mapping lost. The access goes on with the zero pages, and users of the mapping check the mark.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +28,8 @@
 
 /*
  * The handler reads this table in any thread while others change rows of it, but never the row of
- * the mapping that it was called for: who accesses a mapping does not close it meanwhile. `base` is
- * written first and read twice, so that a row which changes in between is passed over.
+ * the mapping that it was called for: no mapping is closed during an access. `base` is written first
+ * and read twice, so that a row which changes in between is skipped.
  */
 static struct slot {
     uintptr_t base; /* 0: free */
@@ -38,7 +38,7 @@ static struct slot {
 } slots[SLOTS];
 
 static struct vdf_lock slots_lock = VDF_LOCK_INIT(VDF_RANK_HOST); /* for writing rows */
-static struct sigaction next_action;                              /* who had SIGBUS before */
+static struct sigaction next_action; /* the handler of SIGBUS before this one */
 
 static void on_sigbus(int sig, siginfo_t *info, void *context)
 {
@@ -60,7 +60,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
         errno = saved;
         return;
     }
-    /* Not ours: as if this handler were not there. */
+    /* Not in the table: act as if this handler did not exist. */
     if (next_action.sa_flags & SA_SIGINFO) {
         next_action.sa_sigaction(sig, info, context);
         return;
@@ -109,7 +109,7 @@ static void free_slot(int index)
     vdf_unlock(&slots_lock);
 }
 
-/* File systems whose device number is none of a disk, though this machine keeps their files. */
+/* Local file systems whose device number is not that of a disk. */
 static const char *const local_types[] = { "bcachefs", "btrfs", "overlay", "ramfs", "zfs" };
 
 static bool is_local_type(const char *type)
@@ -122,7 +122,7 @@ static bool is_local_type(const char *type)
     return false;
 }
 
-/* Whether the mount's file system is one of them; asks nothing of the file system itself. */
+/* Whether the mount's file system is one of them; does not ask the file system itself. */
 static bool is_local_mount(uint64_t id)
 {
     FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -147,9 +147,9 @@ static bool is_local_mount(uint64_t id)
 
 /*
  * A page of a file that another process or machine serves may never come, and the thread that waits
- * for the page holds a lock. The answer to fstat(2) may be late as well. Files in memory are known
- * by their seals, those on a disk by their device number, the rest by the type of their mount; none
- * of these asks the file system.
+ * for the page holds a lock. fstat(2) may block as well. Files in memory are recognised by their seals,
+ * files on a disk by their device number, the rest by the type of their mount; none of these checks
+ * asks the file system.
  */
 static int check_file(int fd, uint64_t *size, uint64_t *align, struct vdf_err *err)
 {
@@ -161,10 +161,10 @@ static int check_file(int fd, uint64_t *size, uint64_t *align, struct vdf_err *e
               &st))
         return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
     if (!S_ISREG(st.stx_mode))
-        return vdf_fail(err, EINVAL, "the memory's descriptor is no file that can be mapped");
+        return vdf_fail(err, EINVAL, "the memory's descriptor is not a file that can be mapped");
     if (!in_memory && !st.stx_dev_major && !is_local_mount(st.stx_mnt_id))
         return vdf_fail(err, EINVAL,
-                        "memory in a file system that this machine does not keep: tmpfs, "
+                        "memory in a file system that is not local: tmpfs, "
                         "hugetlbfs, a memfd or a local file system is needed");
     if (fstatfs(fd, &fs))
         return vdf_fail(err, errno, "the memory's descriptor: %s", strerror(errno));
@@ -187,11 +187,11 @@ int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t
     if (!size || __builtin_add_overflow(offset, size, &end) || end > file_size)
         return vdf_fail(err, EINVAL,
                         "memory of 0x%" PRIx64 " bytes at 0x%" PRIx64 " of a file of 0x%" PRIx64
-                        ": it has to lie in the file",
+                        ": it must lie within the file",
                         size, offset, file_size);
     start = offset & ~(align - 1);
     if (__builtin_add_overflow(end - start, align - 1, &len) || len > SIZE_MAX / 2)
-        return vdf_fail(err, EINVAL, "memory of 0x%" PRIx64 " bytes is too much", size);
+        return vdf_fail(err, EINVAL, "memory of 0x%" PRIx64 " bytes is too large", size);
     len &= ~(align - 1);
 
     map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
@@ -201,7 +201,8 @@ int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t
     slot = take_slot(map, len);
     if (slot < 0) {
         munmap(map, len);
-        return vdf_fail(err, ENOSPC, "%u mappings of others' memory are in use, no more", SLOTS);
+        return vdf_fail(err, ENOSPC, "%u mappings of other processes' memory are in use, the limit",
+                        SLOTS);
     }
     *import = (struct vdf_import){
         .mem = { .label = "import",

@@ -2,8 +2,8 @@
 /*
  * Memory of devices and guests: sealed memfds, made when first touched.
  *
- * The seals keep the size: who has a descriptor of it, by passthrough or from a VM, cannot cut the
- * file and so make an access of ours fault.
+ * The seals fix the size: processes with a descriptor of it, by passthrough or from a VM, cannot
+ * truncate the file and so make an access of this program fault.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@ void vdf_memory_init(struct vdf_memory *mem, const char *label, uint64_t size)
 {
     uint64_t rounded;
     if (__builtin_add_overflow(size, VDF_PAGE_SIZE - 1, &rounded))
-        rounded = UINT64_MAX; /* too much to be touched, as it is */
+        rounded = UINT64_MAX; /* too large to be touched */
     *mem = (struct vdf_memory){
         .label = label,
         .size = rounded & ~(uint64_t)(VDF_PAGE_SIZE - 1),
@@ -69,17 +69,17 @@ static int make(struct vdf_memory *mem, unsigned flags)
     mem->huge = 0;
     if (flags & MFD_HUGETLB && !fstat(fd, &st))
         mem->huge = (uint64_t)st.st_blksize;
-    /* Mapping huge pages reserves them, so that a page that is missing is missing here. */
+    /* Mapping huge pages reserves them, so that a lack of pages shows here. */
     if (!ftruncate(fd, (off_t)(mem->huge ? mapped_size(mem) : mem->length)) &&
         !fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
         base = mmap(NULL, mapped_size(mem), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED) {
-        int rc = -errno;
+        int ret = -errno;
         mem->huge = 0;
         close(fd);
-        return rc;
+        return ret;
     }
-    /* From now on its time is that of the last write(2) past us. */
+    /* From now on its mtime changes only by a write(2) of another process. */
     futimens(fd, never);
     mem->fd = fd;
     mem->base = base;
@@ -149,7 +149,7 @@ uint64_t vdf_memory_data(const struct vdf_memory *mem, uint64_t offset, uint64_t
     if (offset >= mem->size || !mem->base)
         return mem->size;
     off_t data = lseek(mem->fd, (off_t)offset, SEEK_DATA);
-    if (data < 0) /* ENXIO: nothing but holes from here on; else this file does not tell */
+    if (data < 0) /* ENXIO: only holes follow; other errors: not known */
         return errno == ENXIO ? mem->size : offset;
     off_t hole = lseek(mem->fd, data, SEEK_HOLE);
     if (hole > data && (uint64_t)hole < mem->size) /* huge pages may go beyond the size */
@@ -157,7 +157,7 @@ uint64_t vdf_memory_data(const struct vdf_memory *mem, uint64_t offset, uint64_t
     return (uint64_t)data;
 }
 
-/* Zero a range and give its pages back. */
+/* Zero a range and free its pages. */
 static void clear(struct vdf_memory *mem, uint64_t offset, uint64_t end)
 {
     uint64_t data, data_end;
@@ -198,8 +198,7 @@ int vdf_memory_swap_in(struct vdf_memory *mem, struct vdf_memory *other)
         return 0;
     }
 
-    /* Pages that are zero in @other become holes. Neither's holes are read, which would fill them.
-     */
+    /* Pages that are zero in @other become holes. Holes are not read, which would fill them. */
     uint64_t done = 0; /* up to here @mem has the new content */
     uint64_t data, end;
     for (uint64_t from = 0; (data = vdf_memory_data(other, from, &end)) < other->size; from = end) {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Address spaces: what a device's DMA sees. Addresses and lengths are the guest's, hence hostile.
- */
+/* Address spaces of a device's DMA. Addresses and lengths are the guest's, hence hostile. */
 #include <string.h>
 
 #include <virtdevfs/memory.h>
 
-/* Where @addr lies, and in @len as many of the bytes from there as lie in the same region. */
+/* The address of @addr; @len is cut to the bytes that lie in the same region. */
 static void *part_at(const struct vdf_space *space, uint64_t addr, uint64_t *len, bool write)
 {
     for (unsigned i = 0; i < space->n; i++) {
@@ -36,7 +35,7 @@ bool vdf_space_has(const struct vdf_space *space, uint64_t addr, uint64_t len, b
 {
     uint64_t end;
 
-    /* The last byte may be the last of all addresses, but none lies behind that. */
+    /* The last byte may be the last of all addresses. */
     if (!len || __builtin_add_overflow(addr, len - 1, &end))
         return false;
     while (len) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A second mapping of a memfd, write-protected by userfaultfd(2) while a store is waited for. */
+/* A second mapping of a memfd, write-protected by userfaultfd(2) to catch a store. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -27,7 +27,7 @@ int vdf_tripwire_open(struct vdf_tripwire *wire, const struct vdf_memory *mem)
 {
     if (!mem->base || mem->fd < 0)
         return -EINVAL;
-    /* A processor faults in the kernel, which only the privileged may hold up. */
+    /* A guest's processor faults in the kernel, and only privileged processes may handle that. */
     int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -errno;
@@ -75,7 +75,7 @@ void vdf_tripwire_set(struct vdf_tripwire *wire)
         wire->set = protect(wire, UFFDIO_WRITEPROTECT_MODE_WP) == 0;
 }
 
-/* Also wakes. What was not read of the descriptor is gone with those who stood still. */
+/* This also wakes the suspended threads, and discards their unread events. */
 void vdf_tripwire_clear(struct vdf_tripwire *wire)
 {
     if (wire->set)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * iommufd and VFIO's character devices: what the backends that stand before the kernel's own
- * objects have in common. One function a command, with its errno and a sentence for `/errors`;
- * who owns which object, and in which order they go, is the callers' business.
+ * iommufd and VFIO's character devices, for backends whose objects are the kernel's. Each function is
+ * one command, with its errno and a sentence for `/errors`. The callers decide which object has which
+ * owner, and the order in which objects are destroyed.
  *
  *     int iommu, dev;
  *     vdf_iommufd_open(&iommu, err);
@@ -11,8 +11,8 @@
  *     vdf_iommufd_ioas_alloc(iommu, &ioas, err);
  *     vdf_vfio_attach(dev, ioas, err);
  *
- * Closing the device's descriptor undoes attach and bind; closing the iommufd destroys what is left
- * in it, unless something holds it: a vEVENTQ's descriptor, a mapping.
+ * Closing the device's descriptor undoes attach and bind; closing the iommufd destroys the rest of
+ * its objects, unless something holds them: a vEVENTQ's descriptor, a mapping.
  *
  * Errors that every command can have, beside its own: ENOTTY (the kernel does not know it), E2BIG
  * (it does not know a field), EOPNOTSUPP (a flag or type), EINVAL, ENOENT (no object of this number
@@ -27,7 +27,7 @@
 #include <virtdevfs/error.h>
 #include <virtdevfs/probe.h>
 
-/* Numbers of iommufd's interface. Each kind of object counts for itself. */
+/* Numbers of iommufd's interface. Each kind of object has its own. */
 #define VDF_IOMMU_VIOMMU_ARM_SMMUV3 1u
 #define VDF_IOMMU_VIOMMU_TEGRA241 2u
 #define VDF_IOMMU_HW_QUEUE_TEGRA241 1u
@@ -50,7 +50,7 @@
 #define VDF_IOMMU_HW_INFO_SELFTEST 0xfeedbeefu
 #define VDF_IOMMU_HWPT_SELFTEST 0xdeadu
 
-/* Driver data of VDF_IOMMU_VIOMMU_TEGRA241: what to give mmap(2) for the VINTF's page 0. */
+/* Driver data of VDF_IOMMU_VIOMMU_TEGRA241: the arguments of mmap(2) for the VINTF's page 0. */
 struct vdf_iommu_viommu_tegra241 {
     uint64_t mmap_offset;
     uint64_t mmap_length;
@@ -99,14 +99,14 @@ struct vdf_iommu_hw_info_selftest {
     uint32_t test_reg;
 };
 
-/* Before each event of a vEVENTQ; with the flag there is no event behind it. */
+/* Before each event of a vEVENTQ; with the flag no event follows. */
 struct vdf_iommu_vevent_header {
     uint32_t flags;
     uint32_t sequence;
 };
 #define VDF_IOMMU_VEVENT_LOST_EVENTS 1u
 
-/* What the host has of it, and which types of vIOMMU, for `--probe`. */
+/* The host's iommufd and its types of vIOMMU, for `--probe`. */
 extern const struct vdf_probe_part vdf_iommufd_probe;
 
 /* --- /dev/iommu ------------------------------------------------------------------------------- */
@@ -132,8 +132,8 @@ int vdf_iommufd_ioas_alloc(int iommu, uint32_t *ioas, struct vdf_err *err);
  * @length:   bytes
  * @writable: devices may write too
  *
- * Return: 0, EEXIST (something is mapped there), EINVAL (alignment, or outside what the attached
- * devices can address), EOVERFLOW, EFAULT, ENOMEM (also: RLIMIT_MEMLOCK), negative.
+ * Return: 0, EEXIST (something is mapped there), EINVAL (alignment, or outside of the attached
+ * devices' addresses), EOVERFLOW, EFAULT, ENOMEM (also: RLIMIT_MEMLOCK), negative.
  */
 int vdf_iommufd_map(int iommu, uint32_t ioas, void *from, uint64_t iova, uint64_t length,
                     bool writable, struct vdf_err *err);
@@ -151,7 +151,7 @@ int vdf_iommufd_unmap(int iommu, uint32_t ioas, uint64_t iova, uint64_t length, 
  * vdf_iommufd_hwpt_parent() - IOMMU_HWPT_ALLOC of a page table that can be the parent of a nested
  * one.
  * @dev_id: a bound device
- * @ioas:   whose mappings it has
+ * @ioas:   its mappings are those of the page table
  *
  * Return: 0, EOPNOTSUPP where the IOMMU cannot nest.
  */
@@ -184,8 +184,8 @@ int vdf_iommufd_vdevice_alloc(int iommu, uint32_t viommu, uint32_t dev_id, uint6
 /**
  * vdf_iommufd_veventq_alloc() - IOMMU_VEVENTQ_ALLOC.
  * @type:  VDF_IOMMU_VEVENTQ_...; one of each type a vIOMMU, else EEXIST
- * @depth: events that may wait, 1 to 2^19
- * @fd:    result: to be read and polled, and closed before the queue is destroyed
+ * @depth: capacity in events, 1 to 2^19
+ * @fd:    result: for read(2) and poll(2); close it before the queue is destroyed
  */
 int vdf_iommufd_veventq_alloc(int iommu, uint32_t viommu, uint32_t type, uint32_t depth,
                               uint32_t *veventq, int *fd, struct vdf_err *err);
@@ -194,10 +194,10 @@ int vdf_iommufd_veventq_alloc(int iommu, uint32_t viommu, uint32_t type, uint32_
  * vdf_iommufd_hw_queue_alloc() - IOMMU_HW_QUEUE_ALLOC.
  * @type:   VDF_IOMMU_HW_QUEUE_...
  * @index:  number of the queue in its vIOMMU
- * @iova:   where it lies, in the address space of the nesting parent
+ * @iova:   its address in the address space of the nesting parent
  * @length: bytes
  *
- * Return: 0, EINVAL (length 0, or an index or geometry that the hardware has not), EOVERFLOW,
+ * Return: 0, EINVAL (length 0, or an index or geometry that the hardware lacks), EOVERFLOW,
  * ENOENT (not mapped), EFAULT (not contiguous), EIO (an earlier index is missing), EEXIST.
  */
 int vdf_iommufd_hw_queue_alloc(int iommu, uint32_t viommu, uint32_t type, uint32_t index,
@@ -206,8 +206,8 @@ int vdf_iommufd_hw_queue_alloc(int iommu, uint32_t viommu, uint32_t type, uint32
 
 /**
  * vdf_iommufd_hw_info() - IOMMU_GET_HW_INFO of a bound device.
- * @type: in: VDF_IOMMU_HW_INFO_DEFAULT, or the one that is asked for; out: the one that @data is of
- * @data: @len bytes, zeroed behind what the kernel has
+ * @type: in: VDF_IOMMU_HW_INFO_DEFAULT, or a type; out: the type of @data
+ * @data: @len bytes; bytes behind the kernel's data are zeroed
  * @capabilities: result: bits, 0 dirty tracking; NULL: not asked for
  */
 int vdf_iommufd_hw_info(int iommu, uint32_t dev_id, uint32_t *type, void *data, uint32_t len,
@@ -218,28 +218,32 @@ int vdf_iommufd_hw_info(int iommu, uint32_t dev_id, uint32_t *type, void *data, 
 /**
  * vdf_iommufd_mock_device() - make a device behind the mock IOMMU, attached to @pt.
  * @stdev:  result: the attachment; destroying it destroys the device
- * @dev_id: result: what a bound device is elsewhere
+ * @dev_id: result: as of a bound device
  *
  * Return: 0, ENOTTY where the kernel was built without IOMMUFD_TEST.
  */
 int vdf_iommufd_mock_device(int iommu, uint32_t pt, uint32_t *stdev, uint32_t *dev_id,
                             struct vdf_err *err);
 
-/** vdf_iommufd_mock_replace() - attach it to another address space or page table instead. */
+/** vdf_iommufd_mock_replace() - attach the device to another address space or page table. */
 int vdf_iommufd_mock_replace(int iommu, uint32_t stdev, uint32_t pt, struct vdf_err *err);
 
-/** vdf_iommufd_mock_vevent() - let the device have an event. ENOENT while it is attached to no
+/** vdf_iommufd_mock_vevent() - make the device raise an event. ENOENT while it is attached to no
  *  nested page table of a vIOMMU, or has no vDEVICE. */
 int vdf_iommufd_mock_vevent(int iommu, uint32_t dev_id, struct vdf_err *err);
 
 /* --- VFIO devices ----------------------------------------------------------------------------- */
+
+/** vdf_vfio_command() - ioctl(2), repeated after a signal. @name: begins the sentence of a refusal */
+int vdf_vfio_command(int device, unsigned long request, void *arg, const char *name,
+                     struct vdf_err *err);
 
 /** vdf_vfio_is_address() - is it a PCI address as sysfs writes it, "0000:00:03.0"? */
 bool vdf_vfio_is_address(const char *text);
 
 /**
  * vdf_vfio_open() - open the character device of a PCI device that is bound to vfio-pci, with the
- *   rights of the user whose request this is.
+ *   rights of the requesting user.
  * @address: "0000:00:03.0"
  * @fd:      result, close-on-exec
  *
@@ -248,11 +252,11 @@ bool vdf_vfio_is_address(const char *text);
  */
 int vdf_vfio_open(const char *address, int *fd, struct vdf_err *err);
 
-/** vdf_vfio_allowed() - may the user whose request this is open it? 0, or as vdf_vfio_open(). */
+/** vdf_vfio_allowed() - may the requesting user open it? 0, or as vdf_vfio_open(). */
 int vdf_vfio_allowed(const char *address, struct vdf_err *err);
 
 /** vdf_vfio_bind() - VFIO_DEVICE_BIND_IOMMUFD: before anything else can be done with the device.
- *  EBUSY: somebody has it open.
+ *  EBUSY: the device is open elsewhere.
  * @dev_id: result: its number in the iommufd */
 int vdf_vfio_bind(int device, int iommu, uint32_t *dev_id, struct vdf_err *err);
 
@@ -268,13 +272,13 @@ int vdf_vfio_detach(int device, struct vdf_err *err);
  * @index:  VFIO_PCI_..._IRQ_INDEX
  * @action: VFIO_IRQ_SET_ACTION_...
  * @fd:     -1: no longer one
- * @what:   what a refusal calls it
+ * @name:   begins the sentence of a refusal
  */
-int vdf_vfio_set_eventfd(int device, uint32_t index, uint32_t action, int fd, const char *what,
+int vdf_vfio_set_eventfd(int device, uint32_t index, uint32_t action, int fd, const char *name,
                          struct vdf_err *err);
 
-/** vdf_vfio_watch_request() - the kernel writes the eventfd @fd when somebody unplugs the device or
- *  unbinds its driver, and waits there until @device has been closed. */
+/** vdf_vfio_watch_request() - the kernel writes the eventfd @fd when the device is being unplugged or
+ *  its driver unbound; both wait until @device has been closed. */
 int vdf_vfio_watch_request(int device, int fd, struct vdf_err *err);
 
 #endif

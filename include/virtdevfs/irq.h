@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where a device's interrupts go. A component embeds one struct vdf_irq an interrupt output, counts
- * and logs on its own, and then calls the sink; whoever attaches the device to a guest sets the
- * hooks (a KVM irqfd, an MSI). Without hooks the interrupt ends in the component's counters.
+ * The sink of a device's interrupts. A component embeds one struct vdf_irq for each interrupt output,
+ * counts and logs on its own, and then calls the sink. A machine sets the hooks when it attaches the
+ * device (a KVM irqfd, an MSI). Without hooks the interrupt ends in the component's counters.
  */
 #ifndef VIRTDEVFS_IRQ_H
 #define VIRTDEVFS_IRQ_H

@@ -2,14 +2,14 @@
 /*
  * The first store of a guest to memory that has been quiet, as an event.
  *
- * A guest that stores to memory which it shares with a device tells nobody, so that the device has
- * to look. A wire is a second mapping of the memory, which is given to the guest in its place.
- * While it is set, whoever stores through that mapping stands still until it is cleared, and the
- * descriptor is ready. Stores through other mappings and write(2) do not meet it, and so neither
- * does the device itself.
+ * A store of a guest to memory that it shares with a device causes no event, so the device has to
+ * poll. A tripwire is a second mapping of the memory, which the guest gets in place of the first. While
+ * the tripwire is set, a thread that stores through that mapping is suspended until the tripwire is
+ * cleared, and the descriptor is readable. Stores through other mappings and write(2), such as those
+ * of the device itself, are not affected.
  *
- * A processor that stands still cannot be stopped by a signal everywhere. Who waits for it while
- * nobody can enter the device has to clear the wire first: vdf_guest_ops.release.
+ * On some hosts no signal reaches a suspended processor. Code that waits for the processor while no
+ * thread can enter the device clears the tripwire first: vdf_guest_ops.release.
  */
 #ifndef VIRTDEVFS_TRIPWIRE_H
 #define VIRTDEVFS_TRIPWIRE_H
@@ -20,7 +20,7 @@
 /* All zero: not open. */
 struct vdf_tripwire {
     struct vdf_memory mem; /* a view, for the guest; `base` is NULL while it is not open */
-    int fd;                /* readable while somebody stands still */
+    int fd;                /* readable while a thread is suspended */
     bool set;
 };
 
@@ -31,14 +31,14 @@ struct vdf_tripwire {
  */
 int vdf_tripwire_open(struct vdf_tripwire *wire, const struct vdf_memory *mem);
 
-/** vdf_tripwire_close() - unmap; who stands still goes on. Nothing when it is not open. */
+/** vdf_tripwire_close() - unmap; suspended threads go on. No effect when it is not open. */
 void vdf_tripwire_close(struct vdf_tripwire *wire);
 
-/** vdf_tripwire_set() - from now on the first store is told; whether one came before has to be
- * looked for afterwards. Nothing when it is not open or the kernel refuses. */
+/** vdf_tripwire_set() - from now on the first store makes the descriptor readable. The caller checks
+ *  for earlier stores afterwards. No effect when it is not open or the kernel refuses. */
 void vdf_tripwire_set(struct vdf_tripwire *wire);
 
-/** vdf_tripwire_clear() - who stands still goes on; the store follows in its own time. */
+/** vdf_tripwire_clear() - suspended threads go on; their stores follow asynchronously. */
 void vdf_tripwire_clear(struct vdf_tripwire *wire);
 
 #endif

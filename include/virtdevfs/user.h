@@ -18,7 +18,7 @@
 struct vdf_user {
     uid_t uid;
     gid_t gid;
-    pid_t tid; /* the thread that asks, whose supplementary groups count; 0: none */
+    pid_t tid; /* the requesting thread, whose supplementary groups count; 0: none */
 };
 
 /** vdf_user_serve() - from now on this thread works for @user; NULL: for the daemon itself. */

@@ -27,16 +27,16 @@ region() {
 one=0100000000000000
 two=0200000000000000
 bad EACCES "cannot be mapped" memory 1 readonly
-bad EINVAL "has to lie in the file" memory 1 short
+bad EINVAL "must lie within the file" memory 1 short
 bad EPROTO "1 regions with 0 descriptors" raw 5 1 "$one$(region 0 4096 0 0)"
 bad EPROTO "9 regions" raw 5 1 0900000000000000 8 memfd
 bad EPROTO "1 regions in a message of 8" raw 5 1 $one 1 memfd
 bad EINVAL "empty, or beyond" raw 5 1 "$one$(region 0 0 0 0)" 1 memfd
 bad EINVAL "empty, or beyond" raw 5 1 "$one$(region -4096 8192 0 0)" 1 memfd
 bad EINVAL "empty, or beyond" raw 5 1 "$one$(region 0 8192 -4096 0)" 1 memfd
-bad EINVAL "has to lie in the file" raw 5 1 "$one$(region 0 4096 0 -4096)" 1 memfd
-bad EINVAL "has to lie in the file" raw 5 1 "$one$(region 0 8192 0 1044480)" 1 memfd
-bad EINVAL "no file that can be mapped" raw 5 1 "$one$(region 0 4096 0 0)" 1 file
+bad EINVAL "must lie within the file" raw 5 1 "$one$(region 0 4096 0 -4096)" 1 memfd
+bad EINVAL "must lie within the file" raw 5 1 "$one$(region 0 8192 0 1044480)" 1 memfd
+bad EINVAL "not a file that can be mapped" raw 5 1 "$one$(region 0 4096 0 0)" 1 file
 bad EINVAL "overlaps" raw 5 1 "$two$(region 0 8192 0 0)$(region 4096 4096 65536 0)" 2 memfd
 bad EINVAL "overlaps" raw 5 1 "$two$(region 0 8192 0 0)$(region 65536 4096 4096 0)" 2 memfd
 bad ENOENT "no region" raw 38 1 "0000000000000000$(region 0 4096 0 0)"
