@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The directory of virtual machines where the processor is none that vm.c knows. */
+/* The directory of virtual machines on processors that vm.c does not support. */
 #include <errno.h>
 #include <virtdevfs/component.h>
 
@@ -7,7 +7,7 @@
 
 int vdf_vm_try(struct vdf_err *err)
 {
-    return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": only machines of x86-64 processors can be made");
+    return vdf_fail(err, ENODEV, VDF_KVM_DEVICE ": virtual machines need an x86-64 processor");
 }
 
 static int create(struct vdf_obj *obj, struct vdf_err *err)

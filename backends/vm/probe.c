@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* KVM of this host, on any processor: its capabilities, and whether vm/ can be used. */
+/* KVM of this host, on any processor: its capabilities, and whether vm/ is usable. */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
@@ -66,7 +66,7 @@ int vdf_kvm_missing(int kvm, const char **name)
     return 0;
 }
 
-static void tell_vm(struct vdf_probe *probe)
+static void report_vm(struct vdf_probe *probe)
 {
     struct vdf_err err = { 0 };
 
@@ -75,8 +75,9 @@ static void tell_vm(struct vdf_probe *probe)
         return;
     }
     vdf_probe_lack(probe, "vm", "%s", err.text);
-    vdf_probe_remedy(probe,
-                     "an x86-64 host whose KVM has what is needed=yes, and free descriptors");
+    vdf_probe_remedy(
+        probe,
+        "an x86-64 host whose KVM has all capabilities with needed=yes, and free descriptors");
 }
 
 static void run(struct vdf_probe *probe)
@@ -85,9 +86,9 @@ static void run(struct vdf_probe *probe)
                              "a kernel with CONFIG_KVM, its module (kvm_intel, kvm_amd, kvm), and "
                              "virtualization switched on in the firmware or, in a guest, nested");
     if (kvm < 0) {
-        /* To try would be to open it again, and might load the module. */
+        /* A try would open the device again, and might load the module. */
         vdf_probe_lack(probe, "vm", "the device cannot be used");
-        vdf_probe_remedy(probe, "what the device needs");
+        vdf_probe_remedy(probe, "the remedy for the device");
         return;
     }
     int version = vdf_kvm_ioctl(kvm, KVM_GET_API_VERSION, 0);
@@ -100,7 +101,7 @@ static void run(struct vdf_probe *probe)
         vdf_probe_value(probe, "max_vcpus", "%d",
                         vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS));
     }
-    tell_vm(probe);
+    report_vm(probe);
     for (size_t k = 0; version >= 0 && k < N_CAPABILITIES; k++) {
         int value = vdf_kvm_ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[k].number);
         if (value > 0) {
@@ -108,7 +109,7 @@ static void run(struct vdf_probe *probe)
         } else {
             vdf_probe_lack(probe, capabilities[k].name, "KVM_CHECK_EXTENSION answers %s",
                            value < 0 ? vdf_errno_name(errno) : "0");
-            vdf_probe_remedy(probe, "Linux %s, on a processor for which its KVM has it",
+            vdf_probe_remedy(probe, "Linux %s, on a processor where KVM supports it",
                              capabilities[k].since);
         }
         vdf_probe_value(probe, "value", "%d", value < 0 ? 0 : value);
