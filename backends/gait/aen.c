@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Adapter event notification: set-up and end, and the SIC instruction they need.
+ * Adapter event notification: set-up and end, and the SIC instruction that they execute.
  *
  * The first set-up of a host registers the adapter interruption parameters block (AIPB) with
- * firmware, for as long as the host lives: ending AEN leaves it there, with the table and the
- * summary vector that it names, and the next set-up has to ask for the same ISC and uses them
- * again.
+ * firmware for the life of the host. The end of AEN leaves the AIPB registered, with the table and the
+ * summary vector that it names. The next set-up has to ask for the same ISC and uses them again.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gait.h"
+#include "aen.h"
 
 /* One execution of SIC. `sic_fail` counts down to the one that firmware refuses. */
 static int set_interruption_controls(struct gait *gait)
@@ -53,7 +52,7 @@ static int register_aipb(struct gait *gait, struct vdf_err *err)
 int vdf_gait_enable(struct gait *gait, struct vdf_err *err)
 {
     if (gait->enabled)
-        return vdf_fail(err, EPERM, "1: it is enabled already; write 0 first");
+        return vdf_fail(err, EPERM, "1: AEN is enabled already; write 0 first");
     if (has_aipb(gait) && gait->aipb_afi != gait->nisc)
         return vdf_fail(err, EINVAL,
                         "nisc %u: the AIPB was registered with ISC %u and outlives enabled 0",
@@ -100,13 +99,10 @@ int vdf_gait_disable(struct gait *gait, struct vdf_err *err)
 
 int vdf_gait_restored_aen(struct gait *gait, struct vdf_err *err)
 {
-    if (gait->sbv_end > GAIT_ENTRIES)
-        return vdf_fail(err, EINVAL, "sbv_end %u: 0 to %u", gait->sbv_end, GAIT_ENTRIES);
     if (has_aipb(gait)) {
         if (gait->aipb_faal != GAIT_ENTRIES || gait->aipb_faisb != GAIT_SBV_ADDRESS ||
-            gait->aipb_gait != GAIT_TABLE_ADDRESS || gait->aipb_afi >= GAIT_ISCS)
-            return vdf_fail(err, EINVAL,
-                            "aipb: faisb is 0x%08x, gait 0x%08x, afi 0 to 7 and faal %u, or all 0",
+            gait->aipb_gait != GAIT_TABLE_ADDRESS)
+            return vdf_fail(err, EINVAL, "aipb: faisb is 0x%08x, gait 0x%08x and faal %u, or all 0",
                             GAIT_SBV_ADDRESS, GAIT_TABLE_ADDRESS, GAIT_ENTRIES);
     } else if (gait->aipb_faisb || gait->aipb_gait || gait->aipb_afi || gait->sbv_end) {
         return vdf_fail(err, EINVAL, "aipb/faal 0: then faisb, gait, afi and sbv_end are 0 too");

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A zPCI function in a VM: nothing of it is mapped, its interrupts go to the VM, and the memory of
- * its guest is the VM's. Several functions of one guest may be attached, to one VM.
+ * A zPCI function in a VM: it has no window, its interrupts go to the VM, and the memory of its guest
+ * is the VM's. Several functions of one guest may be attached, to one VM.
  */
 #include <errno.h>
 
-#include "gait.h"
+#include "function.h"
+#include "guest.h"
 
 struct vdf_memory *vdf_gait_memory(struct gait_guest *guest)
 {
@@ -34,11 +35,6 @@ static void send_message(void *ctx, uint64_t address, uint32_t isc)
     vdf_irq_message(&function->vm.irq, address, function->vm.vector + isc);
 }
 
-static uint64_t no_window(struct vdf_obj *obj, uint32_t part)
-{
-    return 0;
-}
-
 static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *vm, bool fresh,
                   struct vdf_err *err)
 {
@@ -46,7 +42,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *vm
     struct gait_guest *guest = vdf_gait_find_guest(vdf_gait_of(obj), function->guest_name);
 
     if (function->vm.machine)
-        return vdf_fail(err, EBUSY, "it is attached to another slot");
+        return vdf_fail(err, EBUSY, "the function is attached to another slot");
     if (!guest)
         return vdf_fail(err, ENODEV, "the function has no guest yet: write its name to guest");
     if (guest->ram && guest->ram != vm->memory)
@@ -66,8 +62,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *vm
     return 0;
 }
 
-/* Without the VM its memory is gone: what was registered in it ends, as it does with a VM of KVM.
- */
+/* The memory goes with the VM: registrations in it end, as with a VM of KVM. */
 static void detach(struct vdf_obj *obj, uint32_t part)
 {
     struct gait *gait = vdf_gait_of(obj);
@@ -84,28 +79,8 @@ static void detach(struct vdf_obj *obj, uint32_t part)
     guest->vm_memory = 0;
 }
 
-static int no_access(struct vdf_err *err)
-{
-    return vdf_fail(err, ENODEV, "a function has no registers");
-}
-
-static int guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
-                      uint64_t *value, struct vdf_err *err)
-{
-    return no_access(err);
-}
-
-static int guest_write(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
-                       uint64_t value, struct vdf_err *err)
-{
-    return no_access(err);
-}
-
 const struct vdf_guest_ops vdf_gait_guest_ops = {
     .interrupts = VDF_GUEST_MESSAGE,
-    .size = no_window,
     .attach = attach,
     .detach = detach,
-    .read = guest_read,
-    .write = guest_write,
 };

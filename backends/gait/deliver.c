@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A function signals: the way of an adapter event to its guest.
+ * A function signals: the route of an adapter event to its guest.
  *
- * Firmware sets the bit of the vector in the AIBV and looks at the function's entry.
+ * Firmware sets the bit of the vector in the AIBV and reads the function's entry.
  *
  * Interpreted: the entry names a GISA and the guest is eligible. Firmware sets the guest's summary
  * bit and the ISC's bit of the GISA's IPM. A guest that is not running, and whose IAM has the bit,
@@ -13,17 +13,19 @@
  * and the host gets an adapter interrupt if the ISC is armed, which disarms it. The host forwards
  * every summary bit that it finds to the guest that owns the entry, and arms the ISC again.
  *
- * All of it happens within the one write of `signal`.
+ * All of this happens within the one write of `signal`.
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 
-#include "gait.h"
+#include "aen.h"
+#include "deliver.h"
+#include "entry.h"
+#include "guest.h"
 
-/*
- * A scan and a re-enablement, at most so many times for one interrupt: somebody with the vector
- * mapped could set bits for ever. What is left over is found by the next interrupt.
- */
+/* Scans with a re-enablement for one interrupt, at most: a process that has the vector mapped could set
+ * bits for ever. The next interrupt finds the bits that are left. */
 #define SCANS_MAX 64u
 
 /* The event of entry @si to the guest that owns it. */
@@ -40,9 +42,9 @@ static void forward(struct gait *gait, unsigned si)
         uint8_t *word = vdf_gait_summary_word(gait, &entry, owner ? owner->guest : NULL);
         if (!word) {
             vdf_report(gait->base.obj, EFAULT,
-                       "entries/%u: aisb 0x%016llx, aisbo %u is no bit of a guest's memory: the "
-                       "event is dropped",
-                       si, (unsigned long long)entry.aisb, entry.aisbo);
+                       "entries/%u: aisb 0x%016" PRIx64
+                       ", aisbo %u is no bit of a guest's memory: the event is dropped",
+                       si, entry.aisb, entry.aisbo);
             gait->dropped++;
             return;
         }
@@ -71,9 +73,8 @@ static void forward(struct gait *gait, unsigned si)
 }
 
 /*
- * Forward what the summary vector has. An event that comes between the scan and the re-enablement
- * brings no interrupt, therefore only a scan that followed a re-enablement and found nothing ends
- * it.
+ * Forwards the events of the summary vector. An event between a scan and the re-enablement brings no
+ * interrupt, therefore only a scan that follows a re-enablement and finds nothing is the last one.
  */
 static void process_gait(struct gait *gait)
 {
@@ -96,11 +97,12 @@ static void process_gait(struct gait *gait)
                        gait->aipb_afi);
     }
     if (again)
-        vdf_report(gait->base.obj, EAGAIN,
-                   "sbv: bits were set all the time; what is left waits for the next interrupt");
+        vdf_report(
+            gait->base.obj, EAGAIN,
+            "sbv: bits were set during all scans; those that are left wait for the next interrupt");
 }
 
-/* Takes the whole alert list at once; every guest on it looks for its interrupts again. */
+/* Takes the whole alert list at once; every guest on it polls its interrupts again. */
 static void process_alert_list(struct gait *gait)
 {
     uint32_t next = gait->alert_origin;
@@ -123,7 +125,7 @@ static void host_interrupt(struct gait *gait, bool forwarded)
     process_alert_list(gait);
 }
 
-/* An alert is no summary bit: single-interruption mode does not hold it back. */
+/* An alert is no summary bit: single-interruption mode does not delay it. */
 static void alert(struct gait *gait, struct gait_guest *guest)
 {
     guest->next_alert = gait->alert_origin;
@@ -134,7 +136,8 @@ static void alert(struct gait *gait, struct gait_guest *guest)
     host_interrupt(gait, false);
 }
 
-/* What firmware does on its own; false: it cannot, and the event goes to the host as an error. */
+/* Firmware delivers the event without the host; false: it cannot, and the event goes to the host as an
+ * error. */
 static bool interpret(struct gait *gait, struct gait_function *function,
                       const struct gait_entry *entry)
 {
@@ -151,9 +154,9 @@ static bool interpret(struct gait *gait, struct gait_function *function,
         word = vdf_gait_summary_word(gait, entry, guest);
     if (entry->gisc >= GAIT_ISCS || (entry->aisb && !word)) {
         vdf_report(gait->base.obj, EFAULT,
-                   "entries/%u: gisc %u, aisb 0x%016llx, aisbo %u cannot be interpreted: the event "
-                   "goes to the host",
-                   function->index, entry->gisc, (unsigned long long)entry->aisb, entry->aisbo);
+                   "entries/%u: gisc %u, aisb 0x%016" PRIx64
+                   ", aisbo %u cannot be interpreted: the event goes to the host",
+                   function->index, entry->gisc, entry->aisb, entry->aisbo);
         return false;
     }
 
@@ -164,7 +167,7 @@ static bool interpret(struct gait *gait, struct gait_function *function,
     if (!guest->running) {
         if (!vdf_gait_wants_alert(guest, entry->gisc))
             return true;
-        /* After an alert the host wakes the guest again and again, without another. */
+        /* After an alert the host keeps waking the guest, without another alert. */
         if (guest->iam & bit)
             alert(gait, guest);
     }

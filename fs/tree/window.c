@@ -119,15 +119,22 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
     return 0;
 }
 
+static int no_window(struct vdf_err *err)
+{
+    return vdf_fail(err, ENODEV, "there are no registers");
+}
+
 int vdf_window_read(struct vdf_obj *obj, unsigned window, uint64_t offset, unsigned width,
                     bool peek, uint64_t *value, struct vdf_err *err)
 {
     const struct vdf_attr *row = obj->table->windows[window];
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
-    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
     struct access to;
 
     *value = 0;
+    if (!row)
+        return no_window(err);
+    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
     if (hooks->read && width == vdf_window_ops(row)->align)
         return hooks->read(&at, offset, value, err);
     int ret = find(obj, row, offset, width, &to, err);
@@ -161,9 +168,11 @@ int vdf_window_write(struct vdf_obj *obj, unsigned window, uint64_t offset, unsi
 {
     const struct vdf_attr *row = obj->table->windows[window];
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
-    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
     struct access to;
 
+    if (!row)
+        return no_window(err);
+    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
     if (hooks->write && width == vdf_window_ops(row)->align)
         return hooks->write(&at, offset, value, err);
     int ret = find(obj, row, offset, width, &to, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a signal does: interpreted, alerted, forwarded, suppressed and dropped. */
-#include "backends/gait/gait.h"
+#include "backends/gait/function.h"
+#include "backends/gait/guest.h"
 #include "test_gait.h"
 
 /* Function "f" with ISC 3, its vector at 0x2000 and summary bit 17 of the word at 0x3008. */

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Guests: their memory, and the GISA with what is pending, alerted and masked for each ISC. */
+/* The rows of a guest, its life and its memory. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
-#include "gait.h"
+#include "entry.h"
+#include "function.h"
+#include "guest.h"
+
+#define GISA_BYTES 32u
+#define GUESTS_MAX 1024u                 /* slots */
+#define GUEST_MEMORY (UINT64_C(1) << 20) /* bytes of a new guest's memory */
 
 static uint64_t memory_total(const struct gait *gait)
 {
@@ -15,17 +22,17 @@ static uint64_t memory_total(const struct gait *gait)
     return total;
 }
 
-/* The lowest slot that no other guest has; GAIT_GUESTS_MAX: none. */
+/* The lowest slot that no other guest has; GUESTS_MAX: none. */
 static uint32_t free_slot(const struct gait *gait, const struct gait_guest *self)
 {
-    uint64_t taken[GAIT_GUESTS_MAX / 64] = { 0 };
+    uint64_t taken[GUESTS_MAX / 64] = { 0 };
     uint32_t slot = 0;
 
     for (struct gait_guest *g = vdf_gait_guest_next(gait, NULL); g;
          g = vdf_gait_guest_next(gait, g))
-        if (g != self && g->slot < GAIT_GUESTS_MAX)
+        if (g != self)
             taken[g->slot / 64] |= UINT64_C(1) << g->slot % 64;
-    while (slot < GAIT_GUESTS_MAX && taken[slot / 64] >> slot % 64 & 1)
+    while (slot < GUESTS_MAX && taken[slot / 64] >> slot % 64 & 1)
         slot++;
     return slot;
 }
@@ -35,11 +42,11 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     struct gait_guest *guest = vdf_obj_priv(obj);
 
     guest->slot = free_slot(vdf_gait_of(obj), guest);
-    if (guest->slot == GAIT_GUESTS_MAX)
+    if (guest->slot == GUESTS_MAX)
         return vdf_fail(err, ENOSPC, "%s: a device has at most %u guests", vdf_obj_name(obj),
-                        GAIT_GUESTS_MAX);
+                        GUESTS_MAX);
     guest->next_alert = vdf_gait_gisa_address(guest);
-    vdf_memory_init(&guest->memory, "gait-guest", GAIT_GUEST_MEMORY);
+    vdf_memory_init(&guest->memory, "gait-guest", GUEST_MEMORY);
     return 0;
 }
 
@@ -55,10 +62,12 @@ static int remove_guest(struct vdf_obj *obj, struct vdf_err *err)
     struct gait_guest *guest = vdf_obj_priv(obj);
 
     if (guest->attached)
-        return vdf_fail(err, EBUSY, "%u functions of it are attached to a VM; detach them first",
+        return vdf_fail(err, EBUSY,
+                        "%u functions of the guest are attached to a VM; detach them first",
                         guest->attached);
     if (guest->registered)
-        return vdf_fail(err, EBUSY, "%u functions of it are registered; deregister them first",
+        return vdf_fail(err, EBUSY,
+                        "%u functions of the guest are registered; deregister them first",
                         guest->registered);
     vdf_gait_forget_guest(vdf_gait_of(obj), guest);
     return 0;
@@ -81,21 +90,20 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-static int get_memory_size(const struct vdf_at *at, uint64_t *value)
-{
-    *value = ((const struct gait_guest *)at->priv)->memory.size;
-    return 0;
-}
-
 static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    if (value < VDF_PAGE_SIZE || value > VDF_MEMORY_MAX || value % VDF_PAGE_SIZE)
-        return vdf_fail(err, EINVAL, "%llu: a multiple of 4096, at most 1073741824",
-                        (unsigned long long)value);
+    if (value % VDF_PAGE_SIZE)
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": a size is a multiple of 4096", value);
     return 0;
 }
 
-/* New memory is empty; nobody may be left with the old. */
+static void resize(struct gait_guest *guest, uint64_t size)
+{
+    vdf_memory_free(&guest->memory);
+    vdf_memory_init(&guest->memory, "gait-guest", size);
+}
+
+/* New memory is empty; no process and no registration may keep the old one. */
 static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct gait_guest *guest = at->priv;
@@ -103,46 +111,33 @@ static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_e
     if (value == guest->memory.size)
         return 0;
     if (guest->registered)
-        return vdf_fail(err, EBUSY, "%u registered functions have pinned pages of it",
+        return vdf_fail(err, EBUSY, "%u registered functions have pinned pages of the memory",
                         guest->registered);
     if (guest->memory_open)
         return vdf_fail(err, EBUSY, "the memory is open");
     if (memory_total(vdf_gait_of(at->obj)) - guest->memory.size + value > VDF_MEMORY_MAX)
         return vdf_fail(err, ENOSPC,
-                        "%llu: the guests of a device have at most 1 GiB of memory together",
-                        (unsigned long long)value);
-    vdf_memory_free(&guest->memory);
-    vdf_memory_init(&guest->memory, "gait-guest", value);
+                        "%" PRIu64 ": the guests of a device have at most 1 GiB of memory together",
+                        value);
+    resize(guest, value);
     return 0;
 }
 
 static int restore_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
-    struct gait_guest *guest = at->priv;
-    int ret = check_memory_size(at, value, err);
+    int ret = vdf_row_check(at, value, err);
 
-    if (ret < 0)
-        return ret;
-    vdf_memory_free(&guest->memory);
-    vdf_memory_init(&guest->memory, "gait-guest", value);
-    return 0;
+    if (ret == 0)
+        resize(at->priv, value);
+    return ret;
 }
 
-/* Attaching says it again; in between only registrations need it. */
+/* An attachment sets the value again; until then only registrations need it. */
 static int get_vm_memory(const struct vdf_at *at, uint64_t *value)
 {
     const struct gait_guest *guest = at->priv;
 
     *value = guest->registered ? guest->vm_memory : 0;
-    return 0;
-}
-
-static int restore_vm_memory(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    if (value > VDF_MEMORY_MAX)
-        return vdf_fail(err, EINVAL, "%llu: a VM has at most 1073741824 bytes of memory",
-                        (unsigned long long)value);
-    ((struct gait_guest *)at->priv)->vm_memory = value;
     return 0;
 }
 
@@ -161,69 +156,15 @@ static int get_memory_address(const struct vdf_at *at, uint64_t *value)
 
 /* --- GISA ------------------------------------------------------------------------------------- */
 
-/* The host's own mask: an ISC is in it while functions with it are registered. */
-static uint8_t alert_mask(const struct gait_guest *guest)
-{
-    uint8_t mask = 0;
-
-    for (unsigned isc = 0; isc < GAIT_ISCS; isc++)
-        if (guest->gisc_refs[isc])
-            mask |= vdf_gait_isc_bit(isc);
-    return mask;
-}
-
-/* The host's timer looks after an alert until the guest has taken what is pending. */
-static void restore_iam(struct gait_guest *guest)
-{
-    uint8_t mask = alert_mask(guest);
-
-    if (!guest->alerted || guest->ipm & mask)
-        return;
-    guest->iam = mask;
-    guest->alerted = false;
-}
-
-void vdf_gait_alerted(struct gait_guest *guest)
-{
-    guest->iam = 0;
-    guest->alerted = true;
-    restore_iam(guest);
-}
-
-bool vdf_gait_wants_alert(const struct gait_guest *guest, unsigned isc)
-{
-    return guest->iam & vdf_gait_isc_bit(isc) || (guest->alerted && guest->gisc_refs[isc]);
-}
-
-void vdf_gait_gisc_register(struct gait_guest *guest, unsigned isc)
-{
-    if (guest->gisc_refs[isc]++ == 0 && !guest->alerted)
-        guest->iam |= vdf_gait_isc_bit(isc);
-}
-
-void vdf_gait_gisc_unregister(struct gait_guest *guest, unsigned isc)
-{
-    if (--guest->gisc_refs[isc] == 0)
-        guest->iam &= (uint8_t)~vdf_gait_isc_bit(isc);
-    restore_iam(guest);
-}
-
 static void ipm_written(const struct vdf_at *at, uint64_t value)
 {
-    restore_iam(at->priv);
+    vdf_gait_restore_iam(at->priv);
 }
 
-/* Somebody sets the mask in the host's stead. */
+/* The write sets the mask instead of the host. */
 static void iam_written(const struct vdf_at *at, uint64_t value)
 {
     ((struct gait_guest *)at->priv)->alerted = false;
-}
-
-/* A mask of the state, without the consequences of a write. */
-static int restore_mask(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    *((uint8_t *)at->priv + at->attr->field) = (uint8_t)value;
-    return 0;
 }
 
 static int get_gisa_address(const struct vdf_at *at, uint64_t *value)
@@ -232,15 +173,9 @@ static int get_gisa_address(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-static int get_gisc(const struct vdf_at *at, uint64_t *value)
-{
-    *value = ((const struct gait_guest *)at->priv)->gisc_refs[at->i];
-    return 0;
-}
-
 static uint64_t gisa_size(const struct vdf_at *at)
 {
-    return GAIT_GISA_BYTES;
+    return GISA_BYTES;
 }
 
 /* Format 1: u32 next_alert, u8 ipm, simm, nimm, iam, the rest 0. */
@@ -248,7 +183,7 @@ static int read_gisa(const struct vdf_at *at, void *bytes, size_t n, uint64_t of
                      struct vdf_err *err)
 {
     const struct gait_guest *guest = at->priv;
-    uint8_t gisa[GAIT_GISA_BYTES] = { [4] = guest->ipm, guest->simm, guest->nimm, guest->iam };
+    uint8_t gisa[GISA_BYTES] = { [4] = guest->ipm, guest->simm, guest->nimm, guest->iam };
     uint32_t next = htobe32(guest->next_alert);
 
     memcpy(gisa, &next, sizeof(next));
@@ -262,14 +197,14 @@ static const struct vdf_raw_ops gisa_ops = { .size = gisa_size, .read = read_gis
 
 int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err)
 {
-    uint64_t taken[GAIT_GUESTS_MAX / 64] = { 0 };
+    uint64_t taken[GUESTS_MAX / 64] = { 0 };
 
     for (struct gait_guest *g = vdf_gait_guest_next(gait, NULL); g;
          g = vdf_gait_guest_next(gait, g)) {
         uint64_t bit = UINT64_C(1) << g->slot % 64;
-        if (g->slot >= GAIT_GUESTS_MAX || taken[g->slot / 64] & bit)
-            return vdf_fail(err, EINVAL, "guests/%s: slot %u is another guest's or not 0 to %u",
-                            vdf_obj_name(g->base.obj), g->slot, GAIT_GUESTS_MAX - 1);
+        if (taken[g->slot / 64] & bit)
+            return vdf_fail(err, EINVAL, "guests/%s: slot %u is another guest's",
+                            vdf_obj_name(g->base.obj), g->slot);
         taken[g->slot / 64] |= bit;
         g->next_alert = vdf_gait_gisa_address(g);
     }
@@ -280,24 +215,35 @@ int vdf_gait_restored_guests(struct gait *gait, struct vdf_err *err)
 
 /* --- table ------------------------------------------------------------------------------------ */
 
+/* ISC 0 is the most significant bit. */
+#define ISC(n)                     \
+    {                              \
+        "ISC" #n, 7 - (n), 1, NULL \
+    }
+static const struct vdf_bits isc_bits[] = {
+    ISC(0), ISC(1), ISC(2), ISC(3), ISC(4), ISC(5), ISC(6), ISC(7), { 0 },
+};
+
 static const struct vdf_attr attrs[] = {
     {
         .path = "slot",
         .type = VDF_UINT,
         .flags = VDF_NO_FILE | VDF_SAVE,
         VDF_FIELD(struct gait_guest, slot),
+        .max = GUESTS_MAX - 1,
         .doc = "number of the guest, from which its addresses in the host follow",
     },
     {
         .path = "memory_size",
         .type = VDF_UINT,
         .flags = VDF_RW | VDF_SAVE,
-        .width = 8,
-        .get = get_memory_size,
+        VDF_FIELD(struct gait_guest, memory.size),
+        .min = VDF_PAGE_SIZE,
+        .max = VDF_MEMORY_MAX,
         .check = check_memory_size,
         .set = set_memory_size,
         .restore = restore_memory_size,
-        .reset = GAIT_GUEST_MEMORY,
+        .reset = GUEST_MEMORY,
         .doc = "bytes of guest memory, a multiple of 4096; a change empties it, and is EBUSY while "
                "a function is registered or the memory open, ENOSPC beyond 1 GiB for all guests",
     },
@@ -305,9 +251,9 @@ static const struct vdf_attr attrs[] = {
         .path = "vm_memory",
         .type = VDF_UINT,
         .flags = VDF_NO_FILE | VDF_SAVE,
-        .width = 8,
+        VDF_FIELD(struct gait_guest, vm_memory),
+        .max = VDF_MEMORY_MAX,
         .get = get_vm_memory,
-        .restore = restore_vm_memory,
         .doc = "bytes of the VM's memory that functions are registered in; 0: its own",
     },
     {
@@ -346,18 +292,17 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, ipm),
+        .bits = isc_bits,
         .after = ipm_written,
-        .restore = restore_mask,
-        .doc = "interruption pending mask, a bit an ISC (ISC 0 is 0x80); the guest takes an "
-               "interrupt by clearing its bit",
+        .doc = "interruption pending mask; the guest takes an interrupt by clearing its bit",
     },
     {
         .path = "iam",
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, iam),
+        .bits = isc_bits,
         .after = iam_written,
-        .restore = restore_mask,
         .doc = "interruption alert mask: ISCs whose interrupts alert the host while the guest is "
                "not running; set by the first registration with an ISC, cleared by its last end; "
                "an alert clears the whole mask until ipm has none of the registered ISCs",
@@ -374,6 +319,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, simm),
+        .bits = isc_bits,
         .doc = "single interruption mode mask: ISCs that want one interrupt only",
     },
     {
@@ -381,6 +327,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_REG,
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait_guest, nimm),
+        .bits = isc_bits,
         .doc = "no interruption mode mask: ISCs whose one interrupt was delivered; with the same "
                "bit of simm, a forwarded event sets the summary bit but not ipm",
     },
@@ -388,9 +335,8 @@ static const struct vdf_attr attrs[] = {
         .path = "gisc/#",
         .type = VDF_UINT,
         .flags = VDF_R,
-        .width = 4,
+        VDF_ARRAY(struct gait_guest, gisc_refs),
         .range = { { .count = GAIT_ISCS } },
-        .get = get_gisc,
         .doc = "registered functions with this ISC",
     },
     {
@@ -432,11 +378,7 @@ static const struct vdf_attr attrs[] = {
 };
 
 const struct vdf_class vdf_gait_guest_class = {
-    .name = "guest",
-    .title = "guest of a GAIT",
-    .attrs = attrs,
-    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
-    .priv_size = sizeof(struct gait_guest),
+    VDF_CLASS("guest", "guest of a GAIT", struct gait_guest, attrs),
     .create = create,
     .destroy = destroy,
     .start = start,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The s390 guest adapter interruption table: the device and its table of rows. */
+/* The rows of a guest adapter interruption table, and its life. */
 #include <stdlib.h>
 
-#include "gait.h"
+#include "aen.h"
+#include "entry.h"
+#include "function.h"
+#include "guest.h"
 
 struct gait *vdf_gait_of(const struct vdf_obj *child)
 {
@@ -57,12 +60,6 @@ static int set_enabled(const struct vdf_at *at, uint64_t value, struct vdf_err *
     return value ? vdf_gait_enable(at->priv, err) : vdf_gait_disable(at->priv, err);
 }
 
-static int restore_enabled(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    ((struct gait *)at->priv)->enabled = value;
-    return 0;
-}
-
 static const char *const sic_modes[] = { "all", "single", NULL };
 
 static const struct vdf_objects guests = { .cls = &vdf_gait_guest_class, .text = "G" };
@@ -80,7 +77,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait, nisc),
         .reset = 5,
-        .check = vdf_gait_check_isc,
+        .max = GAIT_ISCS - 1,
         .doc = "the host's interruption subclass for the next set-up, 0 to 7",
     },
     {
@@ -89,7 +86,6 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_SAVE,
         VDF_FIELD(struct gait, enabled),
         .set = set_enabled,
-        .restore = restore_enabled,
         .doc =
             "1 sets adapter event notification up: the first time with an empty table and vector "
             "and a new AIPB, later with what the first left (EINVAL for another nisc); EPERM while "
@@ -114,6 +110,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, aipb_afi),
+        .max = GAIT_ISCS - 1,
         .doc = "interruption subclass of forwarded events: the nisc of the first set-up",
     },
     {
@@ -150,6 +147,7 @@ static const struct vdf_attr attrs[] = {
         .type = VDF_UINT,
         .flags = VDF_R | VDF_SAVE,
         VDF_FIELD(struct gait, sbv_end),
+        .max = GAIT_ENTRIES,
         .doc = "bits of the summary vector that the host scans: two more than the highest that a "
                "function ever had, at most 512",
     },
@@ -191,10 +189,10 @@ static const struct vdf_attr attrs[] = {
     { ENTRY("gisa", VDF_REG, 4, 0,
             "address of the GISA of the guest that is interpreted; 0: forwarded to the host") },
     { ENTRY("gisc", VDF_UINT, 1, 4, "interruption subclass in the guest, 0 to 7"),
-      .check = vdf_gait_check_isc },
+      .max = GAIT_ISCS - 1 },
     { ENTRY("count", VDF_UINT, 1, 5, "registrations; the host drops events of an entry with 0") },
     { ENTRY("aisbo", VDF_UINT, 1, 7, "number of the guest's summary bit in its word, 0 to 63"),
-      .check = vdf_gait_check_sbo },
+      .max = GAIT_SBO_MAX },
     { ENTRY("aisb", VDF_REG, 8, 8,
             "host address of the word with the guest's summary bit; 0: none") },
     {
@@ -221,11 +219,7 @@ static const struct vdf_attr attrs[] = {
 };
 
 static const struct vdf_class gait_class = {
-    .name = "gait",
-    .title = "s390 guest adapter interruption table",
-    .attrs = attrs,
-    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
-    .priv_size = sizeof(struct gait),
+    VDF_CLASS("gait", "s390 guest adapter interruption table", struct gait, attrs),
     .create = create,
     .destroy = destroy,
     .restored = restored,

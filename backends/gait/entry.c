@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest adapter interruption table and the addresses in it. The table's memory is the table:
- * the files of an entry, `table` and the delivery all read and write the same bytes, big-endian:
+ * Entries of the table and the addresses in them. The files of an entry, `table` and the delivery all
+ * read and write the same bytes in the table's memory, big-endian:
  *
  *     0  u32 gisa   4  u8 gisc   5  u8 count   6  reserved   7  u8 aisbo   8  u64 aisb
  *
- * Users may write any bytes there, and others may have it mapped: a word is read once, and an
- * address is followed only after it was found to lie in a guest.
+ * Users may write any bytes there, and processes may have the table mapped: a word is read once, and
+ * an address is followed only after it was found to lie in a guest.
  */
 #include <errno.h>
 
-#include "gait.h"
+#include "entry.h"
+#include "guest.h"
 
 uint32_t vdf_gait_gisa_address(const struct gait_guest *guest)
 {
@@ -22,7 +23,7 @@ uint64_t vdf_gait_host_address(const struct gait_guest *guest, uint64_t address)
     return ((uint64_t)guest->slot + 1) << 32 | address;
 }
 
-/* Unless somebody has edited the table, the guest is the one of the function that signals. */
+/* Unless the table was edited, the guest is that of the function that signals. */
 static struct gait_guest *guest_of_slot(const struct gait *gait, uint32_t slot,
                                         struct gait_guest *likely)
 {
@@ -86,7 +87,6 @@ void vdf_gait_entry_store(struct gait *gait, unsigned n, const struct gait_entry
     vdf_store_be64(bytes + 8, entry->aisb);
 }
 
-/* For the rows of an entry `offset` is the place in it. */
 int vdf_gait_entry_get(const struct vdf_at *at, uint64_t *value)
 {
     const uint8_t *bytes = entry_bytes(at->priv, at->i) + at->attr->offset;
