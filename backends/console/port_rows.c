@@ -386,10 +386,10 @@ static int fifo_restore(const struct vdf_at *at, const char *text, size_t len, s
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-#define HIDDEN(name, kind, member, text)                             \
-    {                                                                \
-        .path = name, .type = kind, .flags = VDF_NO_FILE | VDF_SAVE, \
-        VDF_FIELD(struct vdf_console_port, member), .doc = text      \
+#define VALUE(name, kind, access, member, text, ...)                         \
+    {                                                                        \
+        .path = name, .type = kind, .flags = (access) | VDF_SAVE,            \
+        VDF_FIELD(struct vdf_console_port, member), .doc = text, __VA_ARGS__ \
     }
 #define FIFO(name, text)                                                               \
     {                                                                                  \
@@ -401,11 +401,6 @@ static int fifo_restore(const struct vdf_at *at, const char *text, size_t len, s
     {                                                                             \
         .path = "bytes_" #name, .type = VDF_UINT, .flags = VDF_R,                 \
         VDF_FIELD(struct vdf_console_counts, name), .doc = text, .locate = counts \
-    }
-#define READ_ONLY(name, member, text)                              \
-    {                                                              \
-        .path = name, .type = VDF_BOOL, .flags = VDF_R | VDF_SAVE, \
-        VDF_FIELD(struct vdf_console_port, member), .doc = text    \
     }
 
 static const struct vdf_attr port_attrs[] = {
@@ -433,24 +428,15 @@ static const struct vdf_attr port_attrs[] = {
       .show = name_show,
       .store = name_store,
       .restore_text = name_restore },
-    { .path = "console",
-      .type = VDF_BOOL,
-      .flags = VDF_RW | VDF_SAVE,
-      VDF_FIELD(struct vdf_console_port, console),
-      .doc = "1: the port is a console, which the guest opens itself; back to 0 only before the "
-             "driver knows",
-      .check = console_check,
-      .set = console_set,
-      .restore = console_restore },
-    { .path = "overflow",
-      .type = VDF_CHOICE,
-      .flags = VDF_RW | VDF_SAVE,
-      VDF_FIELD(struct vdf_console_port, overflow),
-      .doc = "treatment of the guest's data that the host does not read: hold makes the guest "
-             "wait; drop takes it at once, keeps 64 KiB for a reader, and counts the rest in "
-             "bytes_discarded; a change of console sets it, to drop for a console",
-      .choices = overflow_names,
-      .after = overflow_after },
+    VALUE("console", VDF_BOOL, VDF_RW, console,
+          "1: the port is a console, which the guest opens itself; back to 0 only before the "
+          "driver knows",
+          .check = console_check, .set = console_set, .restore = console_restore),
+    VALUE("overflow", VDF_CHOICE, VDF_RW, overflow,
+          "treatment of the guest's data that the host does not read: hold makes the guest "
+          "wait; drop takes it at once, keeps 64 KiB for a reader, and counts the rest in "
+          "bytes_discarded; a change of console sets it, to drop for a console",
+          .choices = overflow_names, .after = overflow_after),
     { .path = "size",
       .type = VDF_TEXT,
       .flags = VDF_RW | VDF_SAVE,
@@ -465,17 +451,15 @@ static const struct vdf_attr port_attrs[] = {
       .when = has_guest,
       .needs = "driver soft",
       .show = guest_size_show },
-    { .path = "host_connected",
-      .type = VDF_BOOL,
-      .flags = VDF_RW | VDF_SAVE,
-      VDF_FIELD(struct vdf_console_port, host_connected),
-      .doc = "1 while data is open and in use, or as written until the next open or last close",
-      .after = host_connected_after },
-    READ_ONLY("guest_connected", guest_connected, "1 while the guest has the port open"),
-    READ_ONLY("ready", ready,
-              "1 from the driver's PORT_READY on; without MULTIPORT from its DRIVER_OK on"),
-    READ_ONLY("throttled", throttled,
-              "1 while data of the guest waits in its transmit queue for the host's reader"),
+    VALUE("host_connected", VDF_BOOL, VDF_RW, host_connected,
+          "1 while data is open and in use, or as written until the next open or last close",
+          .after = host_connected_after),
+    VALUE("guest_connected", VDF_BOOL, VDF_R, guest_connected,
+          "1 while the guest has the port open"),
+    VALUE("ready", VDF_BOOL, VDF_R, ready,
+          "1 from the driver's PORT_READY on; without MULTIPORT from its DRIVER_OK on"),
+    VALUE("throttled", VDF_BOOL, VDF_R, throttled,
+          "1 while data of the guest waits in its transmit queue for the host's reader"),
     COUNTER(sent, "bytes that the guest has written"),
     COUNTER(received, "bytes in receive buffers that the guest has taken from its queue"),
     { .path = "bytes_discarded",
@@ -486,19 +470,21 @@ static const struct vdf_attr port_attrs[] = {
           "bytes dropped: unread at the guest's close, sent to a host that was closed, not read by "
           "one that drops, in the transmit queue at a reset, or emergency output that nobody read",
       .get = discarded_get },
-    HIDDEN("added", VDF_BOOL, added, "PORT_ADD has been sent"),
-    HIDDEN("told_console", VDF_BOOL, sent_console, "CONSOLE_PORT has been sent"),
-    HIDDEN("told_name", VDF_BOOL, sent_name, "PORT_NAME has been sent"),
-    HIDDEN("told_open", VDF_BOOL, sent_open, "value of the last PORT_OPEN that was sent"),
-    HIDDEN("told_cols", VDF_UINT, sent_cols, "columns of the last RESIZE"),
-    HIDDEN("told_rows", VDF_UINT, sent_rows, "rows of the last RESIZE"),
-    HIDDEN("held", VDF_BOOL, held, "a transmit chain is half read"),
-    HIDDEN("held_head", VDF_UINT, head, "its first descriptor"),
-    HIDDEN("held_offset", VDF_UINT, offset, "bytes of it that were read"),
-    HIDDEN("held_mark", VDF_UINT, mark, "its length and those bytes, hashed"),
-    HIDDEN("device_sent", VDF_UINT, counts.sent, "bytes that the host has read"),
-    HIDDEN("device_received", VDF_UINT, counts.received, "bytes put into receive buffers"),
-    HIDDEN("device_discarded", VDF_UINT, discarded, "bytes that the device dropped"),
+    VALUE("added", VDF_BOOL, VDF_NO_FILE, added, "PORT_ADD has been sent"),
+    VALUE("told_console", VDF_BOOL, VDF_NO_FILE, sent_console, "CONSOLE_PORT has been sent"),
+    VALUE("told_name", VDF_BOOL, VDF_NO_FILE, sent_name, "PORT_NAME has been sent"),
+    VALUE("told_open", VDF_BOOL, VDF_NO_FILE, sent_open,
+          "value of the last PORT_OPEN that was sent"),
+    VALUE("told_cols", VDF_UINT, VDF_NO_FILE, sent_cols, "columns of the last RESIZE"),
+    VALUE("told_rows", VDF_UINT, VDF_NO_FILE, sent_rows, "rows of the last RESIZE"),
+    VALUE("held", VDF_BOOL, VDF_NO_FILE, held, "a transmit chain is half read"),
+    VALUE("held_head", VDF_UINT, VDF_NO_FILE, head, "its first descriptor"),
+    VALUE("held_offset", VDF_UINT, VDF_NO_FILE, offset, "bytes of it that were read"),
+    VALUE("held_mark", VDF_UINT, VDF_NO_FILE, mark, "its length and those bytes, hashed"),
+    VALUE("device_sent", VDF_UINT, VDF_NO_FILE, counts.sent, "bytes that the host has read"),
+    VALUE("device_received", VDF_UINT, VDF_NO_FILE, counts.received,
+          "bytes put into receive buffers"),
+    VALUE("device_discarded", VDF_UINT, VDF_NO_FILE, discarded, "bytes that the device dropped"),
     FIFO(waiting, "bytes that wait for the guest, in hex"),
     FIFO(emergency, "emergency output that waits for the host, in hex"),
     FIFO(unread, "bytes of a guest that may not be held, which wait for the host, in hex"),

@@ -282,137 +282,104 @@ static int remove_stale(int dir, const char *path, struct vdf_err *err)
     return 0;
 }
 
-static int servable(const char *path, struct vdf_err *err)
+/* --- as the user of the request --------------------------------------------------------------- */
+
+static void leave_user(const int *entered)
 {
-    int dir = open_dir(path, err);
+    if (*entered >= 0)
+        vdf_user_leave();
+}
+
+static void close_fd(const int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+/* Become the user, and open the directory of the socket: @dir is a descriptor or -errno. */
+#define ENTER(dir, path, err)                                               \
+    __attribute__((cleanup(leave_user))) int entered = vdf_user_enter(err); \
+    __attribute__((cleanup(close_fd))) int dir = entered < 0 ? entered : open_dir(path, err)
+
+int vdf_vhost_user_servable(const char *path, struct vdf_err *err)
+{
+    ENTER(dir, path, err);
     struct sockaddr_un addr;
     struct stat st;
 
     if (dir < 0)
         return dir;
     int ret = address(dir, path, &addr, err);
-    if (!ret && faccessat(dir, ".", W_OK | X_OK, AT_EACCESS))
-        ret = vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
-    if (!ret) {
-        ret = check_stale(dir, path, &st, err);
-        if (ret == -ENOENT || (ret == -EADDRINUSE && is_ours(&st)))
-            ret = 0;
-    }
-    close(dir);
-    return ret;
-}
-
-int vdf_vhost_user_servable(const char *path, struct vdf_err *err)
-{
-    int ret = vdf_user_enter(err);
-
     if (ret < 0)
         return ret;
-    ret = servable(path, err);
-    vdf_user_leave();
-    return ret;
+    if (faccessat(dir, ".", W_OK | X_OK, AT_EACCESS))
+        return vdf_fail(err, errno, "the directory of \"%.60s\": %s", path, strerror(errno));
+    ret = check_stale(dir, path, &st, err);
+    return ret == -ENOENT || (ret == -EADDRINUSE && is_ours(&st)) ? 0 : ret;
 }
 
-static bool listens(const char *path, dev_t dev, ino_t ino)
+/* Whether the socket's file is still the one that was made. */
+static bool is_same(int dir, const char *path, dev_t dev, ino_t ino)
 {
-    int dir = open_dir(path, NULL);
     struct stat st;
-    bool is;
 
-    if (dir < 0)
-        return false;
-    is = !fstatat(dir, strrchr(path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev &&
-         st.st_ino == ino;
-    close(dir);
-    return is;
+    return dir >= 0 && !fstatat(dir, strrchr(path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) &&
+           st.st_dev == dev && st.st_ino == ino;
 }
 
 bool vdf_vhost_user_listens(const char *path, dev_t dev, ino_t ino)
 {
-    bool is;
-
-    if (vdf_user_enter(NULL) < 0)
-        return false;
-    is = listens(path, dev, ino);
-    vdf_user_leave();
-    return is;
-}
-
-static int make_socket(const char *path, struct stat *made, struct vdf_err *err)
-{
-    const char *name = strrchr(path, '/') + 1;
-    struct sockaddr_un addr;
-    int dir = open_dir(path, err);
-    int fd, ret = 0;
-
-    if (dir < 0)
-        return dir;
-    if (address(dir, path, &addr, err)) {
-        close(dir);
-        return -ENAMETOOLONG;
-    }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        ret = vdf_fail(err, errno, "no socket: %s", strerror(errno));
-        close(dir);
-        return ret;
-    }
-    /* Only the owner may connect, until the mode of the file is changed. The kernel gives the file
-     * the mode of the socket without the bits of the umask. */
-    fchmod(fd, 0600);
-    for (unsigned attempt = 0;; attempt++) {
-        if (!bind(fd, (const struct sockaddr *)&addr, sizeof(addr)))
-            break;
-        if (errno != EADDRINUSE || attempt)
-            ret = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
-        else
-            ret = remove_stale(dir, path, err);
-        if (ret)
-            break;
-    }
-    bool bound = !ret;
-    if (!ret && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
-        ret = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
-    if (!ret && note(made))
-        ret = vdf_fail(err, ENOMEM, "no memory to serve the device");
-    if (ret && bound)
-        unlinkat(dir, name, 0);
-    close(dir);
-    if (!ret)
-        return fd;
-    close(fd);
-    return ret;
-}
-
-int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err)
-{
-    int ret = vdf_user_enter(err);
-
-    if (ret < 0)
-        return ret;
-    ret = make_socket(path, made, err);
-    vdf_user_leave();
-    return ret;
-}
-
-static void remove_socket(const char *path, dev_t dev, ino_t ino)
-{
-    const char *name = strrchr(path, '/') + 1;
-    int dir = open_dir(path, NULL);
-    struct stat st;
-
-    if (dir < 0)
-        return;
-    if (!fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev && st.st_ino == ino)
-        unlinkat(dir, name, 0);
-    close(dir);
+    ENTER(dir, path, NULL);
+    return is_same(dir, path, dev, ino);
 }
 
 void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino)
 {
     forget(dev, ino);
-    if (vdf_user_enter(NULL) < 0)
-        return;
-    remove_socket(path, dev, ino);
-    vdf_user_leave();
+    ENTER(dir, path, NULL);
+    if (is_same(dir, path, dev, ino))
+        unlinkat(dir, strrchr(path, '/') + 1, 0);
+}
+
+/* Bind, and replace a stale socket. */
+static int bind_socket(int fd, int dir, const char *path, struct vdf_err *err)
+{
+    struct sockaddr_un addr;
+    int ret = address(dir, path, &addr, err);
+
+    if (ret < 0 || !bind(fd, (const struct sockaddr *)&addr, sizeof(addr)))
+        return ret;
+    if (errno == EADDRINUSE) {
+        ret = remove_stale(dir, path, err);
+        if (ret < 0 || !bind(fd, (const struct sockaddr *)&addr, sizeof(addr)))
+            return ret;
+    }
+    return vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+}
+
+int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err)
+{
+    const char *name = strrchr(path, '/') + 1;
+    ENTER(dir, path, err);
+
+    if (dir < 0)
+        return dir;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return vdf_fail(err, errno, "no socket: %s", strerror(errno));
+    /* Only the owner may connect, until the mode of the file is changed. The kernel gives the file
+     * the mode of the socket without the bits of the umask. */
+    fchmod(fd, 0600);
+    int ret = bind_socket(fd, dir, path, err);
+    bool bound = ret == 0;
+    if (bound && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
+        ret = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+    if (ret == 0 && note(made) < 0)
+        ret = vdf_fail(err, ENOMEM, "no memory to serve the device");
+    if (ret == 0)
+        return fd;
+    if (bound)
+        unlinkat(dir, name, 0);
+    close(fd);
+    return ret;
 }
