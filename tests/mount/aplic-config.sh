@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# APLIC: what mkdir gives, the attributes before init with their limits, and init itself.
+# APLIC: the device that mkdir makes, its attributes and their limits before init, and init itself.
 #
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"

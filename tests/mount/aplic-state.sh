@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# APLIC: its state goes out and back, into another mount too, and delivers nothing on the way.
+# APLIC: the state is saved and restored, also in another mount, and no interrupt is delivered meanwhile.
 #
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What Linux's KVM answered, asked of the files: every operation of traces/*.expected that has a file
-# is done through the mount and has to give the same answer.
+# The files answer as Linux's KVM did: each operation of traces/*.expected that has a file is done through
+# the mount, and its answer has to be the same.
 #
 # A line is "OPERATION => ANSWER". vm V... makes a machine with vCPUs of these ids and dev its device;
 # set, get, fault and flags are attribute calls (group, attribute, value), w and r those of the APLIC's

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The kernel keeps values for those who only read. No read that begins after a change was acknowledged gives
-# an older one: writers, readers and a guest on both processors, with either transport. A read is an
-# acknowledgement too where it changes something, and no value is a mixture of two.
+# The kernel caches values for readers. A read that begins after a change was acknowledged never returns an older
+# value, with writers, readers and a guest on both processors, over both transports. A read that changes something
+# acknowledges that change. No value is a mixture of two others.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

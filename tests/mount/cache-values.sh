@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Values and names that the kernel keeps are those of now, whatever has changed them.
+# Cached values and names are current after each kind of change.
 . "$(dirname "$0")/lib.sh"
 
 # Read until the kernel has it, whatever it keeps by itself.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A copy of a console by tar or rsync changes nothing in it; what reads, writes or polls a port connects it.
+# Copying a console with tar or rsync does not change the console. Reading, writing or polling a port connects it.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The DMA pool: the feature DMA_MEM, rproc-serial, the list of buffers that wait to be freed.
+# The DMA pool of a console: the feature DMA_MEM, rproc-serial, and the list of buffers to be freed.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A driver by hand: the virtio-mmio window, rings written into the memory file.
+# The script is the driver of a console: it uses the virtio-mmio window and writes rings to the memory file.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

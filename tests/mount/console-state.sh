@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A console saved in the middle of traffic goes on in a new mount.
+# A console that was saved during traffic continues in a new mount.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

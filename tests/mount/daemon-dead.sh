@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A mount whose daemon was killed is said to be one, with the command that clears it.
+# Mounting over the mount of a killed daemon fails with a message that names the command to remove that mount.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

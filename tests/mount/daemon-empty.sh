@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# -o empty: the directories are there, the devices are not, and can be made.
+# -o empty: the tree has the directories of all classes and no device; mkdir makes devices.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs -o empty

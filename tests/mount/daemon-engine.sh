@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# engine=: what was asked for is used, `auto` takes io_uring and falls back to libaio.
+# engine=: the daemon uses the requested engine; `auto` is io_uring, or libaio where io_uring is refused.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# mount(8) and fstab(5) mount a tree, in all the ways in which they name a FUSE file system.
+# mount(8) and fstab(5) mount a tree with each way to name a FUSE file system.
 
 # mount(8) looks for virtdevfs where programs of the system are: there, in a mount namespace of this script.
 if [ "$(id -u)" = 0 ] && [ -z "${own_mounts:-}" ]; then

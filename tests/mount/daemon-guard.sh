@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is cleared up when the daemon is killed: with auto_unmount the mount, with --run the directory and the
-# command as well.
+# When the daemon is killed, auto_unmount removes the mount, and --run also removes the directory and ends the
+# command.
 . "$(dirname "$0")/lib.sh"
 mkdir "$T/tmp"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A tree that nobody uses takes no time of a processor, and little memory. Queue pages that are open, where the
-# daemon has to look for stores that nothing tells it of, are looked at seldom.
+# An unused tree takes no processor time and little memory. The daemon polls open queue pages, whose stores it is
+# not notified of, at a low rate.
 . "$(dirname "$0")/lib.sh"
 
 [ "$VDF_SLOW" = 1 ] || skip "a sanitizer has threads and memory of its own"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A mount is usable when the command returns, and there is one on a place.
+# A mount is usable when the command returns, and a second mount on the same directory is refused.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

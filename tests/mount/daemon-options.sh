@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The command line: help, version, and refusals that say what was wrong.
+# The command line: help, version, and error messages that name the mistake.
 . "$(dirname "$0")/lib.sh"
 
 daemon --help >"$T/help" || fail "--help ends with $?"

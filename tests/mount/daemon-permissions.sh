@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A daemon of the superuser that serves other users: they do with it what the files' modes let them, and
-# a socket that they name is opened with their own rights.
+# A daemon of root serves other users: the modes of the files limit what they can do, and a socket is opened
+# with the rights of the user who names it.
 . "$(dirname "$0")/lib.sh"
 root_only
 command -v setpriv >/dev/null || skip "setpriv is missing"

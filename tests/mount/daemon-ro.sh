@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# -o ro: all can be read, nothing changed.
+# -o ro: every file can be read, and none can be changed.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs -o ro

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# --run: a tree for one command, whose exit status is that of virtdevfs.
+# --run: a tree for one command; virtdevfs exits with the status of the command.
 . "$(dirname "$0")/lib.sh"
 export TMPDIR="$T"
 

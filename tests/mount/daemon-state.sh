@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# -o state=FILE: a new mount with what another one held, or no mount at all.
+# -o state=FILE: the new mount has the devices of the saved state; a refused state leaves no mount.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

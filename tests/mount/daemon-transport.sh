@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# transport=: what was asked for is used, `auto` takes io_uring and falls back to /dev/fuse. Readers that wait
-# stop nobody, however many they are, and can be interrupted.
+# transport=: the daemon uses the requested transport; `auto` is io_uring, or /dev/fuse where io_uring is refused.
+# Any number of waiting readers delays no other request, and each of them can be interrupted.
 . "$(dirname "$0")/lib.sh"
 
 readers=150

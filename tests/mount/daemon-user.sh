@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An ordinary user mounts through fusermount3, and has the tree to herself.
+# An ordinary user mounts a tree with fusermount3, and only that user can access the tree.
 
 # Where /dev/fuse is for root only, as in some containers, a node for everybody takes its place, in a
 # mount namespace of this script.

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# System calls of the daemon that fail; read in after lib.sh, once there is a mount.
+# Let system calls of the daemon fail; read in after lib.sh, after the mount.
 #
 #   $pid   the daemon's
 command -v strace >/dev/null || skip "strace, which makes commands fail, is not installed"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# System calls of the daemon that fail, for the scripts that sweep them; read in after lib.sh.
+# Let each system call of an operation fail in turn; read in after lib.sh.
 #
 #   VDF_FAILNTH   failnth (see failnth.c); beside the daemon in tests/
 FAILNTH=$(realpath -m "${VDF_FAILNTH:-$(dirname "$VDF_BIN")/tests/failnth}")

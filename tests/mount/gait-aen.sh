@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Setting adapter event notification up and ending it, as a host's kernel does.
+# Adapter event notification is set up and ended in the way of a host's kernel.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Out with cp and in again, into a fresh mount and under another name: it goes on where it was.
+# The state of a GAIT is copied out and back, into a new mount and to a device of another name, which continues.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

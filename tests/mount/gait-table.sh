@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The table and the summary vector as bytes, and entries that somebody has written nonsense to.
+# The table and the summary vector as bytes, and entries with invalid content.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

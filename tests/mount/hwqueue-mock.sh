@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The model of the mock IOMMU in the kernel's selftests; hwqueue-iommufd.sh asks the mock the same.
+# The model of the mock IOMMU of the kernel's selftests; hwqueue-iommufd.sh runs the same checks on the mock itself.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/hwqueue-mock-rules"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Queues of a Tegra241: made in order, allocated with iommufd's errnos, run, stopped by errors.
+# Queues of a Tegra241 are made in order and allocated with iommufd's errnos, run commands, and stop at errors.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

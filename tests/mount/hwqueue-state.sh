@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Queues in the middle of their work, saved and restored, in place and in a fresh mount.
+# Queues with work in progress are saved and restored, in the same mount and in a new one.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Lines that devices share: who is served, who may not be there, and the state of all of it.
+# Interrupt lines that devices share: which device is served, which devices a line refuses, and the state.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

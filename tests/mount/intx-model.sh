@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The rules of an assigned device's INTx, with the model; intx-vfio.sh has the same with a real one.
+# The rules of an assigned device's INTx on the model; tests/vm/testkernel/intx-vfio.sh runs them on a real device.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/intx-rules"
 

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Helpers of the mount scripts, read in by each of them. A script exits 0 when all is as it should be,
-# 77 when it has been skipped with a reason, and with another status at the first thing that is not.
+# Helpers of the mount scripts, which each of them reads in. A script exits 0 when all checks hold, 77 when it is
+# skipped with a reason, and with another status at the first check that fails.
 #
 # By hand:  tests/mount/daemon-options.sh
-#           VDF_BIN=build/asan/virtdevfs VDF_ENGINE=libaio tests/mount/aplic-soft.sh
+#           VDF_BIN=build/asan/virtdevfs VDF_ENGINE=libaio tests/mount/aplic-msi.sh
 #
 #   VDF_BIN     the daemon; build/debug/virtdevfs unless told
 #   VDF_IO      vdfio (see vdfio.c), which the scripts call $IO; beside the daemon in tests/

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The manual's examples that need no other hardware than this tree print what the manual says.
+# The manual's examples that need no hardware print the output in the manual.
 . "$(dirname "$0")/lib.sh"
 mount_fs
 

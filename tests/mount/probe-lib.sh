@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What --probe tells, for scripts that have read lib.sh.
+# Helpers of the scripts about --probe, read in after lib.sh.
 
 # probe NAME [COMMAND...]: its table is $T/NAME, its JSON flattened is $T/NAME.json; both tell the same.
 probe() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Rule 9: cp, tar and rsync copy values and raw files out; cp and rsync --inplace put values back.
+# cp, tar and rsync copy values and raw files out of the tree; cp and rsync --inplace copy values back.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Rule 3: a refusal changes nothing and leaves a line in errors, which keeps the last 256.
+# A refused operation changes nothing and adds a line to errors, which keeps the last 256 lines.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Rule 2: the writes of one open file that follow each other are one list, and one value has one line.
+# Consecutive writes to one open file are one list; a single value is one line.
 . "$(dirname "$0")/lib.sh"
 
 command -v bash >/dev/null || skip "bash is not installed, whose builtins write line by line"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Rule 6: mkdir and rmdir, names, and what becomes of open files; nothing else creates or removes.
+# mkdir and rmdir make and remove objects, and nothing else does: names, open files of removed objects, refusals.
 . "$(dirname "$0")/lib.sh"
 
 LC_ALL=C

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# An overlay on top of a mount: values are read through it, raw files are mapped through it.
+# An overlay over a mount: values can be read and raw files can be mapped through it.
 . "$(dirname "$0")/lib.sh"
 
 root_only

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Rule 4: stat(2)'s size is what a read gives, for every file of a plain mount; mtime follows changes.
+# The size in stat(2) is the length of a read, for every file of a plain mount; mtime follows changes.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

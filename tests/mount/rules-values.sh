@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Rules 1 and 2: one value a file, how it is printed and written, what is refused before it is looked at.
+# A file has one value: how values are printed and written, and which text is refused.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs

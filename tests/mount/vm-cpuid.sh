@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a processor says of itself is the guest's and not that of the host's processor that has made it.
+# CPUID of a guest's processor describes the guest, and does not depend on the host's processor that made it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A message that a device sends before the first run waits for the processor, in a state too.
+# A message that a device sends before the first run is pending in the processor, also after a restore.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each system call of the first run of a machine fails once: the run is refused and nothing has changed, and
-# the next try gets a whole machine.
+# Each system call of the first run of a machine fails once: the run is refused without a change, and the next
+# run works.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A guest that does everything wrong, with a device of each kind in it, for a while: the daemon lives
-# on, other devices are not disturbed, errors tells, and the machine can be stopped and removed at any
-# moment.
+# A guest with a device of each kind breaks all rules for some seconds: the daemon and the other devices work on,
+# errors has lines about it, and the machine can be stopped and removed at any time.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

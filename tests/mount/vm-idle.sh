@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A guest whose queue is idle for some milliseconds before each store: the store is seen, and the guest can be
-# stopped, saved and given another doorbell at any moment, also while a store of it is held up.
+# A guest leaves its queue idle for some milliseconds before each store: each store is seen, and the guest can be
+# stopped, saved and given another doorbell at any time, also while its store is trapped.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

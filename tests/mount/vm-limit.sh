@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Descriptors run out while a machine is made, and while a device is attached to it: at each step of the way
-# the answer is EMFILE, and nothing is left of it.
+# Descriptors run out while a machine is made, and while a device is attached: the answer is EMFILE at each step,
+# and nothing of the operation is left.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Model-specific registers of a guest are in the state, the MTRRs too, and a program that is begun anew finds
-# the processor as a new one.
+# The state has the model-specific registers of a guest, MTRRs included, and a program that is started again
+# finds the registers of a new processor.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Without a KVM that can be used mkdir answers ENODEV, and errors says what is wrong with it.
+# Without a usable KVM mkdir answers ENODEV, and errors has the reason.
 . "$(dirname "$0")/lib.sh"
 
 root_only

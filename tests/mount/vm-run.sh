@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A virtual machine by itself: modes, starting and stopping, registers, output, what is refused when.
+# A virtual machine without devices: modes, starting and stopping, registers, output, and refused changes.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Slots whose device has gone, or does not fit: the attach is refused, and nothing of it is left for what
-# comes after it.
+# Attaching a device that is gone or does not fit is refused, and leaves nothing in the slot, the machine or the
+# device.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

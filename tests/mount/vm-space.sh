@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Address space runs out while a processor is made: the run is refused, and a later one has a whole processor.
+# Address space runs out while a processor is made: the run is refused, and a later run works.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

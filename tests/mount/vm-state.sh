@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A machine in the root's state: saved in the middle of its work in one mount, it goes on in another.
+# The root's state has machines: one that was saved while it ran continues in another mount.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Time stands still for a stopped machine: its state stays as it is, and the guest, which watches its timer and
-# its time stamp counter, sees no step when it goes on, also after a restore.
+# Time stops for a stopped machine: its state does not change, and the guest, which watches its timer and its
+# time stamp counter, sees no step when it continues, also after a restore.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

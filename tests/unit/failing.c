@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the linker's --wrap calls instead of the C library's functions. */
+/* The functions that the linker's --wrap puts in the place of the C library's. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>

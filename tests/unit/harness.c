@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A tree without a mount: what the FUSE layer does for a system call, done for a function call. */
+/* A tree without a mount: function calls do the work of the FUSE layer for system calls. */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the tests of the APLIC share: a device of their own, files by format, the log of MSIs. */
+/* Helpers of the APLIC's tests: a device, files by format, the log of MSIs. */
 #ifndef VDF_TEST_APLIC_H
 #define VDF_TEST_APLIC_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * APLIC: what the files do with a kernel's device behind them, on any machine.
+ * APLIC: the files with a kernel's device behind them, on any machine.
  *
  * The kernel here is the model, in a tree of its own: the functions of backends/aplic/kvm.c are
  * defined in this program, which then does not take them from the library. That the model is as the

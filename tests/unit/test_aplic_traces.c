@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Linux's KVM answered (tests/mount/traces, described in tests/mount/aplic-traces.sh), asked
- * of the files without a mount.
+ * The files answer as Linux's KVM did, without a mount: tests/mount/traces, which
+ * tests/mount/aplic-traces.sh describes.
  */
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the console's tests share. */
+/* Helpers of the console's tests. */
 #ifndef VDF_TEST_CONSOLE_H
 #define VDF_TEST_CONSOLE_H
 

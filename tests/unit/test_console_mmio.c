@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A driver by hand: registers through the window, rings in the memory file, good and bad. */
+/* The test is the driver of a console: registers through the window, rings in the memory file. */
 #include "test_console.h"
 #include "tests/random.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The core with a component made for it: one row of each kind, so that what the tables promise is
- * tested once, away from any device's rules.
+ * The tree with a component made for this test: one row of each kind, so that the promises of the
+ * tables are tested once and apart from the rules of devices.
  */
 #include <criterion/criterion.h>
 #include <errno.h>

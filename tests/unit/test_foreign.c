@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Descriptors that another process has passed: they never make the caller wait. A test that waits
- * for ever is ended by the time limit of all tests. */
+/* Descriptors that another process has passed never make the caller wait. The time limit of all
+ * tests ends a test that waits for ever. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>

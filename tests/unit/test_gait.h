@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the tests of the GAIT share: one device, a guest "vm" and functions on it. */
+/* Helpers of the GAIT's tests: one device, a guest "vm" and functions of it. */
 #ifndef VDF_TEST_GAIT_H
 #define VDF_TEST_GAIT_H
 

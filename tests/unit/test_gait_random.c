@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A long random use of everything at once: whatever was written, the counts agree and the state is
- * the same bytes after a restore. */
+/* Random operations on a GAIT: the counts agree after each hundred, and a restored state is the same
+ * bytes. */
 #include <stdlib.h>
 
 #include "test_gait.h"

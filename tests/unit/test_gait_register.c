@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* REG_AEN and DEREG_AEN: what they write, count and refuse. */
+/* REG_AEN and DEREG_AEN: the words that they write, their counts, and their refusals. */
 #include "test_gait.h"
 
 Test(gait_register, writes_the_entry, .fini = vdf_test_tree_free)

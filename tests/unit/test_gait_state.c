@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A saved device: the same bytes again, and it goes on where it was. Edited states are refused. */
+/* A saved GAIT is restored to the same bytes and continues. Invalid edited states are refused. */
 #include <stdlib.h>
 
 #include "test_gait.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a guest reaches of each device, with a machine that is none: its memory and its sinks only.
+/* The guest's side of each device, with a machine that is only memory and interrupt sinks.
  */
 #include <criterion/criterion.h>
 #include <errno.h>

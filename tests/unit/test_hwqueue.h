@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the tests of the hardware queues share: a device, its rings, and commands. */
+/* Helpers of the hardware queues' tests: a device, its rings, and commands. */
 #ifndef VDF_TEST_HWQUEUE_H
 #define VDF_TEST_HWQUEUE_H
 

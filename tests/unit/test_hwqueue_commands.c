@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Every command of an SMMUv3 and of an AMD IOMMU with every field: which are taken and which end in
- * an error. */
+/* Every command of an SMMUv3 and of an AMD IOMMU with every field, legal and illegal. */
 #include "test_hwqueue.h"
 
 TestSuite(hwqueue_commands, .fini = vdf_test_tree_free);

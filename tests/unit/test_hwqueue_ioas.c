@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Mappings: the errnos of IOMMU_IOAS_MAP and IOMMU_IOAS_UNMAP, and what the device may reach. */
+/* Mappings: the errnos of IOMMU_IOAS_MAP and IOMMU_IOAS_UNMAP, and the memory that the device
+ * reaches. */
 #include <fcntl.h>
 
 #include "test_hwqueue.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which cached translations an SMMUv3 invalidation removes, and which it leaves. */
+/* The cached translations that each SMMUv3 invalidation removes and leaves. */
 #include "test_hwqueue.h"
 
 TestSuite(hwqueue_smmu, .fini = vdf_test_tree_free);

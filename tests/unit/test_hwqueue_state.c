@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Saved and restored: the same bytes again, the same behaviour, and no hostile state is taken. */
+/* Saved and restored queues have the same bytes and behaviour, and hostile states are refused. */
 #include <fcntl.h>
 
 #include "test_hwqueue.h"

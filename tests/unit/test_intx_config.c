@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* INTx: configuration space as the guest has it, and the state file. */
+/* INTx: configuration space as the guest sees it, and the state file. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the host offers: telling facts, the two forms of them, and parts that do not behave. */
+/* The probe of the host: facts, their two output formats, and parts that fail or hang. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

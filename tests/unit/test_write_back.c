@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rule 2: what a file prints can be written back to it, for the files of objects of every class. */
+/* The text that a file prints can be written back to it, for the files of every class. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Real Linux kernels that drive a console of a mounted tree through its `vhost_user` socket. Read in by the
-# scripts here; see tests/mount/lib.sh, which this builds on, for what they have in common.
+# Linux guests that drive a console of a mounted tree through its `vhost_user` socket. The scripts of this folder
+# read this file in, which reads in tests/mount/lib.sh.
 #
-# Everything that a guest does is told to it through hvc0, which is the file ports/0/data of $C:
+# A guest gets its commands through hvc0, which is the file ports/0/data of $C:
 #
 #   guest_start COMMAND...   run a guest; it is ended with the script, whatever way that ends
 #   guest_login              wait for the login on hvc0 and get a shell

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2154
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What testkernel.sh and riscv64.sh have in common: an emulated machine in which scripts run one after the
-# other and tell the host what became of them. Read in after lib.sh.
+# An emulated machine in which scripts run one after the other and report their results to the host, for
+# testkernel.sh and riscv64.sh. Read in after lib.sh.
 #
 #   machine_begin FOLDER [--mount|--shell|NAME...]   what is to run: all scripts of the folder, those of
 #                                            tests/mount, a shell for a person, or these

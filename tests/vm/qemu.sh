@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A PC of QEMU with a kernel of Debian drives the console through PCI; QEMU's generic vhost-user front end
-# knows nothing of consoles. The processor is emulated, no /dev/kvm is needed.
+# A PC of QEMU with a Debian kernel drives the console through PCI and QEMU's generic vhost-user front end. The
+# processor is emulated, so the test needs no /dev/kvm.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scenario.sh"
 

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2086,SC2154
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a Linux guest and a person at the mount do with a console together. Read in by the scripts of this
-# folder, after lib.sh; each function is one scenario and leaves the ports as they were.
+# Scenarios of a Linux guest and the tree's files with one console. The scripts of this folder read this file in
+# after lib.sh; each function is one scenario and restores the ports at its end.
 #
 # Port 0 is the console hvc0; port 1, named `org.virtdevfs.test`, is made before the guest boots.
 port_name=org.virtdevfs.test

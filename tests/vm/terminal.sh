@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# tools/uml as a person uses it: a terminal on a Linux guest, in a mounted tree and in one of its own.
+# tools/uml connects a terminal to a Linux guest, in a mounted tree and in a tree of its own.
 VDF_LIMIT=180
 . "$(dirname "$0")/lib.sh"
 

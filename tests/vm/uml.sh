@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# User-Mode Linux drives the console: a kernel that runs as an ordinary process, its virtio transport the
-# vhost-user protocol itself.
+# User-Mode Linux, a kernel that runs as an ordinary process, drives the console by the vhost-user protocol.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scenario.sh"
 

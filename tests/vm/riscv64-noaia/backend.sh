@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A host whose KVM has no AIA: the backend is refused, with the reason, and the device stays what it was.
+# On a host whose KVM has no AIA the backend is refused with the reason, and the device does not change.
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/mount/probe-lib.sh"
 

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The mount scripts about an APLIC with MSI delivery, and what KVM answered once, with the kernel's device
-# behind the files.
+# The mount scripts about an APLIC with MSI delivery, with the kernel's device behind the files.
 VDF_LIMIT=${VDF_LIMIT:-300}
 . "$(dirname "$0")/common"
 

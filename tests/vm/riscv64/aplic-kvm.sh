@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The kernel's device behind an APLIC: choosing it, its end, too few descriptors, states that it refuses.
-# Nothing of it may stay in the kernel.
+# The kernel's device behind an APLIC: it is chosen, removed, refused for lack of descriptors, and given states that
+# it refuses. Nothing of it is left in the kernel.
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/mount/aplic-lib.sh"
 

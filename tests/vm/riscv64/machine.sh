@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The machine has what its other scenarios count on, and the daemon, built for it, works there.
+# The machine has what its other scenarios need, and the daemon that was built for it works.
 . "$(dirname "$0")/common"
 
 same "the processor" "$(uname -m)" riscv64

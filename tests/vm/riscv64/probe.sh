@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# --probe on a host whose KVM has the AIA and whose processor is none of vm/.
+# --probe on a host whose KVM has the AIA and whose processor vm/ does not support.
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/mount/probe-lib.sh"
 

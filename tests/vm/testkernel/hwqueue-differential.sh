@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The same random operations on the model and on the kernel's mock IOMMU: no answer differs, and neither
-# does what is there afterwards. VDF_SEED repeats a run. It is bash for its speed.
+# The same random operations on the model and on the kernel's mock IOMMU: all answers and the files afterwards are
+# the same. VDF_SEED repeats a run. The script needs bash for its speed.
 
 VDF_LIMIT=300
 . "$(dirname "$0")/common"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Each command that the kernel is given for the mock IOMMU fails once while it is used, and so does each
-# memfd: what is refused has changed nothing, what is not is done, and nothing that was stored is lost.
+# Each command to the kernel for the mock IOMMU fails once, and so does each memfd: a refused operation changes
+# nothing, the others are done, and no stored value is lost.
 VDF_LIMIT=300
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/vm/testkernel/mock"

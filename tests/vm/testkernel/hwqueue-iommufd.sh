@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The kernel's objects behind a vIOMMU's files: the mock IOMMU answers as its model does, whatever fails on
-# the way leaves nothing behind, and states go to the model and back.
+# The kernel's objects behind a vIOMMU's files: the mock IOMMU answers like its model, failures leave nothing
+# behind, and states are exchanged with the model.
 
 # Emulated, and the kernel adds and removes mock devices slowly.
 VDF_LIMIT=400

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A PCI device of the host is taken away from a vIOMMU that uses it: whoever does so does not wait, and the
-# device of the tree goes on as its model. The vIOMMU is tests/vm/viommu.c's, as no emulated IOMMU has one.
+# A PCI device of the host is removed from a vIOMMU that uses it: the removal does not wait, and the device of the
+# tree continues as its model. The vIOMMU is that of tests/vm/viommu.c, as no emulated IOMMU has one.
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/vm/testkernel/mock"
 VDF_WRAP="env LD_PRELOAD=${IO%/*}/libviommu.so"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Each command that the kernel is given for a device of the host fails once: all that was made before is
-# taken back, and the next try gets everything.
+# Each command to the kernel for a device of the host fails once: everything made before the failure is released,
+# and the next try works.
 VDF_LIMIT=300
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/mount/vm-common"

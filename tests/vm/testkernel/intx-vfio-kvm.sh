@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A device of the host that a guest of KVM has: its interrupt reaches the guest, and the guest's EOI unmasks
-# it in the kernel, through KVM's resamplefd.
+# A KVM guest owns a device of the host: the device's interrupt reaches the guest, and the guest's EOI unmasks the
+# interrupt in the kernel, through KVM's resamplefd.
 VDF_LIMIT=150
 . "$(dirname "$0")/common"
 . "$vdf_root/tests/mount/vm-common"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The machine has what its other scenarios count on: else those would be skipped, or blame the daemon.
+# The machine has what its other scenarios need, which would be skipped or blame the daemon without it.
 . "$(dirname "$0")/common"
 
 for device in fuse kvm iommu vfio/vfio; do
