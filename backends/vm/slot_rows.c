@@ -25,6 +25,12 @@ static int check_same(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     return value == vdf_row_load_field(at) ? 0 : check_detached(at->priv, err);
 }
 
+/* A value out of range is EINVAL at any time. */
+static int check_vector(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return value <= at->attr->max ? check_same(at, value, err) : 0;
+}
+
 static void show_device(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct vdf_slot *slot = at->priv;
@@ -163,68 +169,41 @@ static int restore_early(const struct vdf_at *at, const char *text, size_t len, 
 #define SLOT(member) VDF_FIELD(struct vdf_slot, member)
 
 static const struct vdf_attr rows[] = {
-    { .path = "device",
-      .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
-      .show = show_device,
-      .store = store_device,
-      .restore_text = restore_device,
-      .doc = "path of the device, from the root: console/C, aplic/A, aplic/A/imsic/H, "
-             "hwqueue/Q, hwqueue/Q/queues/N, gait/G/functions/F or intx/B/devices/D; device, addr, "
-             "irq "
-             "and vector are EBUSY while attached" },
-    { .path = "addr",
-      .type = VDF_REG,
-      .flags = VDF_RW | VDF_SAVE,
-      SLOT(addr),
-      .check = check_same,
-      .doc = "guest address of the window, outside of the memory; pages of queues at a multiple of "
-             "4096" },
-    { .path = "irq",
-      .type = VDF_TEXT,
-      .flags = VDF_RW | VDF_SAVE,
-      .show = show_irq,
-      .store = store_irq,
-      .doc = "destination of interrupts: a GSI, 0 to 23, of the I/O APIC and the PICs; msi; empty: "
-             "none. A line that is still high at the end of its interrupt is raised again; a "
-             "message for a GSI is an edge. With msi a line that rises is vector of vCPU 0; a "
-             "message goes to the vCPU that bits 19:12 of its address name. EINVAL at attached: "
-             "msi for "
-             "a device of intx/, which waits for the ends of its interrupts" },
-    { .path = "vector",
-      .type = VDF_UINT,
-      .flags = VDF_RW | VDF_SAVE,
-      SLOT(vector),
-      .reset = VECTOR_RESET,
-      .max = VDF_VM_VECTORS - 1,
-      .check = check_same,
-      .doc = "with msi: vector of a line; also added to the identity of an APLIC's MSI and to the "
-             "ISC of an alert; other messages have their own" },
-    { .path = "attached",
-      .type = VDF_BOOL,
-      .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
-      SLOT(attached),
-      .set = set_attached,
-      .doc = "1 plugs the device in, which may be done while the guest runs: EINVAL or EEXIST for "
-             "an address that is taken, EBUSY for a device that has a guest, ENODEV for one that "
-             "is not there; 0 pulls it out" },
-    { .path = "early",
-      .type = VDF_TEXT,
-      .flags = VDF_NO_FILE | VDF_SAVE,
-      .show = show_early,
-      .restore_text = restore_early,
-      .doc = "vectors that arrived before the first run" },
-    { .path = "size",
-      .type = VDF_UINT,
-      .flags = VDF_R,
-      SLOT(size),
-      .doc = "bytes of the window; 0: there is none" },
-    { .path = "refused",
-      .type = VDF_UINT,
-      .flags = VDF_R | VDF_SAVE,
-      SLOT(refused),
-      .get = get_refused,
-      .doc = "accesses of the guest that the device refused: loads gave 0, stores were dropped" },
+    { VDF_ROW(
+          "device", VDF_TEXT, VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
+          "path of the device, from the root: console/C, aplic/A, aplic/A/imsic/H, "
+          "hwqueue/Q, hwqueue/Q/queues/N, gait/G/functions/F or intx/B/devices/D; device, addr, "
+          "irq and vector are EBUSY while attached"),
+      .show = show_device, .store = store_device, .restore_text = restore_device },
+    { VDF_ROW(
+          "addr", VDF_REG, VDF_RW | VDF_SAVE,
+          "guest address of the window, outside of the memory; pages of queues at a multiple of "
+          "4096"),
+      SLOT(addr), .check = check_same },
+    { VDF_ROW(
+          "irq", VDF_TEXT, VDF_RW | VDF_SAVE,
+          "destination of interrupts: a GSI, 0 to 23, of the I/O APIC and the PICs; msi; empty: "
+          "none. A line that is still high at the end of its interrupt is raised again; a "
+          "message for a GSI is an edge. With msi a line that rises is vector of vCPU 0; a "
+          "message goes to the vCPU that bits 19:12 of its address name. EINVAL at attached: "
+          "msi for a device of intx/, which waits for the ends of its interrupts"),
+      .show = show_irq, .store = store_irq },
+    { VDF_ROW("vector", VDF_UINT, VDF_RW | VDF_SAVE,
+              "with msi: vector of a line; also added to the identity of an APLIC's MSI and to the "
+              "ISC of an alert; other messages have their own"),
+      SLOT(vector), .reset = VECTOR_RESET, .max = VDF_VM_VECTORS - 1, .check = check_vector },
+    { VDF_ROW("attached", VDF_BOOL, VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
+              "1 plugs the device in, which may be done while the guest runs: EINVAL or EEXIST for "
+              "an address that is taken, EBUSY for a device that has a guest, ENODEV for one that "
+              "is not there; 0 pulls it out"),
+      SLOT(attached), .set = set_attached },
+    { VDF_ROW("early", VDF_TEXT, VDF_NO_FILE | VDF_SAVE,
+              "vectors that arrived before the first run"),
+      .show = show_early, .restore_text = restore_early },
+    { VDF_ROW("size", VDF_UINT, VDF_R, "bytes of the window; 0: there is none"), SLOT(size) },
+    { VDF_ROW("refused", VDF_UINT, VDF_R | VDF_SAVE,
+              "accesses of the guest that the device refused: loads gave 0, stores were dropped"),
+      SLOT(refused), .get = get_refused },
 };
 
 /* --- life ------------------------------------------------------------------------------------- */

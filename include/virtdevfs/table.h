@@ -235,11 +235,13 @@ struct vdf_hooks {
 
 #define VDF_REGS 1u /* the window of the file `regs`, which is the guest's too */
 
+/* The beginning of a row. */
+#define VDF_ROW(name, kind, flags_, text) \
+    .path = (name), .type = (kind), .flags = (flags_), .doc = (text)
 /* A plain register of the file `regs`: hexadecimal, written, saved. Its width comes with VDF_FIELD(),
  * or is named. @more: further flags; @text: the line of documentation */
-#define VDF_REGISTER(name, at, more, text)                                                    \
-    .path = (name), .type = VDF_REG, .flags = VDF_RW | VDF_SAVE | (more), .window = VDF_REGS, \
-    .offset = (at), .doc = (text)
+#define VDF_REGISTER(name, at, more, text) \
+    VDF_ROW(name, VDF_REG, VDF_RW | VDF_SAVE | (more), text), .window = VDF_REGS, .offset = (at)
 /* The file `regs`. */
 #define VDF_REGS_ROW                                                             \
     {                                                                            \

@@ -8,5 +8,5 @@
 probe plain
 has plain aia irqchip yes "mode=auto  ids=255"
 has plain kvm device yes api=12
-has plain kvm vm no "only machines of x86-64 processors"
+has plain kvm vm no "virtual machines need an x86-64 processor"
 has plain fuse device yes
