@@ -8,6 +8,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "hwqueue.h"
@@ -105,7 +106,7 @@ static uint64_t ring_bytes(const struct vdf_amdvi_queue *queue)
  * tail has moved: the entry is whole before the tail says so. False: there was no place for it. */
 static bool log_entry(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, uint64_t w0, uint64_t w1)
 {
-    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+    struct vdf_amdvi_queue *queue = &dev->amdvi.queues[kind];
 
     if (!queue->run)
         return false;
@@ -121,7 +122,7 @@ static bool log_entry(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, uint64_
     vdf_store_le64(entry + 8, w1);
     vdf_store_le64(entry, w0);
     queue->tail = next;
-    dev->amd_status |= kind == VDF_AMDVI_PPR ? STATUS_PPR_INT : STATUS_EVENT_INT;
+    dev->amdvi.status |= kind == VDF_AMDVI_PPR ? STATUS_PPR_INT : STATUS_EVENT_INT;
     vdf_hwqueue_update_irq(dev);
     return true;
 }
@@ -133,9 +134,9 @@ static void log_event(struct vdf_hwqueue *dev, unsigned code, uint32_t devid, ui
                   (uint64_t)((tag & 0xffff) | flags << 16 | code << 28) << 32;
     bool kept = log_entry(dev, VDF_AMDVI_EVENT, w0, address);
 
-    vdf_log_printf(&dev->events, "event=%s devid=0x%x domain=%u flags=0x%x address=0x%llx%s",
-                   event_names[code] ? event_names[code] : "reserved", devid, tag, flags,
-                   (unsigned long long)address, kept ? "" : " lost");
+    vdf_log_printf(&dev->events, "event=%s devid=0x%x domain=%u flags=0x%x address=0x%" PRIx64 "%s",
+                   event_names[code] ? event_names[code] : "reserved", devid, tag, flags, address,
+                   kept ? "" : " lost");
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -252,8 +253,7 @@ static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t
     if ((data[0] & COMPL_WAIT_STORE) && !semaphore(dev, data, &address)) {
         log_event(dev, CMD_HW_ERR, 0, 0, 0, address);
         vdf_report(dev->priv.obj, EFAULT,
-                   "COMPL_WAIT stores to 0x%llx, which is not mapped writable",
-                   (unsigned long long)address);
+                   "COMPL_WAIT stores to 0x%" PRIx64 ", which is not mapped writable", address);
         return false;
     }
     dev->sync++;
@@ -270,7 +270,7 @@ static void tell_completion(struct vdf_hwqueue *dev, const uint32_t data[4])
     if (to)
         vdf_store_le64(to, (uint64_t)data[3] << 32 | data[2]);
     if (data[0] & COMPL_WAIT_INT) {
-        dev->amd_status |= STATUS_COM_WAIT_INT;
+        dev->amdvi.status |= STATUS_COM_WAIT_INT;
         vdf_hwqueue_update_irq(dev);
     }
 }
@@ -307,17 +307,17 @@ static bool run_command(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_
 
     if (!commands[opcode].run) {
         illegal(dev, at);
-        vdf_report(dev->priv.obj, EINVAL, "command 0x%x at 0x%llx: commands are 1 to 5, 7 and 8",
-                   opcode, (unsigned long long)at);
+        vdf_report(dev->priv.obj, EINVAL,
+                   "command 0x%x at 0x%" PRIx64 ": commands are 1 to 5, 7 and 8", opcode, at);
         return false;
     }
     if (low | high) {
         illegal(dev, at);
         vdf_report(dev->priv.obj, EINVAL,
-                   "%s at 0x%llx: reserved bits 0x%016llx of the low half and 0x%016llx of the "
+                   "%s at 0x%" PRIx64 ": reserved bits 0x%016" PRIx64
+                   " of the low half and 0x%016" PRIx64 " of the "
                    "high are not 0",
-                   commands[opcode].name, (unsigned long long)at, (unsigned long long)low,
-                   (unsigned long long)high);
+                   commands[opcode].name, at, low, high);
         return false;
     }
     return commands[opcode].run(dev, data, at);
@@ -326,7 +326,7 @@ static bool run_command(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_
 /* The ring is at most once around: the tail that was set last is where this ends. */
 static void run_commands(struct vdf_hwqueue *dev)
 {
-    struct vdf_amdvi_queue *queue = &dev->amd[VDF_AMDVI_CMD];
+    struct vdf_amdvi_queue *queue = &dev->amdvi.queues[VDF_AMDVI_CMD];
 
     if (!queue->run || queue->head == queue->tail || vdf_hwqueue_memory_absent(dev))
         return;
@@ -361,7 +361,7 @@ static void run_commands(struct vdf_hwqueue *dev)
  */
 static enum vdf_amdvi_kind kind_of(const struct vdf_at *at)
 {
-    size_t from_first = at->attr->field - offsetof(struct vdf_hwqueue, amd);
+    size_t from_first = at->attr->field - offsetof(struct vdf_hwqueue, amdvi.queues);
     size_t kind = from_first / sizeof(struct vdf_amdvi_queue);
 
     assert(kind < VDF_AMDVI_QUEUES);
@@ -371,7 +371,7 @@ static enum vdf_amdvi_kind kind_of(const struct vdf_at *at)
 static struct vdf_amdvi_queue *queue_of(const struct vdf_at *at)
 {
     struct vdf_hwqueue *dev = at->priv;
-    return &dev->amd[kind_of(at)];
+    return &dev->amdvi.queues[kind_of(at)];
 }
 
 int vdf_amdvi_check_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
@@ -379,8 +379,8 @@ int vdf_amdvi_check_base(const struct vdf_at *at, uint64_t value, struct vdf_err
     const struct vdf_amdvi_queue *queue = queue_of(at);
 
     if (queue->enabled && value != queue->base)
-        return vdf_fail(err, EBUSY, "0x%llx: the queue at 0x%llx is enabled",
-                        (unsigned long long)value, (unsigned long long)queue->base);
+        return vdf_fail(err, EBUSY, "0x%" PRIx64 ": the queue at 0x%" PRIx64 " is enabled", value,
+                        queue->base);
     return 0;
 }
 
@@ -389,11 +389,11 @@ int vdf_amdvi_check_length(const struct vdf_at *at, uint64_t value, struct vdf_e
     const struct vdf_amdvi_queue *queue = queue_of(at);
 
     if (value < VDF_AMDVI_LENGTH_MIN || value > VDF_AMDVI_LENGTH_MAX)
-        return vdf_fail(err, EINVAL, "%llu: the length is log2 of the entries, %u to %u",
-                        (unsigned long long)value, VDF_AMDVI_LENGTH_MIN, VDF_AMDVI_LENGTH_MAX);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": the length is log2 of the entries, %u to %u",
+                        value, VDF_AMDVI_LENGTH_MIN, VDF_AMDVI_LENGTH_MAX);
     if (queue->enabled && value != queue->length)
-        return vdf_fail(err, EBUSY, "%llu: the queue of 2^%u entries is enabled",
-                        (unsigned long long)value, queue->length);
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": the queue of 2^%u entries is enabled", value,
+                        queue->length);
     return 0;
 }
 
@@ -423,8 +423,9 @@ int vdf_amdvi_check_index(const struct vdf_at *at, uint64_t value, struct vdf_er
     const struct vdf_amdvi_queue *queue = queue_of(at);
 
     if (value & ENTRY_MASK || value >= ring_bytes(queue))
-        return vdf_fail(err, EINVAL, "0x%llx: a multiple of 0x10 below the ring's 0x%llx bytes",
-                        (unsigned long long)value, (unsigned long long)ring_bytes(queue));
+        return vdf_fail(err, EINVAL,
+                        "0x%" PRIx64 ": a multiple of 0x10 below the ring's 0x%" PRIx64 " bytes",
+                        value, ring_bytes(queue));
     return 0;
 }
 
@@ -439,8 +440,8 @@ int vdf_amdvi_check_run(const struct vdf_at *at, uint64_t value, struct vdf_err 
     const struct vdf_amdvi_queue *queue = queue_of(at);
 
     if (value != queue->run)
-        return vdf_fail(err, EINVAL, "%llu: the device says whether the queue runs; see enable",
-                        (unsigned long long)value);
+        return vdf_fail(err, EINVAL,
+                        "%" PRIu64 ": the device says whether the queue runs; see enable", value);
     return 0;
 }
 
@@ -462,7 +463,7 @@ void vdf_amdvi_after_overflow(const struct vdf_at *at, uint64_t value)
 /* As HW_QUEUE_ALLOC: the pages first, then what the hardware wants of base and length. */
 static int allocate(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vdf_err *err)
 {
-    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+    struct vdf_amdvi_queue *queue = &dev->amdvi.queues[kind];
     uint64_t ring;
     int ret =
         vdf_ioas_pin(&dev->ioas, queue->base, ring_bytes(queue), kind != VDF_AMDVI_CMD, &ring, err);
@@ -470,8 +471,8 @@ static int allocate(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vd
     if (ret < 0)
         return ret;
     if (queue->base & ~BASE_MASK)
-        return vdf_fail(err, EINVAL, "base 0x%llx: a multiple of 0x1000, in 52 bits",
-                        (unsigned long long)queue->base);
+        return vdf_fail(err, EINVAL, "base 0x%" PRIx64 ": a multiple of 0x1000, in 52 bits",
+                        queue->base);
     queue->ring = ring;
     queue->enabled = 1;
     return 0;
@@ -479,16 +480,16 @@ static int allocate(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vd
 
 static void begin(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind)
 {
-    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+    struct vdf_amdvi_queue *queue = &dev->amdvi.queues[kind];
 
-    queue->run = (dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN) && !queue->overflow;
+    queue->run = (dev->amdvi.control & VDF_AMDVI_CONTROL_IOMMU_EN) && !queue->overflow;
     if (kind == VDF_AMDVI_CMD)
         run_commands(dev);
 }
 
 static int enable(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, bool on, struct vdf_err *err)
 {
-    struct vdf_amdvi_queue *queue = &dev->amd[kind];
+    struct vdf_amdvi_queue *queue = &dev->amdvi.queues[kind];
 
     if (on == queue->enabled)
         return 0;
@@ -538,9 +539,9 @@ int vdf_amdvi_get_control(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_hwqueue *dev = at->priv;
 
-    *value = dev->amd_control;
+    *value = dev->amdvi.control;
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
-        if (dev->amd[k].enabled)
+        if (dev->amdvi.queues[k].enabled)
             *value |= control_bit[k];
     return 0;
 }
@@ -551,25 +552,25 @@ int vdf_amdvi_set_control(const struct vdf_at *at, uint64_t value, struct vdf_er
 {
     struct vdf_hwqueue *dev = at->priv;
     bool fresh[VDF_AMDVI_QUEUES] = { false };
-    bool was_on = dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN;
+    bool was_on = dev->amdvi.control & VDF_AMDVI_CONTROL_IOMMU_EN;
 
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
-        if (!(value & control_bit[k]) || dev->amd[k].enabled)
+        if (!(value & control_bit[k]) || dev->amdvi.queues[k].enabled)
             continue;
         int ret = allocate(dev, k, err);
         if (ret < 0) {
             for (unsigned undo = 0; undo < k; undo++)
                 if (fresh[undo])
-                    dev->amd[undo].enabled = 0;
+                    dev->amdvi.queues[undo].enabled = 0;
             return ret;
         }
         fresh[k] = true;
     }
-    dev->amd_control = value & ~CONTROL_QUEUES;
-    bool on = dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN;
+    dev->amdvi.control = value & ~CONTROL_QUEUES;
+    bool on = dev->amdvi.control & VDF_AMDVI_CONTROL_IOMMU_EN;
     /* The logs before the commands, whose errors go there. */
     for (unsigned k = VDF_AMDVI_QUEUES; k-- > 0;) {
-        struct vdf_amdvi_queue *queue = &dev->amd[k];
+        struct vdf_amdvi_queue *queue = &dev->amdvi.queues[k];
         if (!(value & control_bit[k]))
             enable(dev, k, false, NULL);
         else if (fresh[k] || (on && !was_on))
@@ -585,11 +586,11 @@ int vdf_amdvi_get_status(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_hwqueue *dev = at->priv;
 
-    *value = dev->amd_status;
+    *value = dev->amdvi.status;
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
-        if (dev->amd[k].run)
+        if (dev->amdvi.queues[k].run)
             *value |= run_bit[k];
-        if (dev->amd[k].overflow)
+        if (dev->amdvi.queues[k].overflow)
             *value |= overflow_bit[k];
     }
     return 0;
@@ -600,10 +601,10 @@ int vdf_amdvi_set_status(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    dev->amd_status &= ~(value & STATUS_INTS);
+    dev->amdvi.status &= ~(value & STATUS_INTS);
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
         if (value & overflow_bit[k])
-            dev->amd[k].overflow = 0;
+            dev->amdvi.queues[k].overflow = 0;
     vdf_hwqueue_update_irq(dev);
     return 0;
 }
@@ -614,11 +615,11 @@ int vdf_amdvi_get_features(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-bool vdf_amdvi_interrupt(const struct vdf_hwqueue *dev)
+static bool irq_level(const struct vdf_hwqueue *dev)
 {
-    uint64_t status = dev->amd_status, control = dev->amd_control;
-    bool event = (status & STATUS_EVENT_INT) || dev->amd[VDF_AMDVI_EVENT].overflow;
-    bool ppr = (status & STATUS_PPR_INT) || dev->amd[VDF_AMDVI_PPR].overflow;
+    uint64_t status = dev->amdvi.status, control = dev->amdvi.control;
+    bool event = (status & STATUS_EVENT_INT) || dev->amdvi.queues[VDF_AMDVI_EVENT].overflow;
+    bool ppr = (status & STATUS_PPR_INT) || dev->amdvi.queues[VDF_AMDVI_PPR].overflow;
 
     return (event && (control & CONTROL_EVENT_INT_EN)) || (ppr && (control & CONTROL_PPR_INT_EN)) ||
            ((status & STATUS_COM_WAIT_INT) && (control & CONTROL_COM_WAIT_INT_EN));
@@ -628,7 +629,7 @@ bool vdf_amdvi_interrupt(const struct vdf_hwqueue *dev)
 
 static int check_log(const struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vdf_err *err)
 {
-    if (!dev->amd[kind].enabled)
+    if (!dev->amdvi.queues[kind].enabled)
         return vdf_fail(err, EBUSY, "the log is not enabled");
     return 0;
 }
@@ -667,9 +668,9 @@ int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len
     if (ret == 0)
         ret = vdf_hwqueue_end(&text, "TYPE DEVID DOMAIN ADDRESS [FLAGS]", err);
     if (ret == 0 && tag > 0xffff && !(flags & EVENT_GN))
-        ret = vdf_fail(err, EINVAL,
-                       "0x%llx: a domain has 16 bits; with bit 0 of FLAGS, GN, a PASID has 20",
-                       (unsigned long long)tag);
+        ret = vdf_fail(
+            err, EINVAL,
+            "0x%" PRIx64 ": a domain has 16 bits; with bit 0 of FLAGS, GN, a PASID has 20", tag);
     if (ret == 0 && code == 0)
         ret = vdf_fail(err, EINVAL, "0: an event of type 0 is an empty entry");
     if (ret == 0)
@@ -718,7 +719,7 @@ static bool pins(const struct vdf_amdvi_queue *queue, uint64_t first, uint64_t l
 bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last)
 {
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
-        if (pins(&dev->amd[k], first, last))
+        if (pins(&dev->amdvi.queues[k], first, last))
             return true;
     return false;
 }
@@ -726,19 +727,19 @@ bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last
 void vdf_amdvi_release(struct vdf_hwqueue *dev, uint64_t first, uint64_t last)
 {
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
-        if (pins(&dev->amd[k], first, last))
-            dev->amd[k].enabled = dev->amd[k].run = 0;
+        if (pins(&dev->amdvi.queues[k], first, last))
+            dev->amdvi.queues[k].enabled = dev->amdvi.queues[k].run = 0;
 }
 
-int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
+static int restored(struct vdf_hwqueue *dev, bool chosen, struct vdf_err *err)
 {
     static const char *const names[VDF_AMDVI_QUEUES] = { "cmd", "event", "ppr" };
 
-    if (dev->amd_control & CONTROL_QUEUES || dev->amd_status & ~STATUS_INTS)
+    if (dev->amdvi.control & CONTROL_QUEUES || dev->amdvi.status & ~STATUS_INTS)
         return vdf_fail(err, EINVAL,
                         "control or status of the IOMMU has bits that are kept elsewhere");
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
-        struct vdf_amdvi_queue *queue = &dev->amd[k];
+        struct vdf_amdvi_queue *queue = &dev->amdvi.queues[k];
         if (k == VDF_AMDVI_CMD && queue->overflow)
             return vdf_fail(err, EINVAL, "queues/cmd/overflow 1: only logs have an overflow");
         if (queue->length < VDF_AMDVI_LENGTH_MIN || queue->length > VDF_AMDVI_LENGTH_MAX)
@@ -747,17 +748,16 @@ int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
         if ((queue->head | queue->tail) & ENTRY_MASK || queue->head >= ring_bytes(queue) ||
             queue->tail >= ring_bytes(queue))
             return vdf_fail(err, EINVAL,
-                            "queues/%s: head and tail are multiples of 0x10 below 0x%llx", names[k],
-                            (unsigned long long)ring_bytes(queue));
+                            "queues/%s: head and tail are multiples of 0x10 below 0x%" PRIx64,
+                            names[k], ring_bytes(queue));
         bool may_run =
-            queue->enabled && (dev->amd_control & VDF_AMDVI_CONTROL_IOMMU_EN) && !queue->overflow;
+            queue->enabled && (dev->amdvi.control & VDF_AMDVI_CONTROL_IOMMU_EN) && !queue->overflow;
         if (queue->run && !may_run)
             return vdf_fail(err, EINVAL, "queues/%s/run 1: it is not enabled or has an overflow",
                             names[k]);
         if (queue->enabled) {
-            int ret = vdf_hwqueue_is_tegra(dev)
-                          ? vdf_fail(err, EINVAL, "queues/%s: no queue of this type", names[k])
-                          : allocate(dev, k, err);
+            int ret = chosen ? allocate(dev, k, err)
+                             : vdf_fail(err, EINVAL, "queues/%s: no queue of this type", names[k]);
             if (ret < 0)
                 return ret;
         }
@@ -768,13 +768,39 @@ int vdf_amdvi_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
 void vdf_amdvi_reset(struct vdf_hwqueue *dev)
 {
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
-        dev->amd[k] = (struct vdf_amdvi_queue){ .length = VDF_AMDVI_LENGTH_RESET };
-    dev->amd_control = VDF_AMDVI_CONTROL_IOMMU_EN;
-    dev->amd_status = 0;
-    dev->amd_dev_tab = 0;
+        dev->amdvi.queues[k] = (struct vdf_amdvi_queue){ .length = VDF_AMDVI_LENGTH_RESET };
+    dev->amdvi.control = VDF_AMDVI_CONTROL_IOMMU_EN;
+    dev->amdvi.status = 0;
+    dev->amdvi.dev_tab = 0;
 }
 
 void vdf_amdvi_start(struct vdf_hwqueue *dev)
 {
     run_commands(dev);
 }
+
+/* --- the kind --------------------------------------------------------------------------------- */
+
+static void show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, "type = 4\nefr = 0x%016x\nefr2 = 0x%016x", VDF_AMDVI_EFR, 0);
+}
+
+const struct vdf_hwqueue_kind vdf_amdvi_kind = {
+    .model = {
+        .backend = { .name = "soft" },
+        .map = vdf_hwqueue_soft_map,
+        .unmap = vdf_ioas_check_unmap,
+        .show_hw_info = show_hw_info,
+        .read_events = vdf_veventq_read,
+        .has_events = vdf_veventq_waits,
+        .set_depth = vdf_veventq_store_depth,
+    },
+    .registers = true,
+    .window = 0x4000,
+    .event_payload = 16,
+    .vsid = "the stream id",
+    .vsid_max = VDF_SID_MAX,
+    .irq_level = irq_level,
+    .restored = restored,
+};

@@ -12,10 +12,11 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "hwqueue.h"
+#include "vcmdq.h"
 
 #define PARAM_VER 1u
 #define PARAM_NUM_VCMDQ_LOG2 1u
@@ -71,7 +72,7 @@ int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value)
 int vdf_cmdqv_get_global_status(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_hwqueue *dev = at->priv;
-    *value = dev->global_config & VDF_GLOBAL_CONFIG_EN ? STATUS_ENABLED : 0;
+    *value = dev->tegra.global_config & VDF_GLOBAL_CONFIG_EN ? STATUS_ENABLED : 0;
     return 0;
 }
 
@@ -80,7 +81,7 @@ int vdf_cmdqv_get_vintf_status(const struct vdf_at *at, uint64_t *value)
     const struct vdf_hwqueue *dev = at->priv;
 
     *value = VDF_VCMDQS << VINTF_STATUS_NUM_LVCMDQ_SHIFT;
-    if (dev->vintf_config & VDF_VINTF_CONFIG_EN)
+    if (dev->tegra.vintf_config & VDF_VINTF_CONFIG_EN)
         *value |= STATUS_ENABLED;
     if (error_map(dev))
         *value |= VINTF_STATUS_ERROR << VINTF_STATUS_SHIFT;
@@ -111,24 +112,23 @@ int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_
 
     at->attr->get(at, &current);
     if (value != current)
-        return vdf_fail(err, EINVAL, "0x%llx: this register is the device's, 0x%llx",
-                        (unsigned long long)value, (unsigned long long)current);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": this register is the device's, 0x%" PRIx64,
+                        value, current);
     return 0;
 }
 
 int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     if (value & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK)
-        return vdf_fail(err, EINVAL, "0x%llx: CONFIG has bits 20:0, EN is bit 0",
-                        (unsigned long long)value);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CONFIG has bits 20:0, EN is bit 0", value);
     return 0;
 }
 
 int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     if (value & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
-        return vdf_fail(err, EINVAL, "0x%llx: CONFIG is EN 0, VMID 16:1 and HYP_OWN 17",
-                        (unsigned long long)value);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CONFIG is EN 0, VMID 16:1 and HYP_OWN 17",
+                        value);
     return 0;
 }
 
@@ -148,7 +148,7 @@ void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value)
 int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_hwqueue *dev = at->priv;
-    *value = dev->vintf_config & ~VDF_VINTF_CONFIG_HYP_OWN;
+    *value = dev->tegra.vintf_config & ~VDF_VINTF_CONFIG_HYP_OWN;
     return 0;
 }
 
@@ -157,8 +157,8 @@ int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, st
     struct vdf_hwqueue *dev = at->priv;
     uint64_t guests = VDF_VINTF_CONFIG_MASK & ~VDF_VINTF_CONFIG_HYP_OWN;
 
-    dev->vintf_config =
-        (uint32_t)((dev->vintf_config & VDF_VINTF_CONFIG_HYP_OWN) | (value & guests));
+    dev->tegra.vintf_config =
+        (uint32_t)((dev->tegra.vintf_config & VDF_VINTF_CONFIG_HYP_OWN) | (value & guests));
     round_all(dev);
     return 0;
 }
@@ -184,7 +184,7 @@ int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value)
     const struct vdf_hwqueue *dev = at->priv;
     const struct vdf_vcmdq *queue = dev->vcmdqs[at->i];
 
-    *value = dev->cmdq_preset[at->i];
+    *value = dev->tegra.cmdq_preset[at->i];
     if (queue && queue->mapped)
         *value = CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT;
     return 0;
@@ -200,8 +200,8 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
 
     value &= CMDQ_ALLOC_MASK;
     if (alloc && value != (CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT))
-        return vdf_fail(err, EINVAL, "0x%llx: VCMDQ %u is logical queue %u of VINTF 0",
-                        (unsigned long long)value, at->i, at->i);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": VCMDQ %u is logical queue %u of VINTF 0",
+                        value, at->i, at->i);
     if (alloc && !dev->vcmdqs[at->i]) {
         char name[12];
         struct vdf_obj *made;
@@ -210,7 +210,7 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
         if (ret < 0)
             return ret;
     }
-    dev->cmdq_preset[at->i] = (uint32_t)value & ~CMDQ_ALLOC_ALLOC;
+    dev->tegra.cmdq_preset[at->i] = (uint32_t)value & ~CMDQ_ALLOC_ALLOC;
     if (dev->vcmdqs[at->i])
         vdf_vcmdq_map(dev->vcmdqs[at->i], alloc);
     return 0;
@@ -219,7 +219,7 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
 int vdf_cmdqv_get_cmdq_preset(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_hwqueue *dev = at->priv;
-    *value = dev->cmdq_preset[at->i];
+    *value = dev->tegra.cmdq_preset[at->i];
     return 0;
 }
 
@@ -228,16 +228,16 @@ int vdf_cmdqv_restore_cmdq_preset(const struct vdf_at *at, uint64_t value, struc
     struct vdf_hwqueue *dev = at->priv;
 
     if (value & ~(uint64_t)(CMDQ_ALLOC_MASK & ~CMDQ_ALLOC_ALLOC))
-        return vdf_fail(err, EINVAL, "0x%llx: CMDQ_ALLOC has LVCMDQ 7:1 and VINTF 20:15",
-                        (unsigned long long)value);
-    dev->cmdq_preset[at->i] = (uint32_t)value;
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CMDQ_ALLOC has LVCMDQ 7:1 and VINTF 20:15",
+                        value);
+    dev->tegra.cmdq_preset[at->i] = (uint32_t)value;
     return 0;
 }
 
 int vdf_cmdqv_get_idle(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_hwqueue *dev = at->priv;
-    *value = dev->idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS];
+    *value = dev->tegra.idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS];
     return 0;
 }
 
@@ -245,7 +245,7 @@ int vdf_cmdqv_restore_idle(const struct vdf_at *at, uint64_t value, struct vdf_e
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    dev->idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS] = value;
+    dev->tegra.idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS] = value;
     return 0;
 }
 
@@ -280,7 +280,7 @@ static int read_vcmdq(const struct vdf_at *at, unsigned page, uint64_t *value)
     if (queue)
         return vdf_vcmdq_window_read(queue, page, to.offset, at->attr->width, value);
     int reg = vdf_vcmdq_idle_reg(page, to.offset, &mask);
-    *value = reg < 0 ? 0 : dev->idle[to.index][reg];
+    *value = reg < 0 ? 0 : dev->tegra.idle[to.index][reg];
     return 0;
 }
 
@@ -295,7 +295,7 @@ static int write_vcmdq(const struct vdf_at *at, unsigned page, uint64_t value, s
         return vdf_vcmdq_window_write(queue, page, to.offset, at->attr->width, value, err);
     int reg = vdf_vcmdq_idle_reg(page, to.offset, &mask);
     if (reg >= 0)
-        dev->idle[to.index][reg] = value & mask;
+        dev->tegra.idle[to.index][reg] = value & mask;
     return 0;
 }
 
@@ -353,22 +353,78 @@ int vdf_cmdqv_set_vintf_page1(const struct vdf_at *at, uint64_t value, struct vd
 
 void vdf_cmdqv_reset(struct vdf_hwqueue *dev)
 {
-    dev->global_config = VDF_GLOBAL_CONFIG_EN;
-    dev->vintf_config = VDF_VINTF_CONFIG_EN;
-    dev->vintf_int_mask = 0;
-    dev->hw_info_type = VDF_IOMMU_HW_INFO_TEGRA241;
-    dev->cmdqs = VDF_VCMDQ_LOG2_MAX;
-    memset(dev->cmdq_preset, 0, sizeof(dev->cmdq_preset));
-    memset(dev->idle, 0, sizeof(dev->idle));
+    dev->tegra.global_config = VDF_GLOBAL_CONFIG_EN;
+    dev->tegra.vintf_config = VDF_VINTF_CONFIG_EN;
+    dev->tegra.vintf_int_mask = 0;
+    dev->tegra.hw_info_type = VDF_IOMMU_HW_INFO_TEGRA241;
+    dev->tegra.cmdqs = VDF_VCMDQ_LOG2_MAX;
+    memset(dev->tegra.cmdq_preset, 0, sizeof(dev->tegra.cmdq_preset));
+    memset(dev->tegra.idle, 0, sizeof(dev->tegra.idle));
 }
 
-int vdf_cmdqv_restored(struct vdf_hwqueue *dev, struct vdf_err *err)
+static int restored(struct vdf_hwqueue *dev, bool chosen, struct vdf_err *err)
 {
-    if (dev->global_config & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK ||
-        dev->vintf_config & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
+    if (dev->tegra.global_config & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK ||
+        dev->tegra.vintf_config & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
         return vdf_fail(err, EINVAL, "a CONFIG register has bits that are none");
     for (unsigned k = 0; k < VDF_QUEUES; k++)
-        if (dev->vcmdqs[k] && vdf_hwqueue_is_amd(dev))
+        if (dev->vcmdqs[k] && !dev->kind->queue)
             return vdf_fail(err, EINVAL, "queue %u: a device of type amd has no VCMDQs", k);
     return 0;
 }
+
+/* --- the kind --------------------------------------------------------------------------------- */
+
+static bool irq_level(const struct vdf_hwqueue *dev)
+{
+    if (dev->tegra.vintf_int_mask & 1)
+        return false;
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k] && vdf_vcmdq_error(dev->vcmdqs[k]))
+            return true;
+    return false;
+}
+
+static void show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
+{
+    struct vdf_at at = { .priv = dev };
+    uint64_t param;
+
+    if (dev->tegra.hw_info_type != VDF_IOMMU_HW_INFO_TEGRA241) {
+        struct vdf_iommu_hw_info_smmuv3 info;
+        vdf_smmu_hw_info(dev, &info);
+        vdf_smmu_show_hw_info(&info, out);
+        return;
+    }
+    vdf_cmdqv_get_param(&at, &param);
+    vdf_buf_printf(out,
+                   "type = 3\nflags = 0x00000000\nversion = %u\nlog2vcmdqs = %u\nlog2vsids = %u",
+                   (unsigned)vdf_bits(param, 0, 4), (unsigned)vdf_bits(param, 4, 4),
+                   (unsigned)vdf_bits(param, 12, 4));
+}
+
+const struct vdf_hwqueue_kind vdf_tegra_kind = {
+    .model = {
+        .backend = { .name = "soft" },
+        .map = vdf_hwqueue_soft_map,
+        .unmap = vdf_ioas_check_unmap,
+        .alloc = vdf_vcmdq_soft_alloc,
+        .release = vdf_vcmdq_soft_release,
+        .show_hw_info = show_hw_info,
+        .read_events = vdf_veventq_read,
+        .has_events = vdf_veventq_waits,
+        .set_depth = vdf_veventq_store_depth,
+        .make_page = vdf_vcmdq_soft_page,
+    },
+    .kernel = &vdf_kernel_tegra,
+    .queue = &vdf_vcmdq_ops,
+    .queues = VDF_VCMDQS,
+    .queues_in_order = true,
+    .registers = true,
+    .window = 0x50000,
+    .event_payload = 16,
+    .vsid = "the stream id",
+    .vsid_max = VDF_SID_MAX,
+    .irq_level = irq_level,
+    .restored = restored,
+};

@@ -4,82 +4,31 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "hwqueue.h"
+#include "vcmdq.h"
 
-#define TEGRA_WINDOW_SIZE 0x50000u
-#define AMD_WINDOW_SIZE 0x4000u
-
-bool vdf_hwqueue_is_amd(const void *priv)
+const struct vdf_hwqueue_kind *vdf_hwqueue_kind(unsigned type)
 {
-    const struct vdf_hwqueue *dev = priv;
-    return dev->type == VDF_HWQUEUE_AMD;
+    static const struct vdf_hwqueue_kind *const kinds[] = {
+        [VDF_HWQUEUE_TEGRA241] = &vdf_tegra_kind,
+        [VDF_HWQUEUE_AMD] = &vdf_amdvi_kind,
+        [VDF_HWQUEUE_SELFTEST] = &vdf_selftest_kind,
+    };
+
+    return kinds[type];
 }
 
-bool vdf_hwqueue_is_tegra(const void *priv)
+void vdf_hwqueue_choose(struct vdf_hwqueue *dev, uint8_t type)
 {
-    const struct vdf_hwqueue *dev = priv;
-    return dev->type == VDF_HWQUEUE_TEGRA241;
-}
-
-bool vdf_hwqueue_is_selftest(const void *priv)
-{
-    const struct vdf_hwqueue *dev = priv;
-    return dev->type == VDF_HWQUEUE_SELFTEST;
-}
-
-bool vdf_hwqueue_has_vintf_page(const void *priv)
-{
-    const struct vdf_hwqueue *dev = priv;
-    return vdf_hwqueue_is_tegra(dev) && !dev->kernel;
-}
-
-bool vdf_hwqueue_has_queues(const void *priv)
-{
-    return !vdf_hwqueue_is_amd(priv);
-}
-
-bool vdf_hwqueue_has_registers(const void *priv)
-{
-    return !vdf_hwqueue_is_selftest(priv);
-}
-
-const struct vdf_hwqueue_ops *vdf_hwqueue_ops(const struct vdf_hwqueue *dev)
-{
-    if (dev->kernel)
-        return &vdf_hwqueue_kernel_ops;
-    return vdf_hwqueue_is_selftest(dev) ? &vdf_hwqueue_selftest_ops : &vdf_hwqueue_soft_ops;
-}
-
-int vdf_hwqueue_restore_field(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    void *field = (char *)at->priv + at->attr->field;
-
-    switch (at->attr->width) {
-    case 1:
-        *(uint8_t *)field = (uint8_t)value;
-        break;
-    case 4:
-        *(uint32_t *)field = (uint32_t)value;
-        break;
-    default:
-        *(uint64_t *)field = value;
-        break;
-    }
-    return 0;
+    dev->type = type;
+    dev->kind = vdf_hwqueue_kind(type);
+    dev->priv.backend = &dev->kind->model.backend;
 }
 
 /* --- interrupt -------------------------------------------------------------------------------- */
 
 bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev)
 {
-    if (vdf_hwqueue_is_amd(dev))
-        return vdf_amdvi_interrupt(dev);
-    if (vdf_hwqueue_is_selftest(dev) || dev->vintf_int_mask & 1)
-        return false;
-    for (unsigned k = 0; k < VDF_VCMDQS; k++)
-        if (dev->vcmdqs[k] && vdf_vcmdq_error(dev->vcmdqs[k]))
-            return true;
-    return false;
+    return dev->kind->irq_level && dev->kind->irq_level(dev);
 }
 
 void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev)
@@ -106,7 +55,7 @@ static bool has_queue(const struct vdf_hwqueue *dev)
         if (dev->vcmdqs[k])
             return true;
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
-        if (dev->amd[k].enabled)
+        if (dev->amdvi.queues[k].enabled)
             return true;
     return false;
 }
@@ -133,28 +82,27 @@ static bool has_vdevice(const struct vdf_hwqueue *dev)
 int vdf_hwqueue_set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_hwqueue_kind *now = vdf_hwqueue_kind((unsigned)value);
     uint8_t before = dev->type;
 
     if (value == dev->type)
         return 0;
-    /* What virtual devices and mappings can be depends on it. */
-    if ((value == VDF_HWQUEUE_SELFTEST || before == VDF_HWQUEUE_SELFTEST) &&
-        (has_vdevice(dev) || dev->ioas.n > 0))
+    if (now->vsid_max != dev->kind->vsid_max && (has_vdevice(dev) || dev->ioas.n > 0))
         return vdf_fail(err, EBUSY, "%s: the type is chosen before vdevices and ioas/map",
                         at->attr->choices[value]);
     bool kernel = dev->kernel;
     vdf_kernel_close(dev);
     struct vdf_veventq events = dev->veventq;
     dev->veventq = (struct vdf_veventq){ .depth = events.depth };
-    dev->type = (uint8_t)value;
-    int ret = value == VDF_HWQUEUE_SELFTEST ? vdf_selftest_reset(dev, err) : 0;
+    vdf_hwqueue_choose(dev, (uint8_t)value);
+    int ret = now == &vdf_selftest_kind ? vdf_selftest_reset(dev, err) : 0;
     if (ret == 0 && kernel)
         ret = vdf_kernel_open(dev, err);
     if (ret < 0) {
-        if (value == VDF_HWQUEUE_SELFTEST)
-            vdf_memory_free(&dev->region);
+        if (now == &vdf_selftest_kind)
+            vdf_memory_free(&dev->selftest.region);
         dev->veventq = events;
-        dev->type = before;
+        vdf_hwqueue_choose(dev, before);
         if (kernel)
             vdf_kernel_reopen(dev, NULL);
         return ret;
@@ -162,28 +110,34 @@ int vdf_hwqueue_set_type(const struct vdf_at *at, uint64_t value, struct vdf_err
     vdf_cmdqv_reset(dev);
     vdf_amdvi_reset(dev);
     vdf_veventq_free(&events);
-    if (value != VDF_HWQUEUE_SELFTEST)
-        vdf_memory_free(&dev->region);
+    if (now != &vdf_selftest_kind)
+        vdf_memory_free(&dev->selftest.region);
     vdf_hwqueue_update_irq(dev);
+    return 0;
+}
+
+int vdf_hwqueue_restore_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    vdf_hwqueue_choose(at->priv, (uint8_t)value);
     return 0;
 }
 
 int vdf_hwqueue_set_viommu_data(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
-    uint32_t before = dev->viommu_data;
+    uint32_t before = dev->selftest.viommu_data;
 
     if (value == before)
         return 0;
     if (has_queue(dev))
-        return vdf_fail(err, EBUSY, "0x%llx: the word is chosen before the first queue",
-                        (unsigned long long)value);
+        return vdf_fail(err, EBUSY, "0x%" PRIx64 ": the word is chosen before the first queue",
+                        value);
     /* Pages that the kernel has are given up with its objects. */
     bool kernel = dev->kernel;
     vdf_kernel_close(dev);
-    struct vdf_memory pages = dev->region;
-    vdf_memory_init(&dev->region, pages.label, pages.size);
-    dev->viommu_data = (uint32_t)value;
+    struct vdf_memory pages = dev->selftest.region;
+    vdf_memory_init(&dev->selftest.region, pages.label, pages.size);
+    dev->selftest.viommu_data = (uint32_t)value;
     int ret = vdf_selftest_reset(dev, err);
     if (ret == 0 && kernel)
         ret = vdf_kernel_open(dev, err);
@@ -191,9 +145,9 @@ int vdf_hwqueue_set_viommu_data(const struct vdf_at *at, uint64_t value, struct 
         vdf_memory_free(&pages);
         return 0;
     }
-    vdf_memory_free(&dev->region);
-    dev->region = pages;
-    dev->viommu_data = before;
+    vdf_memory_free(&dev->selftest.region);
+    dev->selftest.region = pages;
+    dev->selftest.viommu_data = before;
     if (kernel)
         vdf_kernel_reopen(dev, NULL);
     return ret;
@@ -274,50 +228,17 @@ int vdf_hwqueue_check_cmdqs(const struct vdf_at *at, uint64_t value, struct vdf_
     if (value < VDF_VCMDQ_LOG2_MIN || value > VDF_VCMDQ_LOG2_MAX)
         return vdf_fail(err, EINVAL, "%" PRIu64 ": IDR1.CMDQS is %u to %u here", value,
                         VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
-    if (value != dev->cmdqs && has_queue(dev))
+    if (value != dev->tegra.cmdqs && has_queue(dev))
         return vdf_fail(err, EBUSY, "%" PRIu64 ": CMDQS is chosen before the first queue", value);
     return 0;
 }
 
-static void soft_show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
-{
-    struct vdf_at at = { .priv = dev };
-    uint64_t param;
-
-    if (vdf_hwqueue_is_amd(dev)) {
-        vdf_buf_printf(out, "type = 4\nefr = 0x%016x\nefr2 = 0x%016x", VDF_AMDVI_EFR, 0);
-        return;
-    }
-    if (dev->hw_info_type != VDF_IOMMU_HW_INFO_TEGRA241) {
-        struct vdf_iommu_hw_info_smmuv3 info;
-        vdf_smmu_hw_info(dev, &info);
-        vdf_smmu_show_hw_info(&info, out);
-        return;
-    }
-    vdf_cmdqv_get_param(&at, &param);
-    vdf_buf_printf(out,
-                   "type = 3\nflags = 0x00000000\nversion = %u\nlog2vcmdqs = %u\nlog2vsids = %u",
-                   (unsigned)vdf_bits(param, 0, 4), (unsigned)vdf_bits(param, 4, 4),
-                   (unsigned)vdf_bits(param, 12, 4));
-}
-
-static int soft_map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct vdf_err *err)
+int vdf_hwqueue_soft_map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map,
+                         struct vdf_err *err)
 {
     static const struct vdf_ioas_limits all = { .last = UINT64_MAX, .align = VDF_PAGE_SIZE };
     return vdf_ioas_check_map(dev, map, &all, err);
 }
-
-const struct vdf_hwqueue_ops vdf_hwqueue_soft_ops = {
-    .map = soft_map,
-    .unmap = vdf_ioas_check_unmap,
-    .alloc = vdf_vcmdq_soft_alloc,
-    .release = vdf_vcmdq_soft_release,
-    .show_hw_info = soft_show_hw_info,
-    .read_events = vdf_veventq_read,
-    .has_events = vdf_veventq_waits,
-    .set_depth = vdf_veventq_store_depth,
-    .make_page = vdf_vcmdq_soft_page,
-};
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
@@ -353,18 +274,16 @@ int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struc
     const struct vdf_hwqueue *dev = at->priv;
 
     if (!memory_size_is_right(value))
-        return vdf_fail(err, EINVAL, "%llu: a multiple of %u, up to %llu",
-                        (unsigned long long)value, VDF_PAGE_SIZE,
-                        (unsigned long long)VDF_MEMORY_MAX);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": a multiple of %u, up to %" PRIu64, value,
+                        VDF_PAGE_SIZE, VDF_MEMORY_MAX);
     if (value == dev->memory_size)
         return 0;
     if (dev->ioas.n > 0)
-        return vdf_fail(err, EBUSY, "%llu: the size is chosen before the first mapping",
-                        (unsigned long long)value);
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": the size is chosen before the first mapping",
+                        value);
     /* Whoever has it open or mapped would go on with the old one. */
     if (dev->memory_open)
-        return vdf_fail(err, EBUSY, "%llu: memory is open: close it first",
-                        (unsigned long long)value);
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": memory is open: close it first", value);
     return 0;
 }
 
@@ -396,7 +315,7 @@ const struct vdf_raw_ops vdf_hwqueue_memory_ops = {
 
 static uint64_t window_size(const struct vdf_at *at)
 {
-    return vdf_hwqueue_is_amd(at->priv) ? AMD_WINDOW_SIZE : TEGRA_WINDOW_SIZE;
+    return ((const struct vdf_hwqueue *)at->priv)->kind->window;
 }
 
 const struct vdf_window_ops vdf_hwqueue_regs_ops = {

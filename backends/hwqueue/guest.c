@@ -5,6 +5,7 @@
  * in the I/O address space is the guest's memory while any of it is attached.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 
 #include "vcmdq.h"
@@ -37,9 +38,10 @@ static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, s
         return vdf_fail(err, EBUSY, "a part of it is attached to another VM");
     for (unsigned k = 0; k < ioas->n; k++)
         if (ioas->maps[k].offset + ioas->maps[k].len > guest->memory->size)
-            return vdf_fail(
-                err, EINVAL, "0x%llx is mapped beyond the VM's memory of 0x%llx bytes; unmap it",
-                (unsigned long long)ioas->maps[k].iova, (unsigned long long)guest->memory->size);
+            return vdf_fail(err, EINVAL,
+                            "0x%" PRIx64 " is mapped beyond the VM's memory of 0x%" PRIx64
+                            " bytes; unmap it",
+                            ioas->maps[k].iova, guest->memory->size);
     if (dev->attached == 0) {
         uint64_t before = dev->vm_memory;
         dev->guest_memory = guest->memory;
@@ -72,13 +74,6 @@ static void leave_memory(struct vdf_hwqueue *dev)
 
 /* --- the device ------------------------------------------------------------------------------- */
 
-static uint64_t regs_size(struct vdf_obj *obj, uint32_t part)
-{
-    struct vdf_at at = { .obj = obj, .priv = vdf_obj_priv(obj) };
-
-    return vdf_hwqueue_regs_ops.size(&at);
-}
-
 static int regs_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest,
                        bool fresh, struct vdf_err *err)
 {
@@ -104,7 +99,6 @@ static void regs_detach(struct vdf_obj *obj, uint32_t part)
 
 const struct vdf_guest_ops vdf_hwqueue_guest_ops = {
     .interrupts = VDF_GUEST_LINE | VDF_GUEST_MESSAGE,
-    .size = regs_size,
     .attach = regs_attach,
     .detach = regs_detach,
 };

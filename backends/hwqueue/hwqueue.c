@@ -8,7 +8,7 @@
  *     printf '\106\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' | dd of=queues/0/entries conv=notrunc
  *     echo 1 > queues/0/prod; cat queues/0/cons sync
  */
-#include "hwqueue.h"
+#include "vcmdq.h"
 
 #define WINDOW_REGS 1u
 
@@ -28,17 +28,48 @@ static const struct vdf_objects vcmdqs = {
     .text = "0..1; selftest: 0..3",
 };
 
+static bool is_tegra(const void *priv)
+{
+    return ((const struct vdf_hwqueue *)priv)->kind == &vdf_tegra_kind;
+}
+
+static bool is_amd(const void *priv)
+{
+    return ((const struct vdf_hwqueue *)priv)->kind == &vdf_amdvi_kind;
+}
+
+static bool is_selftest(const void *priv)
+{
+    return ((const struct vdf_hwqueue *)priv)->kind == &vdf_selftest_kind;
+}
+
+/* The model makes the page; the kernel's has no such file. */
+static bool has_vintf_page(const void *priv)
+{
+    return is_tegra(priv) && !((const struct vdf_hwqueue *)priv)->kernel;
+}
+
+static bool has_queues(const void *priv)
+{
+    return ((const struct vdf_hwqueue *)priv)->kind->queue;
+}
+
+static bool has_registers(const void *priv)
+{
+    return ((const struct vdf_hwqueue *)priv)->kind->registers;
+}
+
 #define DEV struct vdf_hwqueue
-#define TEGRA .when = vdf_hwqueue_is_tegra, .needs = "type tegra241-cmdqv"
-#define AMD .when = vdf_hwqueue_is_amd, .needs = "type amd"
-#define SELFTEST .when = vdf_hwqueue_is_selftest, .needs = "type selftest"
+#define TEGRA .when = is_tegra, .needs = "type tegra241-cmdqv"
+#define AMD .when = is_amd, .needs = "type amd"
+#define SELFTEST .when = is_selftest, .needs = "type selftest"
 #define AT(where) .window = WINDOW_REGS, .offset = (where)
 #define REPEAT(n, bytes) .range[0] = { .count = (n) }, .stride = (bytes)
 
 #define COUNTER(name, what)                                                      \
     {                                                                            \
         .path = #name, .type = VDF_UINT, .flags = VDF_R | VDF_SAVE, .doc = what, \
-        VDF_FIELD(DEV, name), .restore = vdf_hwqueue_restore_field               \
+        VDF_FIELD(DEV, name), .restore = vdf_restore_unchecked                   \
     }
 
 /* An AMD queue: its files, which are the registers of head and tail too. */
@@ -48,26 +79,26 @@ static const struct vdf_objects vcmdqs = {
       .flags = VDF_RW | VDF_SAVE,                                                              \
       AMD,                                                                                     \
       .doc = "amd: " title ": address of the ring, an IOVA; another one resets head and tail", \
-      VDF_FIELD(DEV, amd[kind].base),                                                          \
+      VDF_FIELD(DEV, amdvi.queues[kind].base),                                                 \
       .check = vdf_amdvi_check_base,                                                           \
       .set = vdf_amdvi_set_base,                                                               \
-      .restore = vdf_hwqueue_restore_field },                                                  \
+      .restore = vdf_restore_unchecked },                                                      \
         { .path = "queues/" name "/length",                                                    \
           .type = VDF_UINT,                                                                    \
           .flags = VDF_RW | VDF_SAVE,                                                          \
           AMD,                                                                                 \
           .doc = "amd: " title ": log2 of the entries of 16 bytes, 8 to 15",                   \
-          VDF_FIELD(DEV, amd[kind].length),                                                    \
+          VDF_FIELD(DEV, amdvi.queues[kind].length),                                           \
           .reset = VDF_AMDVI_LENGTH_RESET,                                                     \
           .check = vdf_amdvi_check_length,                                                     \
           .set = vdf_amdvi_set_length,                                                         \
-          .restore = vdf_hwqueue_restore_field },                                              \
+          .restore = vdf_restore_unchecked },                                                  \
         { .path = "queues/" name "/base_register",                                             \
           .type = VDF_REG,                                                                     \
           .flags = VDF_RW | VDF_NO_FILE,                                                       \
           AMD,                                                                                 \
           .doc = "amd: " title ": address 51:12 and length 59:56 in one register",             \
-          VDF_FIELD(DEV, amd[kind].base),                                                      \
+          VDF_FIELD(DEV, amdvi.queues[kind].base),                                             \
           .get = vdf_amdvi_get_base_reg,                                                       \
           .set = vdf_amdvi_set_base_reg,                                                       \
           AT(base_at) },                                                                       \
@@ -76,43 +107,43 @@ static const struct vdf_objects vcmdqs = {
           .flags = VDF_RW | VDF_SAVE,                                                          \
           AMD,                                                                                 \
           .doc = "amd: " title ": offset of the oldest entry, in bytes",                       \
-          VDF_FIELD(DEV, amd[kind].head),                                                      \
+          VDF_FIELD(DEV, amdvi.queues[kind].head),                                             \
           .check = vdf_amdvi_check_index,                                                      \
           .after = vdf_amdvi_after_index,                                                      \
-          .restore = vdf_hwqueue_restore_field,                                                \
+          .restore = vdf_restore_unchecked,                                                    \
           AT(head_at) },                                                                       \
         { .path = "queues/" name "/tail",                                                      \
           .type = VDF_REG,                                                                     \
           .flags = VDF_RW | VDF_SAVE,                                                          \
           AMD,                                                                                 \
           .doc = "amd: " title ": offset behind the newest entry, in bytes",                   \
-          VDF_FIELD(DEV, amd[kind].tail),                                                      \
+          VDF_FIELD(DEV, amdvi.queues[kind].tail),                                             \
           .check = vdf_amdvi_check_index,                                                      \
           .after = vdf_amdvi_after_index,                                                      \
-          .restore = vdf_hwqueue_restore_field,                                                \
+          .restore = vdf_restore_unchecked,                                                    \
           AT(head_at + 8) },                                                                   \
         { .path = "queues/" name "/run",                                                       \
           .type = VDF_BOOL,                                                                    \
           .flags = VDF_RW | VDF_SAVE,                                                          \
           AMD,                                                                                 \
           .doc = "amd: " title ": the device works on it; 0 after an error or an overflow",    \
-          VDF_FIELD(DEV, amd[kind].run),                                                       \
+          VDF_FIELD(DEV, amdvi.queues[kind].run),                                              \
           .check = vdf_amdvi_check_run,                                                        \
-          .restore = vdf_hwqueue_restore_field },                                              \
+          .restore = vdf_restore_unchecked },                                                  \
         { .path = "queues/" name "/overflow",                                                  \
           .type = VDF_BOOL,                                                                    \
           .flags = VDF_RW | VDF_SAVE,                                                          \
           AMD,                                                                                 \
           .doc = "amd: " title ": an entry found no room; after 0, enable again to go on",     \
-          VDF_FIELD(DEV, amd[kind].overflow),                                                  \
+          VDF_FIELD(DEV, amdvi.queues[kind].overflow),                                         \
           .check = vdf_amdvi_check_overflow,                                                   \
           .after = vdf_amdvi_after_overflow,                                                   \
-          .restore = vdf_hwqueue_restore_field },                                              \
+          .restore = vdf_restore_unchecked },                                                  \
     {                                                                                          \
         .path = "queues/" name "/enable", .type = VDF_BOOL, .flags = VDF_RW | VDF_SAVE, AMD,   \
         .doc = "amd: " title ": 1 pins base and length, with the errnos of HW_QUEUE_ALLOC",    \
-        VDF_FIELD(DEV, amd[kind].enabled), .set = vdf_amdvi_set_enable,                        \
-        .restore = vdf_hwqueue_restore_field                                                   \
+        VDF_FIELD(DEV, amdvi.queues[kind].enabled), .set = vdf_amdvi_set_enable,               \
+        .restore = vdf_restore_unchecked                                                       \
     }
 
 static const struct vdf_attr attrs[] = {
@@ -126,7 +157,7 @@ static const struct vdf_attr attrs[] = {
         .choices = types,
         .check = vdf_hwqueue_check_type,
         .set = vdf_hwqueue_set_type,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_hwqueue_restore_type,
     },
     {
         .path = "host",
@@ -154,10 +185,10 @@ static const struct vdf_attr attrs[] = {
         .doc = "selftest: word that VIOMMU_ALLOC puts into the first page; before the first queue; "
                "another one empties the pages",
         SELFTEST,
-        VDF_FIELD(DEV, viommu_data),
+        VDF_FIELD(DEV, selftest.viommu_data),
         .reset = 0xbeef1234,
         .set = vdf_hwqueue_set_viommu_data,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "region",
@@ -166,7 +197,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "selftest: the pages of the mock",
         SELFTEST,
         .has_field = true,
-        .field = offsetof(DEV, region),
+        .field = offsetof(DEV, selftest.region),
     },
     {
         .path = "hw_info",
@@ -182,7 +213,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "tegra: input type of IOMMU_GET_HW_INFO: 3 the CMDQV, 2 and the kernel's default 0 "
                "the SMMUv3 with its IDR registers",
         TEGRA,
-        VDF_FIELD(DEV, hw_info_type),
+        VDF_FIELD(DEV, tegra.hw_info_type),
         .reset = VDF_IOMMU_HW_INFO_TEGRA241,
         .check = vdf_hwqueue_check_hw_info_type,
     },
@@ -193,7 +224,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "tegra: IDR1.CMDQS, log2 of the entries that a command queue can have, 1 to 19; "
                "before the first queue",
         TEGRA,
-        VDF_FIELD(DEV, cmdqs),
+        VDF_FIELD(DEV, tegra.cmdqs),
         .reset = VDF_VCMDQ_LOG2_MAX,
         .check = vdf_hwqueue_check_cmdqs,
     },
@@ -272,11 +303,11 @@ static const struct vdf_attr attrs[] = {
         .doc = "tegra: CONFIG: EN 0, CMDQ_PER_CMD_OFFSET 3:1, MAX_CLK_BATCH 11:4, MAX_CMD_BATCH "
                "19:12, CONS_DRAM_EN 20",
         TEGRA,
-        VDF_FIELD(DEV, global_config),
+        VDF_FIELD(DEV, tegra.global_config),
         .reset = VDF_GLOBAL_CONFIG_EN,
         .check = vdf_cmdqv_check_global_config,
         .after = vdf_cmdqv_after_config,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
         AT(0x0),
     },
     {
@@ -307,11 +338,11 @@ static const struct vdf_attr attrs[] = {
         .doc = "tegra: CONFIG: EN 0, VMID 16:1, HYP_OWN 17: with it queues take all commands of an "
                "SMMU",
         TEGRA,
-        VDF_FIELD(DEV, vintf_config),
+        VDF_FIELD(DEV, tegra.vintf_config),
         .reset = VDF_VINTF_CONFIG_EN,
         .check = vdf_cmdqv_check_vintf_config,
         .after = vdf_cmdqv_after_config,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "vintf/status",
@@ -342,10 +373,10 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
         .doc = "tegra: page 0 of the VINTF as VIOMMU_ALLOC offers it to mmap(2), 64 KiB: the "
                "registers of logical queue N at 0x80 * N, as in page",
-        .when = vdf_hwqueue_has_vintf_page,
+        .when = has_vintf_page,
         .needs = "type tegra241-cmdqv and backend soft",
         .has_field = true,
-        .field = offsetof(DEV, vintf_page),
+        .field = offsetof(DEV, tegra.vintf_page),
         .raw = &vdf_vcmdq_vintf_page_ops,
     },
     {
@@ -385,9 +416,9 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
         .doc = "tegra: VINTF_INT_MASK: 1 in bit 0 masks the error interrupt",
         TEGRA,
-        VDF_FIELD(DEV, vintf_int_mask),
+        VDF_FIELD(DEV, tegra.vintf_int_mask),
         .after = vdf_cmdqv_after_int_mask,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
         AT(0x1c),
     },
     {
@@ -540,7 +571,7 @@ static const struct vdf_attr attrs[] = {
         .path = "queues",
         .type = VDF_OBJECTS,
         .doc = "tegra: VCMDQs; made in order, removed in reverse; selftest: queues of the mock",
-        .when = vdf_hwqueue_has_queues,
+        .when = has_queues,
         .needs = "type tegra241-cmdqv or selftest",
         .objects = &vcmdqs,
     },
@@ -564,9 +595,9 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .doc = "amd: Control without the bits that are enable of a queue",
         AMD,
-        VDF_FIELD(DEV, amd_control),
+        VDF_FIELD(DEV, amdvi.control),
         .reset = VDF_AMDVI_CONTROL_IOMMU_EN,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "status",
@@ -596,8 +627,8 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_NO_FILE | VDF_SAVE,
         .doc = "amd: the interrupt bits of Status",
         AMD,
-        VDF_FIELD(DEV, amd_status),
-        .restore = vdf_hwqueue_restore_field,
+        VDF_FIELD(DEV, amdvi.status),
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "dev_tab_base",
@@ -605,7 +636,7 @@ static const struct vdf_attr attrs[] = {
         .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
         .doc = "amd: DevTabBase, kept for the guest",
         AMD,
-        VDF_FIELD(DEV, amd_dev_tab),
+        VDF_FIELD(DEV, amdvi.dev_tab),
         AT(0x0),
     },
     {
@@ -694,7 +725,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(DEV, doorbell),
         .choices = doorbells,
         .after = vdf_hwqueue_after_doorbell,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "interrupt",
@@ -720,7 +751,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(DEV, veventq.depth),
         .reset = 64,
         .set = vdf_veventq_set_depth,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "veventq",
@@ -747,7 +778,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "sequence of the next event",
         VDF_FIELD(DEV, veventq.sequence),
         .get = vdf_veventq_get_sequence,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "veventq_lost",
@@ -756,7 +787,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "a LOST_EVENTS header ends the queue",
         VDF_FIELD(DEV, veventq.lost),
         .get = vdf_veventq_get_lost,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "veventq_lost_sequence",
@@ -765,7 +796,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "its sequence",
         VDF_FIELD(DEV, veventq.lost_sequence),
         .get = vdf_veventq_get_lost_sequence,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "veventq_list",
@@ -784,7 +815,7 @@ static const struct vdf_attr attrs[] = {
         .path = "regs",
         .type = VDF_WINDOW,
         .flags = VDF_RW,
-        .when = vdf_hwqueue_has_registers,
+        .when = has_registers,
         .needs = "type tegra241-cmdqv or amd",
         .doc = "register window as the hardware lays it out",
         .window_ops = &vdf_hwqueue_regs_ops,
@@ -798,9 +829,10 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
+    vdf_hwqueue_choose(dev, dev->type);
     vdf_memory_init(&dev->memory, "hwqueue-memory", dev->memory_size);
-    vdf_memory_init(&dev->region, "hwqueue-region", VDF_REGION_SIZE);
-    vdf_memory_init(&dev->vintf_page, "hwqueue-vintf", VDF_VINTF_PAGE_SIZE);
+    vdf_memory_init(&dev->selftest.region, "hwqueue-region", VDF_REGION_SIZE);
+    vdf_memory_init(&dev->tegra.vintf_page, "hwqueue-vintf", VDF_VINTF_PAGE_SIZE);
     return 0;
 }
 
@@ -810,8 +842,8 @@ static void destroy(struct vdf_obj *obj)
 
     vdf_kernel_close(dev);
     vdf_memory_free(&dev->memory);
-    vdf_memory_free(&dev->region);
-    vdf_memory_free(&dev->vintf_page);
+    vdf_memory_free(&dev->selftest.region);
+    vdf_memory_free(&dev->tegra.vintf_page);
     vdf_ioas_free(&dev->ioas);
     vdf_iotlb_free(&dev->iotlb);
     vdf_iotlb_free(&dev->atc);
@@ -833,10 +865,12 @@ static int try_kernel(struct vdf_hwqueue *dev, struct vdf_err *err)
 static int restored(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
-    int ret = vdf_cmdqv_restored(dev, err);
+    int ret = 0;
 
-    if (ret == 0)
-        ret = vdf_amdvi_restored(dev, err);
+    for (unsigned type = VDF_HWQUEUE_TEGRA241; ret == 0 && type <= VDF_HWQUEUE_SELFTEST; type++) {
+        const struct vdf_hwqueue_kind *kind = vdf_hwqueue_kind(type);
+        ret = kind->restored ? kind->restored(dev, kind == dev->kind, err) : 0;
+    }
     if (ret == 0)
         ret = vdf_veventq_restored(&dev->veventq, err);
     if (ret == 0)
@@ -852,8 +886,8 @@ static void adopt(struct vdf_obj *obj, void *old, void *now)
     is->irq = was->irq;
     is->irq_level = was->irq_level;
     is->memory_open = was->memory_open;
-    is->vintf_open = was->vintf_open;
-    is->vintf_published = is->vintf_page.base != NULL;
+    is->tegra.vintf_open = was->tegra.vintf_open;
+    is->tegra.vintf_published = is->tegra.vintf_page.base != NULL;
 }
 
 static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)

@@ -6,10 +6,11 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hwqueue.h"
+#include "vcmdq.h"
 
 #define PAGE_MASK ((uint64_t)VDF_PAGE_SIZE - 1)
 
@@ -64,37 +65,34 @@ int vdf_ioas_check_map(const struct vdf_hwqueue *dev, const struct vdf_ioas_map 
     if (new->iova == UINT64_MAX || new->len == UINT64_MAX)
         return vdf_fail(err, EOVERFLOW, "an IOVA and a length end below 2^64 - 1");
     if (new->len == 0)
-        return vdf_fail(err, EINVAL, "0: a mapping has at least %llu bytes",
-                        (unsigned long long)limits->align);
+        return vdf_fail(err, EINVAL, "0: a mapping has at least %" PRIu64 " bytes", limits->align);
     if (__builtin_add_overflow(new->offset, new->len, &end))
-        return vdf_fail(err, EOVERFLOW, "0x%llx: offset and length exceed 64 bits",
-                        (unsigned long long)new->offset);
+        return vdf_fail(err, EOVERFLOW, "0x%" PRIx64 ": offset and length exceed 64 bits",
+                        new->offset);
     if ((new->iova | new->len) & (limits->align - 1))
-        return vdf_fail(err, EINVAL, "0x%llx 0x%llx: IOVA and length are multiples of 0x%llx",
-                        (unsigned long long)new->iova, (unsigned long long)new->len,
-                        (unsigned long long)limits->align);
+        return vdf_fail(err, EINVAL,
+                        "0x%" PRIx64 " 0x%" PRIx64 ": IOVA and length are multiples of 0x%" PRIx64,
+                        new->iova, new->len, limits->align);
     if (__builtin_add_overflow(new->iova, new->len - 1, &last))
-        return vdf_fail(err, EOVERFLOW, "0x%llx: IOVA and length exceed 64 bits",
-                        (unsigned long long)new->iova);
+        return vdf_fail(err, EOVERFLOW, "0x%" PRIx64 ": IOVA and length exceed 64 bits", new->iova);
     if (new->iova < limits->first || last > limits->last)
-        return vdf_fail(err, EINVAL, "0x%llx: the device's addresses are 0x%llx to 0x%llx",
-                        (unsigned long long)new->iova, (unsigned long long)limits->first,
-                        (unsigned long long)limits->last);
+        return vdf_fail(err, EINVAL,
+                        "0x%" PRIx64 ": the device's addresses are 0x%" PRIx64 " to 0x%" PRIx64,
+                        new->iova, limits->first, limits->last);
 
     unsigned k = first_from(ioas, new->iova);
     if (k < ioas->n && ioas->maps[k].iova <= last)
-        return vdf_fail(err, EEXIST, "0x%llx: 0x%llx to 0x%llx is mapped; unmap it first",
-                        (unsigned long long)new->iova, (unsigned long long)ioas->maps[k].iova,
-                        (unsigned long long)map_last(&ioas->maps[k]));
+        return vdf_fail(err, EEXIST,
+                        "0x%" PRIx64 ": 0x%" PRIx64 " to 0x%" PRIx64 " is mapped; unmap it first",
+                        new->iova, ioas->maps[k].iova, map_last(&ioas->maps[k]));
     if (new->offset &(limits->align - 1))
-        return vdf_fail(err, EINVAL, "0x%llx: offsets are multiples of 0x%llx",
-                        (unsigned long long)new->offset, (unsigned long long)limits->align);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": offsets are multiples of 0x%" PRIx64,
+                        new->offset, limits->align);
     if (end > vdf_hwqueue_memory_end(dev))
         return vdf_fail(err, EFAULT,
-                        "0x%llx: offset and length end within memory_size, or an "
-                        "attached guest's memory, 0x%llx",
-                        (unsigned long long)new->offset,
-                        (unsigned long long)vdf_hwqueue_memory_end(dev));
+                        "0x%" PRIx64 ": offset and length end within memory_size, or an "
+                        "attached guest's memory, 0x%" PRIx64,
+                        new->offset, vdf_hwqueue_memory_end(dev));
     return 0;
 }
 
@@ -187,8 +185,7 @@ int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, s
         return vdf_fail(err, EINVAL, "0: the length is that of a mapping");
     if (!all &&
         (iova == UINT64_MAX || len == UINT64_MAX || __builtin_add_overflow(iova, len - 1, &last)))
-        return vdf_fail(err, EOVERFLOW, "0x%llx: IOVA and length exceed 64 bits",
-                        (unsigned long long)iova);
+        return vdf_fail(err, EOVERFLOW, "0x%" PRIx64 ": IOVA and length exceed 64 bits", iova);
     if (all)
         last = UINT64_MAX;
 
@@ -196,16 +193,16 @@ int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, s
     for (; k < ioas->n && ioas->maps[k].iova <= last; k++) {
         const struct vdf_ioas_map *map = &ioas->maps[k];
         if (pinned(dev, map))
-            return vdf_fail(err, EBUSY, "0x%llx: a queue uses the mapping at 0x%llx",
-                            (unsigned long long)iova, (unsigned long long)map->iova);
+            return vdf_fail(err, EBUSY, "0x%" PRIx64 ": a queue uses the mapping at 0x%" PRIx64,
+                            iova, map->iova);
         if (map->iova < iova || map_last(map) > last)
             return vdf_fail(err, ENOENT,
-                            "0x%llx: the mapping 0x%llx to 0x%llx can be unmapped as a whole only",
-                            (unsigned long long)iova, (unsigned long long)map->iova,
-                            (unsigned long long)map_last(map));
+                            "0x%" PRIx64 ": the mapping 0x%" PRIx64 " to 0x%" PRIx64
+                            " can be unmapped as a whole only",
+                            iova, map->iova, map_last(map));
     }
     if (k == first && !all)
-        return vdf_fail(err, ENOENT, "0x%llx: nothing is mapped there", (unsigned long long)iova);
+        return vdf_fail(err, ENOENT, "0x%" PRIx64 ": nothing is mapped there", iova);
     return 0;
 }
 
@@ -256,9 +253,8 @@ static void list(const struct vdf_ioas *ioas, const char *separator, struct vdf_
 {
     for (unsigned k = 0; k < ioas->n; k++) {
         const struct vdf_ioas_map *map = &ioas->maps[k];
-        vdf_buf_printf(out, "%s0x%llx 0x%llx 0x%llx%s", k ? separator : "",
-                       (unsigned long long)map->iova, (unsigned long long)map->len,
-                       (unsigned long long)map->offset, map->read_only ? " ro" : "");
+        vdf_buf_printf(out, "%s0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 "%s", k ? separator : "",
+                       map->iova, map->len, map->offset, map->read_only ? " ro" : "");
     }
 }
 
@@ -289,8 +285,8 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
 
     assert(len > 0);
     if (__builtin_add_overflow(iova, len - 1, &last))
-        return vdf_fail(err, EOVERFLOW, "0x%llx: the queue's 0x%llx bytes exceed 64 bits",
-                        (unsigned long long)iova, (unsigned long long)len);
+        return vdf_fail(err, EOVERFLOW,
+                        "0x%" PRIx64 ": the queue's 0x%" PRIx64 " bytes exceed 64 bits", iova, len);
 
     bool contiguous = true, writable = true;
     uint64_t next = iova & ~PAGE_MASK;
@@ -299,8 +295,9 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
     for (;; k++, before = map) {
         map = k < ioas->n ? &ioas->maps[k] : NULL;
         if (!map || map->iova > next)
-            return vdf_fail(err, ENOENT, "0x%llx: nothing is mapped at 0x%llx; see ioas/map",
-                            (unsigned long long)iova, (unsigned long long)next);
+            return vdf_fail(err, ENOENT,
+                            "0x%" PRIx64 ": nothing is mapped at 0x%" PRIx64 "; see ioas/map", iova,
+                            next);
         if (!before)
             *offset = map->offset + (iova - map->iova);
         else if (map->offset != before->offset + before->len)
@@ -312,11 +309,12 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
     }
     if (!contiguous)
         return vdf_fail(err, EFAULT,
-                        "0x%llx: the queue's 0x%llx bytes are not contiguous in memory",
-                        (unsigned long long)iova, (unsigned long long)len);
+                        "0x%" PRIx64 ": the queue's 0x%" PRIx64
+                        " bytes are not contiguous in memory",
+                        iova, len);
     if (write && !writable)
-        return vdf_fail(err, EPERM, "0x%llx: the device writes there, and it is mapped read-only",
-                        (unsigned long long)iova);
+        return vdf_fail(err, EPERM,
+                        "0x%" PRIx64 ": the device writes there, and it is mapped read-only", iova);
     return 0;
 }
 

@@ -21,6 +21,7 @@
  * duplicate of a descriptor, the object behind it cannot be destroyed.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,25 +53,30 @@ struct vdf_kernel {
     uint32_t sequence; /* what the kernel counts from 0 is counted from here in this device */
 };
 
-struct numbers {
-    uint32_t viommu, hw_queue, veventq, hw_info;
+union hw_info {
+    struct vdf_iommu_hw_info_smmuv3 smmu;
+    struct vdf_iommu_hw_info_tegra241 tegra;
+    struct vdf_iommu_hw_info_selftest selftest;
 };
 
-static const struct numbers *numbers(const struct vdf_hwqueue *dev)
+/* A kind's numbers and steps in the kernel. */
+struct vdf_kernel_kind {
+    uint32_t viommu, veventq;
+    uint32_t hw_queue; /* 0: each queue says its type */
+    uint32_t hw_info;  /* 0: the device says which */
+    /* Make the vIOMMU and the objects that it needs. */
+    int (*make)(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err);
+    /* The vIOMMU is complete; NULL: nothing is to be done. */
+    int (*made)(struct vdf_hwqueue *dev, struct vdf_err *err);
+    int (*make_page)(struct vdf_vcmdq *queue);
+    /* A queue loses its object: its page is to be the model's. */
+    void (*leave_page)(struct vdf_vcmdq *queue);
+    void (*show_hw_info)(uint32_t type, const union hw_info *data, struct vdf_buf *out);
+};
+
+static const struct vdf_kernel_kind *numbers(const struct vdf_hwqueue *dev)
 {
-    static const struct numbers tegra = {
-        .viommu = VDF_IOMMU_VIOMMU_TEGRA241,
-        .hw_queue = VDF_IOMMU_HW_QUEUE_TEGRA241,
-        .veventq = VDF_IOMMU_VEVENTQ_TEGRA241,
-        .hw_info = VDF_IOMMU_HW_INFO_TEGRA241,
-    };
-    static const struct numbers selftest = {
-        .viommu = VDF_IOMMU_VIOMMU_SELFTEST,
-        .hw_queue = VDF_IOMMU_HW_QUEUE_SELFTEST,
-        .veventq = VDF_IOMMU_VEVENTQ_SELFTEST,
-        .hw_info = VDF_IOMMU_HW_INFO_SELFTEST,
-    };
-    return vdf_hwqueue_is_selftest(dev) ? &selftest : &tegra;
+    return dev->kind->kernel;
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -278,8 +284,8 @@ static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct v
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory to be mapped: %s", strerror(-ret));
     if (__builtin_add_overflow(map->offset, map->len, &end))
-        return vdf_fail(err, EOVERFLOW, "0x%llx: offset and length exceed 64 bits",
-                        (unsigned long long)map->offset);
+        return vdf_fail(err, EOVERFLOW, "0x%" PRIx64 ": offset and length exceed 64 bits",
+                        map->offset);
     if (end <= mem->size)
         from = mem->base + map->offset;
     return vdf_iommufd_map(dev->kernel->host->iommu, dev->kernel->ioas, from, map->iova, map->len,
@@ -294,8 +300,8 @@ static void map_again(struct vdf_hwqueue *dev, unsigned first, unsigned end)
     while (end-- > first) {
         if (map(dev, &dev->ioas.maps[end], &err) == 0)
             continue;
-        vdf_report(dev->priv.obj, err.code, "0x%llx is no longer mapped: %s",
-                   (unsigned long long)dev->ioas.maps[end].iova, err.text);
+        vdf_report(dev->priv.obj, err.code, "0x%" PRIx64 " is no longer mapped: %s",
+                   dev->ioas.maps[end].iova, err.text);
         memmove(&dev->ioas.maps[end], &dev->ioas.maps[end + 1],
                 (dev->ioas.n - end - 1) * sizeof(*dev->ioas.maps));
         dev->ioas.n--;
@@ -335,7 +341,7 @@ static int alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
     const struct vdf_hwqueue *dev = queue->dev;
     struct vdf_kernel *k = dev->kernel;
-    uint32_t type = vdf_hwqueue_is_selftest(dev) ? queue->queue_type : numbers(dev)->hw_queue;
+    uint32_t type = numbers(dev)->hw_queue ? numbers(dev)->hw_queue : queue->queue_type;
 
     return vdf_iommufd_hw_queue_alloc(k->host->iommu, k->viommu, type, queue->index, queue->base,
                                       vdf_vcmdq_length(queue), &k->queues[queue->index], err);
@@ -353,10 +359,13 @@ static int release(struct vdf_vcmdq *queue, struct vdf_err *err)
 
 static int make_page(struct vdf_vcmdq *queue)
 {
+    return numbers(queue->dev)->make_page(queue);
+}
+
+static int make_tegra_page(struct vdf_vcmdq *queue)
+{
     struct vdf_kernel *k = queue->dev->kernel;
 
-    if (vdf_hwqueue_is_selftest(queue->dev))
-        return vdf_selftest_page(queue);
     if (queue->hardware)
         return 0;
     vdf_memory_free(&queue->page);
@@ -444,24 +453,29 @@ static int add_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
 static void show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
 {
     const struct vdf_kernel *k = dev->kernel;
-    union {
-        struct vdf_iommu_hw_info_smmuv3 smmu;
-        struct vdf_iommu_hw_info_tegra241 tegra;
-        struct vdf_iommu_hw_info_selftest selftest;
-    } data = { 0 };
-    uint32_t type = vdf_hwqueue_is_tegra(dev) ? dev->hw_info_type : numbers(dev)->hw_info;
+    union hw_info data = { 0 };
+    uint32_t type = numbers(dev)->hw_info ? numbers(dev)->hw_info : dev->tegra.hw_info_type;
 
     if (vdf_iommufd_hw_info(k->host->iommu, k->dev_id, &type, &data, sizeof(data), NULL, NULL) < 0)
         vdf_buf_printf(out, "type = 0");
-    else if (vdf_hwqueue_is_selftest(dev))
-        vdf_buf_printf(out, "type = 0x%08x\nflags = 0x%08x\ntest_reg = 0x%08x", type,
-                       data.selftest.flags, data.selftest.test_reg);
-    else if (type == VDF_IOMMU_HW_INFO_ARM_SMMUV3)
-        vdf_smmu_show_hw_info(&data.smmu, out);
+    else
+        numbers(dev)->show_hw_info(type, &data, out);
+}
+
+static void show_selftest_info(uint32_t type, const union hw_info *data, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, "type = 0x%08x\nflags = 0x%08x\ntest_reg = 0x%08x", type,
+                   data->selftest.flags, data->selftest.test_reg);
+}
+
+static void show_tegra_info(uint32_t type, const union hw_info *data, struct vdf_buf *out)
+{
+    if (type == VDF_IOMMU_HW_INFO_ARM_SMMUV3)
+        vdf_smmu_show_hw_info(&data->smmu, out);
     else
         vdf_buf_printf(
             out, "type = %u\nflags = 0x%08x\nversion = %u\nlog2vcmdqs = %u\nlog2vsids = %u", type,
-            data.tegra.flags, data.tegra.version, data.tegra.log2vcmdqs, data.tegra.log2vsids);
+            data->tegra.flags, data->tegra.version, data->tegra.log2vcmdqs, data->tegra.log2vsids);
 }
 
 /* --- without them ----------------------------------------------------------------------------- */
@@ -531,8 +545,9 @@ static int map_region(struct vdf_kernel *k, uint64_t offset, uint64_t length, st
     void *map =
         mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, k->host->iommu, (off_t)offset);
     if (map == MAP_FAILED)
-        return vdf_fail(err, errno, "mmap of 0x%llx bytes at 0x%llx of the vIOMMU: %s",
-                        (unsigned long long)length, (unsigned long long)offset, strerror(errno));
+        return vdf_fail(err, errno,
+                        "mmap of 0x%" PRIx64 " bytes at 0x%" PRIx64 " of the vIOMMU: %s", length,
+                        offset, strerror(errno));
     k->map = map;
     k->map_len = length;
     return 0;
@@ -540,13 +555,13 @@ static int map_region(struct vdf_kernel *k, uint64_t offset, uint64_t length, st
 
 static int make_selftest(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
 {
-    struct vdf_iommu_viommu_selftest data = { .in_data = dev->viommu_data };
+    struct vdf_iommu_viommu_selftest data = { .in_data = dev->selftest.viommu_data };
     struct vdf_iommu_hwpt_selftest table = { 0 };
     int ret = vdf_iommufd_viommu_alloc(k->host->iommu, numbers(dev)->viommu, k->dev_id, k->parent,
                                        &data, sizeof(data), &k->viommu, err);
     if (ret == 0 && data.mmap_length < VDF_REGION_SIZE)
-        ret = vdf_fail(err, EINVAL, "0x%llx: the mock's region has at least 0x%x bytes",
-                       (unsigned long long)data.mmap_length, VDF_REGION_SIZE);
+        ret = vdf_fail(err, EINVAL, "0x%" PRIx64 ": the mock's region has at least 0x%x bytes",
+                       data.mmap_length, VDF_REGION_SIZE);
     if (ret == 0)
         ret = map_region(k, data.mmap_offset, data.mmap_length, err);
     if (ret == 0)
@@ -562,8 +577,8 @@ static int make_tegra(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_
     int ret = vdf_iommufd_viommu_alloc(k->host->iommu, numbers(dev)->viommu, k->dev_id, k->parent,
                                        &data, sizeof(data), &k->viommu, err);
     if (ret == 0 && data.mmap_length < VDF_PAGE_SIZE + VDF_VCMDQS * VCMDQ_STRIDE)
-        ret = vdf_fail(err, EINVAL, "0x%llx: a VINTF's page 0 is longer than a page",
-                       (unsigned long long)data.mmap_length);
+        ret = vdf_fail(err, EINVAL, "0x%" PRIx64 ": a VINTF's page 0 is longer than a page",
+                       data.mmap_length);
     if (ret == 0)
         ret = map_region(k, data.mmap_offset, data.mmap_length, err);
     if (ret == 0)
@@ -578,7 +593,7 @@ static int make_tegra(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_
 static int move_region(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     struct vdf_kernel *k = dev->kernel;
-    struct vdf_memory *region = &dev->region;
+    struct vdf_memory *region = &dev->selftest.region;
     int ret = vdf_memory_touch(region);
 
     if (ret < 0)
@@ -600,7 +615,7 @@ static void leave_region(struct vdf_hwqueue *dev)
     if (!k->pages.base)
         return;
     memcpy(k->pages.base, k->map, VDF_REGION_SIZE);
-    dev->region = k->pages;
+    dev->selftest.region = k->pages;
 }
 
 /* Mappings, devices and queues that there are already. */
@@ -635,11 +650,11 @@ static int make_objects(struct vdf_hwqueue *dev, struct vdf_err *err)
     if (ret == 0)
         ret = make_parent(dev, k, err);
     if (ret == 0)
-        ret = vdf_hwqueue_is_selftest(dev) ? make_selftest(dev, k, err) : make_tegra(dev, k, err);
+        ret = numbers(dev)->make(dev, k, err);
     if (ret == 0)
         ret = make_veventq(dev, k, dev->veventq.depth, err);
-    if (ret == 0 && vdf_hwqueue_is_selftest(dev))
-        ret = move_region(dev, err);
+    if (ret == 0 && numbers(dev)->made)
+        ret = numbers(dev)->made(dev, err);
     return ret < 0 ? ret : make_contents(dev, err);
 }
 
@@ -653,7 +668,7 @@ static int as_absent(int ret, struct vdf_err *err)
 
 int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
-    if (vdf_hwqueue_is_amd(dev))
+    if (!numbers(dev))
         return vdf_fail(err, EOPNOTSUPP, "amd: no kernel has hardware queues of an AMD IOMMU");
     if (!dev->host[0])
         return vdf_fail(err, ENODEV,
@@ -664,6 +679,7 @@ int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err)
         return vdf_fail(err, ENOMEM, "no memory for the kernel's objects");
     k->event_fd = k->epoll = -1;
     dev->kernel = k;
+    dev->priv.backend = &vdf_hwqueue_kernel_ops.backend;
     int ret = vdf_hwqueue_move_memory(dev, true);
     ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory: %s", strerror(-ret))
                   : make_objects(dev, err);
@@ -686,8 +702,8 @@ static void leave_contents(struct vdf_hwqueue *dev)
 
     for (unsigned n = VDF_QUEUES; n-- > 0;) {
         struct vdf_vcmdq *queue = dev->vcmdqs[n];
-        if (queue && !vdf_hwqueue_is_selftest(dev))
-            leave_page(queue);
+        if (queue && numbers(dev)->leave_page)
+            numbers(dev)->leave_page(queue);
         destroy(k, k->queues[n]);
     }
     for (unsigned n = VDF_VDEVICES; n-- > 0;) {
@@ -727,9 +743,10 @@ void vdf_kernel_close(struct vdf_hwqueue *dev)
     }
     free(k);
     dev->kernel = NULL;
-    for (unsigned n = 0; vdf_hwqueue_is_selftest(dev) && n < VDF_QUEUES; n++)
-        if (dev->vcmdqs[n])
-            vdf_selftest_page(dev->vcmdqs[n]);
+    dev->priv.backend = &dev->kind->model.backend;
+    for (unsigned n = 0; n < VDF_QUEUES; n++)
+        if (dev->vcmdqs[n] && dev->vcmdqs[n]->ops->page_is_view)
+            vdf_vcmdq_make_page(dev->vcmdqs[n]);
 }
 
 int vdf_kernel_reopen(struct vdf_hwqueue *dev, struct vdf_err *err)
@@ -746,7 +763,28 @@ int vdf_kernel_reopen(struct vdf_hwqueue *dev, struct vdf_err *err)
     return ret;
 }
 
+const struct vdf_kernel_kind vdf_kernel_tegra = {
+    .viommu = VDF_IOMMU_VIOMMU_TEGRA241,
+    .veventq = VDF_IOMMU_VEVENTQ_TEGRA241,
+    .hw_queue = VDF_IOMMU_HW_QUEUE_TEGRA241,
+    .make = make_tegra,
+    .make_page = make_tegra_page,
+    .leave_page = leave_page,
+    .show_hw_info = show_tegra_info,
+};
+
+const struct vdf_kernel_kind vdf_kernel_selftest = {
+    .viommu = VDF_IOMMU_VIOMMU_SELFTEST,
+    .veventq = VDF_IOMMU_VEVENTQ_SELFTEST,
+    .hw_info = VDF_IOMMU_HW_INFO_SELFTEST,
+    .make = make_selftest,
+    .made = move_region,
+    .make_page = vdf_selftest_page,
+    .show_hw_info = show_selftest_info,
+};
+
 const struct vdf_hwqueue_ops vdf_hwqueue_kernel_ops = {
+    .backend = { .name = "iommufd" },
     .map = map,
     .unmap = unmap,
     .alloc = alloc,

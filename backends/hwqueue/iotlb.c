@@ -7,6 +7,7 @@
  * no memory.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,11 +112,12 @@ static int parse_entry(struct vdf_iotlb *tlb, bool tagged, const char *text, str
     if (ret < 0)
         return ret;
     if (size == 0 || ((iova | size) & PAGE_MASK))
-        return vdf_fail(err, EINVAL, "0x%llx 0x%llx: IOVA and SIZE are multiples of 0x%x",
-                        (unsigned long long)iova, (unsigned long long)size, VDF_PAGE_SIZE);
+        return vdf_fail(err, EINVAL,
+                        "0x%" PRIx64 " 0x%" PRIx64 ": IOVA and SIZE are multiples of 0x%x", iova,
+                        size, VDF_PAGE_SIZE);
     if (__builtin_add_overflow(iova, size - 1, &last))
-        return vdf_fail(err, EINVAL, "0x%llx 0x%llx: the translation ends below 2^64",
-                        (unsigned long long)iova, (unsigned long long)size);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 " 0x%" PRIx64 ": the translation ends below 2^64",
+                        iova, size);
 
     struct vdf_iotlb_entry new = {
         .first = iova,
@@ -155,8 +157,8 @@ static void list(const struct vdf_iotlb *tlb, bool tagged, const char *separator
 {
     for (unsigned k = 0; k < tlb->n; k++) {
         const struct vdf_iotlb_entry *e = &tlb->entries[k];
-        vdf_buf_printf(out, "%s%u %u 0x%llx 0x%llx", k ? separator : "", e->sid, e->ssid,
-                       (unsigned long long)e->first, (unsigned long long)(e->last - e->first + 1));
+        vdf_buf_printf(out, "%s%u %u 0x%" PRIx64 " 0x%" PRIx64, k ? separator : "", e->sid, e->ssid,
+                       e->first, (e->last - e->first + 1));
         if (tagged)
             vdf_buf_printf(out, " %u", e->tag);
         if (e->global)

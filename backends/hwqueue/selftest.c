@@ -5,6 +5,7 @@
  * mapped, events. What is found out with the one holds for the other.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <virtdevfs/iommufd.h>
 
@@ -58,11 +59,11 @@ static int pin(struct vdf_vcmdq *queue, struct vdf_err *err)
 
     if (__builtin_add_overflow(page_offset, queue->length, &bytes) ||
         __builtin_add_overflow(bytes, VDF_PAGE_SIZE - 1, &rounded))
-        return vdf_fail(err, ERANGE, "0x%llx: whole pages of it exceed 64 bits",
-                        (unsigned long long)queue->length);
+        return vdf_fail(err, ERANGE, "0x%" PRIx64 ": whole pages of it exceed 64 bits",
+                        queue->length);
     if (rounded / VDF_PAGE_SIZE > INT_MAX / POINTER_BYTES)
-        return vdf_fail(err, ENOMEM, "0x%llx: the kernel has no table for so many pages",
-                        (unsigned long long)queue->length);
+        return vdf_fail(err, ENOMEM, "0x%" PRIx64 ": the kernel has no table for so many pages",
+                        queue->length);
     if (has_unaligned(&queue->dev->ioas))
         return vdf_fail(err, EADDRINUSE,
                         "a mapping is not of whole pages of 0x%x bytes, as they have to be while "
@@ -81,8 +82,9 @@ static int mock_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
     if (queue->length == 0)
         return vdf_fail(err, EINVAL, "0: a queue has a length");
     if (__builtin_add_overflow(queue->base, queue->length - 1, &last))
-        return vdf_fail(err, EOVERFLOW, "0x%llx: the queue's 0x%llx bytes exceed 64 bits",
-                        (unsigned long long)queue->base, (unsigned long long)queue->length);
+        return vdf_fail(err, EOVERFLOW,
+                        "0x%" PRIx64 ": the queue's 0x%" PRIx64 " bytes exceed 64 bits",
+                        queue->base, queue->length);
     if (queue->queue_type != VDF_IOMMU_HW_QUEUE_SELFTEST)
         return vdf_fail(err, EOPNOTSUPP, "0x%x: the mock's type of queues is 0x%x",
                         queue->queue_type, VDF_IOMMU_HW_QUEUE_SELFTEST);
@@ -146,17 +148,17 @@ static int mock_trigger(struct vdf_hwqueue *dev, struct vdf_err *err)
 
 int vdf_selftest_reset(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
-    int ret = vdf_memory_touch(&dev->region);
+    int ret = vdf_memory_touch(&dev->selftest.region);
 
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the pages of the mock: %s", strerror(-ret));
-    vdf_store_le32(dev->region.base, dev->viommu_data);
+    vdf_store_le32(dev->selftest.region.base, dev->selftest.viommu_data);
     return 0;
 }
 
 int vdf_selftest_page(struct vdf_vcmdq *queue)
 {
-    struct vdf_memory *region = &queue->dev->region;
+    struct vdf_memory *region = &queue->dev->selftest.region;
 
     if (queue->index >= VDF_REGION_PAGES) {
         vdf_memory_view(&queue->page, "vcmdq-page", NULL, 0);
@@ -172,16 +174,46 @@ int vdf_selftest_page(struct vdf_vcmdq *queue)
     return 0;
 }
 
-const struct vdf_hwqueue_ops vdf_hwqueue_selftest_ops = {
-    .map = mock_map,
-    .unmap = vdf_ioas_check_unmap,
-    .alloc = mock_alloc,
-    .release = mock_release,
-    .add_vdevice = mock_add_vdevice,
-    .show_hw_info = mock_show_hw_info,
-    .read_events = vdf_veventq_read,
-    .has_events = vdf_veventq_waits,
-    .set_depth = vdf_veventq_store_depth,
-    .trigger = mock_trigger,
-    .make_page = vdf_selftest_page,
+/* --- the kind --------------------------------------------------------------------------------- */
+
+static uint64_t length(const struct vdf_vcmdq *queue)
+{
+    return queue->length;
+}
+
+/* The page is memory that the mock does not look at. */
+static void store(struct vdf_vcmdq *queue, const void *bytes, size_t n, uint64_t offset)
+{
+    memcpy(queue->page.base + offset, bytes, n);
+}
+
+static const struct vdf_queue_ops queue_ops = {
+    .length = length,
+    .page_is_view = true,
+    .store = store,
+    .restored = vdf_vcmdq_allocate,
+};
+
+const struct vdf_hwqueue_kind vdf_selftest_kind = {
+    .model = {
+        .backend = { .name = "soft" },
+        .map = mock_map,
+        .unmap = vdf_ioas_check_unmap,
+        .alloc = mock_alloc,
+        .release = mock_release,
+        .add_vdevice = mock_add_vdevice,
+        .show_hw_info = mock_show_hw_info,
+        .read_events = vdf_veventq_read,
+        .has_events = vdf_veventq_waits,
+        .set_depth = vdf_veventq_store_depth,
+        .trigger = mock_trigger,
+        .make_page = vdf_selftest_page,
+    },
+    .kernel = &vdf_kernel_selftest,
+    .queue = &queue_ops,
+    .queues = VDF_QUEUES,
+    .window = 0x50000,
+    .event_payload = 4,
+    .vsid = "the number",
+    .vsid_max = VDF_VIRT_ID_MAX,
 };

@@ -11,7 +11,9 @@
  * calls ILLEGAL or Reserved ends in CERROR_ILL. RES0 fields are ignored, one of the two ways that
  * 4.1.5 leaves open, but for SSec's bit.
  */
+#include "smmu.h"
 #include "hwqueue.h"
+#include "vcmdq.h"
 
 #define SSEC VDF_BIT(10) /* of the first word */
 
@@ -37,13 +39,13 @@ struct command {
 
 static bool hyp_own(const struct vdf_hwqueue *dev)
 {
-    return dev->vintf_config & VDF_VINTF_CONFIG_HYP_OWN;
+    return dev->tegra.vintf_config & VDF_VINTF_CONFIG_HYP_OWN;
 }
 
 /* The cache is that of the VINTF's VM; only a queue with HYP_OWN can name another. */
 static bool names_vm(const struct vdf_hwqueue *dev, uint64_t w0)
 {
-    return !hyp_own(dev) || vdf_bits(w0, 32, 16) == vdf_bits(dev->vintf_config, 1, 16);
+    return !hyp_own(dev) || vdf_bits(w0, 32, 16) == vdf_bits(dev->tegra.vintf_config, 1, 16);
 }
 
 static enum vdf_cerror illegal(const char **why, const char *text)
@@ -340,7 +342,7 @@ void vdf_smmu_hw_info(const struct vdf_hwqueue *dev, struct vdf_iommu_hw_info_sm
                   IDR0_ASID16 | IDR0_MSI | IDR0_SEV | IDR0_PRI | IDR0_VMID16 | IDR0_CD2L |
                   IDR0_TTENDIAN_LITTLE | IDR0_ST_LEVEL_2,
             [1] = IDR1_SIDSIZE | IDR1_SSIDSIZE | IDR1_PRIQS | IDR1_EVENTQS |
-                  (uint32_t)dev->cmdqs << IDR1_CMDQS_SHIFT,
+                  (uint32_t)dev->tegra.cmdqs << IDR1_CMDQS_SHIFT,
             [3] = IDR3_RIL,
             [5] = IDR5_OAS_48 | IDR5_GRANULES,
         },

@@ -15,6 +15,7 @@
  * A page that is open may be stored to at any time, so that the engine looks at it again and again.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "vcmdq.h"
 
@@ -39,9 +40,9 @@ static uint8_t *in_vintf(const struct vdf_vcmdq *queue)
 {
     const struct vdf_hwqueue *dev = queue->dev;
 
-    if (!dev->vintf_published || queue->hardware || !vdf_hwqueue_is_tegra(dev))
+    if (!dev->tegra.vintf_published || queue->hardware)
         return NULL;
-    return dev->vintf_page.base + (size_t)queue->index * PAGE0_SIZE;
+    return dev->tegra.vintf_page.base + (size_t)queue->index * PAGE0_SIZE;
 }
 
 static uint8_t *place(const struct vdf_vcmdq *queue, unsigned n)
@@ -121,11 +122,11 @@ void vdf_vcmdq_show_in_vintf(struct vdf_vcmdq *queue)
 
 int vdf_vcmdq_make_vintf_page(struct vdf_hwqueue *dev)
 {
-    int ret = dev->vintf_published ? 0 : vdf_memory_touch(&dev->vintf_page);
+    int ret = dev->tegra.vintf_published ? 0 : vdf_memory_touch(&dev->tegra.vintf_page);
 
-    if (ret < 0 || dev->vintf_published)
+    if (ret < 0 || dev->tegra.vintf_published)
         return ret;
-    dev->vintf_published = true;
+    dev->tegra.vintf_published = true;
     for (unsigned k = 0; k < VDF_VCMDQS; k++)
         if (dev->vcmdqs[k])
             vdf_vcmdq_show_in_vintf(dev->vcmdqs[k]);
@@ -266,7 +267,7 @@ static void store_cons(struct vdf_vcmdq *queue)
 {
     struct vdf_hwqueue *dev = queue->dev;
 
-    if (!(dev->global_config & VDF_GLOBAL_CONFIG_CONS_DRAM_EN) || !queue->cons_base)
+    if (!(dev->tegra.global_config & VDF_GLOBAL_CONFIG_CONS_DRAM_EN) || !queue->cons_base)
         return;
     void *to = vdf_ioas_at(dev, queue->cons_base & ~UINT64_C(3), sizeof(uint32_t), true);
     if (to)
@@ -332,9 +333,7 @@ static void run_commands(struct vdf_vcmdq *queue)
 
 uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue)
 {
-    if (vdf_hwqueue_is_selftest(queue->dev))
-        return queue->length;
-    return (uint64_t)COMMAND_BYTES << queue->log2size;
+    return queue->ops->length(queue);
 }
 
 int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
@@ -360,18 +359,17 @@ int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err)
         !(dev->vcmdqs[queue->index - 1] && dev->vcmdqs[queue->index - 1]->enabled))
         return vdf_fail(err, EIO, "queue %u is enabled before queue %u", queue->index - 1,
                         queue->index);
-    if (queue->log2size < VDF_VCMDQ_LOG2_MIN || queue->log2size > dev->cmdqs)
+    if (queue->log2size < VDF_VCMDQ_LOG2_MIN || queue->log2size > dev->tegra.cmdqs)
         return vdf_fail(err, EINVAL, "log2size %u: a ring has 2^%u to 2^%u entries of 16 bytes",
-                        queue->log2size, VDF_VCMDQ_LOG2_MIN, dev->cmdqs);
+                        queue->log2size, VDF_VCMDQ_LOG2_MIN, dev->tegra.cmdqs);
     if (ring & (length - 1) && !(restored && !(queue->base & (length - 1))))
         return vdf_fail(err, EINVAL,
-                        "base 0x%llx: it lies at 0x%llx of the memory, which is no multiple of the "
-                        "ring's length, 0x%llx",
-                        (unsigned long long)queue->base, (unsigned long long)ring,
-                        (unsigned long long)length);
+                        "base 0x%" PRIx64 ": it lies at 0x%" PRIx64
+                        " of the memory, which is no multiple of the "
+                        "ring's length, 0x%" PRIx64,
+                        queue->base, ring, length);
     if (queue->base & ~BASE_ADDR_MASK)
-        return vdf_fail(err, EINVAL, "base 0x%llx: an address of 48 bits",
-                        (unsigned long long)queue->base);
+        return vdf_fail(err, EINVAL, "base 0x%" PRIx64 ": an address of 48 bits", queue->base);
     queue->ring = ring;
     return 0;
 }
@@ -399,8 +397,12 @@ void vdf_vcmdq_release(struct vdf_vcmdq *queue)
     queue->atc_timeout = 0;
     if (queue->hardware)
         vdf_vcmdq_load_hardware(queue);
-    if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
-        return;
+    if (!queue->hardware && queue->ops->reset)
+        queue->ops->reset(queue);
+}
+
+static void reset(struct vdf_vcmdq *queue)
+{
     queue->prod = queue->cons = queue->config = queue->status = 0;
     queue->cons_base = 0;
     queue->gerrorn = queue->gerror;
@@ -426,8 +428,8 @@ uint32_t vdf_vcmdq_ready(const struct vdf_vcmdq *queue)
 {
     const struct vdf_hwqueue *dev = queue->dev;
     bool ok = queue->enabled && queue->mapped && (queue->config & CONFIG_EN) &&
-              (dev->global_config & VDF_GLOBAL_CONFIG_EN) &&
-              (dev->vintf_config & VDF_VINTF_CONFIG_EN);
+              (dev->tegra.global_config & VDF_GLOBAL_CONFIG_EN) &&
+              (dev->tegra.vintf_config & VDF_VINTF_CONFIG_EN);
     return ok ? STATUS_EN_OK : 0;
 }
 
@@ -485,8 +487,12 @@ void vdf_vcmdq_load_hardware(struct vdf_vcmdq *queue)
 
 void vdf_vcmdq_round(struct vdf_vcmdq *queue)
 {
-    if (vdf_hwqueue_is_selftest(queue->dev))
-        return;
+    if (queue->ops->round)
+        queue->ops->round(queue);
+}
+
+static void run(struct vdf_vcmdq *queue)
+{
     const struct vdf_vcmdq_words words = vdf_vcmdq_load_words(queue);
     vdf_vcmdq_advance(queue, words.prod, words.config, words.gerrorn);
 }
@@ -522,3 +528,38 @@ int vdf_vcmdq_disable(struct vdf_vcmdq *queue, struct vdf_err *err)
     vdf_vcmdq_round(queue);
     return 0;
 }
+
+/* --- as a kind of queue ----------------------------------------------------------------------- */
+
+static uint64_t length(const struct vdf_vcmdq *queue)
+{
+    return (uint64_t)COMMAND_BYTES << queue->log2size;
+}
+
+static void store(struct vdf_vcmdq *queue, const void *bytes, size_t n, uint64_t offset)
+{
+    vdf_vcmdq_store_words(queue, queue->page.base, 0, bytes, n, offset);
+}
+
+/* The driver's CONFIG.EN. */
+static void enabled(struct vdf_vcmdq *queue)
+{
+    vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, CONFIG_EN);
+    vdf_vcmdq_advance(queue, vdf_vcmdq_load_prod(queue), CONFIG_EN, vdf_vcmdq_load_gerrorn(queue));
+}
+
+static int restored(struct vdf_vcmdq *queue, struct vdf_err *err)
+{
+    return vdf_vcmdq_pin(queue, true, err);
+}
+
+const struct vdf_queue_ops vdf_vcmdq_ops = {
+    .length = length,
+    .store = store,
+    .round = run,
+    .watch = vdf_vcmdq_poll,
+    .enabled = enabled,
+    .reset = reset,
+    .made = vdf_vcmdq_take_idle,
+    .restored = restored,
+};

@@ -1,10 +1,107 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two files of a VCMDQ share: how it works (vcmdq.c) and what its files do
- * (vcmdq_table.c). */
+/* A queue: a VCMDQ of a Tegra241, or a queue of the mock. vcmdq.c has its work, vcmdq_rows.c its files. */
 #ifndef VDF_HWQUEUE_VCMDQ_H
 #define VDF_HWQUEUE_VCMDQ_H
 
+#include <virtdevfs/guest.h>
+#include <virtdevfs/tripwire.h>
+
 #include "hwqueue.h"
+#include "smmu.h"
+
+/* A queue's part of its kind. Operations that are NULL do nothing. */
+struct vdf_queue_ops {
+    uint64_t (*length)(const struct vdf_vcmdq *queue); /* bytes of the queue's memory */
+    /* The page is a view of memory that is always there, not registers that are published. */
+    bool page_is_view;
+    /* @n bytes are stored to the page at @offset. */
+    void (*store)(struct vdf_vcmdq *queue, const void *bytes, size_t n, uint64_t offset);
+    /* Look at the driver's words and run the commands that they announce. */
+    void (*round)(struct vdf_vcmdq *queue);
+    /* The page may be stored to without notice, or no longer: begin or end to poll it. */
+    void (*watch)(struct vdf_vcmdq *queue);
+    void (*enabled)(struct vdf_vcmdq *queue); /* by a write of `enable` */
+    void (*reset)(struct vdf_vcmdq *queue);   /* the queue's object is gone */
+    void (*made)(struct vdf_vcmdq *queue);    /* by mkdir */
+    /* A state has the queue enabled. */
+    int (*restored)(struct vdf_vcmdq *queue, struct vdf_err *err);
+};
+
+extern const struct vdf_queue_ops vdf_vcmdq_ops; /* of a VCMDQ */
+
+struct vdf_vcmdq {
+    struct vdf_priv priv;
+    const struct vdf_queue_ops *ops;
+    struct vdf_hwqueue *dev;
+    unsigned index;
+    uint64_t base; /* IOVA of the ring */
+    uint64_t cons_base;
+    uint64_t ring;       /* where it lies in the device's memory, while `enabled` */
+    uint64_t length;     /* selftest: bytes of it */
+    uint32_t queue_type; /* selftest: IOMMU_HW_QUEUE_ALLOC's type */
+    uint8_t log2size;
+    uint8_t enabled;      /* HW_QUEUE_ALLOC has been done */
+    uint8_t mapped;       /* CMDQ_ALLOC.ALLOC */
+    uint8_t fetch_abort;  /* fetches of commands end in an abort */
+    uint8_t atc_timeout;  /* an ATC_INV before the next CMD_SYNC was not answered */
+    uint64_t msi_address; /* of the CMD_SYNC that has just been done; 0: it has no MSI */
+    uint32_t msi_data;
+    bool bad_prod; /* PROD was reported to be out of range */
+    /* The registers of page 0. `prod`, `config` and `gerrorn` belong to the driver: what was seen
+     * last. */
+    uint32_t cons, prod, config, status, gerror, gerrorn;
+    struct vdf_memory page;
+    bool published; /* the registers are in `page`, which now holds the driver's words */
+    bool hardware;  /* `page` is the hardware's: all of its words are, and nothing is done here */
+    bool page_open;
+    bool page_mapped;    /* into a guest */
+    bool page_stored_to; /* by that guest, which runs */
+    bool guest_runs;
+    struct vdf_async *poller; /* while `page_open` or `page_stored_to` */
+    struct vdf_tripwire wire; /* what the guest has instead of `page`, where that is possible */
+    struct vdf_async *trip;
+    bool tripped;           /* the poller is to look without a pause for some time */
+    bool store_awaited;     /* that has met the wire; until something is found */
+    struct vdf_guest guest; /* that the queue is attached to */
+    bool ring_open;         /* somebody may have `entries` mapped */
+    bool ring_synced;       /* what was stored there is in the ring, as far as `synced_prod` */
+    uint32_t synced_prod;
+    const struct vdf_attr *ring_row;
+};
+
+extern const struct vdf_class vdf_vcmdq_class;
+int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err);
+int vdf_vcmdq_soft_release(struct vdf_vcmdq *queue, struct vdf_err *err);
+int vdf_vcmdq_soft_page(struct vdf_vcmdq *queue);
+extern const struct vdf_guest_ops vdf_vcmdq_guest_ops;
+extern const struct vdf_raw_ops vdf_vcmdq_vintf_page_ops;
+int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err);
+/** vdf_vcmdq_length() - bytes of the queue's memory. */
+uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue);
+/** vdf_vcmdq_map() - CMDQ_ALLOC.ALLOC is now this: the queue appears in the VINTF or leaves it. */
+void vdf_vcmdq_map(struct vdf_vcmdq *queue, bool mapped);
+/** vdf_vcmdq_show_in_vintf() - the VINTF's page has the queue's words, or none of it. */
+void vdf_vcmdq_show_in_vintf(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
+void vdf_vcmdq_round(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_catch_up() - what was stored to an open page has been done, unless its commands may
+ *  still be in pages of a mapped ring. Return: whether anything was to be done. */
+bool vdf_vcmdq_catch_up(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_release() - leave it as after a reset. */
+void vdf_vcmdq_release(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_error() - does an error of the queue wait for its acknowledgement? */
+bool vdf_vcmdq_error(const struct vdf_vcmdq *queue);
+/** vdf_vcmdq_pins() - does the queue use memory at these addresses? */
+bool vdf_vcmdq_pins(const struct vdf_vcmdq *queue, uint64_t first, uint64_t last);
+/** vdf_vcmdq_take_idle() - a queue that was made goes on from what its registers were before. */
+void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue);
+/** vdf_vcmdq_idle_reg() - the register at this offset of a page, and its bits; -1: none that can be
+ *  written. */
+int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask);
+int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
+                          uint64_t *value);
+int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
+                           uint64_t value, struct vdf_err *err);
 
 /* Page 0 */
 #define REG_CONS 0x00u
@@ -43,6 +140,12 @@ void vdf_vcmdq_load_hardware(struct vdf_vcmdq *queue);
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_make_vintf_page() - the same for the page of the VINTF. */
 int vdf_vcmdq_make_vintf_page(struct vdf_hwqueue *dev);
+/** vdf_vcmdq_store_words() - store @n bytes at @offset of @page to the driver's words of the queue, whose
+ *  registers begin at @first there. */
+void vdf_vcmdq_store_words(struct vdf_vcmdq *queue, uint8_t *page, unsigned first,
+                           const void *bytes, size_t n, uint64_t offset);
+/** vdf_vcmdq_poll() - begin or end to poll a VCMDQ's page. */
+void vdf_vcmdq_poll(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_watch() - let the engine look at the page while somebody may store to it. */
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish() - store the device's words into the page, if there is one. */

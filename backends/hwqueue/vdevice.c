@@ -5,6 +5,7 @@
  * SID_REPLACE.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "hwqueue.h"
 
@@ -32,9 +33,7 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     const char *rest = name;
     uint64_t vsid;
 
-    bool selftest = vdf_hwqueue_is_selftest(dev);
-    int ret = vdf_hwqueue_number(&rest, selftest ? "the number" : "the stream id",
-                                 selftest ? VDF_VIRT_ID_MAX : VDF_SID_MAX, &vsid, err);
+    int ret = vdf_hwqueue_number(&rest, dev->kind->vsid, dev->kind->vsid_max, &vsid, err);
     if (ret < 0)
         return ret;
     if (vdf_vdevice_find(dev, (uint32_t)vsid))
@@ -77,8 +76,8 @@ static void destroy(struct vdf_obj *obj)
 static int check_psid(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     if (value > VDF_SID_MAX)
-        return vdf_fail(err, EINVAL, "%llu: a stream id has 20 bits, 0 to %u",
-                        (unsigned long long)value, VDF_SID_MAX);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": a stream id has 20 bits, 0 to %u", value,
+                        VDF_SID_MAX);
     return 0;
 }
 
@@ -89,12 +88,10 @@ static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err 
     struct vdf_hwqueue *dev = vdevice->dev;
 
     if (value >= VDF_VDEVICES)
-        return vdf_fail(err, EINVAL, "%llu: slots are 0 to %u", (unsigned long long)value,
-                        VDF_VDEVICES - 1);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": slots are 0 to %u", value, VDF_VDEVICES - 1);
     struct vdf_vdevice *other = dev->vdevices[value];
     if (other && other != vdevice && other->slot_restored)
-        return vdf_fail(err, EINVAL, "%llu: the slot of stream %u", (unsigned long long)value,
-                        other->vsid);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": the slot of stream %u", value, other->vsid);
     vdevice->slot_restored = true;
     dev->vdevices[vdevice->slot] = other;
     if (other)

@@ -7,6 +7,7 @@
  * place: the gap in the sequence tells the same).
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,7 @@ void vdf_veventq_add(struct vdf_veventq *queue, const uint64_t map[2])
 
 unsigned vdf_veventq_payload(const struct vdf_hwqueue *dev)
 {
-    return vdf_hwqueue_is_selftest(dev) ? 4 : 16;
+    return dev->kind->event_payload;
 }
 
 ssize_t vdf_veventq_read(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err)
@@ -140,7 +141,7 @@ int vdf_veventq_set_depth(const struct vdf_at *at, uint64_t value, struct vdf_er
     if (value == dev->veventq.depth)
         return 0;
     if (value > UINT32_MAX)
-        return vdf_fail(err, ERANGE, "%llu: a depth has 32 bits", (unsigned long long)value);
+        return vdf_fail(err, ERANGE, "%" PRIu64 ": a depth has 32 bits", value);
     return vdf_hwqueue_ops(dev)->set_depth(dev, (uint32_t)value, err);
 }
 
@@ -195,8 +196,8 @@ void vdf_veventq_save(const struct vdf_at *at, struct vdf_buf *out)
 
     for (uint32_t k = 0; k < queue->n && k < queue->depth; k++) {
         const struct vdf_vevent *event = &queue->events[(queue->first + k) % queue->cap];
-        vdf_buf_printf(out, "%s%u 0x%llx 0x%llx", k ? ", " : "", event->sequence,
-                       (unsigned long long)event->map[0], (unsigned long long)event->map[1]);
+        vdf_buf_printf(out, "%s%u 0x%" PRIx64 " 0x%" PRIx64, k ? ", " : "", event->sequence,
+                       event->map[0], event->map[1]);
     }
 }
 

@@ -158,6 +158,12 @@ int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err
     return ret;
 }
 
+int vdf_restore_unchecked(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    vdf_row_store_field(at, value);
+    return 0;
+}
+
 int vdf_restore_by_write(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     return vdf_row_set(at, value, err);

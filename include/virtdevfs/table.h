@@ -208,6 +208,9 @@ struct vdf_bits {
     const char *doc;  /* a few words for the manual; NULL: none */
 };
 
+/** vdf_restore_unchecked() - for `restore`: store the field without the checks of a write. The class's
+ *  `restored` then checks the rows against each other. */
+int vdf_restore_unchecked(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 /** vdf_restore_by_write() - for `restore`: the same as a write of the file. */
 int vdf_restore_by_write(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 /** vdf_row_check() - refuse a value by the row's `check`, `reserved`, `min` and `max`, for hooks of a

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <virtdevfs/guest.h>
 
-#include "backends/hwqueue/hwqueue.h"
+#include "backends/hwqueue/vcmdq.h"
 #include "fs/tree/errors.h"
 #include "fs/tree/file.h"
 #include "fs/tree/state.h"
@@ -492,15 +492,16 @@ static void check_vcmdq(const struct vdf_vcmdq *queue)
 
 static void check_device(const struct vdf_hwqueue *dev)
 {
-    const struct vdf_amdvi_queue *ring = &dev->amd[VDF_AMDVI_CMD];
+    const struct vdf_amdvi_queue *ring = &dev->amdvi.queues[VDF_AMDVI_CMD];
 
     if (ring->run && ring->head != ring->tail)
         broken("a command buffer that runs has commands left");
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
-        if (dev->amd[k].run && (!dev->amd[k].enabled || dev->amd[k].overflow))
+        if (dev->amdvi.queues[k].run &&
+            (!dev->amdvi.queues[k].enabled || dev->amdvi.queues[k].overflow))
             broken("an AMD queue runs that is not enabled or has an overflow");
     for (unsigned k = 0; k < VDF_VCMDQS; k++)
-        if (vdf_hwqueue_is_tegra(dev) && dev->vcmdqs[k] && !page[k] && !dev->attached)
+        if (dev->kind == &vdf_tegra_kind && dev->vcmdqs[k] && !page[k] && !dev->attached)
             check_vcmdq(dev->vcmdqs[k]);
     if (dev->irq_level != vdf_hwqueue_irq_level(dev))
         broken("the interrupt is not as the registers say");

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "backends/hwqueue/hwqueue.h"
+#include "backends/hwqueue/vcmdq.h"
 #include "test_hwqueue.h"
 
 TestSuite(hwqueue_tegra_driver, .fini = vdf_test_tree_free);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lines of several numbers, as `ioas/map` and `iotlb/insert` take them. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <virtdevfs/text.h>
 
@@ -37,8 +38,7 @@ int vdf_hwqueue_number(const char **text, const char *what, uint64_t max, uint64
     if (ret < 0)
         return vdf_fail(err, ERANGE, "%.*s: %s has 64 bits", len, word, what);
     if (n > max)
-        return vdf_fail(err, EINVAL, "%.*s: %s is at most 0x%llx", len, word, what,
-                        (unsigned long long)max);
+        return vdf_fail(err, EINVAL, "%.*s: %s is at most 0x%" PRIx64, len, word, what, max);
     *value = n;
     *text = end;
     return 0;

@@ -6,6 +6,7 @@
  * and the values that lie in the page are never again kept by the kernel.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <virtdevfs/text.h>
 
@@ -60,10 +61,14 @@ bool vdf_vcmdq_catch_up(struct vdf_vcmdq *queue)
 
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
 {
-    if (queue->hardware || vdf_hwqueue_is_selftest(queue->dev))
-        return;
+    if (!queue->hardware && queue->ops->watch)
+        queue->ops->watch(queue);
+}
+
+void vdf_vcmdq_poll(struct vdf_vcmdq *queue)
+{
     bool own = queue->page_open || queue->page_stored_to;
-    if (own || queue->dev->vintf_open) {
+    if (own || queue->dev->tegra.vintf_open) {
         vdf_obj_set_live(queue->priv.obj, true);
         /* Without memory the reads and writes of the page will say so. */
         int ret = own ? vdf_vcmdq_make_page(queue) : 0;
@@ -119,8 +124,8 @@ static int page_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t of
 }
 
 /* @n bytes at @offset of @page, in which the queue's registers begin at @first. */
-static void store_words(struct vdf_vcmdq *queue, uint8_t *page, unsigned first, const void *bytes,
-                        size_t n, uint64_t offset)
+void vdf_vcmdq_store_words(struct vdf_vcmdq *queue, uint8_t *page, unsigned first,
+                           const void *bytes, size_t n, uint64_t offset)
 {
     for (unsigned reg = 0; reg < REGS_SIZE; reg += 4) {
         bool driver = reg == REG_PROD || reg == REG_CONFIG || reg == REG_GERRORN ||
@@ -147,11 +152,7 @@ static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint
 
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
-    if (vdf_hwqueue_is_selftest(queue->dev)) {
-        memcpy(queue->page.base + offset, bytes, n);
-        return 0;
-    }
-    store_words(queue, queue->page.base, 0, bytes, n, offset);
+    queue->ops->store(queue, bytes, n, offset);
     return 0;
 }
 
@@ -177,7 +178,7 @@ static int vintf_page_read(const struct vdf_at *at, void *bytes, size_t n, uint6
 
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the VINTF's page: %s", strerror(-ret));
-    load_words(dev->vintf_page.base, bytes, n, offset);
+    load_words(dev->tegra.vintf_page.base, bytes, n, offset);
     return 0;
 }
 
@@ -191,7 +192,8 @@ static int vintf_page_write(const struct vdf_at *at, const void *bytes, size_t n
         return vdf_fail(err, -ret, "no memory for the VINTF's page: %s", strerror(-ret));
     for (unsigned k = 0; k < VDF_VCMDQS; k++)
         if (dev->vcmdqs[k] && dev->vcmdqs[k]->mapped)
-            store_words(dev->vcmdqs[k], dev->vintf_page.base, k * PAGE0_SIZE, bytes, n, offset);
+            vdf_vcmdq_store_words(dev->vcmdqs[k], dev->tegra.vintf_page.base, k * PAGE0_SIZE, bytes,
+                                  n, offset);
     return 0;
 }
 
@@ -199,7 +201,7 @@ static void vintf_page_opened(const struct vdf_at *at, bool open)
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    dev->vintf_open = open;
+    dev->tegra.vintf_open = open;
     /* Without memory the reads and writes of the page will say so. */
     if (open)
         vdf_vcmdq_make_vintf_page(dev);
@@ -288,15 +290,14 @@ static int set_prod(const struct vdf_at *at, uint64_t value, struct vdf_err *err
     struct vdf_vcmdq *queue = at->priv;
 
     if (value & ~(uint64_t)PROD_MASK)
-        return vdf_fail(err, EINVAL, "0x%llx: PROD is 20 bits, index and wrap bit",
-                        (unsigned long long)value);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": PROD is 20 bits, index and wrap bit", value);
     vdf_vcmdq_round(queue);
     if (queue->status & STATUS_EN_OK) {
         uint32_t n = vdf_vcmdq_outstanding(queue, (uint32_t)value, queue->cons);
         if (n > vdf_vcmdq_entries(queue) && value != queue->prod)
-            return vdf_fail(err, EINVAL, "0x%llx: %u commands ahead of CONS 0x%x, the ring has %u",
-                            (unsigned long long)value, n, queue->cons & CONS_RD_MASK,
-                            vdf_vcmdq_entries(queue));
+            return vdf_fail(err, EINVAL,
+                            "0x%" PRIx64 ": %u commands ahead of CONS 0x%x, the ring has %u", value,
+                            n, queue->cons & CONS_RD_MASK, vdf_vcmdq_entries(queue));
     }
     vdf_vcmdq_publish_driver_word(queue, REG_PROD, (uint32_t)value);
     vdf_vcmdq_advance(queue, (uint32_t)value, queue->config, queue->gerrorn);
@@ -314,14 +315,15 @@ static int set_cons(const struct vdf_at *at, uint64_t value, struct vdf_err *err
     struct vdf_vcmdq *queue = at->priv;
 
     if (value & ~(uint64_t)CONS_MASK || value >> CONS_ERR_SHIFT >= CERRORS)
-        return vdf_fail(err, EINVAL, "0x%llx: CONS is RD in bits 19:0 and ERR, 0 to %u, in 30:24",
-                        (unsigned long long)value, (unsigned)CERRORS - 1);
+        return vdf_fail(err, EINVAL,
+                        "0x%" PRIx64 ": CONS is RD in bits 19:0 and ERR, 0 to %u, in 30:24", value,
+                        (unsigned)CERRORS - 1);
     vdf_vcmdq_round(queue);
     if (queue->status & STATUS_EN_OK) {
         if (value != queue->cons)
             return vdf_fail(err, EBUSY,
-                            "0x%llx: CONS, 0x%08x, is the device's while the queue runs",
-                            (unsigned long long)value, queue->cons);
+                            "0x%" PRIx64 ": CONS, 0x%08x, is the device's while the queue runs",
+                            value, queue->cons);
         return 0;
     }
     queue->cons = (uint32_t)value & vdf_vcmdq_cons_bits(queue);
@@ -340,8 +342,7 @@ static int set_config(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     struct vdf_vcmdq *queue = at->priv;
 
     if (value & ~(uint64_t)CONFIG_EN)
-        return vdf_fail(err, EINVAL, "0x%llx: CONFIG has EN in bit 0 and no more",
-                        (unsigned long long)value);
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CONFIG has EN in bit 0 and no more", value);
     vdf_vcmdq_round(queue);
     vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, (uint32_t)value);
     vdf_vcmdq_advance(queue, queue->prod, (uint32_t)value, queue->gerrorn);
@@ -352,8 +353,9 @@ static int check_gerror(uint64_t value, struct vdf_err *err)
 {
     if (value & ~(uint64_t)GERROR_MASK)
         return vdf_fail(err, EINVAL,
-                        "0x%llx: the errors are CMDQ_ERR 1, CONS_DRAM_WR_ABT 2 and CMDQ_INIT_ERR 4",
-                        (unsigned long long)value);
+                        "0x%" PRIx64
+                        ": the errors are CMDQ_ERR 1, CONS_DRAM_WR_ABT 2 and CMDQ_INIT_ERR 4",
+                        value);
     return 0;
 }
 
@@ -366,8 +368,8 @@ static int set_gerror(const struct vdf_at *at, uint64_t value, struct vdf_err *e
         return ret;
     vdf_vcmdq_round(queue);
     if (queue->hardware && value != queue->gerror)
-        return vdf_fail(err, EOPNOTSUPP, "0x%llx: GERROR, 0x%08x, is the hardware's",
-                        (unsigned long long)value, queue->gerror);
+        return vdf_fail(err, EOPNOTSUPP, "0x%" PRIx64 ": GERROR, 0x%08x, is the hardware's", value,
+                        queue->gerror);
     uint32_t before = vdf_vcmdq_active_errors(queue);
     queue->gerror = (uint32_t)value;
     if (vdf_vcmdq_active_errors(queue) & ~before)
@@ -422,8 +424,8 @@ static int check_base(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     const struct vdf_vcmdq *queue = at->priv;
 
     if (queue->enabled && value != queue->base)
-        return vdf_fail(err, EBUSY, "0x%llx: the queue at 0x%llx is enabled",
-                        (unsigned long long)value, (unsigned long long)queue->base);
+        return vdf_fail(err, EBUSY, "0x%" PRIx64 ": the queue at 0x%" PRIx64 " is enabled", value,
+                        queue->base);
     return 0;
 }
 
@@ -432,8 +434,8 @@ static int check_length(const struct vdf_at *at, uint64_t value, struct vdf_err 
     const struct vdf_vcmdq *queue = at->priv;
 
     if (queue->enabled && value != queue->length)
-        return vdf_fail(err, EBUSY, "%llu: the queue of %llu bytes is enabled",
-                        (unsigned long long)value, (unsigned long long)queue->length);
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": the queue of %" PRIu64 " bytes is enabled", value,
+                        queue->length);
     return 0;
 }
 
@@ -442,8 +444,8 @@ static int check_queue_type(const struct vdf_at *at, uint64_t value, struct vdf_
     const struct vdf_vcmdq *queue = at->priv;
 
     if (queue->enabled && value != queue->queue_type)
-        return vdf_fail(err, EBUSY, "0x%llx: the queue of type 0x%x is enabled",
-                        (unsigned long long)value, queue->queue_type);
+        return vdf_fail(err, EBUSY, "0x%" PRIx64 ": the queue of type 0x%x is enabled", value,
+                        queue->queue_type);
     return 0;
 }
 
@@ -454,17 +456,17 @@ static int check_log2size(const struct vdf_at *at, uint64_t value, struct vdf_er
     /* A guest may have stored any 5 bits in BASE. */
     if (value == queue->log2size)
         return 0;
-    if (value < VDF_VCMDQ_LOG2_MIN || value > queue->dev->cmdqs)
-        return vdf_fail(err, EINVAL, "%llu: a ring has 2^%u to 2^%u entries of 16 bytes, see cmdqs",
-                        (unsigned long long)value, VDF_VCMDQ_LOG2_MIN, queue->dev->cmdqs);
+    if (value < VDF_VCMDQ_LOG2_MIN || value > queue->dev->tegra.cmdqs)
+        return vdf_fail(err, EINVAL,
+                        "%" PRIu64 ": a ring has 2^%u to 2^%u entries of 16 bytes, see cmdqs",
+                        value, VDF_VCMDQ_LOG2_MIN, queue->dev->tegra.cmdqs);
     if (queue->enabled)
-        return vdf_fail(err, EBUSY, "%llu: the queue of 2^%u entries is enabled",
-                        (unsigned long long)value, queue->log2size);
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": the queue of 2^%u entries is enabled", value,
+                        queue->log2size);
     return 0;
 }
 
-/* Writing 1 is HW_QUEUE_ALLOC and then the driver's CONFIG.EN. Another 1 is the value that it has.
- */
+/* Writing 1 is HW_QUEUE_ALLOC and then the driver's CONFIG.EN. Writing 1 again has no effect. */
 static int set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_vcmdq *queue = at->priv;
@@ -474,11 +476,9 @@ static int set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (!value)
         return vdf_vcmdq_disable(queue, err);
     int ret = vdf_vcmdq_allocate(queue, err);
-    if (ret < 0 || vdf_hwqueue_is_selftest(queue->dev))
-        return ret;
-    vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, CONFIG_EN);
-    vdf_vcmdq_advance(queue, vdf_vcmdq_load_prod(queue), CONFIG_EN, vdf_vcmdq_load_gerrorn(queue));
-    return 0;
+    if (ret == 0 && queue->ops->enabled)
+        queue->ops->enabled(queue);
+    return ret;
 }
 
 static void after_fetch_abort(const struct vdf_at *at, uint64_t value)
@@ -505,7 +505,7 @@ static int set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err 
     if (value == current)
         return 0;
     if (queue->status & STATUS_EN_OK)
-        return vdf_fail(err, EBUSY, "0x%llx: BASE while the queue runs", (unsigned long long)value);
+        return vdf_fail(err, EBUSY, "0x%" PRIx64 ": BASE while the queue runs", value);
     if (queue->enabled) {
         int ret = vdf_vcmdq_unpin(queue, err);
         if (ret < 0)
@@ -532,8 +532,8 @@ static int set_status(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 
     if (value != queue->status)
         return vdf_fail(err, EINVAL,
-                        "0x%llx: STATUS is the device's, 0x%08x; see config and enable",
-                        (unsigned long long)value, queue->status);
+                        "0x%" PRIx64 ": STATUS is the device's, 0x%08x; see config and enable",
+                        value, queue->status);
     return 0;
 }
 
@@ -551,14 +551,12 @@ static const struct vdf_window_ops window_ops = {
 
 static bool is_tegra(const void *priv)
 {
-    const struct vdf_vcmdq *queue = priv;
-    return vdf_hwqueue_is_tegra(queue->dev);
+    return ((const struct vdf_vcmdq *)priv)->ops == &vdf_vcmdq_ops;
 }
 
 static bool is_selftest(const void *priv)
 {
-    const struct vdf_vcmdq *queue = priv;
-    return vdf_hwqueue_is_selftest(queue->dev);
+    return ((const struct vdf_vcmdq *)priv)->dev->kind == &vdf_selftest_kind;
 }
 
 #define TEGRA .when = is_tegra, .needs = "type tegra241-cmdqv"
@@ -593,7 +591,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "address of the ring, an IOVA; fixed while the queue is enabled",
         VDF_FIELD(struct vdf_vcmdq, base),
         .check = check_base,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "length",
@@ -604,7 +602,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, length),
         .reset = VDF_PAGE_SIZE,
         .check = check_length,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "queue_type",
@@ -615,7 +613,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, queue_type),
         .reset = VDF_IOMMU_HW_QUEUE_SELFTEST,
         .check = check_queue_type,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "log2size",
@@ -626,7 +624,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, log2size),
         .reset = 8,
         .check = check_log2size,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "enable",
@@ -636,7 +634,7 @@ static const struct vdf_attr attrs[] = {
                "CONFIG.EN; 0: the queue is given back",
         VDF_FIELD(struct vdf_vcmdq, enabled),
         .set = set_enable,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "config",
@@ -647,7 +645,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, config),
         .get = get_config,
         .set = set_config,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
         .window = WINDOW_PAGE0,
         .offset = REG_CONFIG,
     },
@@ -682,7 +680,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, cons),
         .get = get_cons,
         .set = set_cons,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
         .window = WINDOW_PAGE0,
         .offset = REG_CONS,
     },
@@ -695,7 +693,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, prod),
         .get = get_prod,
         .set = set_prod,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
         .window = WINDOW_PAGE0,
         .offset = REG_PROD,
     },
@@ -709,7 +707,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, gerror),
         .get = get_gerror,
         .set = set_gerror,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "page0/gerror",
@@ -731,7 +729,7 @@ static const struct vdf_attr attrs[] = {
         VDF_FIELD(struct vdf_vcmdq, gerrorn),
         .get = get_gerrorn,
         .set = set_gerrorn,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
         .window = WINDOW_PAGE0,
         .offset = REG_GERRORN,
     },
@@ -795,7 +793,7 @@ static const struct vdf_attr attrs[] = {
         .doc = "1: fetches of commands abort, and the next command ends in CERROR_ABT",
         VDF_FIELD(struct vdf_vcmdq, fetch_abort),
         .after = after_fetch_abort,
-        .restore = vdf_hwqueue_restore_field,
+        .restore = vdf_restore_unchecked,
     },
     {
         .path = "mapped",
@@ -841,9 +839,7 @@ int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask)
 /* A BASE that nobody has stored leaves what a new queue has. */
 void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
 {
-    if (!vdf_hwqueue_is_tegra(queue->dev))
-        return;
-    uint64_t *idle = queue->dev->idle[queue->index];
+    uint64_t *idle = queue->dev->tegra.idle[queue->index];
     const uint64_t base = idle[VDF_IDLE_BASE];
     const uint32_t prod = (uint32_t)idle[VDF_IDLE_PROD], config = (uint32_t)idle[VDF_IDLE_CONFIG],
                    gerrorn = (uint32_t)idle[VDF_IDLE_GERRORN];
@@ -854,7 +850,7 @@ void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
     }
     queue->cons_base = idle[VDF_IDLE_CONS_BASE];
     const uint32_t cons = (uint32_t)idle[VDF_IDLE_CONS];
-    memset(idle, 0, sizeof(queue->dev->idle[queue->index]));
+    memset(idle, 0, sizeof(queue->dev->tegra.idle[queue->index]));
     /* Hardware has registers of its own. */
     if (queue->hardware)
         return;
@@ -886,14 +882,11 @@ int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offs
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
 {
     const struct vdf_hwqueue *dev = vdf_obj_priv(parent);
-    bool selftest = vdf_hwqueue_is_selftest(dev);
-    uint32_t index, last = (selftest ? VDF_QUEUES : VDF_VCMDQS) - 1;
+    uint32_t index, last = dev->kind->queues - 1;
 
     if (vdf_number_name(name, last, &index) < 0)
         return vdf_fail(err, EINVAL, "%s: queues are 0 to %u", name, last);
-    if (selftest)
-        return 0; /* the order is that of `enable` */
-    if (index > 0 && !dev->vcmdqs[index - 1])
+    if (dev->kind->queues_in_order && index > 0 && !dev->vcmdqs[index - 1])
         return vdf_fail(err, EIO, "%s: queue %u is made before it", name, index - 1);
     return 0;
 }
@@ -911,13 +904,14 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     if (dev->vcmdqs[index])
         return vdf_fail(err, EEXIST, "queue %u is there", index);
     queue->dev = dev;
+    queue->ops = dev->kind->queue;
     queue->index = index;
-    if (queue->log2size > dev->cmdqs)
-        queue->log2size = dev->cmdqs;
+    if (queue->log2size > dev->tegra.cmdqs)
+        queue->log2size = dev->tegra.cmdqs;
     vdf_obj_set_live(obj, dev->backend != VDF_HWQUEUE_SOFT);
     vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
     /* These are views of what is there; of registers of its own the page is made when needed. */
-    if (vdf_hwqueue_is_selftest(dev) || dev->kernel) {
+    if (queue->ops->page_is_view || dev->kernel) {
         ret = vdf_vcmdq_make_page(queue);
         if (ret < 0)
             return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
@@ -940,7 +934,8 @@ static int removed(struct vdf_obj *obj, struct vdf_err *err)
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
     const struct vdf_hwqueue *dev = queue->dev;
 
-    if (vdf_hwqueue_is_tegra(dev) && queue->index + 1 < VDF_VCMDQS && dev->vcmdqs[queue->index + 1])
+    if (dev->kind->queues_in_order && queue->index + 1 < dev->kind->queues &&
+        dev->vcmdqs[queue->index + 1])
         return vdf_fail(err, EBUSY, "queue %u is removed before it", queue->index + 1);
     int ret = queue->enabled ? vdf_hwqueue_ops(dev)->release(queue, err) : 0;
     if (ret < 0)
@@ -962,12 +957,11 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
         (queue->gerror | queue->gerrorn) & ~GERROR_MASK)
         return vdf_fail(err, EINVAL, "a register of queue %u has bits that are none", queue->index);
     if (queue->enabled) {
-        int ret = vdf_hwqueue_is_tegra(queue->dev) ? vdf_vcmdq_pin(queue, true, err)
-                                                   : vdf_vcmdq_allocate(queue, err);
+        int ret = queue->ops->restored(queue, err);
         if (ret < 0)
             return ret;
     }
-    queue->status = vdf_hwqueue_is_tegra(queue->dev) ? vdf_vcmdq_ready(queue) : 0;
+    queue->status = queue->ops->round ? vdf_vcmdq_ready(queue) : 0;
     return 0;
 }
 
@@ -985,9 +979,9 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    if (vdf_hwqueue_is_selftest(queue->dev))
+    if (queue->ops->page_is_view)
         vdf_vcmdq_make_page(queue);
-    else if (queue->page_open || queue->dev->vintf_open) {
+    else if (queue->page_open || queue->dev->tegra.vintf_open) {
         int ret = queue->page_open ? vdf_vcmdq_make_page(queue) : 0;
         if (ret < 0)
             return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
@@ -996,10 +990,10 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
     }
     vdf_vcmdq_show_in_vintf(queue);
     /* What a mapped page had asked for when the state was saved. */
-    if (fresh)
-        vdf_vcmdq_take_idle(queue);
-    else
+    if (!fresh)
         vdf_vcmdq_round(queue);
+    else if (queue->ops->made)
+        queue->ops->made(queue);
     return 0;
 }
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mappings of the device's memory at I/O virtual addresses. */
+#ifndef VDF_HWQUEUE_IOAS_H
+#define VDF_HWQUEUE_IOAS_H
+
+#include <virtdevfs/component.h>
+
+struct vdf_hwqueue;
+
+#define VDF_IOAS_MAPS 4096u
+
+struct vdf_ioas_map {
+    uint64_t iova;
+    uint64_t len;    /* bytes */
+    uint64_t offset; /* in the device's memory */
+    bool read_only;  /* for the device */
+};
+
+struct vdf_ioas {
+    struct vdf_ioas_map *maps; /* sorted by iova, without overlaps */
+    unsigned n, cap;
+};
+
+/* What the IOMMUs of an address space can map. */
+struct vdf_ioas_limits {
+    uint64_t first, last; /* I/O virtual addresses */
+    uint64_t align;       /* of addresses, lengths and offsets */
+};
+
+void vdf_ioas_free(struct vdf_ioas *ioas);
+/** vdf_ioas_check_map() - refuse as IOMMU_IOAS_MAP does: EOVERFLOW, EINVAL, EEXIST, EFAULT. */
+int vdf_ioas_check_map(const struct vdf_hwqueue *dev, const struct vdf_ioas_map *map,
+                       const struct vdf_ioas_limits *limits, struct vdf_err *err);
+/** vdf_ioas_check_unmap() - refuse as IOMMU_IOAS_UNMAP does: EOVERFLOW, EINVAL, ENOENT, EBUSY. */
+int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err);
+/**
+ * vdf_ioas_covered() - the mappings that a range touches.
+ * @first: result: index of the first
+ *
+ * Return: how many there are.
+ */
+unsigned vdf_ioas_covered(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len,
+                          unsigned *first);
+/** vdf_ioas_cut() - give up the mappings that go beyond the memory, and the queues that use them.
+ */
+void vdf_ioas_cut(struct vdf_hwqueue *dev);
+/**
+ * vdf_ioas_pin() - what HW_QUEUE_ALLOC asks of a queue's memory.
+ * @write:  the device writes there
+ * @offset: result: where it lies in the device's memory
+ *
+ * Return: 0, EOVERFLOW, ENOENT, EFAULT (not contiguous) or EPERM (read-only), negative.
+ */
+int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool write,
+                 uint64_t *offset, struct vdf_err *err);
+/** vdf_ioas_ring() - @n bytes at @offset of a queue of @len bytes that can be pinned; or NULL. */
+void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
+                    uint64_t n);
+/** vdf_ioas_at() - where @len bytes at @iova lie, in one mapping; NULL when the device may not. */
+void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write);
+
+int vdf_ioas_store_map(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+int vdf_ioas_store_unmap(const struct vdf_at *at, const char *text, size_t len,
+                         struct vdf_err *err);
+void vdf_ioas_show(const struct vdf_at *at, struct vdf_buf *out);
+void vdf_ioas_save(const struct vdf_at *at, struct vdf_buf *out);
+int vdf_ioas_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
+
+#endif

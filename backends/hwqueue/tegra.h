@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The Tegra241 CMDQV: its registers, and the VINTF that a guest owns. */
+#ifndef VDF_HWQUEUE_TEGRA_H
+#define VDF_HWQUEUE_TEGRA_H
+
+#include <virtdevfs/component.h>
+
+#include "bits.h"
+
+struct vdf_hwqueue;
+
+#define VDF_QUEUES 4u /* that a device can have; the mock refuses the third */
+#define VDF_VCMDQS 2u /* 1 << PARAM.NUM_VCMDQ_LOG2 */
+#define VDF_VINTF_PAGE_SIZE 0x10000u
+#define VDF_VCMDQ_LOG2_MIN 1u  /* 32 bytes: BASE.ADDR has no bits below */
+#define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR is 19 bits and the wrap bit; and IDR1.CMDQS' largest */
+
+/* Registers of a VCMDQ that is no queue yet. The driver may set them up before it allocates. */
+enum vdf_idle_reg {
+    VDF_IDLE_BASE,
+    VDF_IDLE_CONS_BASE,
+    VDF_IDLE_CONS,
+    VDF_IDLE_PROD,
+    VDF_IDLE_CONFIG,
+    VDF_IDLE_GERRORN,
+    VDF_IDLE_REGS,
+};
+
+/* The registers of the CMDQV around the queues. */
+struct vdf_tegra {
+    uint32_t global_config, vintf_config, vintf_int_mask;
+    uint32_t hw_info_type;            /* the input type of GET_HW_INFO */
+    uint8_t cmdqs;                    /* IDR1.CMDQS */
+    uint32_t cmdq_preset[VDF_VCMDQS]; /* CMDQ_ALLOC without ALLOC, as it was written last */
+    uint64_t idle[VDF_VCMDQS][VDF_IDLE_REGS];
+    struct vdf_memory vintf_page; /* `vintf/page0` */
+    bool vintf_published;         /* the registers are there */
+    bool vintf_open;
+};
+
+#define VDF_VINTF_CONFIG_EN VDF_BIT(0)
+#define VDF_VINTF_CONFIG_HYP_OWN VDF_BIT(17)
+#define VDF_VINTF_CONFIG_MASK 0x3ffffu
+#define VDF_GLOBAL_CONFIG_EN VDF_BIT(0)
+#define VDF_GLOBAL_CONFIG_CONS_DRAM_EN VDF_BIT(20)
+#define VDF_GLOBAL_CONFIG_MASK 0x1fffffu
+
+/* Register hooks. */
+int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_global_status(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_vintf_status(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_err_map(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_cmdq_err_map(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_vintf_err_map(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+void vdf_cmdqv_after_config(const struct vdf_at *at, uint64_t value);
+void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value);
+int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_sid_match(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_sid_replace(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_get_cmdq_preset(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_restore_cmdq_preset(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_idle(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_restore_idle(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_page0(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_vintf_page0(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_vintf_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_vintf_page1(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_vintf_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+int vdf_cmdqv_get_page1(const struct vdf_at *at, uint64_t *value);
+int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+/** vdf_cmdqv_error_raised() - a queue has a new error: tell the vEVENTQ. */
+void vdf_cmdqv_error_raised(struct vdf_hwqueue *dev);
+/** vdf_cmdqv_reset() - all registers as in a new device, which has no queues. */
+void vdf_cmdqv_reset(struct vdf_hwqueue *dev);
+
+#endif
