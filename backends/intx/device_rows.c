@@ -46,7 +46,7 @@ static int check_model(const struct vdf_at *at, uint64_t value, struct vdf_err *
     return check_disabled(at, value, err);
 }
 
-/* A number that is no line is EINVAL, whatever the device does. */
+/* A value out of range is EINVAL at any time. */
 static int check_line(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     return value <= at->attr->max ? check_model(at, value, err) : 0;

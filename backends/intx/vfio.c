@@ -208,7 +208,7 @@ static int get_regions(struct vdf_intx_vfio *vfio, struct vdf_err *err)
         vdf_vfio_command(vfio->device, VFIO_DEVICE_GET_INFO, &info, "VFIO_DEVICE_GET_INFO", err);
 
     if (ret == 0 && !(info.flags & VFIO_DEVICE_FLAGS_PCI))
-        return vdf_fail(err, ENODEV, "it is no PCI device");
+        return vdf_fail(err, ENODEV, "it is not a PCI device");
     if (ret == 0)
         ret = get_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &vfio->config_offset, &size, err);
     if (ret == 0 && size < VDF_PCI_CONFIG_SIZE)

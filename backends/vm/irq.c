@@ -207,7 +207,7 @@ int vdf_slot_irq_connect(struct vdf_slot *slot, struct vdf_irq *irq, struct vdf_
     }
     if (ret < 0) {
         vdf_slot_irq_disconnect(slot);
-        return vdf_fail(err, -ret, "KVM takes no irqfd: %s", vdf_errno_name(-ret));
+        return vdf_fail(err, -ret, "KVM refuses an irqfd: %s", vdf_errno_name(-ret));
     }
     return 0;
 }
@@ -236,7 +236,7 @@ static int connect_eoi(struct vdf_slot *slot, struct vdf_err *err)
     if (ret == 0)
         ret = set_irqfd(slot, slot->gsi, slot->eoi_fd, fd, 0);
     if (ret < 0)
-        return vdf_fail(err, -ret, "KVM takes no irqfd for the ends of interrupts: %s",
+        return vdf_fail(err, -ret, "KVM refuses an irqfd for the ends of interrupts: %s",
                         vdf_errno_name(-ret));
     return 0;
 }

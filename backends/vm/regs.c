@@ -109,7 +109,7 @@ static int set_one(struct registers *r, const char *line, size_t len, struct vdf
         memcpy((char *)r + list[k].offset, &value, list[k].width);
         return 0;
     }
-    return vdf_fail(err, EINVAL, "\"%.*s\" is no line \"REGISTER = VALUE\"",
+    return vdf_fail(err, EINVAL, "\"%.*s\" is not a line \"REGISTER = VALUE\"",
                     len > 40 ? 40 : (int)len, line);
 }
 
@@ -119,10 +119,10 @@ static int put(struct vdf_vcpu *cpu, const struct registers *r, struct vdf_err *
 
     if (vdf_kvm_ioctl(cpu->fd, KVM_GET_SREGS, &before) < 0 ||
         vdf_kvm_ioctl(cpu->fd, KVM_SET_SREGS, &r->sregs) < 0)
-        return vdf_fail(err, EINVAL, "KVM does not take these control registers or segments");
+        return vdf_fail(err, EINVAL, "KVM refuses these control registers or segments");
     if (vdf_kvm_ioctl(cpu->fd, KVM_SET_REGS, &r->regs) < 0) {
         vdf_kvm_ioctl(cpu->fd, KVM_SET_SREGS, &before);
-        return vdf_fail(err, EINVAL, "KVM does not take these registers");
+        return vdf_fail(err, EINVAL, "KVM refuses these registers");
     }
     return 0;
 }

@@ -155,7 +155,7 @@ static int get_counter(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* With its own interrupt controllers KVM handles these exits itself, and counts them itself. */
+/* With its own interrupt controllers KVM handles and counts these exits. */
 static int add_kvm_count(const struct vdf_at *at, enum vdf_vcpu_stat stat, uint64_t *value)
 {
     const struct vdf_vm *vm = at->priv;
@@ -218,7 +218,7 @@ static int store_regs(const struct vdf_at *at, const char *text, size_t len, str
 static int get_hex(const char *text, size_t len, void *bytes, size_t n, struct vdf_err *err)
 {
     if (len != 2 * n)
-        return vdf_fail(err, EINVAL, "%zu hex digits: it has %zu", len, 2 * n);
+        return vdf_fail(err, EINVAL, "%zu hex digits: %zu are right", len, 2 * n);
     return vdf_hex_bytes(text, len, bytes, err);
 }
 
@@ -291,7 +291,7 @@ static int restore_msrs(const struct vdf_at *at, const char *text, size_t len, s
         if (!*equals || vdf_number_parse(text, (size_t)(equals - text), &index) < 0 ||
             vdf_number_parse(equals + 1, (size_t)(end - equals - 1), &value) < 0 ||
             index > UINT32_MAX || state->msrs.n >= VDF_VM_MSRS)
-            return vdf_fail(err, EINVAL, "\"%.40s\" is no list of MSRs, 0xINDEX=0xVALUE", text);
+            return vdf_fail(err, EINVAL, "\"%.40s\" is not a list of MSRs, 0xINDEX=0xVALUE", text);
         state->msrs.entries[state->msrs.n++] =
             (struct kvm_msr_entry){ .index = (uint32_t)index, .data = value };
         text = end + (*end == ' ');
@@ -322,7 +322,7 @@ static int restore_chip(const struct vdf_at *at, const char *text, size_t len, s
     int ret = get_hex(text, len, &chip.chip, chip_size(at->i), err);
 
     if (ret == 0 && vdf_kvm_ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
-        ret = vdf_fail(err, EINVAL, "KVM does not take this interrupt controller (%s)",
+        ret = vdf_fail(err, EINVAL, "KVM refuses this interrupt controller (%s)",
                        vdf_errno_name(errno));
     return ret;
 }

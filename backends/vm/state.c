@@ -109,7 +109,7 @@ static int put_msrs(const struct vdf_vcpu *cpu, struct vdf_vm_msrs *msrs, struct
         return vdf_fail(err, errno, "cpu/%u/msrs: KVM_SET_MSRS answers %s", cpu->index,
                         vdf_errno_name(errno));
     if ((uint32_t)done < msrs->n)
-        return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM does not take 0x%" PRIx64 " for 0x%x",
+        return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM refuses 0x%" PRIx64 " for 0x%x",
                         cpu->index, (uint64_t)msrs->entries[done].data, msrs->entries[done].index);
     return 0;
 }
@@ -134,7 +134,7 @@ int vdf_vcpu_put(struct vdf_vcpu *cpu, const struct vdf_vcpu_state *state, struc
     take_timers(cpu, &now);
     for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
         if (vdf_kvm_ioctl(cpu->fd, parts[k].request, (const char *)&now + parts[k].offset) < 0)
-            return vdf_fail(err, EINVAL, "cpu/%u/%s: KVM does not take it (%s)", cpu->index,
+            return vdf_fail(err, EINVAL, "cpu/%u/%s: KVM refuses it (%s)", cpu->index,
                             parts[k].name, vdf_errno_name(errno));
     return put_msrs(cpu, &now.msrs, err);
 }
@@ -280,9 +280,9 @@ int vdf_vm_restored(struct vdf_obj *obj, struct vdf_err *err)
     for (unsigned k = 0; k < VDF_VM_CPUS; k++)
         held += vm->vcpus[k].held != NULL;
     if (vm->status == VDF_VM_RUNNING || vm->status == VDF_VM_HALTED)
-        return vdf_fail(err, EINVAL, "status: a machine in a state does not run");
+        return vdf_fail(err, EINVAL, "status: a machine in a state cannot be running");
     if (held == 0 && (vm->booted || vm->status != VDF_VM_CREATED))
-        return vdf_fail(err, EINVAL, "a machine that has run has processors");
+        return vdf_fail(err, EINVAL, "the machine has run, so its processors must be in the state");
     if (held == 0)
         return 0;
     if (held != vm->cpus)

@@ -389,7 +389,7 @@ static int make(struct vdf_vcpu *cpu, struct vdf_err *err)
     if (cpu->fd < 0)
         cpu->fd = vdf_kvm_ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)cpu->index);
     if (cpu->fd < 0)
-        return vdf_fail(err, errno, "KVM makes no vCPU %u: %s", cpu->index, vdf_errno_name(errno));
+        return vdf_fail(err, errno, "KVM refuses vCPU %u: %s", cpu->index, vdf_errno_name(errno));
     if (!cpu->run) {
         void *run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
         if (run == MAP_FAILED)
