@@ -13,7 +13,7 @@ else
     eq engine/kind libaio
 fi
 
-# Whatever it is, it waits and wakes.
+# Each engine waits and wakes.
 put aplic/aplic0/domaincfg 0x100
 put aplic/aplic0/sourcecfg/5 4
 put aplic/aplic0/target/5 5

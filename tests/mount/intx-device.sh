@@ -8,7 +8,7 @@ mount_fs
 d=intx/bus0/devices/d0
 mkdir "$M/$d" || fail "mkdir"
 
-# What mkdir gives.
+# The values after mkdir.
 eq $d/backend soft
 eq $d/line 0
 eq $d/pci_2_3 1
@@ -70,7 +70,7 @@ eq $d/masked 0
 eq $d/host_irq_disabled 0
 eq $d/command 0x0000
 
-# The guest's mask: what arrives waits for the unmask.
+# The guest's mask: an interrupt waits for the unmask.
 put $d/guest_mask 1
 eq $d/intx_disable 1
 put $d/assert 1
@@ -90,7 +90,7 @@ eq $d/guest_level 0
 eq $d/intx_disable 0
 
 put $d/assert 1
-# Disabled it is masked and forgets what was under way.
+# A disabled device is masked and forgets its interrupts.
 put $d/enabled 0
 eq $d/intx_disable 1
 eq $d/guest_level 0

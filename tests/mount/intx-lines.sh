@@ -51,7 +51,7 @@ eq $bus/devices/d0/interrupts 2
 eq $l/handled 4
 put $bus/devices/old/assert 0
 
-# One whose bit 10 masks nothing, and one whose status bit is dead; a reset ends what was there.
+# A device whose bit 10 masks nothing, and one whose status bit is dead; a reset ends their interrupts.
 put $bus/devices/old/intx_masks 0
 put $bus/devices/old/intx_disable 1
 put $bus/devices/old/assert 1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The attributes of a virtual machine: their values after mkdir, and what is refused.
+# The attributes of a virtual machine: their values after mkdir, and refused values.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/vm-common"
 

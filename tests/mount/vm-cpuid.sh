@@ -24,7 +24,7 @@ answers b8010000000fa2c1eb18 2 # leaf 1: the APIC id
 answers b8010000000fa2c1eb10 1 # leaf 1: how many share the package
 answers b80b00000031c90fa289d3 2 # leaf 0xb, first level: the id
 
-# The guest sets its time stamp counter: mov $5, %edx; wrmsr. The same comes out of what was put in.
+# The guest sets its time stamp counter: mov $5, %edx; wrmsr. It reads the same value back.
 answers b91000000031c0ba050000000f3089d3 5
 cp "$M/state" "$T/state" || fail "the state cannot be read"
 grep -q '^cpu/2/msrs = .*0x3b=0x[1-9a-f]' "$T/state" || fail "TSC_ADJUST is not in the state"

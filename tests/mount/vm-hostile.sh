@@ -79,7 +79,7 @@ put vm/h/run 0
 total=$(accesses)
 [ "$total" -gt 1000 ] || fail "there were only $total accesses"
 [ "$(cat "$M/vm/h/slots/0/refused")" -gt 0 ] || fail "no access to the console was refused"
-[ -s "$M/errors" ] || fail "errors tells nothing"
+[ -s "$M/errors" ] || fail "errors is empty"
 [ "$(wc -l <"$M/errors")" -le 256 ] || fail "errors has more than 256 lines"
 
 # The state of all that can be saved, and be restored in another mount.

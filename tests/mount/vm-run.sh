@@ -16,7 +16,7 @@ same "output" "$(said a)" "0 says hello"
 eq vm/a/exits/pio 14
 refuse EBUSY vm/a/memory_size 4096
 refuse EBUSY vm/a/cpus 2
-# Once more from the begin; the output of both is kept.
+# Once more from the beginning; the log has the output of both.
 "$IO" pwrite vm/a/memory 0x40 0000 >/dev/null
 put vm/a/entry 0
 eq vm/a/status created
@@ -55,7 +55,7 @@ for mode in long user; do
     same "lines of regs" "$(wc -l <"$M/vm/b/cpu/0/regs")" \
         "$("$IO" read vm/b/cpu/0/regs 65536 | grep -c '^[a-z0-9_]* = 0x[0-9a-f]*$')"
     same "the count while it is stopped" "$(count)" "$first"
-    # What a file prints can be written back, and one line of it alone.
+    # The file's content can be written back, and so can one line of it.
     cp "$M/vm/b/cpu/0/regs" "$T/regs"
     cp "$T/regs" "$M/vm/b/cpu/0/regs" || fail "regs cannot be written back"
     same "regs after writing them back" "$(cat "$M/vm/b/cpu/0/regs")" "$(cat "$T/regs")"
@@ -84,14 +84,14 @@ put vm/c/run 1
 rmdir "$M/vm/c" || fail "rmdir of a running machine"
 absent vm/c
 
-# A guest that does nothing that makes sense fails, and errors tells.
+# A guest without sensible code fails, and errors has a line about it.
 mkdir "$M/vm/e"
 put vm/e/mode long
 "$IO" pwrite vm/e/memory 0 0f0b >/dev/null # ud2, and no handler
 put vm/e/run 1
 wait_for 10 has_ended e || fail "vm/e does not end"
 eq vm/e/status failed
-grep -q "^vm/e: " "$M/errors" || fail "errors does not tell of vm/e"
+grep -q "^vm/e: " "$M/errors" || fail "errors has no line about vm/e"
 # It can be given another try.
 "$IO" pwrite vm/e/memory 0 b02ae6f4ebfe >/dev/null # mov $42, %al; out %al, $0xf4; jmp .
 put vm/e/entry 0

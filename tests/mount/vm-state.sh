@@ -52,7 +52,7 @@ eq vm/con/slots/0/attached 1
 eq vm/idle/status created
 eq console/con0/driver vm
 same "registers" "$(cat "$M/vm/con/cpu/0/regs")" "$regs"
-# Somebody who reads before the memory is there spoils nothing.
+# Reads before the memory is restored do no harm.
 "$IO" read console/con0/ports/0/data 64 >/dev/null
 cat "$T/con" >"$M/vm/con/memory" || fail "the memory cannot be copied"
 cat "$T/irq" >"$M/vm/irq/memory" || fail "the memory cannot be copied"
@@ -74,7 +74,7 @@ same "the line that was under way" "$(timeout 20 head -n 1 "$M/console/con0/port
 cp "$T/state" "$M/state" || fail "a restore over a running machine is refused"
 eq vm/con/status stopped
 
-# What cannot be is refused, and changes nothing.
+# Impossible values are refused, and change nothing.
 cp "$M/state" "$T/before"
 try() {
     sed -e "$2" -e 's/^checksum = .*/checksum = none/' "$T/state" >"$T/bad"

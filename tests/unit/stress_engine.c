@@ -4,7 +4,7 @@
  * 0, 1 or 77 (no engine).
  *
  * An object has two references: of the thread that made it, and of the engine until release(). So a
- * thread may well post or remove what has removed itself, which the contract allows. Nothing may be
+ * thread may set or remove a source that has removed itself, which the contract allows. Nothing may be
  * called after its release, and in the end all must have been released.
  */
 #include <errno.h>
@@ -43,11 +43,11 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t called = PTHREAD_COND_INITIALIZER;
 static unsigned long added, released, wrong;
 
-static void check(bool right, const char *what)
+static void check(bool right, const char *failure)
 {
     if (right)
         return;
-    fprintf(stderr, "stress_engine: %s\n", what);
+    fprintf(stderr, "stress_engine: %s\n", failure);
     __atomic_add_fetch(&wrong, 1, __ATOMIC_RELAXED);
 }
 
@@ -114,7 +114,7 @@ static struct object *make(struct vdf_random *random)
     if (!object)
         abort();
     object->kind = vdf_random_below(random, KINDS);
-    /* Pollers are few and short-lived: what they find keeps the thread awake. */
+    /* Pollers are few and short-lived, because their finds keep the thread awake. */
     object->calls_left = object->kind == POLLER ? 20 : vdf_random_below(random, 8);
     object->source.fn = on_call;
     object->source.poll = on_look;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine's contract, with both engines. Functions run in the engine's thread; tests wait for
- * what they do on conditions, never on time.
+ * their checks on conditions, never on time.
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -38,7 +38,7 @@ static enum vdf_engine_kind kinds[] = { VDF_ENGINE_IO_URING, VDF_ENGINE_LIBAIO }
 
 #define MANY 400 /* sources: more than a submission, a reap and libaio's first context hold */
 
-/* What a test's source has seen. */
+/* The calls that a test's source has had. */
 struct seen {
     struct vdf_source source;
     int fd;
@@ -326,7 +326,7 @@ ENGINE_TEST(eventfd_gives_its_count)
     settle(engine);
     cr_assert_eq(seen.sum, 307);
     struct pollfd left = { .fd = fd, .events = POLLIN };
-    cr_assert_eq(poll(&left, 1, 0), 1, "what was written after the removal is still there");
+    cr_assert_eq(poll(&left, 1, 0), 1, "bytes written after the removal are still there");
     vdf_engine_destroy(engine);
     cr_assert_eq(seen.released, 1);
     close(fd);
@@ -360,7 +360,7 @@ ENGINE_TEST(descriptor_may_be_closed_and_its_number_reused)
     cr_assert_eq(seen.sum, 10);
     uint64_t value = 0;
     cr_assert_eq(read(other, &value, sizeof(value)), sizeof(value));
-    cr_assert_eq(value, 5, "the file that has the number now is left alone");
+    cr_assert_eq(value, 5, "the file that has the number now is not touched");
 
     int pipes[2];
     cr_assert_eq(pipe(pipes), 0);
@@ -372,7 +372,7 @@ ENGINE_TEST(descriptor_may_be_closed_and_its_number_reused)
     WAIT_UNTIL(reader.released);
     signal(SIGPIPE, SIG_IGN);
     cr_assert_eq(write(pipes[1], "", 1), -1);
-    cr_assert_eq(errno, EPIPE, "nothing of it is kept after release");
+    cr_assert_eq(errno, EPIPE, "no descriptor remains after release");
     vdf_engine_destroy(engine);
     close(pipes[1]);
     close(writer);
@@ -677,7 +677,7 @@ static uint64_t polls(const struct vdf_engine *engine)
     return stats.polls;
 }
 
-/* What it finds is there at one look, and not at any other. */
+/* The poller finds work in one round, and in no other. */
 static uint32_t to_find;
 
 static bool find_once(struct vdf_source *source, uint64_t idle_ns)
@@ -707,7 +707,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* However late this thread is woken: the time that has really passed counts. */
+/* The time that has really passed counts, even if this thread wakes second. */
 static double looks_a_second(const struct vdf_engine *engine)
 {
     struct timespec seconds = { .tv_sec = 2 };
@@ -736,9 +736,9 @@ ENGINE_TEST(poller_that_finds_nothing_lets_the_thread_sleep)
     uint64_t before = polls(engine);
     __atomic_store_n(&to_find, 1, __ATOMIC_RELEASE);
     WAIT_UNTIL(poller.calls == 1);
-    struct timespec moment = { .tv_nsec = 10000000 };
+    struct timespec nap = { .tv_nsec = 10000000 };
     for (unsigned k = 0; k < 500 && polls(engine) - before < 50; k++)
-        nanosleep(&moment, NULL);
+        nanosleep(&nap, NULL);
     cr_assert_geq(polls(engine) - before, 50);
     vdf_engine_destroy(engine);
 }
@@ -918,10 +918,10 @@ ENGINE_TEST(stop_releases_what_is_left)
         vdf_engine_stop(engine);
         for (int i = 0; i < 5; i++)
             cr_assert_eq(seen[i].released, 1, "source %d of %d", i, start);
-        struct seen late = seen_new();
-        cr_assert_eq(vdf_engine_add_timer(engine, &late.source), -ESHUTDOWN);
+        struct seen second = seen_new();
+        cr_assert_eq(vdf_engine_add_timer(engine, &second.source), -ESHUTDOWN);
         vdf_engine_destroy(engine);
-        cr_assert_eq(late.released, 0);
+        cr_assert_eq(second.released, 0);
         close(fds[0]);
         close(fds[1]);
     }

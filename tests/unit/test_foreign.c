@@ -68,7 +68,7 @@ ParameterizedTest(enum vdf_engine_kind *kind, foreign, a_full_counter_does_not_m
     cr_assert_eq(read(fd, &value, sizeof(value)), sizeof(value));
     cr_assert_eq(value, UINT64_MAX);
 
-    /* Its descriptor may be gone; another signal does not tell it. */
+    /* Its descriptor may be closed; another signal does not write to it. */
     close(fd);
     cr_assert_eq(vdf_signal_raise(signal), 0);
     vdf_signal_close(signal);
@@ -93,7 +93,7 @@ Test(foreign, what_cannot_wait_is_closed_at_once)
         cr_assert_not(is_open(fds[i]));
 }
 
-/* A connection that lingers for what its peer does not read. */
+/* A connection that lingers for bytes that its peer does not read. */
 static void lingering(int *fd, int *peer)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

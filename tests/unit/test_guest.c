@@ -206,7 +206,7 @@ Test(guest, aplic_sends_numbers_by_way_of_its_parts)
     vdf_guest_detach(aplic, 0);
     cr_assert_eq(vdf_test_write("aplic/aplic0/genmsi", "7"), 0);
     cr_assert_eq(messages, 3);
-    /* A new guest is told of what is pending at hart 0, a restored one knows. */
+    /* A new guest gets the pending interrupts of hart 0; a restored one has them. */
     cr_assert_eq(vdf_guest_attach(aplic, 1, &g, false, NULL), 0);
     cr_assert_eq(messages, 3);
     vdf_guest_detach(aplic, 1);
@@ -330,7 +330,7 @@ Test(guest, hwqueue_takes_commands_from_the_guests_memory)
     vdf_guest_detach(queue, 0);
     vdf_guest_detach(dev, 0);
 
-    /* What is mapped beyond a guest's memory keeps it out. */
+    /* A mapping beyond the guest's memory makes attaching fail. */
     cr_assert_eq(vdf_guest_attach(dev, 0, &small, true, NULL), -EINVAL);
     vdf_memory_free(&page);
 }
@@ -419,7 +419,7 @@ Test(guest, intx_end_of_interrupt_raises_again)
     cr_assert_eq(falls, 2);
     cr_assert_eq(rises, 2);
     cr_assert_eq(load(dev, 0, 0, 4), 0x00051b36);
-    store(dev, 0, 5, 1, 4); /* command bit 10, a byte alone */
+    store(dev, 0, 5, 1, 4); /* command bit 10, one byte */
     cr_assert_str_eq(vdf_test_read("intx/bus0/devices/d/guest_mask"), "1");
     cr_assert_eq(load(dev, 0, 4, 2), 0x0400);
     vdf_guest_detach(dev, 0);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* INTx: masking at the device, shared lines, EOIs, the guest's mask, and what a disabled device
- * does. */
+/* INTx: masking at the device, shared lines, EOIs, the guest's mask, and disabled devices. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -209,7 +208,7 @@ Test(intx, interrupt_that_nobody_claims_is_spurious_once)
     is(L5 "raised", "2");
     is(L5 "handled", "1");
     is(L5 "level", "1");
-    /* Its own handler takes what waits. */
+    /* Its own handler takes the waiting interrupt. */
     put(BUS "devices/d2/enabled", "1");
     is(BUS "devices/d2/interrupts", "1");
     is(L5 "level", "0");
@@ -258,7 +257,7 @@ Test(intx, device_without_mask_needs_a_line_of_its_own)
     put(BUS "devices/d2/enabled", "0");
     put(BUS "lines/6/host", "1");
     refused(BUS "devices/d2/enabled", "1", EBUSY, "line 6");
-    /* Messages leave the line alone. */
+    /* A device with messages does not use the line. */
     put(BUS "devices/d2/host_type", "msi");
     put(BUS "devices/d2/enabled", "1");
     is(BUS "lines/6/sharers", "1");
@@ -416,7 +415,7 @@ Test(intx, function_reset)
     put(D0 "assert", "1");
     is(D0 "interrupts", "2");
     is(D0 "guest_level", "1");
-    /* What waits for the guest's unmask is forgotten. */
+    /* An interrupt that waits for the guest's unmask is forgotten. */
     put(D0 "enabled", "0");
     put(D0 "assert", "0");
     put(D0 "host_type", "msi");
@@ -575,7 +574,7 @@ Test(intx, disabled_device_is_quiet_and_masked)
     is(L5 "level", "0");
     is(L5 "sharers", "1");
     refused(D0 "ack", "1", EBUSY, "enabled");
-    /* What it still asserts is there when it is enabled again. */
+    /* A condition that remains interrupts when the device is enabled again. */
     put(D0 "enabled", "1");
     is(D0 "guest_level", "1");
     is(D0 "interrupts", "2");
@@ -627,7 +626,7 @@ Test(intx, host_names_a_device_of_this_machine)
         refused(D0 "host", wrong[k], EINVAL, "0000:00:03.0");
     is(D0 "host", "");
     refused(D0 "backend", "vfio", ENODEV, "host");
-    /* No machine has this one; without iommufd that is what is missing. */
+    /* No machine has this device; without iommufd the error names iommufd. */
     put(D0 "host", "ffff:ff:1f.7");
     is(D0 "host", "ffff:ff:1f.7");
     int ret = vdf_test_write(D0 "backend", "vfio");

@@ -268,7 +268,7 @@ Test(intx_config, saved_and_restored)
     cr_assert_eq(get(0x3c, 1), 0x0b);
     cr_assert_not(vdf_test_exists(BUS "lines/1"));
 
-    /* And back over what has changed since. */
+    /* And back over later changes. */
     cr_assert_eq(vdf_test_mkdir(BUS "devices/d9"), 0);
     cr_assert_eq(vdf_test_rmdir(BUS "devices/d4"), 0);
     put("intx/bus0/state", first);

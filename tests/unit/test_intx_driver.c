@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Linux does to the registers of a function with INTx: the probe of command bit 10 and the
+ * Linux's accesses to the registers of a function with INTx: the probe of command bit 10 and the
  * handler of uio_pci_generic, and the handler, mask, unmask and resampling of vfio-pci. The device
  * is not enabled: the test is the host's driver, behind the registers as they are.
  */
@@ -42,7 +42,7 @@ static bool level(void)
     return vdf_test_read_u64("intx/bus0/lines/0/level");
 }
 
-/* Flip bit 10, see whether it alone has changed, put it back. */
+/* Flip bit 10, check that no other bit has changed, and flip it back. */
 static bool probe(void)
 {
     unsigned before = command();
@@ -127,7 +127,7 @@ Test(intx_driver, vfio_resampling)
     cr_assert(check_and_set(false));
     cr_assert_eq(command() & DISABLE, 0);
     cr_assert_eq(triggers, 2);
-    /* What comes while user space masks is there when it does not any more. */
+    /* An interrupt that arrives while user space masks is delivered after the unmask. */
     set_command(command() | DISABLE);
     put(DEV "assert", "1");
     cr_assert_not(level());
@@ -161,7 +161,7 @@ Test(intx_driver, a_guest_behind_the_handler)
     cr_assert_str_eq(vdf_test_read(DEV "masked"), "0");
 }
 
-/* Every byte of the configuration space at all widths: only what the header has can be written. */
+/* Every byte of the configuration space at all widths: only the header's writable bits change. */
 Test(intx_driver, every_byte_at_every_width)
 {
     static const unsigned widths[] = { 1, 2, 4 };

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * INTx of a device of the host: what a guest's ends of interrupts and a restore do, in each order
- * in which the engine can hear of them.
+ * INTx of a device of the host: ends of interrupts and a restore, in each order in which their events
+ * can reach the engine.
  *
  * The kernel here is a few flags: the functions of backends/intx/vfio.c are defined in this
- * program, which then does not take them from the library. That the kernel is so is another
- * question, and tests/vm/testkernel has it.
+ * program, which then does not take them from the library. tests/vm/testkernel tests the real kernel.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -148,7 +147,7 @@ int vdf_intx_vfio_bar(const struct vdf_intx_vfio *vfio, uint32_t bar, bool write
     return 0;
 }
 
-/* --- who does what ---------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void asserts(bool asserted)
 {
@@ -156,8 +155,8 @@ static void asserts(bool asserted)
     interrupt();
 }
 
-/* The engine, or any access, takes what the trigger has. */
-static void trigger_is_heard(void)
+/* The engine, or any access, takes the interrupts of the trigger. */
+static void trigger_arrives(void)
 {
     cr_assert_eq(vdf_test_pwrite(D "bar/0", "\0\0\0", 4, 0), 4);
 }
@@ -168,8 +167,8 @@ static void guest_ends(void)
     unmask();
 }
 
-/* And the engine's part, once for all ends since the last time. */
-static void ends_are_heard(void)
+/* The engine's part, once for all ends since the last call. */
+static void ends_arrive(void)
 {
     vdf_intx_guest_ops.eoi(vdf_test_obj(DEVICE), 0);
 }
@@ -191,7 +190,7 @@ static void expect_raised(const char *interrupts, const char *reasserts)
     is(D "reasserts", reasserts);
 }
 
-/* An enabled device that a guest has, whose first interrupt was heard. */
+/* An enabled device of a guest; the trigger of its first interrupt has been taken. */
 static void setup(void)
 {
     const struct vdf_guest guest = { .machine = &guest };
@@ -209,7 +208,7 @@ static void setup(void)
     cr_assert_eq(vdf_intx_guest_ops.eoi_fd(obj, 0, &fd, &err), 0);
     cr_assert_geq(fd, 0);
     asserts(true);
-    trigger_is_heard();
+    trigger_arrives();
     expect_raised("1", "0");
 }
 
@@ -221,95 +220,95 @@ Test(intx_vfio, an_end_while_it_is_quiet)
 {
     asserts(false);
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_quiet();
-    /* That of another device of the guest's pin. */
-    ends_are_heard();
+    /* The end of another device of the guest's pin. */
+    ends_arrive();
     expect_quiet();
     asserts(true);
-    trigger_is_heard();
+    trigger_arrives();
     expect_raised("2", "0");
 }
 
-Test(intx_vfio, an_end_that_is_heard_before_the_interrupt_that_it_causes)
+Test(intx_vfio, an_end_that_arrives_before_the_interrupt_that_it_causes)
 {
     guest_ends();
-    ends_are_heard();
-    trigger_is_heard();
+    ends_arrive();
+    trigger_arrives();
     expect_raised("1", "1");
     asserts(false);
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_quiet();
 }
 
-Test(intx_vfio, an_end_that_is_heard_after_the_interrupt_that_it_causes)
+Test(intx_vfio, an_end_that_arrives_after_the_interrupt_that_it_causes)
 {
     guest_ends();
-    trigger_is_heard();
-    ends_are_heard();
+    trigger_arrives();
+    ends_arrive();
     expect_raised("1", "1");
     asserts(false);
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_quiet();
 }
 
-Test(intx_vfio, two_ends_that_are_heard_as_one)
+Test(intx_vfio, two_ends_that_arrive_as_one)
 {
     guest_ends();
-    trigger_is_heard();
+    trigger_arrives();
     asserts(false);
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_quiet();
     asserts(true);
-    trigger_is_heard();
+    trigger_arrives();
     expect_raised("2", "1");
 }
 
-Test(intx_vfio, two_ends_that_are_heard_as_one_while_it_asserts)
+Test(intx_vfio, two_ends_that_arrive_as_one_while_it_asserts)
 {
     guest_ends();
-    trigger_is_heard();
+    trigger_arrives();
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_raised("1", "2");
     asserts(false);
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_quiet();
 }
 
-/* Bit 10 alone keeps the kernel from unmasking: it is cleared by the end, which unmasks. */
+/* Bit 10 keeps the kernel from unmasking: the end of the interrupt clears it, which unmasks. */
 Test(intx_vfio, an_end_behind_bit_10)
 {
     put(D "intx_disable", "1");
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_raised("1", "1");
     cr_assert_not(host.bit10);
     asserts(false);
     guest_ends();
-    ends_are_heard();
+    ends_arrive();
     expect_quiet();
 }
 
-/* The interrupt that it lets through on its way is the one that the state has. */
+/* The restore lets an interrupt through on its way, which is the one in the state. */
 Test(intx_vfio, a_restore_unmasks_nothing)
 {
     put(D "guest_mask", "1");
     asserts(false);
     put(D "guest_mask", "0");
     asserts(true);
-    trigger_is_heard();
+    trigger_arrives();
     char *state = strdup(vdf_test_read(BUS "state"));
     put(D "guest_mask", "1");
     put(BUS "state", state);
     cr_assert_str_eq(vdf_test_read(BUS "state"), state);
     cr_assert(host.masked && !host.bit10);
     guest_ends();
-    trigger_is_heard();
+    trigger_arrives();
     expect_raised("2", "1");
     free(state);
 }

@@ -29,7 +29,7 @@ static void is(const struct vdf_buf *b, const char *text)
               "wanted:\n%s\ngot:\n%.*s", text, (int)b->len, b->data);
 }
 
-/* The members of "parts": what comes before differs from host to host. */
+/* The members of "parts"; the members before differ from host to host. */
 static void is_json(const struct vdf_probe *probes, unsigned n, const char *text)
 {
     struct vdf_buf json = VDF_BUF_INIT, rest = VDF_BUF_INIT;
@@ -130,7 +130,7 @@ Test(probe, hostile_words)
     vdf_probe_free(&probe, 1);
 }
 
-/* A process that was killed may have told half of something. */
+/* A process that was killed may have written half of a fact. */
 Test(probe, facts_that_are_cut_off)
 {
     struct vdf_probe whole = { .part = &part };
@@ -199,7 +199,7 @@ Test(probe, only_a_drivers_device_is_opened)
     cr_assert(contains(&out, "stat(2) of /dev/no-such-device answers ENOENT; needs x\n"));
     cr_assert(contains(&out, "\"no-such-driver\" is not in /proc/misc; needs x\n"));
     cr_assert(contains(&out, "is something else than the driver's device"));
-    cr_assert(!contains(&out, "  null"), "what was opened is told by who has opened it");
+    cr_assert(!contains(&out, "  null"), "only the caller that opened the device reports it");
     vdf_buf_free(&out);
     vdf_probe_free(&probe, 1);
     unlink(fifo);
@@ -211,7 +211,7 @@ Test(probe, only_a_drivers_device_is_opened)
 
 static void behave(struct vdf_probe *probe)
 {
-    vdf_probe_have(probe, "told", "%d", getpid());
+    vdf_probe_have(probe, "reported", "%d", getpid());
     vdf_probe_value(probe, "k", "v");
 }
 
@@ -270,7 +270,7 @@ Test(probe, parts_that_do_not_behave)
     cr_assert(contains(&out[2], "  no   probe  more than 1048576 bytes of facts\n"));
     cr_assert(contains(&out[3], "  yes  before\n  no   probe   no end within 5000 ms\n"));
     cr_assert(contains(&out[4], "  k=v\n"));
-    snprintf(pid, sizeof(pid), "  yes  told  %d  ", getpid());
+    snprintf(pid, sizeof(pid), "  yes  reported  %d  ", getpid());
     cr_assert(!contains(&out[4], pid), "a part runs in a process of its own");
     for (unsigned k = 0; k < 5; k++)
         vdf_buf_free(&out[k]);
