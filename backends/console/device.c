@@ -15,7 +15,7 @@
  * takes few rounds; many rounds mean that a third party changes the memory of the rings. */
 #define SETTLE_ROUNDS 1024u
 
-/* --- queues --- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 /* The device loses the buffers that the driver has put into the queue of a port. */
 static void forget_sent(struct vdf_console *con, uint32_t index)
@@ -59,7 +59,7 @@ void vdf_console_queue_reset(struct vdf_console *con, uint32_t index)
     *vq = (struct vdf_vq){ 0 };
 }
 
-/* --- status --- */
+/* --- status ----------------------------------------------------------------------------------- */
 
 void vdf_console_reset(struct vdf_console *con)
 {

@@ -16,12 +16,12 @@ void vdf_console_notify(struct vdf_console *con, uint32_t index);
  *  are done. */
 void vdf_console_settle(struct vdf_console *con);
 
-/* --- mmio.c ---*/
+/* --- mmio.c ----------------------------------------------------------------------------------- */
 
 uint32_t vdf_console_reg_read(struct vdf_console *con, unsigned reg);
 void vdf_console_reg_write(struct vdf_console *con, unsigned reg, uint32_t value);
 
-/* --- size.c --- */
+/* --- size.c ----------------------------------------------------------------------------------- */
 
 /** vdf_console_parse_size() - "COLS ROWS". -EINVAL, -ERANGE. */
 int vdf_console_parse_size(const char *text, uint16_t *cols, uint16_t *rows, struct vdf_err *err);

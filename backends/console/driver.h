@@ -45,6 +45,7 @@ extern const struct vdf_console_driver vdf_console_no_driver;
 extern const struct vdf_console_driver vdf_console_soft_driver;
 extern const struct vdf_console_driver vdf_console_vhost_user_driver;
 extern const struct vdf_console_driver vdf_console_vm_driver;
+extern const struct vdf_guest_ops vdf_console_guest_ops; /* attach and detach that driver */
 
 /** vdf_console_driver() - the present driver. */
 static inline const struct vdf_console_driver *vdf_console_driver(const struct vdf_console *con)

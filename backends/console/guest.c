@@ -8,7 +8,6 @@
 
 #include "device.h"
 #include "driver.h"
-#include "guest.h"
 #include "queue.h"
 
 /* Queues with a doorbell; notifications of others exit. A console with 31 ports has 64 queues. */

@@ -125,7 +125,7 @@ struct vdf_vq *vdf_console_live(struct vdf_console *con, uint32_t index)
     return &con->queues[index];
 }
 
-/* --- interrupts --- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 void vdf_console_set_interrupt(struct vdf_console *con, uint32_t int_status)
 {
@@ -163,7 +163,7 @@ void vdf_console_needs_reset(struct vdf_console *con, uint32_t queue, int result
     vdf_console_config_changed(con);
 }
 
-/* --- chains --- */
+/* --- chains ----------------------------------------------------------------------------------- */
 
 bool vdf_console_complete(struct vdf_console *con, uint32_t index, uint16_t head, uint32_t len)
 {

@@ -9,7 +9,6 @@
 #include "control.h"
 #include "device.h"
 #include "driver.h"
-#include "guest.h"
 #include "port.h"
 #include "queue.h"
 #include "soft.h"
@@ -440,15 +439,13 @@ static int removed_restore(const struct vdf_at *at, const char *text, size_t len
     struct vdf_console *con = at->priv;
 
     while (*text) {
-        char *end;
-        unsigned long id = strtoul(text, &end, 10);
+        uint64_t id = 0;
+        int ret = vdf_number_word(&text, con->max_ports - 1, "port", &id, err);
 
-        if (end == text || (*end && *end != ' ') || *text < '0' || *text > '9' ||
-            id >= con->max_ports || con->n_removed >= con->max_ports)
-            return vdf_fail(err, EINVAL, "\"%.40s\" is no list of ports", text);
-        if (vdf_console_control_removed(con, (uint32_t)id))
+        if (ret < 0)
+            return ret;
+        if (vdf_console_control_removed(con, (uint32_t)id) < 0)
             return vdf_fail(err, ENOMEM, "no memory for removed ports");
-        text = end + (*end == ' ');
     }
     return 0;
 }

@@ -56,19 +56,10 @@ static void unbind(struct vdf_console *con)
 
 /* --- probe ------------------------------------------------------------------------------------ */
 
-static uint32_t reg_read(struct vdf_console *con, unsigned reg)
-{
-    return vdf_console_reg_read(con, reg);
-}
-
-static void reg_write(struct vdf_console *con, unsigned reg, uint32_t value)
-{
-    vdf_console_reg_write(con, reg, value);
-}
-
 static void add_status(struct vdf_console *con, uint32_t bit)
 {
-    reg_write(con, VDF_CONSOLE_REG_STATUS, reg_read(con, VDF_CONSOLE_REG_STATUS) | bit);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_STATUS,
+                          vdf_console_reg_read(con, VDF_CONSOLE_REG_STATUS) | bit);
 }
 
 /* Section 3.1.1, steps 4 to 6. */
@@ -77,10 +68,10 @@ static int negotiate(struct vdf_console *con, struct vdf_err *err)
     struct vdf_soft *soft = con->soft;
     uint64_t offered, accepted = VDF_CONSOLE_F_VERSION_1 | VDF_CONSOLE_F_INDIRECT;
 
-    reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 1);
-    offered = (uint64_t)reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES) << 32;
-    reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 0);
-    offered |= reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 1);
+    offered = (uint64_t)vdf_console_reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES) << 32;
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_DEVICE_FEATURES_SEL, 0);
+    offered |= vdf_console_reg_read(con, VDF_CONSOLE_REG_DEVICE_FEATURES);
 
     /* rproc-serial has an empty feature table. No driver of Linux accepts EMERG_WRITE, so that bit
      * 2 is accepted only as DMA_MEM. */
@@ -93,12 +84,12 @@ static int negotiate(struct vdf_console *con, struct vdf_err *err)
     soft->multiport = !soft->rproc && accepted & VDF_CONSOLE_F_MULTIPORT;
     soft->pool = soft->rproc || (con->dma_mem && accepted & VDF_CONSOLE_F_DMA_MEM);
 
-    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, 1);
-    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES, (uint32_t)(accepted >> 32));
-    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, 0);
-    reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES, (uint32_t)accepted);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, 1);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES, (uint32_t)(accepted >> 32));
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES_SEL, 0);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_DRIVER_FEATURES, (uint32_t)accepted);
     add_status(con, VDF_CONSOLE_S_FEATURES_OK);
-    if (!(reg_read(con, VDF_CONSOLE_REG_STATUS) & VDF_CONSOLE_S_FEATURES_OK))
+    if (!(vdf_console_reg_read(con, VDF_CONSOLE_REG_STATUS) & VDF_CONSOLE_S_FEATURES_OK))
         return vdf_fail(err, ENODEV, "the device refused the features 0x%016" PRIx64, accepted);
     return 0;
 }
@@ -109,7 +100,7 @@ static int setup_queues(struct vdf_console *con, struct vdf_err *err)
     uint32_t ports = 1;
 
     if (soft->multiport) {
-        ports = reg_read(con, VDF_CONSOLE_REG_MAX_PORTS);
+        ports = vdf_console_reg_read(con, VDF_CONSOLE_REG_MAX_PORTS);
         if (!ports || ports > VDF_CONSOLE_PORTS_MAX)
             return vdf_fail(err, EINVAL, "max_nr_ports %u: 1 to %u are accepted", ports,
                             VDF_CONSOLE_PORTS_MAX);
@@ -150,10 +141,10 @@ static int bind_driver(struct vdf_console *con, struct vdf_err *err)
         return vdf_fail(err, ENOMEM, "no memory for the driver");
     vdf_soft_attach(con);
 
-    reg_write(con, VDF_CONSOLE_REG_STATUS, 0);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_STATUS, 0);
     add_status(con, VDF_CONSOLE_S_ACKNOWLEDGE);
     add_status(con, VDF_CONSOLE_S_DRIVER);
-    con->soft->rproc = reg_read(con, VDF_CONSOLE_REG_DEVICE_ID) == VDF_CONSOLE_ID_RPROC;
+    con->soft->rproc = vdf_console_reg_read(con, VDF_CONSOLE_REG_DEVICE_ID) == VDF_CONSOLE_ID_RPROC;
     int ret = negotiate(con, err);
     if (!ret)
         ret = setup_queues(con, err);
@@ -280,8 +271,8 @@ static bool handle_interrupt(struct vdf_console *con)
 
     if (!soft || !soft->line)
         return false;
-    status = reg_read(con, VDF_CONSOLE_REG_INTERRUPT_STATUS);
-    reg_write(con, VDF_CONSOLE_REG_INTERRUPT_ACK, status);
+    status = vdf_console_reg_read(con, VDF_CONSOLE_REG_INTERRUPT_STATUS);
+    vdf_console_reg_write(con, VDF_CONSOLE_REG_INTERRUPT_ACK, status);
     if (status & VDF_CONSOLE_INT_CONFIG)
         config_work(con);
     if (!(status & VDF_CONSOLE_INT_USED))

@@ -103,19 +103,6 @@ uint16_t vdf_vq_used_idx(const struct vdf_space *space, const struct vdf_vq *vq)
     return p ? vdf_load_le16(p) : 0;
 }
 
-bool vdf_vq_next_is(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head)
-{
-    const void *p;
-
-    if (vdf_vq_pending(space, vq, NULL) <= 0)
-        return false;
-    if (vq->modes & VDF_VQ_PACKED)
-        return vdf_vq_packed_next(vq) == head;
-    p = vdf_vq_word(space, vq->driver, AVAIL_RING + (vq->last_avail & (vq->num - 1u)) * 2u, 2,
-                    false);
-    return p && vdf_load_le16(p) == head;
-}
-
 void vdf_vq_skip(struct vdf_vq *vq, const struct vdf_vq_chain *chain)
 {
     if (vq->modes & VDF_VQ_PACKED)
@@ -258,7 +245,7 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
     }
 }
 
-/* --- notifications (2.7.7, 2.7.10) --- */
+/* --- notifications (2.7.7, 2.7.10) ------------------------------------------------------------ */
 
 /* The words after the rings with EVENT_IDX: the index of the entry of which each side wants to be
  * notified. */
@@ -313,26 +300,35 @@ static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *
     return !(vdf_load_le16(at) & VDF_VQ_AVAIL_NO_INTERRUPT);
 }
 
-/* --- chains in and out --- */
+/* --- chains in and out ------------------------------------------------------------------------ */
 
-/* The first descriptor of the next chain, from the available ring. */
+/* The first descriptor of the next chain. */
 static int next_head(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t *head,
                      struct vdf_err *err)
 {
     unsigned entry = vq->last_avail & (vq->num - 1u);
-    const void *p = vdf_vq_word(space, vq->driver, AVAIL_RING + entry * 2u, 2, false);
+    const void *p;
 
-    if (!p) {
-        vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
-        return -EFAULT;
+    if (vq->modes & VDF_VQ_PACKED) {
+        *head = vdf_vq_packed_next(vq);
+        return 0;
     }
+    p = vdf_vq_word(space, vq->driver, AVAIL_RING + entry * 2u, 2, false);
+    if (!p)
+        return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
     *head = vdf_load_le16(p);
-    if (*head >= vq->num) {
-        vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u", entry, *head,
-                 vq->num);
-        return -EPROTO;
-    }
+    if (*head >= vq->num)
+        return vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u", entry, *head,
+                        vq->num);
     return 0;
+}
+
+bool vdf_vq_next_is(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t head)
+{
+    uint16_t next;
+
+    return vdf_vq_pending(space, vq, NULL) > 0 && !next_head(space, vq, &next, NULL) &&
+           next == head;
 }
 
 int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_chain *chain,
@@ -344,13 +340,9 @@ int vdf_vq_pop(const struct vdf_space *space, struct vdf_vq *vq, struct vdf_vq_c
     int ret = vdf_vq_pending(space, vq, err);
     if (ret <= 0)
         return ret ? ret : -EAGAIN;
-    if (vq->modes & VDF_VQ_PACKED) {
-        head = vdf_vq_packed_next(vq);
-    } else {
-        ret = next_head(space, vq, &head, err);
-        if (ret)
-            return ret;
-    }
+    ret = next_head(space, vq, &head, err);
+    if (ret < 0)
+        return ret;
     ret = vdf_vq_walk(space, vq, head, chain, err);
     if (chain->head >= VDF_VQ_SIZE_MAX)
         return ret;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The descriptor walker and the rings against drivers that break the rules of virtio 1.2, 2.7. */
+/* The descriptor walker and the rings against drivers that break the rules of virtio 1.3, 2.7. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
