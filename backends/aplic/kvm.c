@@ -2,8 +2,8 @@
 /*
  * The kernel's objects of an APLIC: a VM, a vCPU a hart, and the AIA device.
  *
- * What is used of KVM's interface is declared here, in the layout that it has everywhere: the
- * headers of Debian 12 do not know the device, nor have all processors of Debian a KVM.
+ * The used part of KVM's interface is declared here; its layout is the same on all processors. The
+ * headers of Debian 12 lack the device, and some of Debian's processors have no KVM.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -84,7 +84,7 @@ static bool is_absence(int code)
     return code == ENOENT || code == ENXIO || code == ENODEV || code == EACCES || code == EPERM;
 }
 
-/* A refused call on the way to a device. Of descriptors there may be too few, the rest is rare. */
+/* A refused call while a device is made. Too few descriptors are the usual reason. */
 static int refused(struct vdf_err *err, const char *call, int code)
 {
     return vdf_fail(err, code, "kvm: %s answers %s%s", call, vdf_errno_name(code),
@@ -100,8 +100,8 @@ static int make_vm(struct vdf_kvm *kvm, struct vdf_err *err)
     if (node < 0)
         return is_absence(code)
                    ? vdf_fail(err, ENODEV,
-                              "kvm: " KVM_NODE " cannot be used: %s; it takes a riscv64 host with "
-                              "KVM and AIA, `soft` is there everywhere",
+                              "kvm: " KVM_NODE " cannot be used: %s; a riscv64 host with KVM and "
+                              "AIA has the device, every host has `soft`",
                               vdf_errno_name(code))
                    : refused(err, "open of " KVM_NODE, code);
     kvm->vm = ioctl(node, CREATE_VM, 0);
@@ -118,12 +118,13 @@ static int make_device(struct vdf_kvm *kvm, struct vdf_err *err)
         kvm->device = (int)request.fd;
         return 0;
     }
-    /* Processors without AIA know the type and others do not. */
+    /* A riscv64 host without AIA knows the type, other hosts do not. */
     if (is_absence(errno) || errno == EINVAL || errno == ENOTTY)
-        return vdf_fail(err, ENODEV,
-                        "kvm: this host's KVM has no RISC-V AIA device (%s); it takes a riscv64 "
-                        "host with the H, Smaia and Ssaia extensions, `soft` is there everywhere",
-                        vdf_errno_name(errno));
+        return vdf_fail(
+            err, ENODEV,
+            "kvm: this host's KVM has no RISC-V AIA device (%s); a riscv64 host with the "
+            "H, Smaia and Ssaia extensions has the device, every host has `soft`",
+            vdf_errno_name(errno));
     return refused(err, "KVM_CREATE_DEVICE", errno);
 }
 

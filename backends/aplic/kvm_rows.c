@@ -2,8 +2,8 @@
 /*
  * Hooks of the rows that the kernel's device answers.
  *
- * The kernel does not show three things. They are found out without a second model, and nobody
- * observes the intermediate values: no vCPU runs, and the device's lock is held.
+ * The kernel does not show three things. They are found out without a second model. The
+ * intermediate values are not observable: no vCPU runs, and the device's lock is held.
  *
  *   MSIs that sources send   domaincfg.IE is 0 during every write. The sources that are pending and
  *                            enabled afterwards are those whose MSIs the kernel sends, in the order of

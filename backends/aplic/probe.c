@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Does this host's KVM have the APLIC and the IMSICs in the kernel? (RISC-V AIA, KVM's device 11)
- */
+/* Does this host's KVM have the RISC-V AIA device: APLIC and IMSICs in the kernel? */
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>

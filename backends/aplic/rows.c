@@ -26,7 +26,7 @@ static void *hart_at(const struct vdf_at *at)
     return &aplic->harts[at->i];
 }
 
-/* So that the first word of a field of a hart is its word j. */
+/* The place from which the first word of a field of the hart is the word j of the field. */
 static void *hart_word_at(const struct vdf_at *at)
 {
     return (char *)hart_at(at) + at->j * sizeof(uint64_t);
@@ -95,7 +95,7 @@ static int check_open(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     const struct vdf_aplic *aplic = at->priv;
 
     if (aplic->initialised)
-        return vdf_fail(err, EBUSY, "the device is initialised; this is set before `init`");
+        return vdf_fail(err, EBUSY, "the device is initialised; write this file before `init`");
     return 0;
 }
 

@@ -14,7 +14,7 @@
 #include "function.h"
 #include "guest.h"
 
-/* What a registration takes; filled in by plan(). */
+/* The needs of a registration, from plan(). */
 struct plan {
     struct gait_guest *guest;
     uint32_t vectors;
@@ -147,7 +147,7 @@ int vdf_gait_register(struct gait_function *function, struct vdf_err *err)
     while (index < GAIT_ENTRIES && gait->owner[index])
         index++;
     if (index == GAIT_ENTRIES)
-        return vdf_fail(err, ENOSPC, "all %u bits of the summary vector are taken", GAIT_ENTRIES);
+        return vdf_fail(err, ENOSPC, "all %u bits of the summary vector are in use", GAIT_ENTRIES);
     ret = vdf_memory_touch_both(vdf_gait_memory(p.guest), &gait->table);
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the guest or the table: %s", strerror(-ret));

@@ -18,7 +18,7 @@ eq aplic/aplic0/domaincfg 0x80000004
 eq aplic/aplic0/imsic/1/eidelivery 0x0000000000000000
 refuse EBUSY aplic/aplic0/init 1
 
-# mkdir gives what KVM_CREATE_DEVICE gives.
+# A new device is as KVM_CREATE_DEVICE makes it.
 D=aplic/a
 mkdir "$M/$D" || fail "mkdir $D"
 same "mkdir again" "$(mkdir "$M/$D" 2>&1 | grep -c 'File exists')" 1
@@ -42,16 +42,16 @@ same "a read of init" "$("$IO" pread $D/init 0 1)" EACCES
 same "regs before init" "$("$IO" pread $D/regs 0 4)" ENODEV
 same "regs before init" "$("$IO" pwrite $D/regs 0 00010000)" ENODEV
 same "size of regs before init" "$(stat -c %s "$M/$D/regs")" 0
-# Of all that is there, tar cannot read what can only be written.
+# The only files that tar cannot read are write-only.
 tar -C "$M/aplic" -cf "$T/a.tar" a 2>"$T/tar"
-same "what tar says" "$(sed -n 's/: Cannot open: Permission denied$//p' "$T/tar" | sort)" "tar: a/init
+same "refusals of tar" "$(sed -n 's/: Cannot open: Permission denied$//p' "$T/tar" | sort)" "tar: a/init
 tar: a/signal_msi"
-same "what else tar says" "$(grep -cv -e 'Permission denied' -e 'Exiting' "$T/tar")" 0
+same "other messages of tar" "$(grep -cv -e 'Permission denied' -e 'Exiting' "$T/tar")" 0
 refuse EBUSY $D/wire/1 1
 refuse EBUSY $D/signal_msi '0x28000000 5'
 
 # Limits.
-# tests/vm/riscv64 is about hosts that have it.
+# tests/vm/riscv64 tests the backend kvm on hosts that have it.
 [ "$(uname -m)" = riscv64 ] || refuse ENODEV $D/backend kvm
 refuse EINVAL $D/backend other
 put $D/backend soft
@@ -98,7 +98,7 @@ eq $D/addr/imsic/2 0xffffffffffffffff
 put $D/harts 0
 absent $D/addr/imsic
 
-# What init refuses, and that it succeeds once it is mended.
+# Refusals of init, which succeeds when the mistake is corrected.
 D=aplic/b
 mkdir "$M/$D" || fail "mkdir $D"
 put $D/harts 2
@@ -128,7 +128,7 @@ refuse EBUSY $D/delivery msi
 refuse EBUSY $D/backend kvm
 eq $D/addr/imsic/1 0x0000000028001000
 
-# An address that is missing.
+# A missing address.
 D=aplic/c
 mkdir "$M/$D" || fail "mkdir $D"
 refuse EINVAL $D/init 1

@@ -27,7 +27,7 @@ eq $D/domaincfg 0x80000100
 put $D/genmsi 5
 eq $D/genmsi 0x00000000
 
-# claimi HART: a hardware read of it, as a number.
+# claimi HART: a hardware read of claimi, as a number.
 claimi() {
     "$IO" pread $D/regs $((16384 + 32 * $1 + 28)) 4
 }
@@ -74,7 +74,7 @@ eq $D/pending 4
 put $D/wire/4 0
 eq $D/setip/0 0x00000000
 eq $D/idc/0/topi 0x00000000
-same "a claim of a level that went" "$(claimi 0)" 00000000
+same "a claim of a level that is deasserted" "$(claimi 0)" 00000000
 put $D/sourcecfg/4 4
 put $D/setipnum 4
 put $D/sourcecfg/4 6
@@ -86,7 +86,7 @@ put $D/setienum 4
 put $D/target/4 7
 eq $D/in_clrip/0 0x00000008
 
-# The highest priority first, of equal ones the lowest number; a threshold leaves out the rest.
+# The highest priority is first, and of equal ones the lowest number; a threshold masks the rest.
 for source in 10 11 12; do
     put $D/sourcecfg/$source 1
     put $D/setienum $source
@@ -106,7 +106,7 @@ same "below the threshold" "$(claimi 0)" 00000000
 put $D/idc/0/ithreshold 0
 same "third" "$(claimi 0)" 09000a00
 
-# A claim that finds nothing ends what was forced.
+# A claim that finds nothing clears iforce.
 put $D/idc/1/idelivery 3
 eq $D/idc/1/idelivery 0x00000001
 put $D/idc/1/iforce 1
@@ -116,7 +116,7 @@ eq $D/idc/1/iforce 0x00000001
 same "a spurious claim" "$(claimi 1)" 00000000
 eq $D/idc/1/iforce 0x00000000
 
-# Making a source inactive forgets it; making it active with its input high pends it.
+# A source that becomes inactive loses its bits; one that becomes active with its input high is pending.
 put $D/wire/4 1
 eq $D/pending 4
 put $D/sourcecfg/4 0x400
@@ -130,7 +130,7 @@ eq $D/enabled "3
 12"
 
 lines=$(wc -l <"$M/errors")
-# What is no register is read-only zero up to the end of the control region.
+# Words that are no register are read-only zero up to the end of the control region.
 for offset in 0x1bc0 0x1ffc 0x2008 0x400c 0x4010 0x4014; do
     same "pwrite at $offset" "$("$IO" pwrite $D/regs $offset ffffffff)" ok
     same "pread at $offset" "$("$IO" pread $D/regs $offset 4)" 00000000

@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# For scripts about a device with MSI delivery that are run for both backends, read in after lib.sh.
+# For scripts about a device with MSI delivery that run with both backends; sourced after lib.sh.
 #
 #   VDF_APLIC_BACKEND   soft, or kvm on a riscv64 host whose KVM has the device
 backend=${VDF_APLIC_BACKEND:-soft}
 
-# mount_aplic: mount_fs, with this backend behind the device of a plain mount.
+# mount_aplic: mount_fs, and give the device of a plain mount this backend.
 mount_aplic() {
     mount_fs
     [ "$backend" = soft ] || change_backend aplic/aplic0 "$backend"
@@ -20,5 +20,5 @@ change_backend() {
     put "$1/backend" "$2"
     cp "$T/changing" "$M/$1/state" || fail "$2 refuses the state: $(tail -n 1 "$M/errors")"
     eq "$1/backend" "$2"
-    cmp "$T/changing" "$M/$1/state" || fail "the state is another one with backend $2"
+    cmp "$T/changing" "$M/$1/state" || fail "the state differs with backend $2"
 }

@@ -19,7 +19,7 @@ put $D/genmsi 40
 put $D/imsic/1/eithreshold 0x33
 cp "$M/$D/state" "$T/saved" || fail "cp of the state"
 
-# What it does from here.
+# The device continues.
 go_on() {
     put $D/domaincfg 0x100
     put $D/wire/70 0
@@ -30,21 +30,21 @@ cmp -s "$T/saved" "$T/later" && fail "nothing happened"
 eq $D/imsic/1/pending 9
 
 cp "$T/saved" "$M/$D/state" || fail "the state was refused: $(tail -n 1 "$M/errors")"
-cmp "$T/saved" "$M/$D/state" || fail "the state is another one after restoring it"
+cmp "$T/saved" "$M/$D/state" || fail "the state differs after restoring it"
 eq $D/pending 9
 eq $D/imsic/1/pending ""
 eq $D/imsic/0/pending 40
 go_on "$T/later.again"
-cmp "$T/later" "$T/later.again" || fail "the restored device goes on differently"
+cmp "$T/later" "$T/later.again" || fail "the restored device continues differently"
 
 # Into another mount; restoring sends no MSI.
 umount_fs
 mount_aplic
 cp "$T/saved" "$M/$D/state" || fail "the state was refused: $(tail -n 1 "$M/errors")"
-cmp "$T/saved" "$M/$D/state" || fail "the state is another one in a new mount"
+cmp "$T/saved" "$M/$D/state" || fail "the state differs in a new mount"
 [ "$("$IO" read $D/msi)" = EAGAIN ] || fail "restoring sent an MSI"
 go_on "$T/later.again"
-cmp "$T/later" "$T/later.again" || fail "the restored device goes on differently"
+cmp "$T/later" "$T/later.again" || fail "the restored device continues differently"
 
 # With direct delivery, over the device with MSIs.
 mkdir "$M/aplic/d" || fail "mkdir aplic/d"
@@ -62,12 +62,12 @@ cp "$M/aplic/d/state" "$T/direct" || fail "cp of the state"
 rmdir "$M/aplic/d" || fail "rmdir aplic/d"
 mkdir "$M/aplic/d" || fail "mkdir aplic/d"
 cp "$T/direct" "$M/aplic/d/state" || fail "the state was refused: $(tail -n 1 "$M/errors")"
-cmp "$T/direct" "$M/aplic/d/state" || fail "the state is another one after restoring it"
+cmp "$T/direct" "$M/aplic/d/state" || fail "the state differs after restoring it"
 eq aplic/d/idc/0/topi 0x00020003
 put aplic/d/sourcecfg/3 1
 eq aplic/d/target/3 0x00000077
 
-# Edited states: what can be is taken, what cannot be changes nothing.
+# Edited states: possible values are taken; a state with impossible ones changes nothing.
 sed -e 's/^checksum = .*/checksum = none/' -e 's/^aia\/mode = .*/aia\/mode = 0/' "$T/saved" >"$T/edited"
 cp "$T/edited" "$M/$D/state" || fail "the edited state was refused: $(tail -n 1 "$M/errors")"
 eq $D/aia/mode 0

@@ -54,7 +54,7 @@ le32() {
     printf '%08x\n' "$(($1 & 0xffffffff))" | reverse_bytes
 }
 
-# answer TEXT: what vdfio said, as the traces write it.
+# answer TEXT: the answer of vdfio, as the traces write it.
 answer() {
     case $1 in
     ok) echo 0 ;;
@@ -124,7 +124,7 @@ store() {
 }
 
 load() {
-    # An attribute that cannot be got is a file that cannot be read, by root too.
+    # An attribute that cannot be read is a write-only file, to root too.
     if [ -z "$1" ] || [ "$1" = init ] || [ ! -e "$M/$D/$1" ]; then
         no_file
         return
@@ -132,7 +132,7 @@ load() {
     got=$(value_of "$D/$1")
 }
 
-# A guest's access to the control region is one through `regs`; elsewhere it is not the APLIC's.
+# A guest's access to the control region is done through `regs`; elsewhere it is not the APLIC's.
 guest() {
     aplic=$(($(cat "$M/$D/addr/aplic" 2>/dev/null || echo 0)))
     offset=$(($3 - aplic))
@@ -148,7 +148,7 @@ guest() {
         0x*) got="in-kernel ok, a1=$got" ;;
         esac
     fi
-    # Without a register the access leaves the kernel.
+    # An access where no register is leaves the kernel.
     case $got in
     -E*) case $wanted in EXIT_MMIO*) got=$wanted ;; esac ;;
     esac
@@ -201,7 +201,7 @@ replay() {
             load "$file"
             ;;
         fault)
-            # Initialising takes no value, hence no address either.
+            # Initialising takes no value and thus no address.
             if [ "$*" = "0 2 0" ]; then store init 0; else no_file; fi
             ;;
         w | r)
@@ -217,7 +217,7 @@ replay() {
             esac
             ;;
         iw | ir)
-            # After a vCPU has run with a guest interrupt file of the hardware, that one answers.
+            # After a vCPU has run with a guest interrupt file of the hardware, that file answers.
             if [ -n "$ran" ]; then
                 no_file
             elif [ "$op" = iw ]; then
@@ -248,7 +248,7 @@ replay() {
         *) fail "$1: unknown operation: $line" ;;
         esac
         if [ -z "$got" ]; then
-            # An absent file stands for a refusal only.
+            # Only a refused operation may have no file.
             case $op:$wanted in
             *:-E*) ;;
             set:* | get:* | irq:* | msi:*) fail "there is no file for: $line" ;;

@@ -41,7 +41,7 @@ eq $g/sic_armed 1
 refuse EPERM $g/enabled 1
 refuse EINVAL $g/enabled 2
 
-# The block outlives the end, and binds the next set-up to its ISC.
+# The block outlives the end, and the next set-up has to use its ISC.
 put $g/entries/33/gisc 6
 put $g/enabled 0
 put $g/enabled 0
@@ -57,7 +57,7 @@ eq $g/aipb/faal 512
 put $g/enabled 1
 eq $g/entries/33/gisc 6
 
-# A registered function keeps it up.
+# AEN cannot end while a function is registered.
 mkdir "$M/$g/guests/vm" "$M/$g/functions/f" || fail "mkdir failed"
 put $g/functions/f/guest vm
 put $g/functions/f/registered 1
@@ -66,7 +66,7 @@ put $g/functions/f/registered 0
 put $g/enabled 0
 refuse EBUSY $g/functions/f/registered 1
 
-# Another device knows nothing of all that.
+# Another device is not affected.
 mkdir "$M/gait/other" || fail "mkdir failed"
 eq gait/other/aipb/faal 0
 put gait/other/nisc 7

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Signals of a GAIT's functions: vectors, summary bits, alerts, what the host forwards, and a SIC that fails.
+# Signals of a GAIT's functions: vectors, summary bits, alerts, forwarded events, and a SIC that fails.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs
@@ -47,7 +47,7 @@ eq $g/alerts 2
 eq $vm/ipm 0x20
 eq $g/aen_forward 0
 
-# Running: none.
+# Running: no alert.
 put $vm/running 1
 put $vm/ipm 0
 put $f/signal 2
@@ -80,12 +80,12 @@ eq $g/aen_forward 2
 # A SIC that fails: the ISC stays disarmed, and the event waits.
 put $g/sic_fail 1
 put $f/signal 5
-tail -n 1 "$M/errors" | grep -q EIO || fail "no word about the SIC in errors"
+tail -n 1 "$M/errors" | grep -q EIO || fail "errors does not mention the SIC"
 eq $g/sic_armed 0
 put $f/signal 6
 eq $g/aen_forward 3
 same "the summary vector" "$("$IO" pread $g/sbv 0 1)" 80
 
-# Deregistered, nothing of it is left.
+# A deregistered function leaves nothing behind.
 put $f/registered 0
 same "the summary vector" "$("$IO" pread $g/sbv 0 1)" 00

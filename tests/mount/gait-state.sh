@@ -26,7 +26,7 @@ put $g/functions/g/signal 2
 put $g/entries/500/aisb 0x123
 cp "$M/$g/state" "$T/state" || fail "the state cannot be copied"
 
-# goes_on DEVICE: the copy behaves as the device that was saved.
+# goes_on DEVICE: the copy behaves as the saved device.
 goes_on() {
     eq "$1/enabled" 1
     eq "$1/sic_armed" 0
@@ -69,7 +69,7 @@ mkdir "$M/gait/copy" || fail "mkdir failed"
 cp "$T/state" "$M/gait/copy/state" || fail "another device refused the state"
 goes_on gait/copy
 
-# Nonsense is refused whole.
+# Wrong states are refused and change nothing.
 cp "$M/$g/state" "$T/now" || fail "the state cannot be copied"
 for edit in 's/^enabled = 1/enabled = 0/' 's/^entry = 1/entry = 0/' 's/^slot = 1/slot = 0/' \
     's/^ibv = .*/ibv = 0xfffffffffffffff8/' 's/^guest = aa/guest = bb/' 's/^aipb.faal = .*/aipb\/faal = 7/' \

@@ -14,7 +14,7 @@ same "the size of the table" "$(wc -c <"$M/$g/table")" 8192
 same "the size of the vector" "$(stat -c %s "$M/$g/sbv")" 64
 same "the bytes of the vector" "$(wc -c <"$M/$g/sbv")" 64
 
-# An entry's files and its bytes are one.
+# An entry's files and its bytes show the same values.
 e=$g/entries/511
 put $e/gisa 0x01020304
 put $e/gisc 7
@@ -40,7 +40,7 @@ put $f/ibv 0x1000
 put $f/sb 0x2000
 put $f/registered 1
 
-# Through a mapping, where the mount can do that.
+# Through a mapping, where the mount supports it.
 got=$("$IO" mmap-store $g/table 4 05)
 if [ "$got" != ENODEV ]; then
     same "a store to the mapped table" "$got" ok
@@ -69,7 +69,7 @@ said() {
     esac
 }
 
-# A GISA of nobody: the host forwards the event. A word in no guest, or outside of one: dropped.
+# A GISA of no guest: the host forwards the event. A word outside of the guests: the event is dropped.
 put $vm/ipm 0
 put $g/entries/0/gisa 0x02000000
 put $f/signal 0
@@ -100,7 +100,7 @@ put $f/signal 0
 eq $vm/ipm 0x40
 same "the summary word" "$("$IO" pread $vm/memory 0x2007 1)" 01
 
-# Random bytes everywhere: no event may lead anywhere but to an answer.
+# With random bytes everywhere each event still gets an answer.
 head -c 8192 /dev/urandom >"$T/noise"
 dd if="$T/noise" of="$M/$g/table" bs=8192 conv=notrunc 2>/dev/null || fail "dd to the table failed"
 cmp "$T/noise" "$M/$g/table" || fail "the table is not what was written"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* APLIC: what is set before init, and sources and interrupt files with MSI delivery. */
+/* APLIC: the files before init, and sources and interrupt files with MSI delivery. */
 #include "test_aplic.h"
 
 #include "backends/aplic/guest.h"
@@ -57,7 +57,7 @@ Test(aplic, default_device_works)
     cr_assert_not(vdf_test_exists("aplic/aplic0/sourcecfg/97"));
 }
 
-Test(aplic, what_does_not_fit_is_erange)
+Test(aplic, numbers_that_do_not_fit_are_erange)
 {
     vdf_test_tree(true);
     cr_assert_eq(vdf_test_mkdir(DEV), 0);
@@ -71,7 +71,7 @@ Test(aplic, what_does_not_fit_is_erange)
     put_text(at("backend"), "soft");
 }
 
-/* Behind a riscv64 host with an AIA there is one; tests/vm has that. */
+/* Only a riscv64 host with an AIA has this backend; tests/vm tests it there. */
 Test(aplic, a_backend_that_is_not_there)
 {
     make_msi(2, 8, 63);
@@ -206,8 +206,8 @@ Test(aplic, wire_by_source_mode)
 
 Test(aplic, set_and_clear_pending_by_source_mode)
 {
-    /* Is it pending after setipnum with the input 0, with the input 1? Clearing always works but
-     * for an inactive source. */
+    /* Is the source pending after setipnum with the input 0, and with the input 1? Clearing works for
+     * all sources but inactive ones. */
     static const struct {
         unsigned mode;
         bool low, high;
@@ -294,7 +294,7 @@ Test(aplic, forwarding_in_order_uses_pending_up)
     expect(at("imsic/1/pending"), "24");
 }
 
-Test(aplic, msis_that_nobody_takes)
+Test(aplic, msis_that_no_interrupt_file_takes)
 {
     make_msi(1, 8, 63);
     put(at("sourcecfg/1"), 1);
@@ -381,7 +381,7 @@ Test(aplic, hart_index_comes_from_the_address)
     expect(at("imsic/1/pending"), "12");
     expect(at("imsic/2/pending"), "");
     expect(at("imsic/3/pending"), "13");
-    /* By address: the first that matches, and no guest's page. */
+    /* By address: the first hart that matches, and no guest's page. */
     put_text(at("signal_msi"), "0x28002004 0x0f000000");
     expect(at("imsic/1/pending"), "12\n15");
     refuse(ENODEV, at("signal_msi"), "0x28003000 15");
@@ -398,7 +398,7 @@ Test(aplic, many_harts_are_found)
     put(at("aia/srcs"), 1);
     put(at("addr/aplic"), 0xd000000);
     put(at("aia/hart_bits"), 9);
-    /* Neither in order nor without gaps. */
+    /* The addresses are not in order and have gaps. */
     for (unsigned h = 0; h < 300; h++)
         put(at("addr/imsic/%u", h), 0x28000000 + UINT64_C(0x1000) * (h * 7 % 307));
     put(at("init"), 0);
@@ -431,7 +431,7 @@ Test(aplic, high_half_of_eip_is_not_seen_by_number)
     expect(at("imsic/0/enabled"), "4");
 }
 
-Test(aplic, lists_of_identities_replace_what_is_there)
+Test(aplic, lists_of_identities_replace_all)
 {
     make_msi(1, 8, 127);
     put(at("genmsi"), 40);
@@ -468,7 +468,7 @@ Test(aplic, accesses_of_the_window)
     cr_assert_eq(vdf_test_reg_read(at("regs"), 0x4000, 4, &value), -ENODEV);
     cr_assert_eq(vdf_test_reg_read(at("regs"), 0x4001, 4, &value), -EOPNOTSUPP);
     cr_assert_eq(vdf_test_reg_write(at("regs"), 0x10, 4, 1), -ENODEV);
-    /* A copy has zeros where no register is. */
+    /* A long read gives zeros where no register is. */
     cr_assert_eq(vdf_test_pread(at("regs"), bytes, 16, 4), 16);
     cr_assert_arr_eq(bytes, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
 }
@@ -540,7 +540,7 @@ static bool is_register(uint64_t offset, unsigned sources)
     return offset % 0x3000 / 4 <= sources && (offset < 0x1000 || offset >= 0x3000);
 }
 
-/* Words are registers or not the device's, as KVM has it; so are the words of an IMSIC page. */
+/* As in KVM an aligned word is a register or is not the device's; an IMSIC page has all its words. */
 Test(aplic, every_offset_at_every_width)
 {
     static const unsigned widths[] = { 1, 2, 4, 8 };
@@ -576,7 +576,7 @@ Test(aplic, every_offset_at_every_width)
     free(before);
 }
 
-Test(aplic, a_hart_is_told_of_what_its_file_signals)
+Test(aplic, an_interrupt_file_sends_a_message_for_each_identity)
 {
     make_msi(1, 8, 255);
     vdf_aplic_connect(vdf_test_obj(DEV),
@@ -589,7 +589,7 @@ Test(aplic, a_hart_is_told_of_what_its_file_signals)
     put(at("imsic/0/eidelivery"), 1);
     cr_assert_eq(messages, 1);
     cr_assert_eq(last_data, 70);
-    /* Told once, unless an MSI comes for it again. */
+    /* One message, unless another MSI comes for the identity. */
     put(at("imsic/0/eidelivery"), 1);
     put_text(at("imsic/0/pending"), "70 80");
     cr_assert_eq(messages, 1);
@@ -598,7 +598,7 @@ Test(aplic, a_hart_is_told_of_what_its_file_signals)
     put_text(at("imsic/0/enabled"), "70 80 200");
     cr_assert_eq(messages, 3);
     cr_assert_eq(last_data, 80);
-    /* The threshold leaves out itself and what is above. */
+    /* The threshold masks itself and all identities above. */
     put(at("imsic/0/eithreshold"), 200);
     put_text(at("signal_msi"), "0x28000000 200");
     cr_assert_eq(messages, 3);
@@ -609,7 +609,7 @@ Test(aplic, a_hart_is_told_of_what_its_file_signals)
     expect_number(at("imsic/0/topei"), 0);
     put(at("imsic/0/eithreshold"), 0);
     cr_assert_eq(messages, 7);
-    /* A read claims nothing, a write does whatever its value. */
+    /* A read claims nothing; a write of any value claims. */
     expect_number(at("imsic/0/topei"), 70 << 16 | 70);
     expect(at("imsic/0/pending"), "70\n80\n200");
     put(at("imsic/0/topei"), 0);
@@ -619,14 +619,14 @@ Test(aplic, a_hart_is_told_of_what_its_file_signals)
     expect(at("imsic/0/pending"), "");
     put(at("imsic/0/topei"), 0);
     cr_assert_eq(messages, 7);
-    /* What its registers set it signals as well. */
+    /* Identities that eie and eip make pending are signalled as well. */
     put(at("imsic/0/eie/2"), 4);
     put(at("imsic/0/eip/2"), 4);
     cr_assert_eq(messages, 8);
     cr_assert_eq(last_data, 66);
 }
 
-Test(aplic, harts_that_the_mmio_bus_has_no_place_for)
+Test(aplic, more_harts_than_places_on_the_mmio_bus)
 {
     static const struct {
         unsigned harts, sources;

@@ -61,7 +61,7 @@ static inline void expect_number(const char *path, uint64_t value)
     cr_assert_eq(got, value, "%s is 0x%" PRIx64 ", not 0x%" PRIx64, path, got, value);
 }
 
-/* The write is refused with @code, a sentence, and without a change. */
+/* The write is refused with @code and a sentence, and changes nothing. */
 static inline void refuse(int code, const char *path, const char *text)
 {
     char *before = strdup(vdf_test_exists(DEV) ? vdf_test_read(DEV "/state") : "");

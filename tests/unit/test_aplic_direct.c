@@ -102,7 +102,7 @@ Test(aplic_direct, inactive_sources_have_no_bits)
     put(at("setipnum"), 3);
     expect(at("pending"), "3");
     expect(at("enabled"), "3");
-    /* There is no child to delegate to: D makes it inactive. */
+    /* There is no child domain to delegate to: D makes the source inactive. */
     put(at("sourcecfg/3"), 0x400);
     expect_number(at("sourcecfg/3"), 0);
     expect(at("pending"), "");
@@ -140,7 +140,7 @@ Test(aplic_direct, levels_follow_the_wire_only)
     put(at("clripnum"), 1);
     put(at("in_clrip/0"), 2);
     expect(at("pending"), "1");
-    /* A claim does not clear what is still asserted. */
+    /* A claim does not clear a level that is still asserted. */
     cr_assert_eq(reg(CLAIMI(0)), 0x10001);
     cr_assert_eq(reg(CLAIMI(0)), 0x10001);
     put(at("wire/1"), 0);
@@ -161,7 +161,7 @@ Test(aplic_direct, a_level_is_a_copy_of_its_input)
         put(at("wire/5"), !asserted);
         expect(at("pending"), "");
         cr_assert_eq(reg(TOPI(0)), 0);
-        /* Becoming one it forgets what an edge has left behind. */
+        /* A source that becomes a level loses the pending bit of an earlier edge. */
         put(at("sourcecfg/5"), RISING);
         put(at("setipnum"), 5);
         expect(at("pending"), "5");
@@ -171,7 +171,7 @@ Test(aplic_direct, a_level_is_a_copy_of_its_input)
         expect(at("pending"), "5");
         put(at("sourcecfg/5"), 0);
     }
-    /* A level that was pending goes on as an edge would. */
+    /* A pending level that becomes an edge stays pending. */
     put(at("sourcecfg/5"), LOW);
     put(at("wire/5"), 0);
     put(at("sourcecfg/5"), RISING);
@@ -242,7 +242,7 @@ static bool is_register(uint64_t offset, unsigned sources, unsigned harts)
     return offset % 0x3000 / 4 <= sources && (offset < 0x1000 || offset >= 0x3000);
 }
 
-/* Every offset at every width: words are registers or read-only zeros, all else is a bus error. */
+/* Aligned words are registers or read-only zeros; all other accesses are bus errors. */
 Test(aplic_direct, every_offset_at_every_width)
 {
     static const unsigned widths[] = { 1, 2, 4, 8 };
@@ -317,7 +317,7 @@ Test(aplic_direct, priorities_and_thresholds)
     add_source(6, 1, 0, 3);
     add_source(199, 1, 0, 3);
     add_source(7, 1, 1, 255);
-    add_source(8, 1, 2, 1); /* a hart that is not there */
+    add_source(8, 1, 2, 1); /* no such hart */
     for (unsigned n = 5; n <= 8; n++)
         put(at("setipnum"), n);
     put(at("setipnum"), 199);
@@ -384,7 +384,7 @@ Test(aplic_direct, the_line_to_the_harts)
     cr_assert_eq(reg(CLAIMI(1)), 0);
     cr_assert_str_eq(levels, "10101010");
 
-    /* A restored state may have it otherwise. */
+    /* A restored state may have another level. */
     put(at("wire/1"), 1);
     char *state = strdup(vdf_test_read(at("state")));
     put(at("wire/1"), 0);

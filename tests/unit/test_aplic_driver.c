@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Linux's driver irq-riscv-aplic does to the registers, in the order in which it does it:
- * set-up, types, masks, affinity, its handlers, suspend and resume, with direct delivery and with
- * MSIs. The interrupts are there that the driver counts on.
+ * The register accesses of Linux's driver irq-riscv-aplic, in the driver's order: set-up, types,
+ * masks, affinity, its handlers, suspend and resume, with direct delivery and with MSIs. The device
+ * gives the interrupts that the driver relies on.
  */
 #include "test_aplic.h"
 
@@ -23,7 +23,7 @@
 
 TestSuite(aplic_driver, .fini = vdf_test_tree_free);
 
-/* --- what both modes do ----------------------------------------------------------------------- */
+/* --- both modes ------------------------------------------------------------------------------- */
 
 static void init_sources(void)
 {
@@ -36,7 +36,7 @@ static void init_sources(void)
     put_reg(DOMAINCFG, 0);
 }
 
-/* The driver warns when the register does not read as it was written. */
+/* The driver warns when a read of the register does not give the written value. */
 static void init_domain(bool msi)
 {
     uint64_t value = reg(DOMAINCFG) | IE | (msi ? DM : 0);
@@ -59,7 +59,7 @@ static void unmask(unsigned n)
 
 static char handled[64];
 
-/* The handler of a hart: what the device behind a level does when it is served is @quiet. */
+/* The handler of a hart. The device behind the wire of source @quiet, if not 0, deasserts it. */
 static const char *handle(unsigned hart, unsigned quiet)
 {
     uint64_t claimed;
@@ -105,14 +105,14 @@ Test(aplic_driver, direct_levels_and_edges)
     request_direct(33, RISING, 0);
     put(at("wire/5"), 1);
     put(at("wire/33"), 1);
-    /* Each once, though one is a level. */
+    /* Each is handled once, although one is a level. */
     cr_assert_str_eq(handle(0, 5), "5 33");
     cr_assert_str_eq(handle(0, 5), "");
-    /* One that goes away before it is claimed is no interrupt. */
+    /* A level that goes before the claim is no interrupt. */
     put(at("wire/5"), 1);
     put(at("wire/5"), 0);
     cr_assert_str_eq(handle(0, 5), "");
-    /* An edge that comes while it is handled is handled again. */
+    /* An edge during the handling is handled again. */
     put(at("wire/33"), 0);
     put(at("wire/33"), 1);
     cr_assert_str_eq(handle(0, 0), "33");
@@ -127,7 +127,7 @@ Test(aplic_driver, direct_masks_and_types)
     cr_assert_str_eq(handle(0, 0), "");
     unmask(7);
     cr_assert_str_eq(handle(0, 0), "7");
-    /* Level-low: the input is low now that the wire falls. */
+    /* Level-low: the falling wire asserts the input. */
     mask(7);
     put_reg(SOURCECFG(7), LOW);
     unmask(7);
@@ -153,7 +153,7 @@ Test(aplic_driver, direct_affinity)
     put_reg(TARGET(9), 1 << 18 | 1);
     cr_assert_str_eq(handle(0, 9), "");
     cr_assert_str_eq(handle(1, 9), "9");
-    /* A hart that goes away takes no more. */
+    /* A hart that goes offline takes no more interrupts. */
     put_reg(IDC(1, ITHRESHOLD), 1);
     put_reg(IDC(1, IDELIVERY), 0);
     put(at("wire/9"), 1);
@@ -162,7 +162,7 @@ Test(aplic_driver, direct_affinity)
     cr_assert_str_eq(handle(0, 9), "9");
 }
 
-/* Masked on suspend; newer drivers save the registers and write them back. */
+/* Sources are masked on suspend; newer drivers save the registers and write them back. */
 Test(aplic_driver, direct_suspend_and_resume)
 {
     uint64_t saved[SOURCES + 1][2], enabled[2];
@@ -203,7 +203,7 @@ static void set_up_msi(void)
         put(at("imsic/%u/eidelivery", hart), 1);
 }
 
-/* Identities are the IMSIC driver's, which has its own enable bits. */
+/* The IMSIC driver assigns the identities and has enable bits of its own. */
 static void request_msi(unsigned n, unsigned type, unsigned hart, unsigned eiid)
 {
     put_reg(SOURCECFG(n), type);
@@ -214,7 +214,7 @@ static void request_msi(unsigned n, unsigned type, unsigned hart, unsigned eiid)
     unmask(n);
 }
 
-/* The IMSIC's handler: claim through topei until there is none. */
+/* The IMSIC's handler claims through topei until no interrupt is left. */
 static unsigned claim(unsigned hart)
 {
     unsigned top = (unsigned)(vdf_test_read_u64(at("imsic/%u/topei", hart)) >> 16);
@@ -224,7 +224,7 @@ static unsigned claim(unsigned hart)
     return top;
 }
 
-/* At the end of a level the driver asks for it again. */
+/* At the end of the handling of a level the driver sets its pending bit again. */
 static void end_msi(unsigned n, bool level)
 {
     if (level)
@@ -239,13 +239,13 @@ Test(aplic_driver, msi_levels_are_retriggered)
     put(at("wire/5"), 1);
     cr_assert_eq(claim(0), 20);
     cr_assert_eq(claim(0), 0);
-    /* Still asserted at the end: again. */
+    /* Still asserted at the end: another MSI. */
     end_msi(5, true);
     cr_assert_eq(claim(0), 20);
     put(at("wire/5"), 0);
     end_msi(5, true);
     cr_assert_eq(claim(0), 0);
-    /* An edge is not asked for again. */
+    /* The driver does not set the pending bit of an edge. */
     request_msi(6, RISING, 0, 21);
     put(at("wire/6"), 1);
     cr_assert_eq(claim(0), 21);
@@ -253,7 +253,7 @@ Test(aplic_driver, msi_levels_are_retriggered)
     cr_assert_eq(claim(0), 0);
 }
 
-Test(aplic_driver, msi_set_type_finds_what_is_asserted)
+Test(aplic_driver, msi_set_type_finds_an_asserted_level)
 {
     set_up_msi();
     put(at("wire/8"), 1);
@@ -280,7 +280,7 @@ Test(aplic_driver, msi_masks_and_affinity)
     put(at("wire/5"), 1);
     cr_assert_eq(claim(0), 0);
     cr_assert_eq(claim(1), 25);
-    /* A message of zeros: it goes nowhere. */
+    /* A message of zeros reaches no interrupt file. */
     put_reg(TARGET(5), 0);
     put(at("wire/5"), 0);
     put(at("wire/5"), 1);

@@ -2,9 +2,9 @@
 /*
  * APLIC: the files with a kernel's device behind them, on any machine.
  *
- * The kernel here is the model, in a tree of its own: the functions of backends/aplic/kvm.c are
- * defined in this program, which then does not take them from the library. That the model is as the
- * kernel is another question, and tests/vm/riscv64 has it.
+ * The kernel here is the model, in a tree of its own: this program defines the functions of
+ * backends/aplic/kvm.c, so that the linker does not take them from the library. tests/vm/riscv64
+ * compares the model with the kernel.
  */
 #include "test_aplic.h"
 
@@ -23,10 +23,10 @@ struct vdf_kvm {
 };
 
 static struct vdf_tree *kernel;
-static unsigned machines; /* that there are */
+static unsigned machines; /* that exist */
 static bool can_reset;
 static unsigned calls_left; /* until one fails; 0: none does */
-static unsigned gets_left;  /* the same of reads alone */
+static unsigned gets_left;  /* the same for reads */
 
 static bool counts_down(unsigned *left)
 {
@@ -38,7 +38,7 @@ static bool fails(void)
     return counts_down(&calls_left);
 }
 
-/* The kernel has locks of its own: the ranks of the caller's mean nothing there. */
+/* The kernel has locks of its own, to which the ranks of the caller's locks do not apply. */
 static unsigned enter_kernel(void)
 {
     unsigned held = vdf_ranks_held;
@@ -380,7 +380,7 @@ Test(aplic_kvm, states_go_into_both)
         put_text("aplic/b/state", state);
         expect_same_state("aplic/b", DEV);
         cr_assert_eq(vdf_test_rmdir("aplic/b"), 0);
-        /* The kernel's device has another machine then, which sends nothing. */
+        /* A restore makes another machine, which sends nothing. */
         put_text(DEV "/state", state);
         expect(DEV "/backend", "kvm");
         cr_assert_str_eq(vdf_test_read(DEV "/state"), state);
@@ -453,7 +453,8 @@ Test(aplic_kvm, any_call_may_fail)
     free(saved);
 }
 
-/* What is held back, or changed for a look, while an operation lasts is as it was afterwards. */
+/* domaincfg.IE and the modes that an operation changes for its duration have their values again
+ * afterwards, also when the operation fails. */
 Test(aplic_kvm, failed_reads_change_nothing)
 {
     static const struct {
@@ -479,12 +480,12 @@ Test(aplic_kvm, failed_reads_change_nothing)
         }
         cr_assert_gt(call, 4, "%s took %u reads", writes[k].file, call - 1);
     }
-    /* One whose target cannot be read was sent all the same. */
+    /* The MSI of a source whose target cannot be read was sent all the same. */
     put_text(DEV "/imsic/0/pending", "");
     cr_assert_eq(vdf_test_write(DEV "/setipnum", "5"), 0);
     expect(DEV "/imsic/0/pending", "7");
 
-    /* The mode, and the input in another mode. */
+    /* A read of a wire reads the mode, and then the input in another mode. */
     for (call = 1; call <= 2; call++) {
         char text[8];
         int error;
@@ -498,7 +499,7 @@ Test(aplic_kvm, failed_reads_change_nothing)
     }
 }
 
-Test(aplic_kvm, what_the_kernel_cannot_do)
+Test(aplic_kvm, refusals_of_the_kernel)
 {
     struct vdf_err err = { 0 };
     const struct vdf_guest guest = { .machine = &guest };
@@ -522,7 +523,7 @@ Test(aplic_kvm, what_the_kernel_cannot_do)
     cr_assert_eq(vdf_test_reg_write(DEV "/regs", 0x1bc0, 4, 1), -ENODEV);
     cr_assert_eq(vdf_test_reg_write(DEV "/regs", 2, 4, 1), -EOPNOTSUPP);
 
-    /* Kernels that reset no vCPU from outside never lose the upper identities. */
+    /* On a kernel that cannot reset a vCPU from outside, the upper identities cannot be cleared. */
     can_reset = false;
     put_text(DEV "/imsic/1/pending", "3 40");
     put_text(DEV "/imsic/1/pending", "5 40");
@@ -539,7 +540,7 @@ Test(aplic_kvm, what_the_kernel_cannot_do)
     free(state);
 }
 
-/* Where no MSI comes to a hart, its upper identities cannot become pending. */
+/* If no MSI reaches a hart, its upper identities cannot become pending. */
 Test(aplic_kvm, two_harts_at_one_page)
 {
     cr_assert_eq(vdf_test_mkdir(DEV), 0);
@@ -553,7 +554,7 @@ Test(aplic_kvm, two_harts_at_one_page)
     put_text(DEV "/imsic/0/pending", "31 63");
 }
 
-/* But those that came by the hart's number can be removed, when none of them is to stay. */
+/* Those that came by the hart's number can be removed if none of them has to stay. */
 Test(aplic_kvm, upper_identities_of_a_hart_at_the_page_of_a_guest)
 {
     cr_assert_eq(vdf_test_mkdir(DEV), 0);

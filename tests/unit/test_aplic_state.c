@@ -13,8 +13,8 @@ static char *save(void)
     return state;
 }
 
-/* @state with the line that begins with "NAME = " replaced by @line (NULL: left out), as by hand.
- */
+/* @state with @line in place of the line that begins with "NAME = ", edited as by hand. @line NULL: the
+ * line is removed. */
 static char *edited(const char *state, const char *name, const char *line)
 {
     char *text = malloc(strlen(state) + 256), *to = text;
@@ -41,7 +41,7 @@ static char *edited(const char *state, const char *name, const char *line)
     return text;
 }
 
-/* The edited state is refused for the reason that @why is a part of. */
+/* The edited state is refused, with @why in the sentence. */
 static void refuse_edited(const char *state, const char *name, const char *line, const char *why)
 {
     char *text = edited(state, name, line);
@@ -75,7 +75,7 @@ Test(aplic_state, round_trip_and_the_same_from_there)
     make_used_msi();
     char *state = save();
 
-    /* What the device goes on to do. */
+    /* The device continues. */
     put(at("domaincfg"), 0x100);
     put(at("wire/6"), 1);
     char *later = save();
@@ -153,7 +153,7 @@ Test(aplic_state, direct_delivery)
     put(at("idc/1/idelivery"), 1);
     put(at("idc/1/ithreshold"), 30);
     put(at("idc/0/iforce"), 1);
-    put(at("target/8"), 1 << 18 | 77); /* inactive: seen when it is active */
+    put(at("target/8"), 1 << 18 | 77); /* inactive: shown when the source is active */
     char *state = save();
     char *pending = strdup(vdf_test_read(at("pending")));
 
@@ -172,7 +172,7 @@ Test(aplic_state, direct_delivery)
     free(state);
 }
 
-Test(aplic_state, what_no_device_can_have)
+Test(aplic_state, values_that_no_device_has)
 {
     make_used_msi();
     put(at("domaincfg"), 0x100);
@@ -213,7 +213,7 @@ Test(aplic_state, what_no_device_can_have)
     free(state);
 }
 
-/* Levels once stayed pending when their input had gone, and reserved modes were kept. */
+/* In states of earlier versions levels stay pending without their input, and modes are reserved. */
 Test(aplic_state, an_older_one_with_idcs)
 {
     make_direct(1, 8);
@@ -238,7 +238,7 @@ Test(aplic_state, an_older_one_with_idcs)
     free(state);
 }
 
-Test(aplic_state, what_no_device_with_idcs_can_have)
+Test(aplic_state, values_that_no_device_with_idcs_has)
 {
     make_direct(1, 8);
     put(at("sourcecfg/1"), HIGH);
@@ -257,7 +257,7 @@ Test(aplic_state, what_no_device_with_idcs_can_have)
     free(state);
 }
 
-/* A thousand register writes and wires, the same ones for the same @random. */
+/* A thousand writes of registers and wires, which follow from @random. */
 static void random_steps(struct vdf_random random, bool restore_after_each)
 {
     static const uint64_t offsets[] = { 0x1c00, 0x1c04, 0x1cdc, 0x1d00, 0x1ddc, 0x1e00, 0x1e04,

@@ -108,7 +108,7 @@ static const char *load(const char *file)
 {
     if (!*file || !vdf_test_exists(full_path(file)))
         return NULL;
-    /* A file that cannot be read is an attribute that cannot be got. */
+    /* A write-only file is an attribute that cannot be read. */
     return !strcmp(file, "init") ? NULL : number_answer(vdf_test_read_u64(full_path(file)));
 }
 
@@ -147,7 +147,7 @@ static void new_machine(struct replay *r, char *const *words, unsigned n)
         snprintf(r->ids[h], sizeof(r->ids[h]), "%s", words[h + 1]);
 }
 
-/* A guest's access; NULL unless it is one to the control region that the kernel serves. */
+/* A guest's access; NULL unless the kernel serves it in the control region. */
 static const char *guest_access(char *const *words, unsigned n, const char *wanted)
 {
     static char text[64];
@@ -175,7 +175,7 @@ static const char *guest_access(char *const *words, unsigned n, const char *want
     } else {
         got = reg_read(address - aplic);
     }
-    /* Without a register the access leaves the kernel. */
+    /* An access where no register is leaves the kernel. */
     if (*got == '-')
         return !strncmp(wanted, "EXIT_MMIO", 9) ? wanted : got;
     char copy[32];
@@ -195,7 +195,7 @@ static const char *operate(struct replay *r, char *const *words, unsigned n, con
         return store(attribute_file(words[1], words[2]), words[3]);
     if (!strcmp(op, "get"))
         return load(attribute_file(words[1], words[2]));
-    /* Initialising takes no value, hence no address either. */
+    /* Initialising takes no value and thus no address. */
     if (!strcmp(op, "fault"))
         return !strcmp(words[1], "0") && !strcmp(words[2], "2") ? store("init", "0") : NULL;
     if (!strcmp(op, "w"))
@@ -250,7 +250,7 @@ static void replay_line(struct replay *r, char *line)
         return;
     }
     r->fileless++;
-    /* An absent file stands for a refusal only. */
+    /* Only a refused operation may have no file. */
     bool access = !strcmp(words[0], "set") || !strcmp(words[0], "get") ||
                   !strcmp(words[0], "irq") || !strcmp(words[0], "msi") ||
                   (!r->ran && (!strcmp(words[0], "iw") || !strcmp(words[0], "ir")));

@@ -16,7 +16,7 @@
 
 #define OK(call) cr_assert_eq(call, 0, "%s: %s", #call, vdf_test_last_error())
 #define FAILS(code, call) cr_assert_eq(call, -(code), "%s", #call)
-/* A refusal that leaves a line in /errors with its errno and something that explains it. */
+/* A refusal that adds a line with its errno and @words to /errors. */
 #define REFUSED(code, words, call)                                                    \
     do {                                                                              \
         FAILS(code, call);                                                            \

@@ -29,12 +29,12 @@ Test(gait_aen, first_set_up_registers_the_block, .fini = vdf_test_tree_free)
     IS(G "sic_armed", "1");
 }
 
-Test(gait_aen, live_set_up_is_eperm, .fini = vdf_test_tree_free)
+Test(gait_aen, set_up_while_enabled_is_eperm, .fini = vdf_test_tree_free)
 {
     vdf_test_tree(false);
     OK(vdf_test_write(G "enabled", "1"));
     REFUSED(EPERM, "enabled already", vdf_test_write(G "enabled", "1"));
-    /* Also when the ISC would be wrong: live comes first. */
+    /* Also for a wrong ISC: EPERM comes before EINVAL. */
     OK(vdf_test_write(G "nisc", "1"));
     FAILS(EPERM, vdf_test_write(G "enabled", "1"));
     IS(G "enabled", "1");
@@ -61,7 +61,7 @@ Test(gait_aen, block_outlives_the_end, .fini = vdf_test_tree_free)
     IS(G "enabled", "0");
     OK(vdf_test_write(G "nisc", "3"));
     OK(vdf_test_write(G "enabled", "1"));
-    /* The table is the same one, not a new one. */
+    /* The table is the first one. */
     cr_assert_eq(entry(9, "aisb"), 0x1234);
 }
 
@@ -91,10 +91,10 @@ Test(gait_aen, failed_first_sic_leaves_nothing, .fini = vdf_test_tree_free)
     IS(G "aipb/faal", "0");
     IS(G "sic_mode", "all");
     IS(G "sic_armed", "0");
-    /* Refused, so nothing has changed, and it fails once. */
+    /* The refusal has changed nothing, and SIC fails only once. */
     cr_assert_eq(entry(9, "count"), 7);
     IS(G "sic_fail", "0");
-    /* Another ISC is free to choose, since no block was registered. */
+    /* Another ISC is allowed, because no block was registered. */
     OK(vdf_test_write(G "nisc", "6"));
     OK(vdf_test_write(G "enabled", "1"));
     IS(G "aipb/afi", "6");
@@ -107,7 +107,7 @@ Test(gait_aen, failed_second_sic_keeps_the_block, .fini = vdf_test_tree_free)
     REFUSED(EIO, "SINGLE", vdf_test_write(G "enabled", "1"));
     IS(G "enabled", "0");
     IS(G "sic_fail", "0");
-    /* Firmware has the block for good. */
+    /* Firmware keeps the block. */
     IS(G "aipb/faal", "512");
     OK(vdf_test_write(G "nisc", "1"));
     FAILS(EINVAL, vdf_test_write(G "enabled", "1"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a signal does: interpreted, alerted, forwarded, suppressed and dropped. */
+/* Events of signals: interpreted, alerted, forwarded, suppressed and dropped. */
 #include "backends/gait/function.h"
 #include "backends/gait/guest.h"
 #include "test_gait.h"
@@ -47,13 +47,13 @@ Test(gait_deliver, guest_that_is_not_running_is_alerted, .fini = vdf_test_tree_f
     IS(VM "ipm", "0x10");
     IS(VM "alerts", "1");
     is_counted(0, 1, 0, 1);
-    /* Not in the list any more: next_alert is the GISA's own address again. */
+    /* next_alert is the GISA's own address again: the GISA is not on the list. */
     uint8_t gisa[32], want[32] = { 0x01, 0, 0, 0, 0x10, 0, 0, 0 };
     cr_assert_eq(vdf_test_pread(VM "gisa", gisa, 32, 0), 32);
     cr_assert_arr_eq(gisa, want, 32);
 }
 
-/* An alert clears the IAM, which the host sets again when nothing is pending any more. */
+/* An alert clears the IAM. The host sets it again when nothing is pending. */
 Test(gait_deliver, one_alert_until_the_guest_has_taken_it, .fini = vdf_test_tree_free)
 {
     set_up_one();
@@ -75,13 +75,13 @@ Test(gait_deliver, one_alert_until_the_guest_has_taken_it, .fini = vdf_test_tree
     IS(VM "iam", "0x12");
     OK(put("f", "signal", 5));
     IS(VM "alerts", "2");
-    /* The rest of an alert goes with the state. */
+    /* The state has the alert that is not over. */
     OK(vdf_test_write(G "state", state));
     cr_assert_str_eq(vdf_test_read(G "state"), state);
     free(state);
     OK(put("f", "signal", 9));
     IS(VM "alerts", "1");
-    /* The last function with what is pending takes its bit of the mask along. */
+    /* The last function of a pending ISC clears the bit of the mask when it goes. */
     OK(put("g", "registered", 0));
     IS(VM "iam", "0x00");
     OK(put("f", "registered", 0));
@@ -111,7 +111,7 @@ Test(gait_deliver, without_summary_bit, .fini = vdf_test_tree_free)
     IS(VM "ipm", "0x80");
     is_counted(1, 1, 0, 2);
     cr_assert_eq(byte_at(VM "memory", 0x2001), 0xc0);
-    /* Nothing else was written: address 0 least of all. */
+    /* Nothing was written at address 0. */
     cr_assert_eq(byte_at(VM "memory", 2), 0);
 }
 
@@ -126,7 +126,7 @@ Test(gait_deliver, forwarded_when_not_eligible, .fini = vdf_test_tree_free)
     cr_assert_eq(byte_at(VM "memory", 0x300a), 0x40);
     is_counted(1, 0, 0, 1);
     IS(VM "aen_forward", "1");
-    /* Found and cleared, and armed for the next. */
+    /* The bit was found and cleared, and the ISC is armed again. */
     cr_assert(all_zero(G "sbv", 64));
     IS(G "sic_armed", "1");
     OK(put("f", "interpret", 1));
@@ -144,7 +144,7 @@ Test(gait_deliver, host_rules_interpretation_out, .fini = vdf_test_tree_free)
     OK(put("f", "signal", 5));
     is_counted(1, 0, 0, 1);
     IS(VM "ipm", "0x10");
-    /* Not even by an entry that somebody has given a GISA. */
+    /* Not even through an entry that was edited to name a GISA. */
     OK(vdf_test_write_u64(G "entries/0/gisa", vdf_test_read_u64(VM "gisa_address")));
     OK(put("f", "signal", 5));
     is_counted(2, 0, 0, 2);
@@ -154,7 +154,7 @@ Test(gait_deliver, single_interruption_mode_of_the_guest, .fini = vdf_test_tree_
 {
     set_up_one();
     OK(put("f", "interpret", 0));
-    /* One of the masks alone does not hold it back, nor another ISC's bit. */
+    /* One of the two masks does not suppress the event, nor does another ISC's bit. */
     OK(vdf_test_write(VM "simm", "0x10"));
     OK(put("f", "signal", 1));
     OK(vdf_test_write(VM "simm", "0xef"));
@@ -178,7 +178,7 @@ Test(gait_deliver, single_interruption_mode_of_the_guest, .fini = vdf_test_tree_
     is_counted(3, 0, 0, 4);
 }
 
-Test(gait_deliver, one_interrupt_forwards_all_that_is_there, .fini = vdf_test_tree_free)
+Test(gait_deliver, one_interrupt_forwards_all_summary_bits, .fini = vdf_test_tree_free)
 {
     char name[16];
 
@@ -207,7 +207,7 @@ Test(gait_deliver, scan_ends_at_the_vectors_end, .fini = vdf_test_tree_free)
     set_up_one();
     OK(put("f", "interpret", 0));
     IS(G "sbv_end", "2");
-    /* Bit 1 is the last that is looked at; 15 is not. */
+    /* Bit 1 is the last one of the scan, so that bit 15 is not found. */
     uint8_t two = 0x40;
     cr_assert_eq(vdf_test_pwrite(G "sbv", &two, 1, 0), 1);
     cr_assert_eq(vdf_test_pwrite(G "sbv", &bit, 1, 1), 1);
@@ -256,7 +256,7 @@ Test(gait_deliver, dropped_without_count_or_owner, .fini = vdf_test_tree_free)
     cr_assert_eq(byte_at(VM "memory", 0x3000), 0);
     IS(VM "ipm", "0x00");
 
-    /* An entry that nobody owns: its summary bit is set, then the event is dropped. */
+    /* An entry without an owner: its summary bit is set, then the event is dropped. */
     OK(vdf_test_write(G "entries/0/count", "1"));
     OK(put("b", "registered", 0));
     OK(vdf_test_write(G "entries/1/count", "1"));
@@ -275,7 +275,7 @@ Test(gait_deliver, entries_that_designate_nothing, .fini = vdf_test_tree_free)
                                       0x1000ffff9, 0x100100000, 0x1fffffffc, 0x200000000 };
 
     set_up_one();
-    /* A GISA that is nobody's: the host gets an error and forwards the event itself. */
+    /* A GISA of no guest: the host gets an error and forwards the event itself. */
     static const uint64_t gisas[] = { 1, 0x00ffffff, 0x01001000, 0x01000001, 0xffffffff };
     for (size_t k = 0; k < 5; k++) {
         OK(vdf_test_write_u64(G "entries/0/gisa", gisas[k]));
@@ -335,7 +335,7 @@ Test(gait_deliver, table_leads_to_the_guest_that_it_names, .fini = vdf_test_tree
     IS(VM "ipm", "0x00");
     IS(G "guests/other/ipm", "0x10");
     cr_assert_eq(byte_at(G "guests/other/memory", 0x12), 0x40);
-    /* A guest that has gone is designated no longer. */
+    /* An address of a removed guest designates nothing. */
     OK(vdf_test_rmdir(G "guests/other"));
     OK(put("f", "signal", 0));
     IS(VM "ipm", "0x00");
@@ -356,7 +356,7 @@ Test(gait_deliver, failed_sic_leaves_the_isc_disarmed, .fini = vdf_test_tree_fre
     is_counted(1, 0, 0, 1);
     cr_assert_eq(byte_at(G "sbv", 0), 0x80);
     IS(G "functions/f/aibv", "0\n1");
-    /* Deregistering takes it away. */
+    /* Deregistering clears the bit. */
     OK(put("f", "registered", 0));
     cr_assert(all_zero(G "sbv", 64));
     OK(vdf_test_write(G "enabled", "0"));
@@ -366,8 +366,8 @@ Test(gait_deliver, failed_sic_leaves_the_isc_disarmed, .fini = vdf_test_tree_fre
     is_counted(2, 0, 0, 2);
 }
 
-/* Sets the function's bit again whenever the event has been forwarded, as one with the vector
- * mapped could. */
+/* Sets the function's bit again after each forwarded event, as a process that has the vector mapped
+ * could. */
 static void set_again(void *ctx, uint64_t address, uint32_t data)
 {
     struct gait *gait = ctx;
@@ -394,7 +394,7 @@ Test(gait_deliver, bits_that_are_set_during_the_scan_are_found, .fini = vdf_test
     OK(put("f", "interpret", 0));
     function("f")->irq =
         (struct vdf_irq){ .message = set_again, .ctx = vdf_obj_priv(vdf_test_obj("gait/gait0")) };
-    /* It ends, and says so. */
+    /* The scans end with a line in errors. */
     OK(put("f", "signal", 0));
     cr_assert_gt(vdf_test_read_u64(G "aen_forward"), 10);
     cr_assert(strstr(vdf_test_last_error(), "EAGAIN"), "%s", vdf_test_last_error());
@@ -419,7 +419,7 @@ Test(gait_deliver, interrupts_reach_the_sink, .fini = vdf_test_tree_free)
     OK(put("f", "interpret", 0));
     OK(put("f", "signal", 0));
     cr_assert_eq(messages, 3);
-    /* None when nothing reaches the guest. */
+    /* There is no message when no event reaches the guest. */
     OK(vdf_test_write(VM "simm", "0x10"));
     OK(vdf_test_write(VM "nimm", "0x10"));
     OK(put("f", "signal", 0));

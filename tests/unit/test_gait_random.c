@@ -17,7 +17,7 @@ static uint32_t below(uint32_t n)
     return vdf_random_below(&random_state, n);
 }
 
-/* Mostly sensible, sometimes at a border, sometimes anything. */
+/* Mostly a valid number, sometimes one at a limit, sometimes any. */
 static uint64_t some_address(void)
 {
     static const uint64_t borders[] = { 0,          4095,        MEMORY_SIZE - 8, MEMORY_SIZE - 1,
@@ -78,7 +78,7 @@ static void some_step(void)
         vdf_test_write_u64(G "enabled", below(2));
         break;
     case 12:
-        /* Seldom: an ISC that a failure has disarmed stays so until the next set-up. */
+        /* Seldom, because an ISC that a failure has disarmed stays disarmed until the next set-up. */
         vdf_test_write_u64(G "sic_fail", below(50) ? 0 : 1 + below(2));
         break;
     default:
@@ -141,7 +141,7 @@ Test(gait_random, counts_and_state_agree, .fini = vdf_test_tree_free)
         free(before);
         free(after);
     }
-    /* Events went every way. */
+    /* There were events of every kind. */
     cr_assert_gt(vdf_test_read_u64(G "aen_forward"), 0);
     cr_assert_gt(vdf_test_read_u64(G "alerts"), 0);
     cr_assert_gt(vdf_test_read_u64(G "dropped"), 0);

@@ -34,7 +34,7 @@ Test(gait_register, writes_the_entry, .fini = vdf_test_tree_free)
     IS(VM "gisc/3", "0");
     IS(VM "locked", "0");
     IS(G "functions/f/index", "");
-    /* Deregistering what is not registered is success. */
+    /* Deregistering a function that is not registered succeeds. */
     OK(put("f", "registered", 0));
 }
 
@@ -130,7 +130,7 @@ Test(gait_register, fields_are_busy_while_registered, .fini = vdf_test_tree_free
     for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)
         FAILS(EBUSY, put("f", fields[k], 1));
     FAILS(EBUSY, vdf_test_write(G "functions/f/guest", "\n"));
-    /* What a file shows can be written back to it. */
+    /* The value of a file can be written back to it. */
     for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
         char path[64], value[32];
 
@@ -146,7 +146,7 @@ Test(gait_register, fields_are_busy_while_registered, .fini = vdf_test_tree_free
         OK(put("f", fields[k], 1));
 }
 
-Test(gait_register, wrong_moments_and_missing_guests, .fini = vdf_test_tree_free)
+Test(gait_register, before_enabled_and_without_guests, .fini = vdf_test_tree_free)
 {
     vdf_test_tree(false);
     OK(vdf_test_mkdir(G "guests/vm"));
@@ -179,7 +179,7 @@ Test(gait_register, addresses_outside_memory, .fini = vdf_test_tree_free)
         OK(put("f", "sb", words[k]));
         REFUSED(EIO, "not in memory", put("f", "registered", 1));
     }
-    /* Nothing is left of all these. */
+    /* The refusals have changed nothing. */
     IS(G "functions/f/registered", "0");
     IS(VM "locked", "0");
     IS(VM "gisc/3", "0");
@@ -195,7 +195,7 @@ Test(gait_register, addresses_outside_memory, .fini = vdf_test_tree_free)
 Test(gait_register, every_page_is_pinned, .fini = vdf_test_tree_free)
 {
     set_up();
-    /* 2048 vectors are 256 bytes: across a page border, and the summary word too. */
+    /* 2048 vectors are 256 bytes, which lie across a page border, as does the summary word. */
     make_function("f", 3, 0x2f80, 0x4ffc, 63);
     OK(put("f", "noi", 4000));
     OK(put("f", "registered", 1));
@@ -266,7 +266,7 @@ Test(gait_register, lowest_free_entry_and_a_full_vector, .fini = vdf_test_tree_f
             OK(put(name, "registered", 1));
     }
     IS(G "functions/f511/index", "511");
-    /* One past the highest plus one would be 513. */
+    /* Two more than the highest would be 513. */
     IS(G "sbv_end", "512");
     REFUSED(ENOSPC, "512", put("f512", "registered", 1));
     IS(G "functions/f512/registered", "0");
@@ -304,16 +304,16 @@ Test(gait_register, rmdir_of_function_and_guest, .fini = vdf_test_tree_free)
     cr_assert(all_zero(G "table", 8192));
     IS(VM "locked", "0");
     IS(VM "iam", "0x00");
-    /* A function that is not registered does not keep its guest. */
+    /* A function that is not registered does not prevent the removal of its guest. */
     OK(vdf_test_rmdir(G "guests/vm"));
     IS(G "functions/g/guest", "");
     FAILS(ENODEV, put("g", "registered", 1));
-    /* A new guest of the old name is another one. */
+    /* A new guest with the old name is another guest. */
     OK(vdf_test_mkdir(G "guests/vm"));
     FAILS(ENODEV, put("g", "registered", 1));
     OK(vdf_test_write(G "functions/g/guest", "vm"));
     OK(put("g", "registered", 1));
-    /* Everything at once. */
+    /* rmdir of a registered function deregisters it. */
     OK(vdf_test_rmdir("gait/gait0"));
 }
 
@@ -322,12 +322,12 @@ Test(gait_register, deregistering_an_edited_entry, .fini = vdf_test_tree_free)
     set_up();
     make_function("f", 3, 0x2000, 0x3000, 1);
     OK(put("f", "registered", 1));
-    /* A count that was written up is counted down, and the entry stays. */
+    /* A larger count that was written is counted down, and the entry stays. */
     OK(vdf_test_write(G "entries/0/count", "3"));
     OK(put("f", "registered", 0));
     cr_assert_eq(entry(0, "count"), 2);
     cr_assert_eq(entry(0, "gisc"), 3);
-    /* One that was written to 0 or to the most does not wrap. */
+    /* A count that was written as 0 or as the maximum does not wrap. */
     OK(vdf_test_write(G "entries/0/count", "255"));
     OK(put("f", "registered", 1));
     cr_assert_eq(entry(0, "count"), 255);
@@ -380,7 +380,7 @@ Test(gait_register, guests_and_their_memory, .fini = vdf_test_tree_free)
     FAILS(ENOSPC, vdf_test_mkdir(G "guests/vm3"));
     OK(vdf_test_rmdir(G "guests/vm2"));
     OK(vdf_test_mkdir(G "guests/vm3"));
-    /* The slot of the one that went is free again. */
+    /* The slot of the removed guest is free again. */
     IS(G "guests/vm3/gisa_address", "0x01001000");
     IS(G "guests/vm3/memory_address", "0x0000000200000000");
 }

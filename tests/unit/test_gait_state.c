@@ -51,7 +51,7 @@ Test(gait_state, same_bytes_in_a_fresh_tree, .fini = vdf_test_tree_free)
     char *after = saved(G "state");
     cr_assert_str_eq(after, before);
     cr_assert_eq(entry(2, "aisb"), aisb);
-    /* Onto itself. */
+    /* Restored to the same device. */
     OK(vdf_test_write(G "state", before));
     IS(VM "locked", "2");
     IS(G "guests/aa/gisc/5", "1");
@@ -66,7 +66,7 @@ Test(gait_state, restored_device_goes_on, .fini = vdf_test_tree_free)
 
     vdf_test_tree(false);
     OK(vdf_test_write(G "state", before));
-    /* What the summary vector holds waits for an interrupt, and the ISC is not armed. */
+    /* The bits of the summary vector wait for an interrupt, and the ISC is not armed. */
     cr_assert_eq(byte_at(G "sbv", 0), 0x20);
     IS(G "functions/h/index", "2");
     IS(G "functions/h/aibv", "1\n2");
@@ -80,7 +80,7 @@ Test(gait_state, restored_device_goes_on, .fini = vdf_test_tree_free)
     /* The lowest free entry is the one that "g" left. */
     OK(put("g", "registered", 1));
     IS(G "functions/g/index", "1");
-    /* Back in the old order: every count goes to 0. */
+    /* Deregistered in the old order, every count becomes 0. */
     OK(put("f", "registered", 0));
     OK(put("g", "registered", 0));
     OK(put("h", "registered", 0));
@@ -182,7 +182,7 @@ Test(gait_state, edited_states_are_refused_whole, .fini = vdf_test_tree_free)
         free(after);
         free(bad);
     }
-    /* What can be is taken: the count of alerts is anybody's. */
+    /* A possible value is taken: the count of alerts may be any number. */
     char *good = edited(before, "alerts = 0", "alerts = 77");
     OK(vdf_test_write(G "state", good));
     IS(G "alerts", "77");
@@ -236,13 +236,13 @@ Test(gait_state, saved_in_a_vm_and_restored_without, .fini = vdf_test_tree_free)
     memcpy(beyond, "ibv = 0x00000000001fff80", strlen("ibv = 0x00000000001fff80"));
     OK(vdf_test_write(G "state", in_vm));
 
-    /* It is kept as it was, but has no memory to deliver to. */
+    /* The registration is restored, but has no memory to deliver to. */
     char *again = saved(G "state");
     cr_assert(strstr(again, "vm_memory = 2097152\n"));
     REFUSED(EBUSY, "VM", put("f", "signal", 1));
     REFUSED(EBUSY, "VM", put("g", "registered", 1));
     IS(G "functions/f/aibv", "");
-    /* With the last registration the VM is forgotten. */
+    /* The last deregistration ends the dependence on the VM. */
     OK(put("f", "registered", 0));
     FAILS(EIO, put("f", "registered", 1));
     OK(put("f", "ibv", 0xfff80));

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The same random operations on two devices: an aplic with the model behind it and one with the
- * kernel's device, through their files.
+ * The same random operations on two devices, one with the model and one with the kernel's device,
+ * through their files.
  *
  *     aplicdiff MOUNT OPERATIONS
  *
- * makes aplic/soft and aplic/kvm below MOUNT, several times with other configurations, and does
- * everything to both: values right and wrong before init and after it, accesses through `regs` of
- * all widths and offsets, wires, interrupt files, MSIs, states of one into the other. Each answer,
- * the bytes or the errno, has to be the same, and from time to time every file. Exits 0 when all
- * were, 1 after the first few that were not, 2 for other trouble.
+ * makes aplic/soft and aplic/kvm below MOUNT, several times with other configurations, and applies
+ * each operation to both: right and wrong values before and after init, accesses through `regs` of
+ * all widths and offsets, wires, interrupt files, MSIs, the state of one restored to the other. Each
+ * answer, the bytes or the errno, has to be the same; from time to time all files are compared. Exits
+ * 0 without a difference, 1 after the first few differences, 2 after another failure.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,7 +44,7 @@ struct answer {
     char bytes[MAX_ANSWER];
 };
 
-/* Files of a round stay open: most of the time would go into opening them. */
+/* Files of a round stay open, because opening them would take most of the time. */
 #define MAX_OPEN 8192u
 struct open_file {
     char path[32];
@@ -67,10 +67,10 @@ static unsigned differences;
 
 /* Of the round. */
 static unsigned harts, sources, ids, guest_bits;
-static bool plain; /* each hart has a page of its own, the first of its guests' */
+static bool plain; /* each hart has a page of its own, the first of the pages of its guests */
 static uint64_t pages[16];
 static uint32_t indexes[16]; /* that MSIs of the APLIC find the harts by */
-static uint32_t busy[6];     /* sources that most is done to */
+static uint32_t busy[6];     /* sources of most operations */
 
 static _Noreturn void trouble(const char *fmt, ...)
 {
@@ -185,7 +185,8 @@ static bool same_answers(void)
            (!a->has_bytes || a->n <= 0 || memcmp(a->bytes, b->bytes, (size_t)a->n) == 0);
 }
 
-/* A descriptor of the file, or -errno; of a `state` a new one, as it is of the moment of open. */
+/* A descriptor of the file, or -errno. That of a `state` is new, because an open file shows the state
+ * of the time of its open. */
 static int open_file(struct side *side, const char *path, bool writes)
 {
     int flags = (writes ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC;
@@ -223,7 +224,7 @@ static void close_files(struct side *side)
     }
 }
 
-/* With @in a write of it, else a read. */
+/* A write of @in, or a read where it is NULL. */
 static void access_file(struct side *side, const char *file, const void *in, size_t n,
                         uint64_t offset)
 {
@@ -292,7 +293,7 @@ static void access_regs(uint64_t offset, unsigned width, bool write, uint64_t va
                width, offset, value);
 }
 
-/* --- everything ------------------------------------------------------------------------------- */
+/* --- all files -------------------------------------------------------------------------------- */
 
 /* Lines of a state that differ by the name of the device. */
 static void strip_names(struct answer *a)
@@ -312,7 +313,7 @@ static void strip_names(struct answer *a)
     a->n = a->n < 0 ? a->n : to;
 }
 
-/* Cuts the answers down to where they begin to differ. */
+/* Shortens the answers to the part from their first difference on. */
 static void find_difference(void)
 {
     ssize_t k = 0;
@@ -396,7 +397,7 @@ static void list(const struct side *side, const char *path, struct names *names)
     qsort(names->list, names->n, sizeof(names->list[0]), by_name);
 }
 
-/* Not what has to differ, nor what is compared as a whole, nor lines that no source has. */
+/* Leaves out files that have to differ, those that are compared as a whole, and wires of no source. */
 static bool is_compared(const char *path)
 {
     static const char *const others[] = { "backend", "state", "msi", NULL };
@@ -435,13 +436,13 @@ static void compare_folder(const char *path)
     free(names[1]);
 }
 
-/* --- what is done ----------------------------------------------------------------------------- */
+/* --- random operations ------------------------------------------------------------------------ */
 
 #define N_CONFIGS 7u
 #define N_EDGES 6u
 static const struct {
     const char *file;
-    uint64_t edges[N_EDGES]; /* of what it takes */
+    uint64_t edges[N_EDGES]; /* of its values */
 } configs[N_CONFIGS] = {
     { "aia/ids", { 63, 64, 255, 191, 319, 62 } },
     { "aia/srcs", { 0, 255, 256, 1023, 1024, 0x100000000 } },
@@ -576,7 +577,7 @@ static void any_imsic(void)
         any_list("pending", !plain);
         break;
     case 5:
-        /* It never lets them be enabled. */
+        /* They can never be enabled. */
         any_list("enabled", true);
         break;
     case 6:
@@ -667,7 +668,7 @@ static void any_operation(void)
     }
 }
 
-/* The state of each goes into the other, which is then as the first. */
+/* Restores the state of each to the other, which is then the same as the first. */
 static void exchange_states(void)
 {
     unsigned from = below(2);
@@ -790,7 +791,7 @@ static void round_of(unsigned long operations)
     make(&sides[0], false);
     make(&sides[1], true);
     compare_states();
-    /* A random init seldom succeeds; then that is the device of this round. */
+    /* If the random init succeeds, which is rare, that is the device of this round. */
     before_init();
     compare_states();
     if (!is_initialised()) {

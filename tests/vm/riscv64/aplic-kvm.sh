@@ -31,13 +31,13 @@ D=aplic/a
 mkdir "$M/$D" || fail "mkdir $D"
 eq $D/backend soft
 
-# Choosing: what was set goes along, both ways; harts come and go.
+# A change of the backend keeps the values that were set, in both directions; harts come and go.
 put $D/aia/srcs 40
 put $D/aia/ids 63
 put $D/addr/imsic/0 0x28000000
 put $D/backend kvm
 eq $D/backend kvm
-same "what the daemon holds" "$(held)" "1 1 1"
+same "objects of the daemon" "$(held)" "1 1 1"
 eq $D/aia/srcs 40
 eq $D/aia/ids 63
 eq $D/aia/group_shift 24
@@ -68,7 +68,7 @@ put $D/backend kvm
 refuse EOPNOTSUPP $D/delivery direct
 put $D/delivery msi
 
-# Wrong values, in the words of the model where it refuses them too.
+# Wrong values, with the sentences of the model where the model refuses them too.
 refuse EINVAL $D/aia/ids 64
 refuse EINVAL $D/aia/mode 3
 refuse EINVAL $D/addr/aplic 0x1001
@@ -124,13 +124,13 @@ for state in kvm cleared; do
     cp "$T/$state" "$M/aplic/b/state" || fail "the model refuses it: $(tail -n 1 "$M/errors")"
     eq aplic/b/backend soft
     sed 's,\[aplic/b\],[aplic/a],; /^checksum/d' "$M/aplic/b/state" >"$T/soft"
-    sed '/^checksum/d' "$T/$state" | cmp - "$T/soft" || fail "the state is another one in the model"
+    sed '/^checksum/d' "$T/$state" | cmp - "$T/soft" || fail "the state differs in the model"
     change_backend aplic/b kvm
     change_backend aplic/b soft
     rmdir "$M/aplic/b" || fail "rmdir aplic/b"
 done
 
-# Refused states change nothing and leave nothing.
+# Refused states change nothing and leave nothing behind.
 before=$(held)
 sed 's/^checksum = .*/checksum = none/' "$T/kvm" >"$T/edited"
 for edit in 's/^delivery = msi/delivery = direct/' 's/^aia\/srcs = 40/aia\/srcs = 80/' \
@@ -141,16 +141,16 @@ for edit in 's/^delivery = msi/delivery = direct/' 's/^aia\/srcs = 40/aia\/srcs 
     cp "$T/bad" "$M/$D/state" 2>/dev/null && fail "the state was taken after $edit"
     cmp "$T/cleared" "$M/$D/state" || fail "a refused state has changed something: $edit"
 done
-same "what the daemon holds after them" "$(held)" "$before"
+same "objects of the daemon after refused states" "$(held)" "$before"
 cp "$T/kvm" "$M/$D/state" || fail "the state was refused: $(tail -n 1 "$M/errors")"
-same "what the daemon holds after a restore" "$(held)" "$before"
+same "objects of the daemon after a restore" "$(held)" "$before"
 
 # Removing.
 rmdir "$M/$D" || fail "rmdir $D"
 same "after rmdir" "$(held)" "0 0 0"
 wait_for 5 no_machines || fail "the VM has stayed after rmdir"
 
-# Too few descriptors: on the way to the VM, the device or a vCPU.
+# Too few descriptors for the VM, the device or a vCPU.
 pid=$(daemon_pids)
 limit() {
     same "the limit of descriptors" "$("$IO" limit "$pid" "$1")" ok
@@ -165,7 +165,7 @@ for more in 0 1 2 3 4 5; do
     EMFILE) refused=$((refused + 1)) ;;
     *) fail "with $more descriptors more: $(tail -n 1 "$M/errors")" ;;
     esac
-    same "what is held after EMFILE" "$(held)" "0 0 0"
+    same "objects of the daemon after EMFILE" "$(held)" "0 0 0"
     limit 1024
     eq $D/backend soft
 done
@@ -175,7 +175,7 @@ same "30 harts" "$("$IO" write $D/harts 30)" EMFILE
 limit 1024
 eq $D/harts 1
 eq $D/backend kvm
-same "what is held after EMFILE" "$(held)" "1 1 1"
+same "objects of the daemon after EMFILE" "$(held)" "1 1 1"
 case $(tail -n 1 "$M/errors") in
 *"ulimit -n"*) ;;
 *) fail "it does not say what would help: $(tail -n 1 "$M/errors")" ;;
