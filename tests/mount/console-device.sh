@@ -74,7 +74,7 @@ refuse EINVAL $c/resize_order rows
 refuse EINVAL $c/size 80x25
 refuse ERANGE $c/size "80 65536"
 
-# What is printed can be written back, and changes nothing.
+# The text of a file can be written back, and changes nothing.
 for file in device features dma_mem dma/size memory_size max_ports driver size resize_order; do
     put $c/$file "$(cat "$M/$c/$file")"
 done
@@ -121,7 +121,7 @@ eq $c/ports/0/guest_size "132 43"
 put $c/size "90 30"
 eq $c/ports/0/guest_size "90 30"
 
-# Nobody on the other side.
+# No driver.
 put $c/driver none
 eq $c/status 0x00
 absent $c/ports/0/guest

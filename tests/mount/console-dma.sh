@@ -32,7 +32,7 @@ exec 3>"$M/$p/guest"
 printf abc >&3
 same "transmit buffers" "$(count transmit)" 1
 same "the data" "$("$IO" read $p/data)" abc
-# That reader's close was told with PORT_OPEN, whose handler reclaims but cannot free.
+# The close of that reader was sent as PORT_OPEN, whose handler reclaims but cannot free.
 wait_for 10 grep -q ' 3 pending$' "$M/$c/dma/buffers" || fail "nothing is pending"
 same "no transmit buffer" "$(count transmit)" 0
 eq $c/dma/used $((258 * 4096))

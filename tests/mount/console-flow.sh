@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Data of a port that nobody takes: the limits of its queues, large amounts both ways, what is dropped and counted.
+# Unread data of a port: the limits of its queues, large amounts both ways, bytes that are dropped and counted.
 . "$(dirname "$0")/lib.sh"
 
 mount_fs
@@ -40,7 +40,7 @@ cat "$T/random" >"$M/$p/guest" || fail "the guest's writer failed"
 wait $reader
 cmp "$T/random" "$T/up" || fail "the bytes changed on their way to the host"
 
-# The fate of data that nobody reads.
+# Unread data.
 eq $p/overflow hold
 eq $c/ports/0/overflow drop
 refuse EINVAL $p/overflow wait

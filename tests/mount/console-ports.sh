@@ -26,14 +26,14 @@ for file in ready guest_connected throttled guest_size bytes_sent bytes_received
 done
 same "the size of data" "$(stat -c %s "$M/$p/data")" 0
 
-# A name, told to the guest.
+# A name, which is sent to the guest.
 put $p/name org.example.0
 eq $p/name org.example.0
 refuse EINVAL $p/name "$(head -c 128 /dev/zero | tr '\0' n)"
 "$IO" read $c/control | grep -qxF '> PORT_NAME id=1 value=1 name=org.example.0' ||
     fail "the guest was not told the name"
 
-# What the host writes waits for the guest.
+# Data of the host waits for the guest.
 put $p/data hello
 eq $p/host_connected 0
 eq $p/bytes_received 0
@@ -41,7 +41,7 @@ same "the guest reads" "$("$IO" read $p/guest)" hello
 eq $p/bytes_received 6
 eq $p/guest_connected 0
 
-# The guest waits for the host: a writer in the shell blocks until somebody reads.
+# The guest waits for the host: a writer in the shell blocks until there is a reader.
 same "writing to a closed host" "$("$IO" write $p/guest x)" EAGAIN
 printf 'to the host\n' >"$M/$p/guest" &
 writer=$!
@@ -64,7 +64,7 @@ eq $c/queues/5/used_idx 1
 eq $p/throttled 1
 exec 3<&-
 wait_for 10 grep -qx 0 "$M/$p/host_connected" || fail "the host's end stays open"
-# The half-read element was kept over the close.
+# The half-read element outlives the close.
 same "the rest" "$("$IO" read $p/data)" re
 eq $p/throttled 0
 eq $p/bytes_discarded 0

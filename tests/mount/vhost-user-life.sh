@@ -42,7 +42,7 @@ vhe ok close
 wait "$second"
 same "the second one's answers" "$(wc -l <"$T/second")" 2
 
-# A driver that dies, and another that begins: it is told everything.
+# A driver dies, and another begins: it gets all messages.
 attach
 vhe ok tell DEVICE_READY 0xffffffff 1
 vhe "PORT_ADD 0 1" hear

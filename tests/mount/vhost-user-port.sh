@@ -46,7 +46,7 @@ eq $p/0/bytes_received 12
 vhe "PORT_OPEN 0 1" hear
 vhe "PORT_OPEN 0 0" hear
 
-# From the guest, with a port that holds: held back until somebody reads, dropped where nobody has the port open.
+# From the guest, with a port that holds: held until there is a reader, dropped while the port is closed.
 put $p/0/overflow hold
 exec 3<>"$M/$p/0/data"
 vhe "PORT_OPEN 0 1" hear
@@ -67,7 +67,7 @@ vhe 5 send 0 hello LATER
 wait "$reader"
 same "what the waiting reader got" "$(cat "$T/got")" hello
 
-# What waits for the guest arrives when the guest opens the port.
+# Waiting data arrives when the guest opens the port.
 printf 'early' >"$M/$p/1/data"
 vhe "PORT_OPEN 1 1" hear
 vhe "PORT_OPEN 1 0" hear
@@ -92,7 +92,7 @@ vhe 0000000000000000 config 248 8
 vhe ok emergency !
 same "emergency output" "$(head -c 1 <&3)" !
 
-# What the driver on the other side rules out.
+# Refusals while the front end has the device.
 refuse EBUSY $c/driver soft
 refuse EBUSY $c/features 0x100000000
 refuse EBUSY $c/max_ports 4
@@ -100,7 +100,7 @@ same "a register write beside the front end" "$("$IO" pwrite $c/regs 0x70 000000
 vhe ok close
 refuse EBUSY $c/max_ports 4
 
-# Without MULTIPORT a change of size is told by the front end's socket, and port 0 is just open.
+# Without MULTIPORT a change of size is sent over the front end's socket, and port 0 is open.
 vhe ok connect
 vhe "0x* 0x* 64" negotiate 0x100000001
 vhe ok memory 1

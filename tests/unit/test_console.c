@@ -96,7 +96,7 @@ Test(console, a_new_device_is_probed_when_a_port_is_opened)
     is("console/c/ports/0/guest_connected", "1");
 }
 
-/* Whoever copies the tree opens every file for reading, and reads nothing of one of size 0. */
+/* A copy of the tree opens every file for reading, and reads nothing of files of size 0. */
 Test(console, an_open_alone_changes_nothing)
 {
     static const char *const ends[] = { "data", "guest" };
@@ -363,7 +363,7 @@ Test(console, a_slow_host_throttles)
     vdf_test_close(guest);
 }
 
-/* What the guest sent is kept over a close of the host's end, to the byte. */
+/* Data of the guest outlives a close of the host's end, to the byte. */
 Test(console, half_consumed_element_survives_the_close)
 {
     struct vdf_test_file *data = opened(P0 "data", O_RDWR), *guest = opened(P0 "guest", O_RDWR);
@@ -382,7 +382,7 @@ Test(console, half_consumed_element_survives_the_close)
     vdf_test_close(guest);
 }
 
-/* --- data that nobody reads ------------------------------------------------------------------- */
+/* --- unread data ------------------------------------------------------------------------------ */
 
 Test(console, what_becomes_of_unread_data_follows_the_kind_of_port)
 {
@@ -466,7 +466,7 @@ Test(console, a_writer_is_no_reader)
     vdf_test_close(guest);
 }
 
-/* What the guest was held with when the choice changes is taken like the rest, in order. */
+/* After a change of the choice held data is taken in order, like the rest. */
 Test(console, the_choice_can_change_at_any_time)
 {
     struct vdf_test_file *data, *guest;
@@ -667,7 +667,7 @@ Test(console, without_multiport_the_configuration_tells)
     cr_assert_eq(vdf_test_mkdir(CON "ports/1"), -EOPNOTSUPP);
     cr_assert_eq(vdf_test_rmdir(CON "ports/0"), -EBUSY);
     vdf_test_close(data);
-    /* The driver cannot be told that the host has closed: what it sends waits. */
+    /* The driver gets no message that the host has closed, and its data waits. */
     send_text(guest, "later");
     data = opened(P0 "data", O_RDWR);
     got(data, "later");
@@ -692,7 +692,7 @@ Test(console, a_running_device_keeps_its_shape)
     is(CON "status", "0x0f");
 }
 
-/* What a file prints can be written back to it, whatever else is set and runs. */
+/* The text of a file can be written back to it in every state of the device. */
 Test(console, the_value_that_is_there_changes_nothing)
 {
     static const char *const files[] = { "device",      "features",  "dma_mem", "dma/size",

@@ -22,7 +22,7 @@ static struct {
     uint64_t features;
     uint16_t avail[QUEUES], used[QUEUES];
     bool known[PORTS], console[PORTS], guest[PORTS], host[PORTS];
-    char in[PORTS][64]; /* what was received */
+    char in[PORTS][64]; /* received */
 } linux_;
 
 static void writel(uint32_t value, unsigned reg)
@@ -214,7 +214,7 @@ static void delete_queues(void)
     }
 }
 
-/* What the core does before the driver's own part, and the queues with it. */
+/* The work of the core before the driver's own part, and the queues. */
 static void begin(void)
 {
     writel(0, VDF_CONSOLE_REG_STATUS);
@@ -337,7 +337,7 @@ Test(console_linux, suspend_and_resume)
         freeze();
         is(CON "status", "0x00");
         is(P1 "guest_connected", "0");
-        /* What the host does meanwhile waits. */
+        /* Changes by the host wait meanwhile. */
         send_text(port, "in its sleep");
         restore();
         is(CON "status", "0x0f");

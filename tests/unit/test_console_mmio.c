@@ -345,7 +345,7 @@ Test(console_mmio, without_multiport)
     vdf_test_close(data);
 }
 
-/* It cannot be told that nobody reads. The first 64 KiB wait, and the driver never does. */
+/* The driver cannot know that there is no reader. The first 64 KiB wait, the driver does not. */
 Test(console_mmio, without_multiport_a_console_never_holds_the_guest)
 {
     static char line[1024];
@@ -401,7 +401,7 @@ Test(console_mmio, event_indices)
     vdf_test_close(data);
 }
 
-/* What the driver is told of order and addresses holds without more. */
+/* IN_ORDER and ACCESS_PLATFORM hold without further work. */
 Test(console_mmio, features_that_can_be_offered)
 {
     struct vdf_test_file *data;
@@ -532,7 +532,7 @@ Test(console_mmio, a_driver_that_goes_on_after_a_reset)
     send_control(0, VDF_CONSOLE_PORT_READY, 1);
     got(control, "< PORT_READY id=0 value=1\n> CONSOLE_PORT id=0 value=1\n"
                  "> PORT_NAME id=0 value=1 name=zero\n> PORT_OPEN id=0 value=1\n");
-    /* A port that was pulled out meanwhile, which it is told, and one that was never possible. */
+    /* A port that was unplugged meanwhile, which a message says, and one that is not possible. */
     send_control(5, VDF_CONSOLE_PORT_READY, 1);
     got(control, "< PORT_READY id=5 value=1\n> PORT_REMOVE id=5 value=1\n");
     is("errors", "");

@@ -32,7 +32,7 @@ struct seg {
     uint16_t flags;
 };
 
-/* What the driver keeps of each queue; it counts with the wrap counters as the section does. */
+/* The driver's state of a queue, with the wrap counters of the specification. */
 static struct driver {
     bool event;
     unsigned num;
@@ -333,8 +333,8 @@ Test(console_packed, interrupts_as_the_driver_wants)
     }
 }
 
-/* With event indices for one place: the driver is told when a chain that covers it comes back, not
- * of the chain before and not of the one behind. */
+/* With event indices for one place: the driver is notified when a chain that covers the place comes
+ * back, not of the chains before and after it. */
 Test(console_packed, interrupts_for_a_place)
 {
     start(FEATURES | VDF_CONSOLE_F_EVENT_IDX, 8);
@@ -359,7 +359,7 @@ Test(console_packed, kicks_for_a_place)
 
     start(FEATURES | VDF_CONSOLE_F_EVENT_IDX, 8);
     add(1, &seg, 1); /* taken, and held for the reader */
-    add(1, &seg, 1); /* the device is told of this one too */
+    add(1, &seg, 1); /* the driver notifies of this chain too */
     add(1, &seg, 1); /* and has not got to it */
     cr_assert_eq(drv[1].kicks, 2);
     got(data, "aaa");
@@ -498,7 +498,7 @@ Test(console_packed, a_chain_without_an_end)
     cr_assert_arr_eq(at(BUF(0), 3), "abc", 3);
 }
 
-/* What reaches out of the DMA pool comes back unused, with all of its places. */
+/* A chain outside of the DMA pool comes back unused, with all of its places. */
 Test(console_packed, chains_outside_of_the_pool)
 {
     const struct seg outside[3] = { text_at(0, "a"), { 0x800, 4, 0 }, text_at(1, "b") };
@@ -549,7 +549,7 @@ Test(console_packed, parts_that_cannot_be)
     }
 }
 
-/* A driver may want to be told at a place that the ring does not have. */
+/* A driver may ask for a notification at a place that the ring does not have. */
 Test(console_packed, an_event_at_no_place)
 {
     start(FEATURES | VDF_CONSOLE_F_EVENT_IDX, 4);

@@ -81,8 +81,8 @@ static int edited(const char *line, const char *with)
     return ret;
 }
 
-/* A state from before the files were opened. It is there byte for byte, and who then uses a file
- * finds its end of the port connected. */
+/* A state from before the files were opened is restored byte for byte. A use of a file then connects
+ * its end of the port. */
 Test(console_state, open_files_go_on_after_a_restore)
 {
     struct vdf_test_file *data, *guest;
@@ -104,7 +104,7 @@ Test(console_state, open_files_go_on_after_a_restore)
     send_text(data, "down");
     got(guest, "down");
 
-    /* What has been written to host_connected holds. */
+    /* The written value of host_connected holds. */
     put(CON "state", saved);
     put(P1 "host_connected", "0");
     got(data, "-EAGAIN");
@@ -396,7 +396,7 @@ Test(console_state, pending_control_messages)
     round_trip();
 }
 
-/* What a console's reader has not read is kept over a save; an older state has no such line. */
+/* Unread data of a console outlives a save. An older state has no such line. */
 Test(console_state, unread_output)
 {
     struct vdf_test_file *data = opened(P0 "data", O_RDWR), *guest = opened(P0 "guest", O_RDWR);

@@ -245,7 +245,7 @@ Test(vhost_user, a_driver_without_version_1_gets_no_ring)
 
 /* --- rings ------------------------------------------------------------------------------------ */
 
-/* Whatever the order in which a front end says what makes a ring run. */
+/* The messages that make a ring run may come in any order. */
 Test(vhost_user, a_ring_runs_when_all_has_been_said)
 {
     fe_negotiate(FE_FEATURES);
@@ -382,7 +382,7 @@ Test(vhost_user, a_reset_ring_counts_what_it_loses)
     cr_assert_eq(vdf_test_read_u64(CON "ports/0/bytes_discarded"), 5 + 5);
     read_is(data, 8, "ABCDEFGH");
 
-    /* Another index: the buffer that nobody has looked at is lost, too. */
+    /* Another index: the unseen buffer is lost too. */
     cr_assert_eq(fe_stop_ring(1), 1);
     fe_start_ring(1, 16, 2);
     cr_assert_eq(vdf_test_read_u64(CON "ports/0/bytes_discarded"), 5 + 5 + 5);
@@ -462,7 +462,7 @@ Test(vhost_user, slots_of_memory)
     cr_assert_not(fe.vu->rings[0].active);
 }
 
-/* Buffers that were taken and not given back are found again, whatever the front end believes. */
+/* Buffers that were taken and not given back are found again, also with another base. */
 Test(vhost_user, what_was_in_flight_is_taken_again)
 {
     struct vdf_vu_inflight inflight = { .n_queues = FE_RINGS, .queue_size = 16 };
@@ -640,7 +640,7 @@ Test(vhost_user, messages_wait_for_the_close_of_descriptors)
     cr_assert_eq(fe.vu->rings[5].num, 32);
 }
 
-/* A front end that does not read what it is told loses nothing but repetitions. */
+/* A front end that does not read its messages loses only repetitions. */
 Test(vhost_user, changes_of_the_configuration_are_told_once_there_is_room)
 {
     int pair[2], small = 1;

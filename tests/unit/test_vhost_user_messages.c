@@ -23,7 +23,7 @@ struct message {
     uint32_t id;
     uint32_t size;    /* of the payload */
     int reply;        /* bytes of a reply of its own */
-    enum passed fd;   /* what has to come along */
+    enum passed fd;   /* the descriptor that has to come along */
     bool longer;      /* more payload is no mistake */
     bool spare;       /* nor is one descriptor that is not used */
     uint64_t needs;   /* protocol feature */

@@ -86,7 +86,7 @@ static void packed_up(void)
     cr_assert_eq(fe_memory(FE_GUEST), 0);
 }
 
-/* Nobody could tell a back-end that comes later where a packed ring goes on. */
+/* With packed rings there is no record for a later back-end. */
 Test(vhost_user_state, packed_rings_have_no_record_of_what_is_in_flight)
 {
     uint64_t value;
@@ -150,7 +150,7 @@ Test(vhost_user_state, packed_rings_have_the_base)
     cr_assert_str_eq(vdf_test_read(CON "queues/1/last_avail"), "32772");
 }
 
-/* What goes on in another daemon: the device with its state, the front end with its bases. */
+/* The device goes on in another daemon with its state, and the front end with its bases. */
 Test(vhost_user_state, packed_rings_go_on_after_a_restore)
 {
     struct vdf_test_file *data;
@@ -245,7 +245,7 @@ Test(vhost_user_state, saved_restored_saved)
     cr_assert_eq(fe_reply(NULL, 0), FE_CLOSED);
     close(fe.sock);
 
-    /* A queue of the state is nobody's until the front end has come back. */
+    /* A queue of the state is not used before the front end has come back. */
     cr_assert_str_eq(vdf_test_read(CON "queues/0/ready"), "1");
     cr_assert_null(vdf_console_live(fe.con, 0));
     fe_connect();
