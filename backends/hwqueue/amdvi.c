@@ -25,7 +25,9 @@
 #define CONTROL_CMD_BUF_EN VDF_BIT(12)
 #define CONTROL_PPR_LOG_EN VDF_BIT(13)
 #define CONTROL_PPR_INT_EN VDF_BIT(14)
-#define CONTROL_QUEUES (CONTROL_CMD_BUF_EN | CONTROL_EVENT_LOG_EN | CONTROL_PPR_LOG_EN)
+static_assert((CONTROL_CMD_BUF_EN | CONTROL_EVENT_LOG_EN | CONTROL_PPR_LOG_EN) ==
+                  VDF_AMDVI_CONTROL_QUEUES,
+              "the bits of the queues");
 
 #define STATUS_EVENT_OVERFLOW VDF_BIT(0)
 #define STATUS_EVENT_INT VDF_BIT(1)
@@ -35,7 +37,8 @@
 #define STATUS_PPR_OVERFLOW VDF_BIT(5)
 #define STATUS_PPR_INT VDF_BIT(6)
 #define STATUS_PPR_RUN VDF_BIT(7)
-#define STATUS_INTS (STATUS_EVENT_INT | STATUS_COM_WAIT_INT | STATUS_PPR_INT)
+static_assert((STATUS_EVENT_INT | STATUS_COM_WAIT_INT | STATUS_PPR_INT) == VDF_AMDVI_STATUS_INTS,
+              "the bits of the interrupts");
 
 #define PASID_MAX 0xfffffu
 #define EVENT_GN 1u               /* FLAGS: a PASID is there instead of the domain */
@@ -566,7 +569,7 @@ int vdf_amdvi_set_control(const struct vdf_at *at, uint64_t value, struct vdf_er
         }
         fresh[k] = true;
     }
-    dev->amdvi.control = value & ~CONTROL_QUEUES;
+    dev->amdvi.control = value & ~VDF_AMDVI_CONTROL_QUEUES;
     bool on = dev->amdvi.control & VDF_AMDVI_CONTROL_IOMMU_EN;
     /* The logs before the commands, whose errors go there. */
     for (unsigned k = VDF_AMDVI_QUEUES; k-- > 0;) {
@@ -601,7 +604,7 @@ int vdf_amdvi_set_status(const struct vdf_at *at, uint64_t value, struct vdf_err
 {
     struct vdf_hwqueue *dev = at->priv;
 
-    dev->amdvi.status &= ~(value & STATUS_INTS);
+    dev->amdvi.status &= ~(value & VDF_AMDVI_STATUS_INTS);
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
         if (value & overflow_bit[k])
             dev->amdvi.queues[k].overflow = 0;
@@ -735,21 +738,8 @@ static int restored(struct vdf_hwqueue *dev, bool chosen, struct vdf_err *err)
 {
     static const char *const names[VDF_AMDVI_QUEUES] = { "cmd", "event", "ppr" };
 
-    if (dev->amdvi.control & CONTROL_QUEUES || dev->amdvi.status & ~STATUS_INTS)
-        return vdf_fail(err, EINVAL,
-                        "control or status of the IOMMU has bits that are kept elsewhere");
     for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++) {
         struct vdf_amdvi_queue *queue = &dev->amdvi.queues[k];
-        if (k == VDF_AMDVI_CMD && queue->overflow)
-            return vdf_fail(err, EINVAL, "queues/cmd/overflow 1: only logs have an overflow");
-        if (queue->length < VDF_AMDVI_LENGTH_MIN || queue->length > VDF_AMDVI_LENGTH_MAX)
-            return vdf_fail(err, EINVAL, "queues/%s/length %u: %u to %u", names[k], queue->length,
-                            VDF_AMDVI_LENGTH_MIN, VDF_AMDVI_LENGTH_MAX);
-        if ((queue->head | queue->tail) & ENTRY_MASK || queue->head >= ring_bytes(queue) ||
-            queue->tail >= ring_bytes(queue))
-            return vdf_fail(err, EINVAL,
-                            "queues/%s: head and tail are multiples of 0x10 below 0x%" PRIx64,
-                            names[k], ring_bytes(queue));
         bool may_run =
             queue->enabled && (dev->amdvi.control & VDF_AMDVI_CONTROL_IOMMU_EN) && !queue->overflow;
         if (queue->run && !may_run)

@@ -67,6 +67,9 @@ void vdf_amdvi_start(struct vdf_hwqueue *dev);
 #define VDF_AMDVI_LENGTH_MAX 15u
 #define VDF_AMDVI_LENGTH_RESET 9u
 #define VDF_AMDVI_CONTROL_IOMMU_EN VDF_BIT(0)
+/* The bits of Control and Status that `enabled`, `run` and `overflow` do not hold. */
+#define VDF_AMDVI_CONTROL_QUEUES (VDF_BIT(2) | VDF_BIT(12) | VDF_BIT(13))
+#define VDF_AMDVI_STATUS_INTS (VDF_BIT(1) | VDF_BIT(2) | VDF_BIT(6))
 #define VDF_AMDVI_STATUS_W1C 0x67u /* EvtOverflow, EvtInt, ComWaitInt, PprOverflow, PprInt */
 
 #endif

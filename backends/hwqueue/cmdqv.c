@@ -34,7 +34,6 @@ static_assert(1u << PARAM_NUM_SID_PER_VM_LOG2 == VDF_VDEVICES, "PARAM says how m
 #define SID_MATCH_VSID_SHIFT 1u
 #define CMDQ_ALLOC_ALLOC 1u
 #define CMDQ_ALLOC_LVCMDQ_SHIFT 1u
-#define CMDQ_ALLOC_MASK 0x1f80ffu /* ALLOC 0, LVCMDQ 7:1, VINTF 20:15 */
 #define QUEUE_STRIDE 0x80u
 
 static uint64_t error_map(const struct vdf_hwqueue *dev)
@@ -117,21 +116,6 @@ int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_
     return 0;
 }
 
-int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    if (value & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK)
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CONFIG has bits 20:0, EN is bit 0", value);
-    return 0;
-}
-
-int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    if (value & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CONFIG is EN 0, VMID 16:1 and HYP_OWN 17",
-                        value);
-    return 0;
-}
-
 void vdf_cmdqv_after_config(const struct vdf_at *at, uint64_t value)
 {
     round_all(at->priv);
@@ -198,7 +182,7 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
     struct vdf_hwqueue *dev = at->priv;
     bool alloc = value & CMDQ_ALLOC_ALLOC;
 
-    value &= CMDQ_ALLOC_MASK;
+    value &= CMDQ_ALLOC_ALLOC | VDF_CMDQ_PRESET_MASK;
     if (alloc && value != (CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT))
         return vdf_fail(err, EINVAL, "0x%" PRIx64 ": VCMDQ %u is logical queue %u of VINTF 0",
                         value, at->i, at->i);
@@ -213,39 +197,6 @@ int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf
     dev->tegra.cmdq_preset[at->i] = (uint32_t)value & ~CMDQ_ALLOC_ALLOC;
     if (dev->vcmdqs[at->i])
         vdf_vcmdq_map(dev->vcmdqs[at->i], alloc);
-    return 0;
-}
-
-int vdf_cmdqv_get_cmdq_preset(const struct vdf_at *at, uint64_t *value)
-{
-    const struct vdf_hwqueue *dev = at->priv;
-    *value = dev->tegra.cmdq_preset[at->i];
-    return 0;
-}
-
-int vdf_cmdqv_restore_cmdq_preset(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_hwqueue *dev = at->priv;
-
-    if (value & ~(uint64_t)(CMDQ_ALLOC_MASK & ~CMDQ_ALLOC_ALLOC))
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CMDQ_ALLOC has LVCMDQ 7:1 and VINTF 20:15",
-                        value);
-    dev->tegra.cmdq_preset[at->i] = (uint32_t)value;
-    return 0;
-}
-
-int vdf_cmdqv_get_idle(const struct vdf_at *at, uint64_t *value)
-{
-    const struct vdf_hwqueue *dev = at->priv;
-    *value = dev->tegra.idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS];
-    return 0;
-}
-
-int vdf_cmdqv_restore_idle(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    struct vdf_hwqueue *dev = at->priv;
-
-    dev->tegra.idle[at->i / VDF_IDLE_REGS][at->i % VDF_IDLE_REGS] = value;
     return 0;
 }
 
@@ -364,9 +315,6 @@ void vdf_cmdqv_reset(struct vdf_hwqueue *dev)
 
 static int restored(struct vdf_hwqueue *dev, bool chosen, struct vdf_err *err)
 {
-    if (dev->tegra.global_config & ~(uint64_t)VDF_GLOBAL_CONFIG_MASK ||
-        dev->tegra.vintf_config & ~(uint64_t)VDF_VINTF_CONFIG_MASK)
-        return vdf_fail(err, EINVAL, "a CONFIG register has bits that are none");
     for (unsigned k = 0; k < VDF_QUEUES; k++)
         if (dev->vcmdqs[k] && !dev->kind->queue)
             return vdf_fail(err, EINVAL, "queue %u: a device of type amd has no VCMDQs", k);

@@ -66,761 +66,432 @@ static bool has_registers(const void *priv)
 #define AT(where) .window = WINDOW_REGS, .offset = (where)
 #define REPEAT(n, bytes) .range[0] = { .count = (n) }, .stride = (bytes)
 
-#define COUNTER(name, what)                                                      \
-    {                                                                            \
-        .path = #name, .type = VDF_UINT, .flags = VDF_R | VDF_SAVE, .doc = what, \
-        VDF_FIELD(DEV, name), .restore = vdf_restore_unchecked                   \
+#define COUNTER(name, what)                                                    \
+    {                                                                          \
+        VDF_ROW(#name, VDF_UINT, VDF_R | VDF_SAVE, what), VDF_FIELD(DEV, name) \
     }
 
+/* --- named bits -------------------------------------------------------------------------------- */
+
+static const struct vdf_bits global_config_bits[] = {
+    { "EN", 0, 1, NULL },
+    { "CMDQ_PER_CMD_OFFSET", 1, 3, NULL },
+    { "MAX_CLK_BATCH", 4, 8, NULL },
+    { "MAX_CMD_BATCH", 12, 8, NULL },
+    { "CONS_DRAM_EN", 20, 1, "store CONS in memory too" },
+    { 0 },
+};
+static const struct vdf_bits param_bits[] = {
+    { "VER", 0, 4, NULL },
+    { "NUM_VCMDQ_LOG2", 4, 4, NULL },
+    { "NUM_VINTF_LOG2", 8, 4, NULL },
+    { "NUM_SID_PER_VM_LOG2", 12, 4, NULL },
+    { 0 },
+};
+static const struct vdf_bits global_status_bits[] = { { "ENABLED", 0, 1, NULL }, { 0 } };
+static const struct vdf_bits cmdq_alloc_bits[] = {
+    { "ALLOC", 0, 1, "the VCMDQ belongs to a VINTF" },
+    { "LVCMDQ", 1, 7, "its logical queue there" },
+    { "VINTF", 15, 6, NULL },
+    { 0 },
+};
+static const struct vdf_bits vintf_config_bits[] = {
+    { "EN", 0, 1, NULL },
+    { "VMID", 1, 16, NULL },
+    { "HYP_OWN", 17, 1, "queues take all commands of an SMMU" },
+    { 0 },
+};
+static const struct vdf_bits vintf_status_bits[] = {
+    { "ENABLED", 0, 1, NULL },
+    { "STATUS", 1, 3, "1: a queue has an error" },
+    { "NUM_LVCMDQ", 16, 8, NULL },
+    { 0 },
+};
+static const struct vdf_bits sid_match_bits[] = {
+    { "EN", 0, 1, NULL },
+    { "VIRT_SID", 1, 20, "stream id of the guest" },
+    { 0 },
+};
+static const struct vdf_bits sid_replace_bits[] = {
+    { "PHY_SID", 0, 20, "stream id of the machine" },
+    { 0 },
+};
+
+static const struct vdf_bits amd_control_bits[] = {
+    { "IommuEn", 0, 1, NULL },
+    { "HtTunEn", 1, 1, NULL },
+    { "EventLogEn", 2, 1, NULL },
+    { "EventIntEn", 3, 1, NULL },
+    { "ComWaitIntEn", 4, 1, NULL },
+    { "InvTimeOut", 5, 3, NULL },
+    { "PassPW", 8, 1, NULL },
+    { "ResPassPW", 9, 1, NULL },
+    { "Coherent", 10, 1, NULL },
+    { "Isoc", 11, 1, NULL },
+    { "CmdBufEn", 12, 1, NULL },
+    { "PprLogEn", 13, 1, NULL },
+    { "PprIntEn", 14, 1, NULL },
+    { "PprEn", 15, 1, NULL },
+    { "GTEn", 16, 1, NULL },
+    { "GAEn", 17, 1, NULL },
+    { "CRW", 18, 4, NULL },
+    { "SmiFEn", 22, 1, NULL },
+    { "SlfWBDis", 23, 1, NULL },
+    { "SmiFLogEn", 24, 1, NULL },
+    { "GAMEn", 25, 3, NULL },
+    { "GALogEn", 28, 1, NULL },
+    { "GAIntEn", 29, 1, NULL },
+    { "DualPprLogEn", 30, 2, NULL },
+    { "DualEventLogEn", 32, 2, NULL },
+    { "DevTblSegEn", 34, 3, NULL },
+    { "PrivAbrtEn", 37, 2, NULL },
+    { "PprAutoRspEn", 39, 1, NULL },
+    { "MarcEn", 40, 1, NULL },
+    { "BlkStopMrkEn", 41, 1, NULL },
+    { "PprAutoRspAon", 42, 1, NULL },
+    { "EPHEn", 45, 1, NULL },
+    { "HADUpdate", 46, 2, NULL },
+    { "GDUpdateDis", 48, 1, NULL },
+    { "XTEn", 50, 1, NULL },
+    { "IntCapXTEn", 51, 1, NULL },
+    { "GAUpdateDis", 54, 1, NULL },
+    { 0 },
+};
+static const struct vdf_bits amd_status_bits[] = {
+    { "EventOverflow", 0, 1, NULL }, { "EventLogInt", 1, 1, NULL }, { "ComWaitInt", 2, 1, NULL },
+    { "EventLogRun", 3, 1, NULL },   { "CmdBufRun", 4, 1, NULL },   { "PprOverflow", 5, 1, NULL },
+    { "PprInt", 6, 1, NULL },        { "PprRun", 7, 1, NULL },      { 0 },
+};
+static const struct vdf_bits dev_tab_base_bits[] = {
+    { "Size", 0, 9, NULL },
+    { "DevTabBase", 12, 40, "bits 51:12 of the address" },
+    { 0 },
+};
+static const struct vdf_bits efr_bits[] = {
+    { "PreFSup", 0, 1, NULL },
+    { "PPRSup", 1, 1, NULL },
+    { "XTSup", 2, 1, NULL },
+    { "NXSup", 3, 1, NULL },
+    { "GTSup", 4, 1, NULL },
+    { "IASup", 6, 1, NULL },
+    { "GASup", 7, 1, NULL },
+    { "HESup", 8, 1, NULL },
+    { "PCSup", 9, 1, NULL },
+    { "HATS", 10, 2, NULL },
+    { "GATS", 12, 2, NULL },
+    { "GLXSup", 14, 2, NULL },
+    { "SmiFSup", 16, 2, NULL },
+    { "SmiFRC", 18, 3, NULL },
+    { "GAMSup", 21, 3, NULL },
+    { "DualPprLogSup", 24, 2, NULL },
+    { "DualEventLogSup", 28, 2, NULL },
+    { "PASmax", 32, 5, NULL },
+    { "USSup", 37, 1, NULL },
+    { "DevTblSegSup", 38, 2, NULL },
+    { "PprOvrflwEarlySup", 40, 1, NULL },
+    { "PprAutoRspSup", 41, 1, NULL },
+    { "MarcSup", 42, 2, NULL },
+    { "BlkStopMrkSup", 44, 1, NULL },
+    { "PerfOptSup", 45, 1, NULL },
+    { "MsiCapMmioSup", 46, 1, NULL },
+    { "GIoSup", 48, 1, NULL },
+    { "HASup", 49, 1, NULL },
+    { "EPHSup", 50, 1, NULL },
+    { "AttrFWSup", 51, 1, NULL },
+    { "HDSup", 52, 1, NULL },
+    { "InvIotlbTypeSup", 54, 1, NULL },
+    { "GAUpdateDisSup", 61, 1, NULL },
+    { "ForcePhyDestSup", 62, 1, NULL },
+    { 0 },
+};
+
+#define AMD_RING_BITS(name, base, len, head, tail)                                        \
+    static const struct vdf_bits name##_base_bits[] = {                                   \
+        { (base), 12, 40, "bits 51:12 of the address" },                                  \
+        { (len), 56, 4, "log2 of the entries" },                                          \
+        { 0 },                                                                            \
+    };                                                                                    \
+    static const struct vdf_bits name##_head_bits[] = { { (head), 4, 15, NULL }, { 0 } }; \
+    static const struct vdf_bits name##_tail_bits[] = { { (tail), 4, 15, NULL }, { 0 } }
+
+AMD_RING_BITS(cmd, "ComBase", "ComLen", "CmdHeadPtr", "CmdTailPtr");
+AMD_RING_BITS(event, "EventBase", "EventLen", "EventHeadPtr", "EventTailPtr");
+AMD_RING_BITS(ppr, "PPRLogBase", "PPRLogLen", "PPRHeadPtr", "PPRTailPtr");
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
 /* An AMD queue: its files, which are the registers of head and tail too. */
-#define AMD_QUEUE(name, kind, title, base_at, head_at)                                         \
-    { .path = "queues/" name "/base",                                                          \
-      .type = VDF_REG,                                                                         \
-      .flags = VDF_RW | VDF_SAVE,                                                              \
-      AMD,                                                                                     \
-      .doc = "amd: " title ": address of the ring, an IOVA; another one resets head and tail", \
-      VDF_FIELD(DEV, amdvi.queues[kind].base),                                                 \
-      .check = vdf_amdvi_check_base,                                                           \
-      .set = vdf_amdvi_set_base,                                                               \
-      .restore = vdf_restore_unchecked },                                                      \
-        { .path = "queues/" name "/length",                                                    \
-          .type = VDF_UINT,                                                                    \
-          .flags = VDF_RW | VDF_SAVE,                                                          \
-          AMD,                                                                                 \
-          .doc = "amd: " title ": log2 of the entries of 16 bytes, 8 to 15",                   \
-          VDF_FIELD(DEV, amdvi.queues[kind].length),                                           \
-          .reset = VDF_AMDVI_LENGTH_RESET,                                                     \
-          .check = vdf_amdvi_check_length,                                                     \
-          .set = vdf_amdvi_set_length,                                                         \
-          .restore = vdf_restore_unchecked },                                                  \
-        { .path = "queues/" name "/base_register",                                             \
-          .type = VDF_REG,                                                                     \
-          .flags = VDF_RW | VDF_NO_FILE,                                                       \
-          AMD,                                                                                 \
-          .doc = "amd: " title ": address 51:12 and length 59:56 in one register",             \
-          VDF_FIELD(DEV, amdvi.queues[kind].base),                                             \
-          .get = vdf_amdvi_get_base_reg,                                                       \
-          .set = vdf_amdvi_set_base_reg,                                                       \
-          AT(base_at) },                                                                       \
-        { .path = "queues/" name "/head",                                                      \
-          .type = VDF_REG,                                                                     \
-          .flags = VDF_RW | VDF_SAVE,                                                          \
-          AMD,                                                                                 \
-          .doc = "amd: " title ": offset of the oldest entry, in bytes",                       \
-          VDF_FIELD(DEV, amdvi.queues[kind].head),                                             \
-          .check = vdf_amdvi_check_index,                                                      \
-          .after = vdf_amdvi_after_index,                                                      \
-          .restore = vdf_restore_unchecked,                                                    \
-          AT(head_at) },                                                                       \
-        { .path = "queues/" name "/tail",                                                      \
-          .type = VDF_REG,                                                                     \
-          .flags = VDF_RW | VDF_SAVE,                                                          \
-          AMD,                                                                                 \
-          .doc = "amd: " title ": offset behind the newest entry, in bytes",                   \
-          VDF_FIELD(DEV, amdvi.queues[kind].tail),                                             \
-          .check = vdf_amdvi_check_index,                                                      \
-          .after = vdf_amdvi_after_index,                                                      \
-          .restore = vdf_restore_unchecked,                                                    \
-          AT(head_at + 8) },                                                                   \
-        { .path = "queues/" name "/run",                                                       \
-          .type = VDF_BOOL,                                                                    \
-          .flags = VDF_RW | VDF_SAVE,                                                          \
-          AMD,                                                                                 \
-          .doc = "amd: " title ": the device works on it; 0 after an error or an overflow",    \
-          VDF_FIELD(DEV, amdvi.queues[kind].run),                                              \
-          .check = vdf_amdvi_check_run,                                                        \
-          .restore = vdf_restore_unchecked },                                                  \
-        { .path = "queues/" name "/overflow",                                                  \
-          .type = VDF_BOOL,                                                                    \
-          .flags = VDF_RW | VDF_SAVE,                                                          \
-          AMD,                                                                                 \
-          .doc = "amd: " title ": an entry found no room; after 0, enable again to go on",     \
-          VDF_FIELD(DEV, amdvi.queues[kind].overflow),                                         \
-          .check = vdf_amdvi_check_overflow,                                                   \
-          .after = vdf_amdvi_after_overflow,                                                   \
-          .restore = vdf_restore_unchecked },                                                  \
-    {                                                                                          \
-        .path = "queues/" name "/enable", .type = VDF_BOOL, .flags = VDF_RW | VDF_SAVE, AMD,   \
-        .doc = "amd: " title ": 1 pins base and length, with the errnos of HW_QUEUE_ALLOC",    \
-        VDF_FIELD(DEV, amdvi.queues[kind].enabled), .set = vdf_amdvi_set_enable,               \
-        .restore = vdf_restore_unchecked                                                       \
+#define AMD_ROW(name, file, member, kind, type, flags, text)           \
+    VDF_ROW("queues/" #name "/" file, type, flags, "amd: " text), AMD, \
+        VDF_FIELD(DEV, amdvi.queues[kind].member)
+#define AMD_QUEUE(name, kind, title, base_at, head_at)                                            \
+    { AMD_ROW(name, "base", base, kind, VDF_REG, VDF_RW | VDF_SAVE,                               \
+              title ": address of the ring, an IOVA; another one resets head and tail"),          \
+      .check = vdf_amdvi_check_base, .set = vdf_amdvi_set_base },                                 \
+        { AMD_ROW(name, "length", length, kind, VDF_UINT, VDF_RW | VDF_SAVE,                      \
+                  title ": log2 of the entries of 16 bytes, 8 to 15"),                            \
+          .reset = VDF_AMDVI_LENGTH_RESET, .check = vdf_amdvi_check_length,                       \
+          .set = vdf_amdvi_set_length },                                                          \
+        { AMD_ROW(name, "base_register", base, kind, VDF_REG, VDF_RW | VDF_NO_FILE,               \
+                  title ": address and length in one register"),                                  \
+          .bits = name##_base_bits, .get = vdf_amdvi_get_base_reg, .set = vdf_amdvi_set_base_reg, \
+          AT(base_at) },                                                                          \
+        { AMD_ROW(name, "head", head, kind, VDF_REG, VDF_RW | VDF_SAVE,                           \
+                  title ": offset of the oldest entry, in bytes"),                                \
+          .bits = name##_head_bits, .check = vdf_amdvi_check_index,                               \
+          .after = vdf_amdvi_after_index, AT(head_at) },                                          \
+        { AMD_ROW(name, "tail", tail, kind, VDF_REG, VDF_RW | VDF_SAVE,                           \
+                  title ": offset behind the newest entry, in bytes"),                            \
+          .bits = name##_tail_bits, .check = vdf_amdvi_check_index,                               \
+          .after = vdf_amdvi_after_index, AT(head_at + 8) },                                      \
+        { AMD_ROW(name, "run", run, kind, VDF_BOOL, VDF_RW | VDF_SAVE,                            \
+                  title ": the device works on the queue; 0 after an error or an overflow"),      \
+          .check = vdf_amdvi_check_run, .restore = vdf_restore_unchecked },                       \
+        { AMD_ROW(name, "overflow", overflow, kind, VDF_BOOL, VDF_RW | VDF_SAVE,                  \
+                  title ": an entry found no room; after 0, enable again to go on"),              \
+          .check = vdf_amdvi_check_overflow, .after = vdf_amdvi_after_overflow },                 \
+    {                                                                                             \
+        AMD_ROW(name, "enable", enabled, kind, VDF_BOOL, VDF_RW | VDF_SAVE,                       \
+                title ": 1 pins base and length, with the errnos of HW_QUEUE_ALLOC"),             \
+            .set = vdf_amdvi_set_enable                                                           \
     }
 
 static const struct vdf_attr attrs[] = {
-    {
-        .path = "type",
-        .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "kind of IOMMU; chosen before the first queue; selftest: the mock of the kernel's "
-               "selftests, or its model",
-        VDF_FIELD(DEV, type),
-        .choices = types,
-        .check = vdf_hwqueue_check_type,
-        .set = vdf_hwqueue_set_type,
-        .restore = vdf_hwqueue_restore_type,
-    },
-    {
-        .path = "host",
-        .type = VDF_TEXT,
-        .flags = VDF_RW | VDF_LOCAL,
-        .doc = "iommufd: PCI address of a device bound to vfio-pci, whose IOMMU is used, or mock; "
-               "chosen while backend is soft",
-        .show = vdf_hwqueue_show_host,
-        .store = vdf_hwqueue_store_host,
-    },
-    {
-        .path = "backend",
-        .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_LOCAL,
-        .doc = "soft: emulated here; iommufd: objects of the host's kernel; before the first queue",
-        VDF_FIELD(DEV, backend),
-        .choices = backends,
-        .check = vdf_hwqueue_check_backend,
-        .set = vdf_hwqueue_set_backend,
-    },
-    {
-        .path = "viommu_data",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "selftest: word that VIOMMU_ALLOC puts into the first page; before the first queue; "
-               "another one empties the pages",
-        SELFTEST,
-        VDF_FIELD(DEV, selftest.viommu_data),
-        .reset = 0xbeef1234,
-        .set = vdf_hwqueue_set_viommu_data,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "region",
-        .type = VDF_RAW,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "selftest: the pages of the mock",
-        SELFTEST,
-        .has_field = true,
-        .field = offsetof(DEV, selftest.region),
-    },
-    {
-        .path = "hw_info",
-        .type = VDF_TEXT,
-        .flags = VDF_R,
-        .doc = "what IOMMU_GET_HW_INFO tells: type and the fields of its structure",
-        .show = vdf_hwqueue_show_hw_info,
-    },
-    {
-        .path = "hw_info_type",
-        .type = VDF_UINT,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "tegra: input type of IOMMU_GET_HW_INFO: 3 the CMDQV, 2 and the kernel's default 0 "
-               "the SMMUv3 with its IDR registers",
-        TEGRA,
-        VDF_FIELD(DEV, tegra.hw_info_type),
-        .reset = VDF_IOMMU_HW_INFO_TEGRA241,
-        .check = vdf_hwqueue_check_hw_info_type,
-    },
-    {
-        .path = "cmdqs",
-        .type = VDF_UINT,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "tegra: IDR1.CMDQS, log2 of the entries that a command queue can have, 1 to 19; "
-               "before the first queue",
-        TEGRA,
-        VDF_FIELD(DEV, tegra.cmdqs),
-        .reset = VDF_VCMDQ_LOG2_MAX,
-        .check = vdf_hwqueue_check_cmdqs,
-    },
-    {
-        .path = "memory_size",
-        .type = VDF_UINT,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc =
-            "bytes of memory, a multiple of 4096; before the first mapping and while memory is not "
-            "open; a new size empties it",
-        VDF_FIELD(DEV, memory_size),
-        .reset = 2u << 20,
-        .check = vdf_hwqueue_check_memory_size,
-        .set = vdf_hwqueue_set_memory_size,
-        .restore = vdf_restore_by_write,
-    },
-    {
-        .path = "vm_memory",
-        .type = VDF_UINT,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "bytes of the VM's memory that the mappings are of; 0: they are of memory",
-        VDF_FIELD(DEV, vm_memory),
-    },
-    {
-        .path = "memory",
-        .type = VDF_RAW,
-        .flags = VDF_RW | VDF_MAP | VDF_HOLDS | VDF_SAVE,
-        .doc = "guest memory that queues live in",
-        .has_field = true,
-        .field = offsetof(DEV, memory),
-        .raw = &vdf_hwqueue_memory_ops,
-    },
-    {
-        .path = "ioas/map",
-        .type = VDF_TEXT,
-        .flags = VDF_W,
-        .doc =
-            "IOVA LENGTH [OFFSET [ro]]: memory from OFFSET (0) appears at IOVA; ro: not written by "
-            "the device",
-        .store = vdf_ioas_store_map,
-    },
-    {
-        .path = "ioas/unmap",
-        .type = VDF_TEXT,
-        .flags = VDF_W,
-        .doc = "IOVA LENGTH: removes the mappings in that range; EBUSY while a queue uses one",
-        .store = vdf_ioas_store_unmap,
-    },
-    {
-        .path = "ioas/mappings",
-        .type = VDF_TEXT,
-        .flags = VDF_R,
-        .doc = "what is mapped, a line as ioas/map takes it each",
-        .show = vdf_ioas_show,
-    },
-    {
-        .path = "ioas/list",
-        .type = VDF_TEXT,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "the mappings, separated by commas",
-        .show = vdf_ioas_save,
-        .restore_text = vdf_ioas_restore,
-    },
-    {
-        .path = "vdevices",
-        .type = VDF_OBJECTS,
-        .doc = "virtual devices by the guest's stream id; at most 16",
-        .objects = &vdevices,
-    },
+    { VDF_ROW("type", VDF_CHOICE, VDF_RW | VDF_SAVE,
+              "kind of IOMMU; chosen before the first queue; selftest: the mock of the kernel's "
+              "selftests, or its model"),
+      VDF_FIELD(DEV, type), .choices = types, .check = vdf_hwqueue_check_type,
+      .set = vdf_hwqueue_set_type, .restore = vdf_hwqueue_restore_type },
+    { VDF_ROW("host", VDF_TEXT, VDF_RW | VDF_LOCAL,
+              "iommufd: PCI address of a device bound to vfio-pci, whose IOMMU is used, or mock; "
+              "chosen while backend is soft"),
+      .show = vdf_hwqueue_show_host, .store = vdf_hwqueue_store_host },
+    { VDF_ROW("backend", VDF_CHOICE, VDF_RW | VDF_LOCAL,
+              "soft: emulated here; iommufd: objects of the host's kernel; before the first queue"),
+      VDF_FIELD(DEV, backend), .choices = backends, .check = vdf_hwqueue_check_backend,
+      .set = vdf_hwqueue_set_backend },
+    { VDF_ROW("viommu_data", VDF_REG, VDF_RW | VDF_SAVE,
+              "selftest: word that VIOMMU_ALLOC puts into the first page; before the first queue; "
+              "another one empties the pages"),
+      SELFTEST, VDF_FIELD(DEV, selftest.viommu_data), .reset = 0xbeef1234,
+      .set = vdf_hwqueue_set_viommu_data },
+    { VDF_ROW("region", VDF_RAW, VDF_NO_FILE | VDF_SAVE, "selftest: the pages of the mock"),
+      SELFTEST, .has_field = true, .field = offsetof(DEV, selftest.region) },
+    { VDF_ROW("hw_info", VDF_TEXT, VDF_R,
+              "what IOMMU_GET_HW_INFO tells: type and the fields of its structure"),
+      .show = vdf_hwqueue_show_hw_info },
+    { VDF_ROW("hw_info_type", VDF_UINT, VDF_RW | VDF_SAVE,
+              "tegra: input type of IOMMU_GET_HW_INFO: 3 the CMDQV, 2 and the kernel's default 0 "
+              "the SMMUv3 with its IDR registers"),
+      TEGRA, VDF_FIELD(DEV, tegra.hw_info_type), .reset = VDF_IOMMU_HW_INFO_TEGRA241,
+      .check = vdf_hwqueue_check_hw_info_type },
+    { VDF_ROW("cmdqs", VDF_UINT, VDF_RW | VDF_SAVE,
+              "tegra: IDR1.CMDQS, log2 of the entries that a command queue can have, 1 to 19; "
+              "before the first queue"),
+      TEGRA, VDF_FIELD(DEV, tegra.cmdqs), .reset = VDF_VCMDQ_LOG2_MAX,
+      .check = vdf_hwqueue_check_cmdqs },
+    { VDF_ROW("memory_size", VDF_UINT, VDF_RW | VDF_SAVE,
+              "bytes of memory, a multiple of 4096; before the first mapping and while memory is "
+              "not open; a new size empties it"),
+      VDF_FIELD(DEV, memory_size), .reset = 2u << 20, .check = vdf_hwqueue_check_memory_size,
+      .set = vdf_hwqueue_set_memory_size, .restore = vdf_restore_by_write },
+    { VDF_ROW("vm_memory", VDF_UINT, VDF_NO_FILE | VDF_SAVE,
+              "bytes of the VM's memory that the mappings are of; 0: they are of memory"),
+      VDF_FIELD(DEV, vm_memory) },
+    { VDF_ROW("memory", VDF_RAW, VDF_RW | VDF_MAP | VDF_HOLDS | VDF_SAVE,
+              "guest memory that queues live in"),
+      .has_field = true, .field = offsetof(DEV, memory), .raw = &vdf_hwqueue_memory_ops },
+    { VDF_ROW("ioas/map", VDF_TEXT, VDF_W,
+              "IOVA LENGTH [OFFSET [ro]]: memory from OFFSET (0) appears at IOVA; ro: not written "
+              "by the device"),
+      .store = vdf_ioas_store_map },
+    { VDF_ROW("ioas/unmap", VDF_TEXT, VDF_W,
+              "IOVA LENGTH: removes the mappings in that range; EBUSY while a queue uses one"),
+      .store = vdf_ioas_store_unmap },
+    { VDF_ROW("ioas/mappings", VDF_TEXT, VDF_R, "what is mapped, a line as ioas/map takes it each"),
+      .show = vdf_ioas_show },
+    { VDF_ROW("ioas/list", VDF_TEXT, VDF_NO_FILE | VDF_SAVE, "the mappings, separated by commas"),
+      .show = vdf_ioas_save, .restore_text = vdf_ioas_restore },
+    { VDF_ROW("vdevices", VDF_OBJECTS, 0, "virtual devices by the guest's stream id; at most 16"),
+      .objects = &vdevices },
 
     /* Tegra241 CMDQV: the registers as files, and as a guest sees them. */
-    {
-        .path = "global/config",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "tegra: CONFIG: EN 0, CMDQ_PER_CMD_OFFSET 3:1, MAX_CLK_BATCH 11:4, MAX_CMD_BATCH "
-               "19:12, CONS_DRAM_EN 20",
-        TEGRA,
-        VDF_FIELD(DEV, tegra.global_config),
-        .reset = VDF_GLOBAL_CONFIG_EN,
-        .check = vdf_cmdqv_check_global_config,
-        .after = vdf_cmdqv_after_config,
-        .restore = vdf_restore_unchecked,
-        AT(0x0),
-    },
-    {
-        .path = "global/param",
-        .type = VDF_REG,
-        .flags = VDF_RW,
-        .width = 4,
-        .doc = "tegra: PARAM: VER 3:0, NUM_VCMDQ_LOG2 7:4, NUM_VINTF_LOG2 11:8, "
-               "NUM_SID_PER_VM_LOG2 15:12; fixed",
-        TEGRA,
-        .get = vdf_cmdqv_get_param,
-        .set = vdf_cmdqv_set_read_only,
-    },
-    {
-        .path = "global/status",
-        .type = VDF_REG,
-        .flags = VDF_RW,
-        .width = 4,
-        .doc = "tegra: STATUS: ENABLED 0, follows config",
-        TEGRA,
-        .get = vdf_cmdqv_get_global_status,
-        .set = vdf_cmdqv_set_read_only,
-    },
-    {
-        .path = "vintf/config",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "tegra: CONFIG: EN 0, VMID 16:1, HYP_OWN 17: with it queues take all commands of an "
-               "SMMU",
-        TEGRA,
-        VDF_FIELD(DEV, tegra.vintf_config),
-        .reset = VDF_VINTF_CONFIG_EN,
-        .check = vdf_cmdqv_check_vintf_config,
-        .after = vdf_cmdqv_after_config,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "vintf/status",
-        .type = VDF_REG,
-        .flags = VDF_RW,
-        .width = 4,
-        .doc =
-            "tegra: STATUS: ENABLED 0, STATUS 3:1 (1: a queue has an error), NUM_LVCMDQ 23:16; the "
-            "device's",
-        TEGRA,
-        .get = vdf_cmdqv_get_vintf_status,
-        .set = vdf_cmdqv_set_read_only,
-    },
-    {
-        .path = "vintf/err_map",
-        .type = VDF_REG,
-        .flags = VDF_RW,
-        .width = 8,
-        .doc = "tegra: LVCMDQ_ERR_MAP: a bit for each queue whose error is not acknowledged; the "
-               "device's",
-        TEGRA,
-        .get = vdf_cmdqv_get_err_map,
-        .set = vdf_cmdqv_set_read_only,
-    },
-    {
-        .path = "vintf/page0",
-        .type = VDF_RAW,
-        .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
-        .doc = "tegra: page 0 of the VINTF as VIOMMU_ALLOC offers it to mmap(2), 64 KiB: the "
-               "registers of logical queue N at 0x80 * N, as in page",
-        .when = has_vintf_page,
-        .needs = "type tegra241-cmdqv and backend soft",
-        .has_field = true,
-        .field = offsetof(DEV, tegra.vintf_page),
-        .raw = &vdf_vcmdq_vintf_page_ops,
-    },
-    {
-        .path = "guest/param",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: PARAM",
-        TEGRA,
-        .get = vdf_cmdqv_get_param,
-        AT(0x4),
-    },
-    {
-        .path = "guest/status",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: STATUS",
-        TEGRA,
-        .get = vdf_cmdqv_get_global_status,
-        AT(0x8),
-    },
-    {
-        .path = "guest/vintf_err_map/#",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: VINTF_ERR_MAP: VINTFs with errors",
-        TEGRA,
-        REPEAT(2, 4),
-        .get = vdf_cmdqv_get_vintf_err_map,
-        AT(0x14),
-    },
-    {
-        .path = "vintf_int_mask",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
-        .doc = "tegra: VINTF_INT_MASK: 1 in bit 0 masks the error interrupt",
-        TEGRA,
-        VDF_FIELD(DEV, tegra.vintf_int_mask),
-        .after = vdf_cmdqv_after_int_mask,
-        .restore = vdf_restore_unchecked,
-        AT(0x1c),
-    },
-    {
-        .path = "guest/cmdq_err_map/#",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: CMDQ_ERR_MAP: VCMDQs with errors",
-        TEGRA,
-        REPEAT(4, 4),
-        .get = vdf_cmdqv_get_cmdq_err_map,
-        AT(0x24),
-    },
-    {
-        .path = "guest/cmdq_alloc/#",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: CMDQ_ALLOC: ALLOC 0, LVCMDQ 7:1, VINTF 20:15",
-        TEGRA,
-        REPEAT(VDF_VCMDQS, 4),
-        .get = vdf_cmdqv_get_cmdq_alloc,
-        .set = vdf_cmdqv_set_cmdq_alloc,
-        AT(0x200),
-    },
-    {
-        .path = "cmdq_preset/#",
-        .type = VDF_REG,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .width = 4,
-        .doc = "tegra: CMDQ_ALLOC without ALLOC",
-        TEGRA,
-        .range[0] = { .count = VDF_VCMDQS },
-        .get = vdf_cmdqv_get_cmdq_preset,
-        .restore = vdf_cmdqv_restore_cmdq_preset,
-    },
-    {
-        .path = "idle/#",
-        .type = VDF_REG,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .width = 8,
-        .doc = "tegra: registers of VCMDQs that are no queues yet",
-        TEGRA,
-        .range[0] = { .count = VDF_VCMDQS * VDF_IDLE_REGS },
-        .get = vdf_cmdqv_get_idle,
-        .restore = vdf_cmdqv_restore_idle,
-    },
-    {
-        .path = "guest/vintf_config",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: the VINTF's CONFIG without HYP_OWN",
-        TEGRA,
-        .get = vdf_cmdqv_get_guest_vintf_config,
-        .set = vdf_cmdqv_set_guest_vintf_config,
-        AT(0x1000),
-    },
-    {
-        .path = "guest/vintf_status",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: the VINTF's STATUS",
-        TEGRA,
-        .get = vdf_cmdqv_get_vintf_status,
-        AT(0x1004),
-    },
-    {
-        .path = "guest/sid_match/#",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: SID_MATCH: EN 0, virtual stream id 20:1; the host's",
-        TEGRA,
-        REPEAT(VDF_VDEVICES, 4),
-        .get = vdf_cmdqv_get_sid_match,
-        AT(0x1040),
-    },
-    {
-        .path = "guest/sid_replace/#",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: SID_REPLACE: stream id of the machine 19:0; the host's",
-        TEGRA,
-        REPEAT(VDF_VDEVICES, 4),
-        .get = vdf_cmdqv_get_sid_replace,
-        AT(0x1080),
-    },
-    {
-        .path = "guest/err_map",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 8,
-        .doc = "tegra: LVCMDQ_ERR_MAP, its first 64 queues",
-        TEGRA,
-        .get = vdf_cmdqv_get_err_map,
-        AT(0x10c0),
-    },
-    {
-        .path = "guest/vcmdq_page0/#",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: page 0 of the VCMDQs",
-        TEGRA,
-        REPEAT(VDF_VCMDQS * 0x20, 4),
-        .get = vdf_cmdqv_get_page0,
-        .set = vdf_cmdqv_set_page0,
-        AT(0x10000),
-    },
-    {
-        .path = "guest/vcmdq_page1/#",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        .width = 8,
-        .doc = "tegra: page 1 of the VCMDQs",
-        TEGRA,
-        REPEAT(VDF_VCMDQS * 0x10, 8),
-        .get = vdf_cmdqv_get_page1,
-        .set = vdf_cmdqv_set_page1,
-        AT(0x20000),
-    },
-    {
-        .path = "guest/vintf_page0/#",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        .width = 4,
-        .doc = "tegra: page 0 of the VINTF: the registers of the VCMDQs that are allocated to it",
-        TEGRA,
-        REPEAT(VDF_VCMDQS * 0x20, 4),
-        .get = vdf_cmdqv_get_vintf_page0,
-        .set = vdf_cmdqv_set_vintf_page0,
-        AT(0x30000),
-    },
-    {
-        .path = "guest/vintf_page1/#",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        .width = 8,
-        .doc = "tegra: page 1 of the VINTF: the registers of the VCMDQs that are allocated to it",
-        TEGRA,
-        REPEAT(VDF_VCMDQS * 0x10, 8),
-        .get = vdf_cmdqv_get_vintf_page1,
-        .set = vdf_cmdqv_set_vintf_page1,
-        AT(0x40000),
-    },
-    {
-        .path = "queues",
-        .type = VDF_OBJECTS,
-        .doc = "tegra: VCMDQs; made in order, removed in reverse; selftest: queues of the mock",
-        .when = has_queues,
-        .needs = "type tegra241-cmdqv or selftest",
-        .objects = &vcmdqs,
-    },
+    { VDF_ROW("global/config", VDF_REG, VDF_RW | VDF_SAVE, "tegra: CONFIG of the CMDQV"), TEGRA,
+      VDF_FIELD(DEV, tegra.global_config), .reset = VDF_GLOBAL_CONFIG_EN,
+      .after = vdf_cmdqv_after_config, AT(0x0), .bits = global_config_bits,
+      .reserved = (uint32_t)~VDF_GLOBAL_CONFIG_MASK },
+    { VDF_ROW("global/param", VDF_REG, VDF_RW, "tegra: PARAM; fixed"), .width = 4, TEGRA,
+      .get = vdf_cmdqv_get_param, .set = vdf_cmdqv_set_read_only, .bits = param_bits },
+    { VDF_ROW("global/status", VDF_REG, VDF_RW, "tegra: STATUS, which follows config"), .width = 4,
+      TEGRA, .get = vdf_cmdqv_get_global_status, .set = vdf_cmdqv_set_read_only,
+      .bits = global_status_bits },
+    { VDF_ROW("vintf/config", VDF_REG, VDF_RW | VDF_SAVE, "tegra: CONFIG of the VINTF"), TEGRA,
+      VDF_FIELD(DEV, tegra.vintf_config), .reset = VDF_VINTF_CONFIG_EN,
+      .after = vdf_cmdqv_after_config, .bits = vintf_config_bits,
+      .reserved = (uint32_t)~VDF_VINTF_CONFIG_MASK },
+    { VDF_ROW("vintf/status", VDF_REG, VDF_RW, "tegra: STATUS of the VINTF, which the device sets"),
+      .width = 4, TEGRA, .get = vdf_cmdqv_get_vintf_status, .set = vdf_cmdqv_set_read_only,
+      .bits = vintf_status_bits },
+    { VDF_ROW("vintf/err_map", VDF_REG, VDF_RW,
+              "tegra: LVCMDQ_ERR_MAP: a bit for each queue whose error is not acknowledged; the "
+              "device's"),
+      .width = 8, TEGRA, .get = vdf_cmdqv_get_err_map, .set = vdf_cmdqv_set_read_only },
+    { VDF_ROW("vintf/page0", VDF_RAW, VDF_RW | VDF_MAP | VDF_HOLDS,
+              "tegra: page 0 of the VINTF as VIOMMU_ALLOC offers it to mmap(2), 64 KiB: the "
+              "registers of logical queue N at 0x80 * N, as in page"),
+      .when = has_vintf_page, .needs = "type tegra241-cmdqv and backend soft", .has_field = true,
+      .field = offsetof(DEV, tegra.vintf_page), .raw = &vdf_vcmdq_vintf_page_ops },
+    { VDF_ROW("guest/param", VDF_REG, VDF_R | VDF_NO_FILE, "tegra: PARAM"), .width = 4, TEGRA,
+      .get = vdf_cmdqv_get_param, AT(0x4), .bits = param_bits },
+    { VDF_ROW("guest/status", VDF_REG, VDF_R | VDF_NO_FILE, "tegra: STATUS"), .width = 4, TEGRA,
+      .get = vdf_cmdqv_get_global_status, AT(0x8), .bits = global_status_bits },
+    { VDF_ROW("guest/vintf_err_map/#", VDF_REG, VDF_R | VDF_NO_FILE,
+              "tegra: VINTF_ERR_MAP: VINTFs with errors"),
+      .width = 4, TEGRA, REPEAT(2, 4), .get = vdf_cmdqv_get_vintf_err_map, AT(0x14) },
+    { VDF_ROW("vintf_int_mask", VDF_REG, VDF_RW | VDF_NO_FILE | VDF_SAVE,
+              "tegra: VINTF_INT_MASK: 1 in bit 0 masks the error interrupt"),
+      TEGRA, VDF_FIELD(DEV, tegra.vintf_int_mask), .after = vdf_cmdqv_after_int_mask, AT(0x1c) },
+    { VDF_ROW("guest/cmdq_err_map/#", VDF_REG, VDF_R | VDF_NO_FILE,
+              "tegra: CMDQ_ERR_MAP: VCMDQs with errors"),
+      .width = 4, TEGRA, REPEAT(4, 4), .get = vdf_cmdqv_get_cmdq_err_map, AT(0x24) },
+    { VDF_ROW("guest/cmdq_alloc/#", VDF_REG, VDF_RW | VDF_NO_FILE, "tegra: CMDQ_ALLOC"), .width = 4,
+      TEGRA, REPEAT(VDF_VCMDQS, 4), .get = vdf_cmdqv_get_cmdq_alloc,
+      .set = vdf_cmdqv_set_cmdq_alloc, AT(0x200), .bits = cmdq_alloc_bits },
+    { VDF_ROW("cmdq_preset/#", VDF_REG, VDF_NO_FILE | VDF_SAVE, "tegra: CMDQ_ALLOC without ALLOC"),
+      TEGRA, .range[0] = { .count = VDF_VCMDQS }, VDF_ARRAY(DEV, tegra.cmdq_preset),
+      .bits = cmdq_alloc_bits + 1, .reserved = (uint32_t)~VDF_CMDQ_PRESET_MASK },
+    { VDF_ROW("idle/#", VDF_REG, VDF_NO_FILE | VDF_SAVE,
+              "tegra: registers of VCMDQs that are no queues yet"),
+      TEGRA, .range[0] = { .count = VDF_VCMDQS * VDF_IDLE_REGS }, VDF_ARRAY(DEV, tegra.idle[0]) },
+    { VDF_ROW("guest/vintf_config", VDF_REG, VDF_RW | VDF_NO_FILE,
+              "tegra: the VINTF's CONFIG without HYP_OWN"),
+      .width = 4, TEGRA, .get = vdf_cmdqv_get_guest_vintf_config,
+      .set = vdf_cmdqv_set_guest_vintf_config, AT(0x1000), .bits = vintf_config_bits },
+    { VDF_ROW("guest/vintf_status", VDF_REG, VDF_R | VDF_NO_FILE, "tegra: the VINTF's STATUS"),
+      .width = 4, TEGRA, .get = vdf_cmdqv_get_vintf_status, AT(0x1004), .bits = vintf_status_bits },
+    { VDF_ROW("guest/sid_match/#", VDF_REG, VDF_R | VDF_NO_FILE,
+              "tegra: SID_MATCH, which the host sets"),
+      .width = 4, TEGRA, REPEAT(VDF_VDEVICES, 4), .get = vdf_cmdqv_get_sid_match, AT(0x1040),
+      .bits = sid_match_bits },
+    { VDF_ROW("guest/sid_replace/#", VDF_REG, VDF_R | VDF_NO_FILE,
+              "tegra: SID_REPLACE, which the host sets"),
+      .width = 4, TEGRA, REPEAT(VDF_VDEVICES, 4), .get = vdf_cmdqv_get_sid_replace, AT(0x1080),
+      .bits = sid_replace_bits },
+    { VDF_ROW("guest/err_map", VDF_REG, VDF_R | VDF_NO_FILE,
+              "tegra: LVCMDQ_ERR_MAP, its first 64 queues"),
+      .width = 8, TEGRA, .get = vdf_cmdqv_get_err_map, AT(0x10c0) },
+    { VDF_ROW("guest/vcmdq_page0/#", VDF_REG, VDF_RW | VDF_NO_FILE, "tegra: page 0 of the VCMDQs"),
+      .width = 4, TEGRA, REPEAT(VDF_VCMDQS * 0x20, 4), .get = vdf_cmdqv_get_page0,
+      .set = vdf_cmdqv_set_page0, AT(0x10000) },
+    { VDF_ROW("guest/vcmdq_page1/#", VDF_REG, VDF_RW | VDF_NO_FILE, "tegra: page 1 of the VCMDQs"),
+      .width = 8, TEGRA, REPEAT(VDF_VCMDQS * 0x10, 8), .get = vdf_cmdqv_get_page1,
+      .set = vdf_cmdqv_set_page1, AT(0x20000) },
+    { VDF_ROW("guest/vintf_page0/#", VDF_REG, VDF_RW | VDF_NO_FILE,
+              "tegra: page 0 of the VINTF: the registers of the VCMDQs that are allocated to it"),
+      .width = 4, TEGRA, REPEAT(VDF_VCMDQS * 0x20, 4), .get = vdf_cmdqv_get_vintf_page0,
+      .set = vdf_cmdqv_set_vintf_page0, AT(0x30000) },
+    { VDF_ROW("guest/vintf_page1/#", VDF_REG, VDF_RW | VDF_NO_FILE,
+              "tegra: page 1 of the VINTF: the registers of the VCMDQs that are allocated to it"),
+      .width = 8, TEGRA, REPEAT(VDF_VCMDQS * 0x10, 8), .get = vdf_cmdqv_get_vintf_page1,
+      .set = vdf_cmdqv_set_vintf_page1, AT(0x40000) },
+    { VDF_ROW("queues", VDF_OBJECTS, 0,
+              "tegra: VCMDQs; made in order, removed in reverse; selftest: queues of the mock"),
+      .when = has_queues, .needs = "type tegra241-cmdqv or selftest", .objects = &vcmdqs },
 
     /* AMD IOMMU */
-    {
-        .path = "control",
-        .type = VDF_REG,
-        .flags = VDF_RW,
-        .width = 8,
-        .doc = "amd: Control: IommuEn 0, EventLogEn 2, EventIntEn 3, ComWaitIntEn 4, CmdBufEn 12, "
-               "PprLogEn 13, PprIntEn 14",
-        AMD,
-        .get = vdf_amdvi_get_control,
-        .set = vdf_amdvi_set_control,
-        AT(0x18),
-    },
-    {
-        .path = "control_bits",
-        .type = VDF_REG,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "amd: Control without the bits that are enable of a queue",
-        AMD,
-        VDF_FIELD(DEV, amdvi.control),
-        .reset = VDF_AMDVI_CONTROL_IOMMU_EN,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "status",
-        .type = VDF_REG,
-        .flags = VDF_R,
-        .width = 8,
-        .doc = "amd: Status: EvtOverflow 0, EvtInt 1, ComWaitInt 2, EvtRun 3, CmdRun 4, "
-               "PprOverflow 5, PprInt 6, PprRun 7",
-        AMD,
-        .get = vdf_amdvi_get_status,
-    },
-    {
-        .path = "guest/amd_status",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        .width = 8,
-        .doc = "amd: Status; overflow and interrupt bits are cleared by writing 1",
-        AMD,
-        .get = vdf_amdvi_get_status,
-        .set = vdf_amdvi_set_status,
-        AT(0x2020),
-        .w1c = VDF_AMDVI_STATUS_W1C,
-    },
-    {
-        .path = "status_bits",
-        .type = VDF_REG,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "amd: the interrupt bits of Status",
-        AMD,
-        VDF_FIELD(DEV, amdvi.status),
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "dev_tab_base",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE | VDF_SAVE,
-        .doc = "amd: DevTabBase, kept for the guest",
-        AMD,
-        VDF_FIELD(DEV, amdvi.dev_tab),
-        AT(0x0),
-    },
-    {
-        .path = "guest/efr",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        .width = 8,
-        .doc = "amd: EFR: PPRSup 1, GTSup 4, IASup 6",
-        AMD,
-        .get = vdf_amdvi_get_features,
-        AT(0x30),
-    },
-    AMD_QUEUE("cmd", VDF_AMDVI_CMD, "command buffer", 0x8, 0x2000),
-    AMD_QUEUE("event", VDF_AMDVI_EVENT, "event log", 0x10, 0x2010),
-    {
-        .path = "queues/event/inject",
-        .type = VDF_TEXT,
-        .flags = VDF_W,
-        .doc = "amd: TYPE DEVID DOMAIN ADDRESS [FLAGS]: the device logs an event; TYPE as "
-               "IO_PAGE_FAULT or a number; with bit 0 of FLAGS, GN, DOMAIN is a PASID of 20 bits",
-        AMD,
-        .store = vdf_amdvi_inject_event,
-    },
-    AMD_QUEUE("ppr", VDF_AMDVI_PPR, "PPR log", 0x38, 0x2030),
-    {
-        .path = "queues/ppr/inject",
-        .type = VDF_TEXT,
-        .flags = VDF_W,
-        .doc = "amd: DEVID PASID ADDRESS TAG [FLAGS]: a device asks for a page",
-        AMD,
-        .store = vdf_amdvi_inject_ppr,
-    },
+    { VDF_ROW("control", VDF_REG, VDF_RW,
+              "amd: Control; IommuEn and the enable and interrupt bits of the three queues have an "
+              "effect"),
+      .width = 8, AMD, .get = vdf_amdvi_get_control, .set = vdf_amdvi_set_control, AT(0x18),
+      .bits = amd_control_bits },
+    { VDF_ROW("control_bits", VDF_REG, VDF_NO_FILE | VDF_SAVE,
+              "amd: Control without the bits that are enable of a queue"),
+      AMD, VDF_FIELD(DEV, amdvi.control), .reset = VDF_AMDVI_CONTROL_IOMMU_EN,
+      .reserved = VDF_AMDVI_CONTROL_QUEUES },
+    { VDF_ROW("status", VDF_REG, VDF_R, "amd: Status"), .width = 8, AMD,
+      .get = vdf_amdvi_get_status, .bits = amd_status_bits },
+    { VDF_ROW("guest/amd_status", VDF_REG, VDF_RW | VDF_NO_FILE,
+              "amd: Status; overflow and interrupt bits are cleared by writing 1"),
+      .width = 8, AMD, .get = vdf_amdvi_get_status, .set = vdf_amdvi_set_status, AT(0x2020),
+      .w1c = VDF_AMDVI_STATUS_W1C, .bits = amd_status_bits },
+    { VDF_ROW("status_bits", VDF_REG, VDF_NO_FILE | VDF_SAVE, "amd: the interrupt bits of Status"),
+      AMD, VDF_FIELD(DEV, amdvi.status), .reserved = ~VDF_AMDVI_STATUS_INTS },
+    { VDF_ROW("dev_tab_base", VDF_REG, VDF_RW | VDF_NO_FILE | VDF_SAVE,
+              "amd: DevTabBase, kept for the guest"),
+      AMD, VDF_FIELD(DEV, amdvi.dev_tab), AT(0x0), .bits = dev_tab_base_bits },
+    { VDF_ROW("guest/efr", VDF_REG, VDF_R | VDF_NO_FILE, "amd: EFR, with PPRSup, GTSup and IASup"),
+      .width = 8, AMD, .get = vdf_amdvi_get_features, AT(0x30), .bits = efr_bits },
+    AMD_QUEUE(cmd, VDF_AMDVI_CMD, "command buffer", 0x8, 0x2000),
+    AMD_QUEUE(event, VDF_AMDVI_EVENT, "event log", 0x10, 0x2010),
+    { VDF_ROW("queues/event/inject", VDF_TEXT, VDF_W,
+              "amd: TYPE DEVID DOMAIN ADDRESS [FLAGS]: the device logs an event; TYPE as "
+              "IO_PAGE_FAULT or a number; with bit 0 of FLAGS, GN, DOMAIN is a PASID of 20 bits"),
+      AMD, .store = vdf_amdvi_inject_event },
+    AMD_QUEUE(ppr, VDF_AMDVI_PPR, "PPR log", 0x38, 0x2030),
+    { VDF_ROW("queues/ppr/inject", VDF_TEXT, VDF_W,
+              "amd: DEVID PASID ADDRESS TAG [FLAGS]: a device asks for a page"),
+      AMD, .store = vdf_amdvi_inject_ppr },
 
-    {
-        .path = "iotlb/entries",
-        .type = VDF_TEXT,
-        .flags = VDF_R,
-        .doc = "translations that the IOMMU has cached: SID SSID IOVA SIZE TAG [global] a line; "
-               "SID is the machine's, TAG the ASID or domain",
-        .show = vdf_iotlb_show,
-    },
-    {
-        .path = "iotlb/insert",
-        .type = VDF_TEXT,
-        .flags = VDF_W,
-        .doc = "SID SSID IOVA SIZE [TAG [global]]: the IOMMU caches a translation; global: of all "
-               "ASIDs, or PASIDs",
-        .store = vdf_iotlb_store_insert,
-    },
-    {
-        .path = "iotlb/list",
-        .type = VDF_TEXT,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "the IOMMU's cached translations, separated by commas",
-        .show = vdf_iotlb_save,
-        .restore_text = vdf_iotlb_restore,
-    },
-    {
-        .path = "iotlb/atc_entries",
-        .type = VDF_TEXT,
-        .flags = VDF_R,
-        .doc = "translations that devices have cached (ATC): SID SSID IOVA SIZE [global] a line",
-        .show = vdf_iotlb_show_atc,
-    },
-    {
-        .path = "iotlb/atc_insert",
-        .type = VDF_TEXT,
-        .flags = VDF_W,
-        .doc = "SID SSID IOVA SIZE [global]: device SID caches a translation",
-        .store = vdf_iotlb_store_atc_insert,
-    },
-    {
-        .path = "iotlb/atc_list",
-        .type = VDF_TEXT,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "the devices' cached translations, separated by commas",
-        .show = vdf_iotlb_save_atc,
-        .restore_text = vdf_iotlb_restore_atc,
-    },
-    {
-        .path = "doorbell",
-        .type = VDF_CHOICE,
-        .flags = VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
-        .doc =
-            "mapped: the pages of queues are mapped into guests; trapped: each store of PROD exits",
-        VDF_FIELD(DEV, doorbell),
-        .choices = doorbells,
-        .after = vdf_hwqueue_after_doorbell,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "interrupt",
-        .type = VDF_BOOL,
-        .flags = VDF_R,
-        .width = 1,
-        .doc = "level of the interrupt output",
-        .get = vdf_hwqueue_get_interrupt,
-    },
-    {
-        .path = "events",
-        .type = VDF_LOG,
-        .flags = VDF_R,
-        .doc = "errors of queues, AMD events and completed page requests, a line each",
-        .has_field = true,
-        .field = offsetof(DEV, events),
-    },
-    {
-        .path = "veventq_depth",
-        .type = VDF_UINT,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "events that may wait in veventq, 1 to 524288",
-        VDF_FIELD(DEV, veventq.depth),
-        .reset = 64,
-        .set = vdf_veventq_set_depth,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "veventq",
-        .type = VDF_STREAM,
-        .flags = VDF_R | VDF_BINARY,
-        .doc =
-            "vEVENTQ records: u32 flags (1: events were lost), u32 sequence, and LVCMDQ_ERR_MAP as "
-            "two u64; selftest: the device's number as u32; nothing of an amd",
-        .stream = &vdf_veventq_stream,
-    },
-    {
-        .path = "trigger",
-        .type = VDF_UINT,
-        .flags = VDF_W,
-        .width = 2,
-        .doc = "selftest: the device raises so many events; ENOENT without a virtual device",
-        SELFTEST,
-        .set = vdf_veventq_trigger,
-    },
-    {
-        .path = "veventq_sequence",
-        .type = VDF_UINT,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "sequence of the next event",
-        VDF_FIELD(DEV, veventq.sequence),
-        .get = vdf_veventq_get_sequence,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "veventq_lost",
-        .type = VDF_BOOL,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "a LOST_EVENTS header ends the queue",
-        VDF_FIELD(DEV, veventq.lost),
-        .get = vdf_veventq_get_lost,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "veventq_lost_sequence",
-        .type = VDF_UINT,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "its sequence",
-        VDF_FIELD(DEV, veventq.lost_sequence),
-        .get = vdf_veventq_get_lost_sequence,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "veventq_list",
-        .type = VDF_TEXT,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        .doc = "the events that wait, separated by commas",
-        .show = vdf_veventq_save,
-        .restore_text = vdf_veventq_restore,
-    },
+    { VDF_ROW("iotlb/entries", VDF_TEXT, VDF_R,
+              "translations that the IOMMU has cached: SID SSID IOVA SIZE TAG [global] a line; SID "
+              "is the machine's, TAG the ASID or domain"),
+      .show = vdf_iotlb_show },
+    { VDF_ROW("iotlb/insert", VDF_TEXT, VDF_W,
+              "SID SSID IOVA SIZE [TAG [global]]: the IOMMU caches a translation; global: of all "
+              "ASIDs, or PASIDs"),
+      .store = vdf_iotlb_store_insert },
+    { VDF_ROW("iotlb/list", VDF_TEXT, VDF_NO_FILE | VDF_SAVE,
+              "the IOMMU's cached translations, separated by commas"),
+      .show = vdf_iotlb_save, .restore_text = vdf_iotlb_restore },
+    { VDF_ROW("iotlb/atc_entries", VDF_TEXT, VDF_R,
+              "translations that devices have cached (ATC): SID SSID IOVA SIZE [global] a line"),
+      .show = vdf_iotlb_show_atc },
+    { VDF_ROW("iotlb/atc_insert", VDF_TEXT, VDF_W,
+              "SID SSID IOVA SIZE [global]: device SID caches a translation"),
+      .store = vdf_iotlb_store_atc_insert },
+    { VDF_ROW("iotlb/atc_list", VDF_TEXT, VDF_NO_FILE | VDF_SAVE,
+              "the devices' cached translations, separated by commas"),
+      .show = vdf_iotlb_save_atc, .restore_text = vdf_iotlb_restore_atc },
+    { VDF_ROW(
+          "doorbell", VDF_CHOICE, VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
+          "mapped: the pages of queues are mapped into guests; trapped: each store of PROD exits"),
+      VDF_FIELD(DEV, doorbell), .choices = doorbells, .after = vdf_hwqueue_after_doorbell },
+    { VDF_ROW("interrupt", VDF_BOOL, VDF_R, "level of the interrupt output"), .width = 1,
+      .get = vdf_hwqueue_get_interrupt },
+    { VDF_ROW("events", VDF_LOG, VDF_R,
+              "errors of queues, AMD events and completed page requests, a line each"),
+      .has_field = true, .field = offsetof(DEV, events) },
+    { VDF_ROW("veventq_depth", VDF_UINT, VDF_RW | VDF_SAVE,
+              "events that may wait in veventq, 1 to 524288"),
+      VDF_FIELD(DEV, veventq.depth), .reset = 64, .set = vdf_veventq_set_depth, .min = 1,
+      .max = VDF_VEVENTQ_DEPTH_MAX },
+    { VDF_ROW("veventq", VDF_STREAM, VDF_R | VDF_BINARY,
+              "vEVENTQ records: u32 flags (1: events were lost), u32 sequence, and LVCMDQ_ERR_MAP "
+              "as two u64; selftest: the device's number as u32; nothing of an amd"),
+      .stream = &vdf_veventq_stream },
+    { VDF_ROW("trigger", VDF_UINT, VDF_W,
+              "selftest: the device raises so many events; ENOENT without a virtual device"),
+      .width = 2, SELFTEST, .set = vdf_veventq_trigger },
+    { VDF_ROW("veventq_sequence", VDF_UINT, VDF_NO_FILE | VDF_SAVE, "sequence of the next event"),
+      VDF_FIELD(DEV, veventq.sequence), .get = vdf_veventq_get_sequence,
+      .reserved = ~VDF_VEVENT_SEQUENCE_MASK },
+    { VDF_ROW("veventq_lost", VDF_BOOL, VDF_NO_FILE | VDF_SAVE,
+              "a LOST_EVENTS header ends the queue"),
+      VDF_FIELD(DEV, veventq.lost), .get = vdf_veventq_get_lost },
+    { VDF_ROW("veventq_lost_sequence", VDF_UINT, VDF_NO_FILE | VDF_SAVE, "its sequence"),
+      VDF_FIELD(DEV, veventq.lost_sequence), .get = vdf_veventq_get_lost_sequence,
+      .reserved = ~VDF_VEVENT_SEQUENCE_MASK },
+    { VDF_ROW("veventq_list", VDF_TEXT, VDF_NO_FILE | VDF_SAVE,
+              "the events that wait, separated by commas"),
+      .show = vdf_veventq_save, .restore_text = vdf_veventq_restore },
     COUNTER(commands, "commands executed"),
     COUNTER(tlbi, "of them, invalidations of the IOMMU's translations"),
     COUNTER(atc_inv, "of them, invalidations of translations in devices"),
     COUNTER(sync, "of them, completed CMD_SYNC or COMPL_WAIT"),
     COUNTER(illegal, "commands that were refused as illegal"),
-    {
-        .path = "regs",
-        .type = VDF_WINDOW,
-        .flags = VDF_RW,
-        .when = has_registers,
-        .needs = "type tegra241-cmdqv or amd",
-        .doc = "register window as the hardware lays it out",
-        .window_ops = &vdf_hwqueue_regs_ops,
-        .window = WINDOW_REGS,
-    },
+    { VDF_ROW("regs", VDF_WINDOW, VDF_RW, "register window as the hardware lays it out"),
+      .when = has_registers, .needs = "type tegra241-cmdqv or amd",
+      .window_ops = &vdf_hwqueue_regs_ops, .window = WINDOW_REGS },
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -872,8 +543,6 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
         ret = kind->restored ? kind->restored(dev, kind == dev->kind, err) : 0;
     }
     if (ret == 0)
-        ret = vdf_veventq_restored(&dev->veventq, err);
-    if (ret == 0)
         ret = try_kernel(dev, err);
     return ret;
 }
@@ -923,11 +592,7 @@ static void saving(struct vdf_obj *obj, bool begin)
 }
 
 static const struct vdf_class hwqueue_class = {
-    .name = "hwqueue",
-    .title = "vIOMMU with hardware queues",
-    .attrs = attrs,
-    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
-    .priv_size = sizeof(struct vdf_hwqueue),
+    VDF_CLASS("hwqueue", "vIOMMU with hardware queues", struct vdf_hwqueue, attrs),
     .create = create,
     .destroy = destroy,
     .restored = restored,

@@ -44,6 +44,7 @@ struct vdf_tegra {
 #define VDF_GLOBAL_CONFIG_EN VDF_BIT(0)
 #define VDF_GLOBAL_CONFIG_CONS_DRAM_EN VDF_BIT(20)
 #define VDF_GLOBAL_CONFIG_MASK 0x1fffffu
+#define VDF_CMDQ_PRESET_MASK 0x1f80feu /* CMDQ_ALLOC: LVCMDQ 7:1, VINTF 20:15 */
 
 /* Register hooks. */
 int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value);
@@ -53,18 +54,12 @@ int vdf_cmdqv_get_err_map(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_get_cmdq_err_map(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_get_vintf_err_map(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_check_global_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_check_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_cmdqv_after_config(const struct vdf_at *at, uint64_t value);
 void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value);
 int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_cmdqv_get_sid_match(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_get_sid_replace(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_cmdq_preset(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_restore_cmdq_preset(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_get_idle(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_restore_idle(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value);
 int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_cmdqv_get_page0(const struct vdf_at *at, uint64_t *value);

@@ -289,8 +289,6 @@ static int set_prod(const struct vdf_at *at, uint64_t value, struct vdf_err *err
 {
     struct vdf_vcmdq *queue = at->priv;
 
-    if (value & ~(uint64_t)PROD_MASK)
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": PROD is 20 bits, index and wrap bit", value);
     vdf_vcmdq_round(queue);
     if (queue->status & STATUS_EN_OK) {
         uint32_t n = vdf_vcmdq_outstanding(queue, (uint32_t)value, queue->cons);
@@ -314,9 +312,8 @@ static int set_cons(const struct vdf_at *at, uint64_t value, struct vdf_err *err
 {
     struct vdf_vcmdq *queue = at->priv;
 
-    if (value & ~(uint64_t)CONS_MASK || value >> CONS_ERR_SHIFT >= CERRORS)
-        return vdf_fail(err, EINVAL,
-                        "0x%" PRIx64 ": CONS is RD in bits 19:0 and ERR, 0 to %u, in 30:24", value,
+    if (value >> CONS_ERR_SHIFT >= CERRORS)
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": ERR, bits 30:24, is 0 to %u", value,
                         (unsigned)CERRORS - 1);
     vdf_vcmdq_round(queue);
     if (queue->status & STATUS_EN_OK) {
@@ -341,31 +338,16 @@ static int set_config(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 {
     struct vdf_vcmdq *queue = at->priv;
 
-    if (value & ~(uint64_t)CONFIG_EN)
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": CONFIG has EN in bit 0 and no more", value);
     vdf_vcmdq_round(queue);
     vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, (uint32_t)value);
     vdf_vcmdq_advance(queue, queue->prod, (uint32_t)value, queue->gerrorn);
     return 0;
 }
 
-static int check_gerror(uint64_t value, struct vdf_err *err)
-{
-    if (value & ~(uint64_t)GERROR_MASK)
-        return vdf_fail(err, EINVAL,
-                        "0x%" PRIx64
-                        ": the errors are CMDQ_ERR 1, CONS_DRAM_WR_ABT 2 and CMDQ_INIT_ERR 4",
-                        value);
-    return 0;
-}
-
 static int set_gerror(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_vcmdq *queue = at->priv;
-    int ret = check_gerror(value, err);
 
-    if (ret < 0)
-        return ret;
     vdf_vcmdq_round(queue);
     if (queue->hardware && value != queue->gerror)
         return vdf_fail(err, EOPNOTSUPP, "0x%" PRIx64 ": GERROR, 0x%08x, is the hardware's", value,
@@ -401,10 +383,7 @@ static int get_gerrorn(const struct vdf_at *at, uint64_t *value)
 static int set_gerrorn(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_vcmdq *queue = at->priv;
-    int ret = check_gerror(value, err);
 
-    if (ret < 0)
-        return ret;
     vdf_vcmdq_round(queue);
     vdf_vcmdq_publish_driver_word(queue, REG_GERRORN, (uint32_t)value);
     vdf_vcmdq_advance(queue, queue->prod, queue->config, (uint32_t)value);
@@ -562,256 +541,117 @@ static bool is_selftest(const void *priv)
 #define TEGRA .when = is_tegra, .needs = "type tegra241-cmdqv"
 #define SELFTEST .when = is_selftest, .needs = "type selftest"
 
+static const struct vdf_bits config_bits[] = { { "EN", 0, 1, NULL }, { 0 } };
+static const struct vdf_bits status_bits[] = { { "EN_OK", 0, 1, NULL }, { 0 } };
+static const struct vdf_bits cons_bits[] = {
+    { "RD", 0, 20, "index and wrap bit" },
+    { "ERR", 24, 7, "the error of the command at RD" },
+    { 0 },
+};
+static const struct vdf_bits prod_bits[] = { { "WR", 0, 20, "index and wrap bit" }, { 0 } };
+static const struct vdf_bits gerror_bits[] = {
+    { "CMDQ_ERR", 0, 1, "a command failed, see CONS.ERR" },
+    { "CONS_DRAM_WR_ABT", 1, 1, "CONS could not be stored in memory" },
+    { "CMDQ_INIT_ERR", 2, 1, NULL },
+    { 0 },
+};
+static const struct vdf_bits base_bits[] = {
+    { "LOG2SIZE", 0, 5, "log2 of the entries" },
+    { "ADDR", 5, 43, "bits 47:5 of the address" },
+    { 0 },
+};
+
 enum {
     ROW_PAGE0,
     ROW_PAGE1,
 };
 
 static const struct vdf_attr attrs[] = {
-    [ROW_PAGE0] = {
-        .path = "page0",
-        .type = VDF_WINDOW,
-        .flags = VDF_NO_FILE | VDF_RW,
-        .doc = "registers of page 0",
-        .window_ops = &window_ops,
-        .window = WINDOW_PAGE0,
-    },
-    [ROW_PAGE1] = {
-        .path = "page1",
-        .type = VDF_WINDOW,
-        .flags = VDF_NO_FILE | VDF_RW,
-        .doc = "registers of page 1",
-        .window_ops = &window_ops,
-        .window = WINDOW_PAGE1,
-    },
-    {
-        .path = "base",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "address of the ring, an IOVA; fixed while the queue is enabled",
-        VDF_FIELD(struct vdf_vcmdq, base),
-        .check = check_base,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "length",
-        .type = VDF_UINT,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "selftest: bytes of the queue, any; fixed while it is enabled",
-        SELFTEST,
-        VDF_FIELD(struct vdf_vcmdq, length),
-        .reset = VDF_PAGE_SIZE,
-        .check = check_length,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "queue_type",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "selftest: type that HW_QUEUE_ALLOC is asked for; the mock has 0xdeadbeef",
-        SELFTEST,
-        VDF_FIELD(struct vdf_vcmdq, queue_type),
-        .reset = VDF_IOMMU_HW_QUEUE_SELFTEST,
-        .check = check_queue_type,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "log2size",
-        .type = VDF_UINT,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "tegra: log2 of the ring's entries of 16 bytes, 1 to 19, or as cmdqs says",
-        VDF_FIELD(struct vdf_vcmdq, log2size),
-        .reset = 8,
-        .check = check_log2size,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "enable",
-        .type = VDF_BOOL,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "1: HW_QUEUE_ALLOC with base and log2size (selftest: length, queue_type), then "
-               "CONFIG.EN; 0: the queue is given back",
-        VDF_FIELD(struct vdf_vcmdq, enabled),
-        .set = set_enable,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "config",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "CONFIG: EN in bit 0, the driver's switch",
-        VDF_FIELD(struct vdf_vcmdq, config),
-        .get = get_config,
-        .set = set_config,
-        .restore = vdf_restore_unchecked,
-        .window = WINDOW_PAGE0,
-        .offset = REG_CONFIG,
-    },
-    {
-        .path = "status",
-        .type = VDF_REG,
-        .flags = VDF_RW,
-        TEGRA,
-        .doc = "STATUS: EN_OK in bit 0, the queue runs",
-        VDF_FIELD(struct vdf_vcmdq, status),
-        .get = get_status,
-        .set = set_status,
-    },
-    {
-        .path = "page0/status",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        TEGRA,
-        .doc = "STATUS as the driver sees it",
-        VDF_FIELD(struct vdf_vcmdq, status),
-        .get = get_status,
-        .window = WINDOW_PAGE0,
-        .offset = REG_STATUS,
-    },
-    {
-        .path = "cons",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "CONS: RD in bits 19:0, of which those above the wrap bit read 0, ERR in 30:24; "
-               "written only while STATUS.EN_OK is 0",
-        VDF_FIELD(struct vdf_vcmdq, cons),
-        .get = get_cons,
-        .set = set_cons,
-        .restore = vdf_restore_unchecked,
-        .window = WINDOW_PAGE0,
-        .offset = REG_CONS,
-    },
-    {
-        .path = "prod",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "PROD: WR in bits 19:0, index and wrap bit; commands up to it run before the write returns",
-        VDF_FIELD(struct vdf_vcmdq, prod),
-        .get = get_prod,
-        .set = set_prod,
-        .restore = vdf_restore_unchecked,
-        .window = WINDOW_PAGE0,
-        .offset = REG_PROD,
-    },
-    {
-        .path = "gerror",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "GERROR: CMDQ_ERR 0, CONS_DRAM_WR_ABT 1, CMDQ_INIT_ERR 2; a bit that differs from "
-               "gerrorn is an error; a write makes errors",
-        VDF_FIELD(struct vdf_vcmdq, gerror),
-        .get = get_gerror,
-        .set = set_gerror,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "page0/gerror",
-        .type = VDF_REG,
-        .flags = VDF_R | VDF_NO_FILE,
-        TEGRA,
-        .doc = "GERROR as the driver sees it",
-        VDF_FIELD(struct vdf_vcmdq, gerror),
-        .get = get_gerror,
-        .window = WINDOW_PAGE0,
-        .offset = REG_GERROR,
-    },
-    {
-        .path = "gerrorn",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "GERRORN: the driver writes gerror's value here to acknowledge, and the queue goes on",
-        VDF_FIELD(struct vdf_vcmdq, gerrorn),
-        .get = get_gerrorn,
-        .set = set_gerrorn,
-        .restore = vdf_restore_unchecked,
-        .window = WINDOW_PAGE0,
-        .offset = REG_GERRORN,
-    },
-    {
-        .path = "error",
-        .type = VDF_CHOICE,
-        .flags = VDF_R,
-        TEGRA,
-        .width = 1,
-        .doc = "CONS.ERR as a word",
-        .choices = vdf_cerror_words,
-        .get = get_error,
-    },
-    {
-        .path = "cons_base",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "CONS_INDX_BASE: where CONS is stored in memory while global/config has CONS_DRAM_EN; "
-               "0: nowhere, as after enable 0",
-        VDF_FIELD(struct vdf_vcmdq, cons_base),
-        .window = WINDOW_PAGE1,
-        .offset = REG_CONS_INDX_BASE,
-    },
-    {
-        .path = "page1/base",
-        .type = VDF_REG,
-        .flags = VDF_RW | VDF_NO_FILE,
-        TEGRA,
-        .width = 8,
-        .doc = "BASE: ADDR in bits 47:5, LOG2SIZE in 4:0",
-        .get = get_base_reg,
-        .set = set_base_reg,
-        .window = WINDOW_PAGE1,
-        .offset = REG_BASE,
-    },
-    {
-        .path = "page",
-        .type = VDF_RAW,
-        .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
-        .doc = "page 0 of this queue alone: CONS at 0, PROD 0x4, CONFIG 0x8, STATUS 0xc, GERROR 0x10, "
-               "GERRORN 0x14; selftest: the mock's page of this number, its first word viommu_data",
-        .has_field = true,
-        .field = offsetof(struct vdf_vcmdq, page),
-        .raw = &vdf_vcmdq_page_ops,
-    },
-    {
-        .path = "entries",
-        .type = VDF_RAW,
-        .flags = VDF_RW | VDF_MAP | VDF_HOLDS,
-        TEGRA,
-        .doc = "the ring; empty while base is not mapped. What is stored through a mapping of it is there "
-               "when PROD is stored through a mapping of page, and after msync(2) and munmap(2)",
-        .raw = &ring_ops,
-    },
-    {
-        .path = "fetch_abort",
-        .type = VDF_BOOL,
-        .flags = VDF_RW | VDF_SAVE,
-        TEGRA,
-        .doc = "1: fetches of commands abort, and the next command ends in CERROR_ABT",
-        VDF_FIELD(struct vdf_vcmdq, fetch_abort),
-        .after = after_fetch_abort,
-        .restore = vdf_restore_unchecked,
-    },
-    {
-        .path = "mapped",
-        .type = VDF_BOOL,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        TEGRA,
-        .doc = "CMDQ_ALLOC.ALLOC",
-        VDF_FIELD(struct vdf_vcmdq, mapped),
-        .reset = 1,
-    },
-    {
-        .path = "atc_timeout",
-        .type = VDF_BOOL,
-        .flags = VDF_NO_FILE | VDF_SAVE,
-        TEGRA,
-        .doc = "an ATC invalidation before the next CMD_SYNC was not answered",
-        VDF_FIELD(struct vdf_vcmdq, atc_timeout),
-    },
+    [ROW_PAGE0] = { VDF_ROW("page0", VDF_WINDOW, VDF_NO_FILE | VDF_RW, "registers of page 0"),
+                    .window_ops = &window_ops, .window = WINDOW_PAGE0 },
+    [ROW_PAGE1] = { VDF_ROW("page1", VDF_WINDOW, VDF_NO_FILE | VDF_RW, "registers of page 1"),
+                    .window_ops = &window_ops, .window = WINDOW_PAGE1 },
+    { VDF_ROW("base", VDF_REG, VDF_RW | VDF_SAVE,
+              "address of the ring, an IOVA; fixed while the queue is enabled"),
+      VDF_FIELD(struct vdf_vcmdq, base), .check = check_base },
+    { VDF_ROW("length", VDF_UINT, VDF_RW | VDF_SAVE,
+              "selftest: bytes of the queue, any; fixed while it is enabled"),
+      SELFTEST, VDF_FIELD(struct vdf_vcmdq, length), .reset = VDF_PAGE_SIZE,
+      .check = check_length },
+    { VDF_ROW("queue_type", VDF_REG, VDF_RW | VDF_SAVE,
+              "selftest: type that HW_QUEUE_ALLOC is asked for; the mock has 0xdeadbeef"),
+      SELFTEST, VDF_FIELD(struct vdf_vcmdq, queue_type), .reset = VDF_IOMMU_HW_QUEUE_SELFTEST,
+      .check = check_queue_type },
+    { VDF_ROW("log2size", VDF_UINT, VDF_RW | VDF_SAVE,
+              "tegra: log2 of the ring's entries of 16 bytes, 1 to 19, or as cmdqs says"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, log2size), .reset = 8, .check = check_log2size,
+      .restore = vdf_restore_unchecked },
+    { VDF_ROW("enable", VDF_BOOL, VDF_RW | VDF_SAVE,
+              "1: HW_QUEUE_ALLOC with base and log2size (selftest: length, queue_type), then "
+              "CONFIG.EN; 0: the queue is given back"),
+      VDF_FIELD(struct vdf_vcmdq, enabled), .set = set_enable },
+    { VDF_ROW("config", VDF_REG, VDF_RW | VDF_SAVE, "CONFIG: the driver's switch"), TEGRA,
+      VDF_FIELD(struct vdf_vcmdq, config), .get = get_config, .set = set_config,
+      .window = WINDOW_PAGE0, .offset = REG_CONFIG, .bits = config_bits,
+      .reserved = (uint32_t)~CONFIG_EN },
+    { VDF_ROW("status", VDF_REG, VDF_RW, "STATUS: whether the queue runs"), TEGRA,
+      VDF_FIELD(struct vdf_vcmdq, status), .get = get_status, .set = set_status,
+      .bits = status_bits },
+    { VDF_ROW("page0/status", VDF_REG, VDF_R | VDF_NO_FILE, "STATUS as the driver sees it"), TEGRA,
+      VDF_FIELD(struct vdf_vcmdq, status), .get = get_status, .window = WINDOW_PAGE0,
+      .offset = REG_STATUS, .bits = status_bits },
+    { VDF_ROW("cons", VDF_REG, VDF_RW | VDF_SAVE,
+              "CONS: the position of the device; bits of RD above the wrap bit read 0; can be "
+              "written only while STATUS.EN_OK is 0"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, cons), .get = get_cons, .set = set_cons,
+      .window = WINDOW_PAGE0, .offset = REG_CONS, .bits = cons_bits,
+      .reserved = (uint32_t)~CONS_MASK },
+    { VDF_ROW("prod", VDF_REG, VDF_RW | VDF_SAVE,
+              "PROD: the position of the driver; commands up to it run before the write returns"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, prod), .get = get_prod, .set = set_prod,
+      .window = WINDOW_PAGE0, .offset = REG_PROD, .bits = prod_bits,
+      .reserved = (uint32_t)~PROD_MASK },
+    { VDF_ROW("gerror", VDF_REG, VDF_RW | VDF_SAVE,
+              "GERROR: a bit that differs from gerrorn is an error; a write makes errors"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, gerror), .get = get_gerror, .set = set_gerror,
+      .bits = gerror_bits, .reserved = (uint32_t)~GERROR_MASK },
+    { VDF_ROW("page0/gerror", VDF_REG, VDF_R | VDF_NO_FILE, "GERROR as the driver sees it"), TEGRA,
+      VDF_FIELD(struct vdf_vcmdq, gerror), .get = get_gerror, .window = WINDOW_PAGE0,
+      .offset = REG_GERROR, .bits = gerror_bits },
+    { VDF_ROW(
+          "gerrorn", VDF_REG, VDF_RW | VDF_SAVE,
+          "GERRORN: the driver writes gerror's value here to acknowledge, and the queue goes on"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, gerrorn), .get = get_gerrorn, .set = set_gerrorn,
+      .window = WINDOW_PAGE0, .offset = REG_GERRORN, .bits = gerror_bits,
+      .reserved = (uint32_t)~GERROR_MASK },
+    { VDF_ROW("error", VDF_CHOICE, VDF_R, "CONS.ERR as a word"), TEGRA, .width = 1,
+      .choices = vdf_cerror_words, .get = get_error },
+    { VDF_ROW("cons_base", VDF_REG, VDF_RW | VDF_SAVE,
+              "CONS_INDX_BASE: where CONS is stored in memory while global/config has "
+              "CONS_DRAM_EN; 0: nowhere, as after enable 0"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, cons_base), .window = WINDOW_PAGE1,
+      .offset = REG_CONS_INDX_BASE },
+    { VDF_ROW("page1/base", VDF_REG, VDF_RW | VDF_NO_FILE, "BASE: address and size of the ring"),
+      TEGRA, .width = 8, .get = get_base_reg, .set = set_base_reg, .window = WINDOW_PAGE1,
+      .offset = REG_BASE, .bits = base_bits },
+    { VDF_ROW(
+          "page", VDF_RAW, VDF_RW | VDF_MAP | VDF_HOLDS,
+          "page 0 of this queue alone: CONS at 0, PROD 0x4, CONFIG 0x8, STATUS 0xc, GERROR 0x10, "
+          "GERRORN 0x14; selftest: the mock's page of this number, its first word viommu_data"),
+      .has_field = true, .field = offsetof(struct vdf_vcmdq, page), .raw = &vdf_vcmdq_page_ops },
+    { VDF_ROW(
+          "entries", VDF_RAW, VDF_RW | VDF_MAP | VDF_HOLDS,
+          "the ring; empty while base is not mapped. What is stored through a mapping of it is "
+          "there when PROD is stored through a mapping of page, and after msync(2) and munmap(2)"),
+      TEGRA, .raw = &ring_ops },
+    { VDF_ROW("fetch_abort", VDF_BOOL, VDF_RW | VDF_SAVE,
+              "1: fetches of commands abort, and the next command ends in CERROR_ABT"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, fetch_abort), .after = after_fetch_abort },
+    { VDF_ROW("mapped", VDF_BOOL, VDF_NO_FILE | VDF_SAVE, "CMDQ_ALLOC.ALLOC"), TEGRA,
+      VDF_FIELD(struct vdf_vcmdq, mapped), .reset = 1 },
+    { VDF_ROW("atc_timeout", VDF_BOOL, VDF_NO_FILE | VDF_SAVE,
+              "an ATC invalidation before the next CMD_SYNC was not answered"),
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, atc_timeout) },
 };
 
 int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask)
@@ -953,9 +793,6 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
 
     if (queue->log2size > 31)
         return vdf_fail(err, EINVAL, "log2size %u: BASE.LOG2SIZE has 5 bits", queue->log2size);
-    if (queue->prod & ~PROD_MASK || queue->config & ~CONFIG_EN || queue->cons & ~CONS_MASK ||
-        (queue->gerror | queue->gerrorn) & ~GERROR_MASK)
-        return vdf_fail(err, EINVAL, "a register of queue %u has bits that are none", queue->index);
     if (queue->enabled) {
         int ret = queue->ops->restored(queue, err);
         if (ret < 0)
@@ -1006,11 +843,7 @@ static void stop(struct vdf_obj *obj)
 }
 
 const struct vdf_class vdf_vcmdq_class = {
-    .name = "queue",
-    .title = "Tegra241 VCMDQ, or queue of the selftest's mock",
-    .attrs = attrs,
-    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
-    .priv_size = sizeof(struct vdf_vcmdq),
+    VDF_CLASS("queue", "Tegra241 VCMDQ, or queue of the selftest's mock", struct vdf_vcmdq, attrs),
     .create = create,
     .destroy = destroy,
     .restored = restored,

@@ -73,14 +73,6 @@ static void destroy(struct vdf_obj *obj)
         vdevice->dev->vdevices[vdevice->slot] = NULL;
 }
 
-static int check_psid(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
-{
-    if (value > VDF_SID_MAX)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": a stream id has 20 bits, 0 to %u", value,
-                        VDF_SID_MAX);
-    return 0;
-}
-
 /* The saved slots are a permutation of those that the objects took as they were made. */
 static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
@@ -102,38 +94,20 @@ static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err 
 }
 
 static const struct vdf_attr attrs[] = {
-    {
-        .path = "psid",
-        .type = VDF_UINT,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "stream id of the machine that replaces the guest's; the same number unless written",
-        VDF_FIELD(struct vdf_vdevice, psid),
-        .check = check_psid,
-    },
-    {
-        .path = "slot",
-        .type = VDF_UINT,
-        .flags = VDF_R | VDF_SAVE,
-        .doc = "number of its SID_MATCH and SID_REPLACE registers",
-        VDF_FIELD(struct vdf_vdevice, slot),
-        .restore = restore_slot,
-    },
-    {
-        .path = "atc_timeout",
-        .type = VDF_BOOL,
-        .flags = VDF_RW | VDF_SAVE,
-        .doc = "1: the device does not answer ATC invalidations: the next CMD_SYNC ends in "
-               "ATC_INV_SYNC; amd: IOTLB_INV_TIMEOUT is logged",
-        VDF_FIELD(struct vdf_vdevice, atc_timeout),
-    },
+    { VDF_ROW("psid", VDF_UINT, VDF_RW | VDF_SAVE,
+              "stream id of the machine that replaces the guest's; the same number unless written"),
+      VDF_FIELD(struct vdf_vdevice, psid), .max = VDF_SID_MAX },
+    { VDF_ROW("slot", VDF_UINT, VDF_R | VDF_SAVE,
+              "number of its SID_MATCH and SID_REPLACE registers"),
+      VDF_FIELD(struct vdf_vdevice, slot), .restore = restore_slot },
+    { VDF_ROW("atc_timeout", VDF_BOOL, VDF_RW | VDF_SAVE,
+              "1: the device does not answer ATC invalidations: the next CMD_SYNC ends in "
+              "ATC_INV_SYNC; amd: IOTLB_INV_TIMEOUT is logged"),
+      VDF_FIELD(struct vdf_vdevice, atc_timeout) },
 };
 
 const struct vdf_class vdf_vdevice_class = {
-    .name = "vdevice",
-    .title = "virtual device of a vIOMMU",
-    .attrs = attrs,
-    .n_attrs = sizeof(attrs) / sizeof(attrs[0]),
-    .priv_size = sizeof(struct vdf_vdevice),
+    VDF_CLASS("vdevice", "virtual device of a vIOMMU", struct vdf_vdevice, attrs),
     .create = create,
     .destroy = destroy,
     .remove = removed,

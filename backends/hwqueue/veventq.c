@@ -102,8 +102,6 @@ bool vdf_veventq_waits(struct vdf_hwqueue *dev)
 
 int vdf_veventq_store_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err)
 {
-    if (depth < 1 || depth > VDF_VEVENTQ_DEPTH_MAX)
-        return vdf_fail(err, EINVAL, "%u: a depth is 1 to %u", depth, VDF_VEVENTQ_DEPTH_MAX);
     if (depth < dev->veventq.n)
         return vdf_fail(err, EBUSY, "%u: %u events wait to be read", depth, dev->veventq.n);
     dev->veventq.depth = depth;
@@ -140,8 +138,6 @@ int vdf_veventq_set_depth(const struct vdf_at *at, uint64_t value, struct vdf_er
 
     if (value == dev->veventq.depth)
         return 0;
-    if (value > UINT32_MAX)
-        return vdf_fail(err, ERANGE, "%" PRIu64 ": a depth has 32 bits", value);
     return vdf_hwqueue_ops(dev)->set_depth(dev, (uint32_t)value, err);
 }
 
@@ -227,15 +223,4 @@ int vdf_veventq_restore(const struct vdf_at *at, const char *text, size_t len, s
 
     vdf_veventq_free(&dev->veventq);
     return vdf_hwqueue_split(text, parse_event, dev, err);
-}
-
-int vdf_veventq_restored(const struct vdf_veventq *queue, struct vdf_err *err)
-{
-    if (queue->depth < 1 || queue->depth > VDF_VEVENTQ_DEPTH_MAX || queue->n > queue->depth)
-        return vdf_fail(err, EINVAL, "veventq_depth %u: 1 to %u, and not below the %u events",
-                        queue->depth, VDF_VEVENTQ_DEPTH_MAX, queue->n);
-    if ((queue->sequence | queue->lost_sequence) & ~SEQUENCE_MASK)
-        return vdf_fail(err, EINVAL, "veventq_sequence %u: sequences have 31 bits",
-                        queue->sequence);
-    return 0;
 }

@@ -48,6 +48,5 @@ int vdf_veventq_trigger(const struct vdf_at *at, uint64_t value, struct vdf_err 
 void vdf_veventq_add(struct vdf_veventq *queue, const uint64_t map[2]);
 void vdf_veventq_save(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_veventq_restore(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
-int vdf_veventq_restored(const struct vdf_veventq *queue, struct vdf_err *err);
 
 #endif
