@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the benchmark share.
+ * The common parts of the benchmark.
  *
  *     bench.c    the rows, the table, JSON
  *     compare.c  a thing and its yardsticks, in turns; figures

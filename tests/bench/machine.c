@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What mapping a command queue into a guest saves: an invalidation with its CMD_SYNC waited for,
+ * The gain of mapping a command queue into a guest: an invalidation with its CMD_SYNC waited for,
  * with the queue's page mapped and with its registers trapped, for ranges in invalidations of 4
  * KiB, by one and by two processors with a queue each.
  *

@@ -33,7 +33,7 @@ struct tree {
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* What it has for itself, and what lies in its memory files. */
+/* The memory of the process and of its memory files. */
 static double memory_of(pid_t pid)
 {
     char pattern[64], name[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a mount as a whole costs: its state, its start, and that it is there. */
+/* The costs of a whole mount: its state, its start, and an idle mount. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

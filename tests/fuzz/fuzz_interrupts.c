@@ -5,8 +5,8 @@
  * The input is a sequence of 4 bytes each: what is done (low 4 bits) and how far the value is
  * shifted (high 4 bits), to what, and a value of 16 bits. An APLIC with IDCs, one with IMSICs, a
  * GAIT with two functions of a guest, and two INTx devices on one line are written to, accessed as
- * by a guest, attached and detached, made and removed. Whatever has happened, a state that is saved
- * can be restored and is the same again.
+ * by a guest, attached and detached, made and removed. A saved state can always be
+ * restored, and is the same again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,7 +225,7 @@ static void make_or_remove(const char *object)
         vdf_test_mkdir(object);
         return;
     }
-    /* What is attached is kept from being removed by who attached it. */
+    /* The owner of an attachment keeps the device from being removed. */
     for (size_t k = 0; k < COUNT(targets); k++)
         if (lies_in(targets[k].path, object))
             detach(&targets[k]);

@@ -648,7 +648,7 @@ static void write_raw_text(struct input *in)
     write_text(path, text, true);
 }
 
-/* The text that a file prints can be written to the file, if only at another moment. */
+/* The text that a file prints can be written to the file, perhaps at another time only. */
 static void write_what_is_read(struct input *in)
 {
     const char *path = take_file(in);

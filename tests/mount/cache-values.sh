@@ -4,7 +4,7 @@
 # Cached values and names are current after each kind of change.
 . "$(dirname "$0")/lib.sh"
 
-# Read until the kernel has it, whatever it keeps by itself.
+# Read until the kernel has cached it.
 warm() {
     for _ in 1 2 3; do
         cat "$@" >/dev/null || fail "cat $*"
@@ -40,7 +40,7 @@ same "mtime" "$(stat -c %y target/1)" "$before"
 put aplic/aplic0/target/1 5
 [ "$(stat -c %y target/1)" != "$before" ] || fail "mtime did not move"
 
-# poll(2) tells of a change, to those too who have read a kept value.
+# poll(2) reports a change, also after a cached value was read.
 warm target/4
 got=$("$IO" poll "$M/aplic/aplic0/target/4" pri 10000 sh -c "echo 3 >'$M/aplic/aplic0/target/4'")
 same "poll of a kept value" "$got" pri

@@ -31,7 +31,7 @@ M=$vdf_first
 [ -d "$M/aplic/mine" ] || fail "the first tree went with the second"
 umount_fs
 
-# What its caller has open is not kept by a daemon in the background.
+# A daemon in the background closes the descriptors of its caller.
 daemon -o "engine=$VDF_ENGINE" "$M" 7>"$T/lock" 2>"$T/stderr" || fail "the mount failed"
 ls -l "/proc/$(daemon_pids)/fd" >"$T/fds"
 ! grep -qF "$T/lock" "$T/fds" || fail "the daemon keeps an inherited descriptor: $(cat "$T/fds")"
@@ -45,7 +45,7 @@ kill -0 $child || fail "virtdevfs -f did not stay in the foreground"
 vdf_unmount || fail "virtdevfs -f cannot be unmounted"
 wait $child || fail "virtdevfs -f ended with $?"
 
-# With -d it tells what it does.
+# -d prints requests.
 daemon -d -o "engine=$VDF_ENGINE" "$M" 2>"$T/debug" >&2 &
 child=$!
 wait_for 10 test -s "$M/version" || fail "virtdevfs -d is not usable"

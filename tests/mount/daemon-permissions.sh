@@ -72,7 +72,7 @@ umount_fs
 
 mount_fs -o allow_other,umask=0
 here=console/con0/vhost_user
-# What is there and what is not are the same to a user who cannot look.
+# A user who may not search a directory gets the same answer for existing and missing files.
 says EACCES user "$IO" write $here "$T/private/file"
 says EACCES user "$IO" write $here "$T/private/none"
 says EACCES user "$IO" write $here "$T/private/none/none"

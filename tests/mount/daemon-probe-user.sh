@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# --probe of an ordinary user, who is told what is allowed and what is not.
+# --probe reports to an ordinary user which features that user may use.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/probe-lib.sh"
 

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/probe-lib.sh"
 
-# lasting: what must be the same afterwards, whatever else goes on on this machine.
+# lasting: modules and mounts, which must be the same afterwards.
 lasting() {
     grep -E '^(fuse|kvm|iommufd|vfio)' /proc/modules 2>/dev/null | cut -d' ' -f1
     grep virtdevfs-probe /proc/self/mounts
@@ -37,7 +37,7 @@ for device in /sys/bus/pci/devices/*; do
     line plain vfio "${device##*/}" | grep -q "id=$id " || fail "vfio: ${device##*/} is not $id"
 done
 
-# What it says of FUSE holds for a mount.
+# The facts about FUSE hold for a mount.
 mount_fs
 mapped=$("$IO" mmap-load gait/gait0/table 0 4)
 if [ "$mapped" = 00000000 ]; then

@@ -46,7 +46,7 @@ mount_fs
 transport=$(cat "$M/engine/transport")
 say "auto is $transport"
 crowd 0
-# What comes is for all who wait.
+# A line wakes all readers.
 put aplic/aplic0/sourcecfg/5 4
 put aplic/aplic0/target/5 5
 put aplic/aplic0/setienum 5

@@ -23,7 +23,7 @@ wait $reader
 vdf_unmount 2>/dev/null
 ended "SIGTERM with a waiting reader"
 
-# Nor do values that the kernel keeps, whatever is being read and dropped at the moment.
+# Nor do cached values that are read and dropped at the same time.
 for transport in dev auto dev auto; do
     mount_fs -o "cache=always,transport=$transport"
     "$(dirname "$IO")/stale" "$M/aplic/aplic0" 5 >/dev/null 2>&1 &

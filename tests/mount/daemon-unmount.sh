@@ -37,7 +37,7 @@ kill -TERM "$(daemon_pids)"
 wait $child || fail "virtdevfs -f ended with $? after SIGTERM"
 ended "SIGTERM in the foreground"
 
-# What is open keeps the mount, not longer than it is open.
+# An open file keeps the mount until it is closed.
 mount_fs
 exec 9<"$M/version"
 vdf_unmount 2>/dev/null && fail "a mount with an open file was unmounted"

@@ -5,7 +5,7 @@
  *     failnth start FILE PROGRAM [ARGUMENT...]
  *     failnth sweep FILE PID MOUNT ERRNO[,ERRNO...] OPERATION [-- OPERATION...]
  *
- * `start` runs a program of which a second process can make system calls fail, as FILE tells. A
+ * `start` runs a program whose system calls a second process makes fail, controlled by FILE. A
  * seccomp filter hands the calls to that process; those that move bytes to and from FUSE, and
  * private mappings, which are the C library's own, pass. Exit status 77 where the kernel refuses
  * such a filter.
@@ -234,7 +234,7 @@ static int receive_fd(int from)
     return fd;
 }
 
-/* The second process: whatever ends the script leaves it to the daemon, which needs the answers. */
+/* The second process outlives the script, as the daemon needs its answers. */
 static void serve_apart(int from, struct order *order)
 {
     int null = open("/dev/null", O_RDWR);
@@ -571,7 +571,7 @@ static void print_difference(const char *was, const char *is)
             (int)strcspn(is, "\n"), is);
 }
 
-/* What is released after the answer, by another thread, is waited for. */
+/* Waits for resources that another thread releases after the answer. */
 static const char *difference(const struct sight *before, struct sight *now)
 {
     for (unsigned tries = 0;; tries++) {

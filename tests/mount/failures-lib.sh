@@ -9,7 +9,7 @@ FAILNTH=$(realpath -m "${VDF_FAILNTH:-$(dirname "$VDF_BIN")/tests/failnth}")
 "$FAILNTH" start "$T/order" true 2>"$T/refused" || skip "a filter of system calls: $(cat "$T/refused")"
 VDF_WRAP="${VDF_WRAP:+$VDF_WRAP }$FAILNTH start $T/order"
 
-# each LEAST OPERATION [-- OPERATION...]: sweep it, as failnth tells; LEAST calls have to fail at least.
+# each LEAST OPERATION [-- OPERATION...]: sweep the operation with failnth; LEAST calls have to fail at least.
 each() {
     vdf_least=$1
     shift

@@ -14,7 +14,7 @@ mock_rules
 cp "$T/state" "$M/$d/state" || fail "the state was refused"
 mock_holds
 
-# A fresh tree takes it, whatever its device was before.
+# A new tree restores it, over a device of any type.
 umount_fs
 mount_fs -o empty
 mkdir "$M/$d"

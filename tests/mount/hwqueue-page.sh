@@ -29,7 +29,7 @@ page_is() {
     [ "$("$IO" pread $q/page 0 24)" = "$1" ]
 }
 
-# What is written goes past the daemon where the page can be mapped, and the engine sees it a little later.
+# Writes bypass the daemon where the page can be mapped, and the engine sees them a little later.
 wait_for 10 cons_is 0x00000001 || fail "the engine did not see PROD: CONS is $(cat "$M/$q/cons")"
 page=010000000100000001000000010000000000000000000000
 same "the page" "$("$IO" pread $q/page 0 24)" $page

@@ -39,7 +39,7 @@ put $l/host 0
 eq $l/level 0
 eq $l/raised 3
 
-# A device that nobody serves: one spurious interrupt, and no end of the world.
+# A device without a handler causes one spurious interrupt.
 put $bus/devices/old/assert 1
 eq $l/level 1
 eq $l/spurious 1

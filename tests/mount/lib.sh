@@ -7,13 +7,13 @@
 # By hand:  tests/mount/daemon-options.sh
 #           VDF_BIN=build/asan/virtdevfs VDF_ENGINE=libaio tests/mount/aplic-msi.sh
 #
-#   VDF_BIN     the daemon; build/debug/virtdevfs unless told
+#   VDF_BIN     the daemon; build/debug/virtdevfs by default
 #   VDF_IO      vdfio (see vdfio.c), which the scripts call $IO; beside the daemon in tests/
 #   VDF_ENGINE  auto, io_uring or libaio, given to the daemon
 #   VDF_OPTIONS more mount options for it, such as io_uring
 #   VDF_WRAP    a program that starts the daemon (noring)
 #   VDF_SLOW    how many times slower than usual this build is
-#   VDF_LIMIT   seconds that a script may take, 80 unless told; longer ones set it before they read this
+#   VDF_LIMIT   seconds that a script may take: 80; longer scripts set it before they read this
 #   VDF_SEED    the seed of random parts; they print the one that they have used
 #   VDF_KEEP    not empty: leave the scratch directory of a failed script behind
 #
@@ -197,7 +197,7 @@ vdf_cleanup() {
 trap 'vdf_cleanup $?' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
-# Nobody listens any more: those who started this were killed. What it has started must not stay.
+# The reader of the output was killed. The processes that were started here must not stay.
 trap 'exit 141' PIPE
 trap 'say "took too long"; exit 143' TERM
 

@@ -22,7 +22,7 @@ probe() {
     [ -s "$T/facts" ] || fail "$name: --probe tells nothing"
     cmp -s "$T/facts" "$T/facts.json" ||
         fail "$name: table and JSON differ: $(diff "$T/facts" "$T/facts.json")"
-    # What is missing has a reason.
+    # Each missing thing has a reason.
     ! grep -E '^  no   [^ ]+ *(;.*)?$' "$T/$name" || fail "$name: a reason is missing"
 }
 

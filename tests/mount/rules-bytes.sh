@@ -43,7 +43,7 @@ same "the vector at its end" "$("$IO" pread gait/gait0/sbv 64 8)" ""
 case $("$IO" pwrite gait/gait0/sbv 64 00) in
 ok | 1) fail "a write beyond the end of the vector was taken" ;;
 esac
-# Whoever opens it to look at it changes nothing.
+# Opening the files of others changes nothing.
 exec 3<"$M/gait/gait0/table"
 before=$(stat -c %.Y "$M/gait/gait0/sbv")
 exec 4<"$M/aplic/aplic0/msi" 5<"$M/hwqueue/smmu0/memory"

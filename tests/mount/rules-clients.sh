@@ -46,7 +46,7 @@ exec 3>&-
 wait $writer || fail "the first writer was refused: $(tail -n 1 "$M/errors")"
 eq intx/bus0/devices/d/line 77
 
-# A reader that never reads keeps nobody waiting.
+# A reader that never reads delays no other process.
 exec 4<"$M/aplic/aplic0/msi"
 k=0
 while [ $k -lt 3000 ]; do

@@ -29,7 +29,7 @@ cp "$T"/sourcecfg/* "$M/$a/sourcecfg/" || fail "cp of a directory back: $(tail -
 eq $a/sourcecfg/7 0x00000004
 eq $a/sourcecfg/8 0x00000000
 
-# complaints FILE WHAT: it complains of files that cannot be read by anybody, and of nothing else.
+# complaints FILE WHAT: it complains of unreadable files, and of nothing else.
 complaints() {
     grep -o '[a-z0-9]*/[a-z0-9/_]*' "$1" | sed 's|.*/||' | sort -u >"$T/named"
     sed 's|.*/||' "$T/unreadable" | sort -u >"$T/allowed"

@@ -37,7 +37,7 @@ same "the answer" "$(cat "$T/out")" EINVAL
 same "lines in errors" "$(wc -l <"$M/errors")" 7
 same "control bytes in errors" "$(tr -cd '\000-\011\013-\037\177' <"$M/errors" | wc -c)" 0
 
-# errors_log has the same lines for those who wait for the next, also after errors was emptied.
+# errors_log has the same lines for a waiting reader, also after errors was emptied.
 same "the first lines of errors_log" "$(head -n 7 "$M/errors_log")" "$(cat "$M/errors")"
 cat "$M/errors_log" >"$T/log" &
 reader=$!
@@ -55,7 +55,7 @@ wait_for 10 has_lines 9 || fail "a reader of errors_log gets nothing after error
 eq errors_log_lost 0
 kill $reader
 
-# POLLPRI tells of a new line.
+# A new line is reported by POLLPRI.
 same "POLLPRI on errors" "$("$IO" poll errors pri 20000 "$IO" write $d/line x | tail -n 1)" pri
 
 # Writing empties it.

@@ -87,7 +87,7 @@ done
 in_bash "printf '0x100000 0x1000\n0x200000 0x1000\n' >hwqueue/smmu0/ioas/map" || fail "two commands: $(tail -n 1 errors)"
 same "mappings" "$(wc -l <hwqueue/smmu0/ioas/mappings)" 2
 
-# What cannot be the begin of a state is refused in write(2), which a builtin's status tells.
+# Text that no state begins with is refused by write(2), so that the builtin fails.
 for text in bogus 'virtdevfs-state 9' 'virtdevfs-state 1\n[nothing/x]' 'virtdevfs-state 1\nx = 1'; do
     in_bash "printf '$text\n' >aplic/aplic0/state" && fail "'$text' was taken"
     tail -n 1 errors | grep -q '^aplic/aplic0/state: EINVAL' || fail "errors: $(tail -n 1 errors)"

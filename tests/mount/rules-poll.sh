@@ -7,8 +7,8 @@
 mount_fs
 a=aplic/aplic0
 
-# Who waits for edges is told of each; and of a change who shares an open file with somebody who waits for
-# something else, and who waits for a state.
+# Each edge is reported to epoll(2), a change to each of two waiters that share an open file, and a change of a
+# device to waiters for its state.
 same "edges of a log" "$("$IO" edges $a/msi 5 20000 sh -c "echo 5 >'$M/$a/genmsi'")" 5
 same "a shared file" "$("$IO" poll-shared $a/target/1 20000 sh -c "echo 3 >'$M/$a/target/1'" | tail -n 1)" pri
 same "a state" "$("$IO" poll $a/state pri 20000 sh -c "echo 4 >'$M/$a/target/1'" | tail -n 1)" pri

@@ -69,7 +69,7 @@ absent aplic/aplic0/sourcecfg/01
 absent aplic/aplic0/wire/1024
 absent gait/gait0/entries/512
 
-# What the kernel has forgotten, because it needed the memory, has the times and the number of before.
+# Inodes that the kernel dropped to free memory get the same times and number again.
 if [ "$(id -u)" = 0 ] && [ -w /proc/sys/vm/drop_caches ]; then
     next_time
     put $d/assert 0
@@ -82,7 +82,7 @@ if [ "$(id -u)" = 0 ] && [ -w /proc/sys/vm/drop_caches ]; then
     stat -c '%n %i %y' "$@" >"$T/after" 2>/dev/null
     diff "$T/before" "$T/after" >"$T/differ" || fail "numbers and times after drop_caches:
 $(cat "$T/differ")"
-    # What is removed is not kept for that.
+    # A removed object does not keep its number.
     rmdir "$M/$d" || fail "rmdir"
     mkdir "$M/$d" || fail "mkdir"
     [ "$(stat -c %i "$M/$d")" != "$(sed -n 's/^[^ ]* \([0-9]*\) .*/\1/p;q' "$T/before")" ] ||

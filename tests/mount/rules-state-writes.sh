@@ -26,7 +26,7 @@ eq $b/devices/d/line 8
 : >"$M/$b/state" || fail "O_TRUNC of a state"
 eq $b/devices/d/line 8
 
-# One open is one moment, whatever is changed while it is read.
+# An open takes a snapshot, which later changes do not alter.
 exec 3<"$M/$b/state"
 dd bs=64 count=1 <&3 >"$T/one" 2>/dev/null
 put $b/devices/d/assert 0

@@ -23,7 +23,7 @@ same "the bytes" "$(tr -d a <"$T/received")" END
 same "the number of them" "$(wc -c <"$T/received")" 65539
 same "nothing more" "$("$IO" read $p/guest)" EAGAIN
 
-# And the other way: the guest writes while somebody has the host's end open.
+# In the other direction the guest writes while the host's end is open.
 exec 6<>"$M/$p/data"
 same "the guest writes" "$("$IO" write $p/guest hello)" ok
 same "the host reads" "$("$IO" read $p/data)" hello
@@ -35,7 +35,7 @@ wait $reader || fail "the blocked reader failed"
 same "what it got" "$(cat "$T/blocked")" again
 exec 5<&- 6<&-
 
-# A write of many pieces ends when the last of them has its place, whoever reads.
+# A write of many pieces ends when the last piece has been stored.
 exec 6<>"$M/$p/data" 5<>"$M/$p/guest"
 for n in 65536 131072 262144; do
     timeout 20 dd if=/dev/zero of="$M/$p/guest" bs=$n count=1 2>/dev/null || fail "a write of $n bytes does not end"

@@ -49,7 +49,7 @@ for size in 0 1 100; do
 done
 eq $d/command 0x0006
 
-# An open file gives the value of the moment of its open to the end.
+# An open file returns the value at the time of the open until its end.
 exec 3<"$M/$d/command"
 same "the first byte" "$(dd bs=1 count=1 <&3 2>/dev/null)" 0
 put $d/command 0x0001
@@ -72,8 +72,8 @@ same "POLLPRI on another's change" "$("$IO" poll $d/line pri 100 "$IO" write $d/
 put $d/assert 0
 put $d/ack 1
 
-# What a file prints can be written back to it, and it prints the same again. Some only take a value
-# at another moment. The wide ranges are looked at where they begin.
+# The text that a file prints can be written back to it, and the file prints the same again. Some files take a
+# value at another time only. Of wide ranges the first numbers are tested.
 find "$M" -type f -perm 644 ! -regex '.*/[0-9][0-9]+\(/.*\)?' ! -name state ! -name errors \
     ! -name data ! -name guest ! -name regs ! -name memory ! -name table ! -name sbv ! -name page \
     ! -name config >"$T/files"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the mount scripts do to files that a shell cannot. Each command prints its answer, which is
- * the errno's name when a system call was refused, and exits 0; 2 for a wrong command line.
+ * Operations on files that a shell does not have, for the mount scripts. Each command prints its
+ * answer, or the errno's name of a refused system call, and exits 0; 2 for a wrong command line.
  *
  *     vdfio pread FILE OFFSET LENGTH      the bytes as hex
  *     vdfio pwrite FILE OFFSET HEX        ok, or the number of bytes when not all were taken
@@ -11,12 +11,12 @@
  *                                         the events of poll(2), or timeout; the command is run
  *                                         when the file is open and, for pri, has been read
  *     vdfio poll-shared FILE MS COMMAND [ARGUMENT...]
- *                                         the events that one who waits for POLLPRI gets when
+ *                                         the events that a waiter for POLLPRI gets when
  *                                         another has polled the same open file for POLLIN and the
  *                                         command has been run; or timeout
  *     vdfio edges FILE N MS COMMAND [ARGUMENT...]
  *                                         how many of N runs of the command an edge-triggered
- *                                         epoll_wait(2) for EPOLLIN tells of
+ *                                         epoll_wait(2) for EPOLLIN reports
  *     vdfio mmap-load FILE OFFSET LENGTH  the bytes of a shared mapping as hex
  *     vdfio mmap-store FILE OFFSET HEX    ok
  *     vdfio mmap-hold FILE                ok, and the first page is mapped until the input ends

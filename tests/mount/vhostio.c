@@ -61,7 +61,7 @@
 #define QUIET_MS 100 /* that no reply came is known only by waiting */
 
 #define GUEST 0x100000u     /* guest address of the memory */
-#define USER 0x7000000000ul /* its address in this process, as the device is told */
+#define USER 0x7000000000ul /* its address in this process, in messages to the device */
 #define RINGS_MAX 256u
 #define ENTRIES 64u
 #define BUFFER 4096u

@@ -8,7 +8,7 @@
 mount_fs
 need_kvm
 
-# A console guest whose lines wait for a reader: one line is done, the next has been written but not been read by anybody.
+# A console guest whose lines wait for a reader: one line is done, the next has been written but not read.
 machine con long console
 put console/con0/ports/0/overflow hold
 slot con 0 console/con0 0x10000000 10

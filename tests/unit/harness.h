@@ -53,7 +53,7 @@ ssize_t vdf_test_file_write(struct vdf_test_file *file, const void *bytes, size_
 unsigned vdf_test_file_poll(struct vdf_test_file *file);
 void vdf_test_close(struct vdf_test_file *file);
 
-/* What the program has open and mapped: descriptors, and mappings of memfds. */
+/* The numbers of open descriptors and of mappings of memfds. */
 struct vdf_test_resources {
     unsigned fds, memfds;
 };

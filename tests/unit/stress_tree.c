@@ -105,7 +105,7 @@ static uint64_t number(const char *section, const char *name)
     return strtoull(at + strlen(line), NULL, 0);
 }
 
-/* One state is one moment of a device: what holds between two operations holds there. */
+/* A state is a snapshot of a device between two operations. */
 
 /* A queue that runs has nothing left to execute. */
 static void check_queue(const char *state)

@@ -10,7 +10,7 @@
  * more thread drops. A step is what happens under one lock of the daemon or of the kernel; the
  * comment at each says where it is in the code.
  *
- * What has to hold:
+ * The properties:
  *   - a read that begins after a change was acknowledged does not give an older value or time;
  *   - no read gives a mixture of two values;
  *   - as long as a request is without an answer or a drop not done, something goes on, and not in
@@ -186,7 +186,7 @@ static void give(struct search *x, unsigned version, unsigned least)
         fail(x, "stale");
 }
 
-/* The first half of an invalidation, which waits for nobody. */
+/* The first half of an invalidation, which does not wait. */
 static void invalidate_attr(struct state *s)
 {
     s->attr = 0;
@@ -281,7 +281,7 @@ static void read_steps(struct search *x, const struct state *s, unsigned k)
         t->readers[k].at = R_PAGE;
         break;
     case R_PAGE:
-        /* Who finds it locked waits, and looks again. */
+        /* A reader that finds the page locked waits, and looks again. */
         if (s->locked)
             break;
         t = step(x, s);

@@ -809,7 +809,7 @@ Test(core, what_a_restore_keeps)
     cr_assert_null(strstr(saved.data, "behind"));
     cr_assert_null(strstr(saved.data, "from"));
 
-    /* It is the object's, whatever the state says; one that the restore makes has the default. */
+    /* The object keeps its value; an object that the restore makes has the default. */
     cr_assert_eq(restore("",
                          "virtdevfs-state 1\n[box/box0]\nbehind = red\n[box/box0/parts/first]\n"
                          "from = there\n[box/new]\nchecksum = none\n",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every allocation of an operation fails once, until all succeed. What is refused leaves the tree,
- * the descriptors and the mappings as they were.
+ * Every allocation of an operation fails once, until all succeed. A refused operation leaves the
+ * tree, the descriptors and the mappings unchanged.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define DEVICE_WITH_GUEST "gait/gait0/functions/1" /* a guest of the GAIT */
 
-/* Devices of all kinds and types with something in them: an object is made, or a value is written. */
+/* Devices of all kinds and types with something in them. */
 static const struct {
     const char *path, *text; /* NULL: mkdir */
 } made[] = {
@@ -229,7 +229,7 @@ Test(failing, mkdir)
     for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
         if (is_absent(paths[k]))
             continue;
-        /* What has been restored has its memory anew. */
+        /* A restored device has new memory. */
         restore_whole(paths[k]);
         sweep("mkdir", vdf_test_mkdir, restore_whole, paths[k]);
     }
@@ -317,7 +317,7 @@ static int write_own_text(const char *path)
     return vdf_test_write(path, own_text);
 }
 
-/* What a file prints is written back, where it can be read and written. */
+/* The text that a file prints is written back, if the file can be read and written. */
 static void sweep_file(const char *path)
 {
     int error;

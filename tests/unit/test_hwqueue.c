@@ -487,7 +487,7 @@ Test(hwqueue, page_of_the_vintf)
     free(state);
     cr_assert_eq(vintf_word(0x84), 5);
     cr_assert_eq(vintf_word(0xc), 1);
-    /* What is not allocated to the VINTF is not to be seen there. */
+    /* A queue that is not allocated to the VINTF is not visible there. */
     cr_assert_eq(vdf_test_reg_write(DEV "regs", 0x204, 4, 0), 0);
     cr_assert_eq(vintf_word(0x84), 0);
     vintf_store(0x84, 1);

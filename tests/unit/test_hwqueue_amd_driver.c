@@ -301,7 +301,7 @@ Test(hwqueue_amd_driver, linux_32_bits)
     play_linux(4);
 }
 
-/* What the device does between is not in the rings, and the driver begins them again. */
+/* The device writes nothing to the rings meanwhile, and the driver starts them again. */
 Test(hwqueue_amd_driver, linux_suspend_and_resume)
 {
     control_width = 8;
@@ -324,7 +324,7 @@ Test(hwqueue_amd_driver, linux_suspend_and_resume)
     cr_assert_eq(event_interrupt(), 1);
 }
 
-/* A command that stops the buffer: the log tells, and a reset of the buffer goes on. */
+/* A command that stops the buffer is logged, and a reset starts the buffer again. */
 Test(hwqueue_amd_driver, linux_illegal_command)
 {
     control_width = 8;

@@ -42,7 +42,7 @@ static void smmu_ends_in(uint64_t w0, uint64_t w1, const char *error)
     put(Q0 "cons", "0");
 }
 
-/* What a Non-secure command queue has; the others are reserved, of Secure state, or of MPAM and
+/* The commands of a Non-secure queue; the others are reserved, of Secure state, or of MPAM and
  * device permission tables. */
 static const uint8_t taken[] = { 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x10, 0x11, 0x12, 0x13, 0x20,
                                  0x21, 0x22, 0x23, 0x28, 0x2a, 0x30, 0x40, 0x41, 0x44, 0x45, 0x46 };
@@ -248,7 +248,7 @@ static void amd_ends_in(uint64_t low, uint64_t high, bool illegal)
     vdf_test_write_u64(EVENT "head", number(EVENT "tail"));
 }
 
-/* What each command uses of its 128 bits. */
+/* The bits that each command uses. */
 static const struct {
     unsigned opcode;
     uint64_t low, high;

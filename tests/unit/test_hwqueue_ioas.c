@@ -98,7 +98,7 @@ Test(hwqueue_ioas, memory_size)
     put(DEV "memory_size", "0x2000");
     put(UNMAP, "0 0x2000");
 
-    /* Who has the memory open may have it mapped. */
+    /* A process that has the memory open may have mapped it. */
     int error = 0;
     struct vdf_test_file *file = vdf_test_open(DEV "memory", O_RDWR, &error);
     cr_assert_not_null(file);

@@ -153,7 +153,7 @@ Test(hwqueue_smmu, asid)
     put(INSERT, "3 9 0x9000 0x1000 5");
     run(TLBI_NH_ASID(5), 0);
     is(ENTRIES, "2 0 0x1000 0x1000 6");
-    /* The guest's VMID is not looked at: it is the VINTF's whatever the command says. */
+    /* The VMID of a command is ignored: the VINTF's is used. */
     run(TLBI_NH_ASID(6) | UINT64_C(77) << 32, 0);
     is(ENTRIES, "");
     is(DEV "tlbi", "2");

@@ -113,7 +113,7 @@ Test(hwqueue_state, everything_in_use)
     vdf_test_close(file);
 }
 
-/* An invalidation that was not answered is only told at the CMD_SYNC, which may come after. */
+/* An unanswered invalidation is reported at the CMD_SYNC, which may come after the restore. */
 Test(hwqueue_state, between_invalidation_and_sync)
 {
     start_queue("8");
@@ -318,7 +318,7 @@ Test(hwqueue_state, hostile_amd)
     cr_assert_neq(edited("type = amd", "type = tegra241-cmdqv"), 0);
 }
 
-/* A long random walk: whatever is written, nothing breaks, and state is always the same again. */
+/* A long random walk: the state is the same after each restore. */
 Test(hwqueue_state, random_walk)
 {
     static const char *const files[] = {

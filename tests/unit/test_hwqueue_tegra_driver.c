@@ -299,7 +299,7 @@ Test(hwqueue_tegra_driver, interrupt_and_recovery)
     }
 }
 
-/* Both queues at once, and a removal with an error that nobody has acknowledged. */
+/* Both queues at once, and a removal with an error that was not acknowledged. */
 Test(hwqueue_tegra_driver, removal_with_errors)
 {
     probe();

@@ -481,7 +481,7 @@ Test(tripwire, tells_of_the_first_store_of_others_and_holds_it_up)
     if (ret)
         skip_test("userfaultfd: %s", strerror(-ret));
 
-    /* Twice: with a page that nobody has touched, and with one that is there. */
+    /* Twice: with an untouched page, and with one that is present. */
     for (unsigned round = 0; round < 2; round++) {
         vdf_store_le32(mem.base + 4, 0);
         vdf_tripwire_set(&wire);

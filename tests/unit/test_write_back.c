@@ -52,7 +52,7 @@ static void write_back(const char *path)
         return;
     }
     int ret = vdf_test_write(path, text);
-    /* Some are chosen at another moment. */
+    /* Some can be written at another time only. */
     cr_assert(ret == 0 || ret == -EBUSY, "%s: \"%s\" cannot be written back: %s", path, text,
               vdf_test_last_error());
     cr_assert_str_eq(vdf_test_read(path), text, "%s is another value", path);

@@ -6,7 +6,7 @@
 #
 # A guest gets its commands through hvc0, which is the file ports/0/data of $C:
 #
-#   guest_start COMMAND...   run a guest; it is ended with the script, whatever way that ends
+#   guest_start COMMAND...   run a guest, which is ended with the script
 #   guest_login              wait for the login on hvc0 and get a shell
 #   guest COMMAND            run a command in it: has to succeed, its output is in $out
 #   guest_fails COMMAND      has to fail

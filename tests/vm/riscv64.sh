@@ -14,7 +14,7 @@
 #
 #     . "$(dirname "$0")/common"
 #
-# and goes on as those of testkernel/ do, see testkernel.sh. What the machine offers:
+# and goes on as those of testkernel/ do, see testkernel.sh. The machine offers:
 #   - the host's checkout, read-only, at the same place; build/riscv64 lies in it and is up to date
 #   - VDF_BIN, VDF_IO, VDF_NORING, VDF_ENGINE, VDF_SLOW
 #   - bash, dash, GNU coreutils and what tools/setup-guests lists; busybox for all else; $TMPDIR in memory

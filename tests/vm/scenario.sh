@@ -28,7 +28,7 @@ value() {
     cat "$M/$1" || fail "$1 cannot be read"
 }
 
-# reaches PATH VALUE: the file has the value, now or in a moment.
+# reaches PATH VALUE: wait until the file has the value.
 reaches() {
     wait_for 20 is_value "$1" "$2" || same "$1" "$(value "$1")" "$2"
 }

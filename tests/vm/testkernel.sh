@@ -19,7 +19,7 @@
 # that begin with "# " always. It has to leave mock devices, bindings and mounts as it has found them: the
 # next one runs in the same machine.
 #
-# What the machine offers:
+# The machine offers:
 #   - the host's file system as its root, which can be written: that is kept in memory and gone at the end;
 #     the checkout and the build are at the same place as on the host. $TMPDIR and /run are in memory.
 #   - VDF_BIN, VDF_IO (in lib.sh $IO), VDF_NORING, VDF_GUESTS: the programs that were built on the host
@@ -34,7 +34,7 @@
 # Lines of the result are TAP. What the scripts and the kernel have said is in build/*/tests/logs/testkernel
 # when one has failed.
 #
-#   VDF_BIN      the daemon; build/release/virtdevfs unless told; without sanitizers, which are too slow here
+#   VDF_BIN      the daemon; build/release/virtdevfs by default; without sanitizers, which are too slow here
 #   VDF_KERNEL   another kernel to boot
 #   VDF_QEMU     more options for QEMU
 #   VDF_VM_FULL  is handed on to the scripts

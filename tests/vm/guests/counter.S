@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Counts in a register of an APLIC, target 1, and after each store in memory, so that whoever reads
- * the count in memory knows which value of the register is at least there. Bit 11 of the register
+ * Counts in a register of an APLIC, target 1, and after each store in memory, so that a reader
+ * of the count in memory knows the least value that the register has. Bit 11 of the register
  * is always 0: the count leaves it out. Ends when the word behind the count is not zero.
  */
 #include "guest.h"

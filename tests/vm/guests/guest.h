@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the guests of the tests share: output, the end, and in long mode interrupts. A guest is a
+ * Output, the end, and in long mode interrupts, for all guests of the tests. A guest is a
  * flat binary that is copied to the memory's begin and entered at 0. It exits with 0 when all was
  * as it should be, else with a number that its source has at the check that failed.
  */

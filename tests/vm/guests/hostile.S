@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that does everything wrong, in user mode: loads and stores of random widths and values at
+ * A guest that breaks all rules, in user mode: loads and stores of random widths and values at
  * random places of all windows, random descriptors and rings in memory, a console that is set up
  * properly every now and then and fed with them, doorbells without end. It never acknowledges.
  *
@@ -103,7 +103,7 @@ load8:
 end:
     finish 0
 
-/* Queues 0 and 1 in the rubbish, and the device told to begin. */
+/* Queues 0 and 1 in the rubbish, and DRIVER_OK. */
 set_up_console:
     store(WINDOW + 0x70, 0)
     store(WINDOW + 0x70, 3)

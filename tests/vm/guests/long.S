@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What guests in long mode, ring 0, include behind their code. */
+/* Included at the end of guests in long mode, ring 0. */
 
 #define IDT 0x8000
 

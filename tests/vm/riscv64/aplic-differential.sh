@@ -3,7 +3,7 @@
 #
 # The same random operations on the model and on the kernel's device, see ../aplicdiff.c.
 #
-#   VDF_OPERATIONS   how many on each; 3000 unless told, ten times as many with VDF_VM_FULL
+#   VDF_OPERATIONS   how many on each: 3000, ten times as many with VDF_VM_FULL
 #   VDF_SEED         the seed of an earlier run, which then does the same; the clock without it
 VDF_LIMIT=${VDF_LIMIT:-900}
 . "$(dirname "$0")/common"

@@ -10,7 +10,7 @@ for device in fuse kvm; do
 done
 dmesg | grep -q 'kvm.*AIA available' || fail "KVM has no AIA: $(dmesg | grep kvm)"
 
-# One device of each kind, with both engines; what the manual promises to those who try it.
+# One device of each kind, with both engines, as in the manual.
 for VDF_ENGINE in io_uring libaio; do
     mount_fs
     eq engine/kind $VDF_ENGINE

@@ -106,7 +106,7 @@ for call in "ioctl 3" "ioctl 3" "eventfd2 4" "fcntl 1"; do
     put vm/g/slots/0/attached 0
     eq vm/g/irqfds 0
 done
-# What is left works.
+# After all failures the device works.
 put vm/g/slots/0/attached 1
 put vm/g/run 1
 says g ready

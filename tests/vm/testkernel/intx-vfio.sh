@@ -33,7 +33,7 @@ lower() {
     bar_write 0x64 ffffffff
 }
 
-# Nothing tells that a real device does not interrupt.
+# No event shows that a real device does not interrupt.
 settle() {
     sleep 0.1
 }
@@ -85,7 +85,7 @@ eq $d/command "0x$(word 4)"
 put $d/command 0x0102
 same "the real command register" "$(word 4)" 0102
 
-# --- somebody else has it
+# --- the device has another owner
 mkdir "$M/intx/bus0/devices/d1" || fail "mkdir d1"
 put intx/bus0/devices/d1/host "$host"
 was=$(descriptors)
@@ -166,7 +166,7 @@ lower
 put $d/enabled 0
 put $d/host_type intx
 
-# --- one that cannot be masked by itself, as vfio-pci takes it when it is told to: its line is switched off
+# --- one that cannot be masked by itself, which vfio-pci takes with a parameter: its line is switched off
 put $d/backend soft
 put $d/pci_2_3 0
 echo Y >/sys/module/vfio_pci/parameters/nointxmask
