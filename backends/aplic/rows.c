@@ -585,25 +585,23 @@ static int read_claimi(const struct vdf_at *at, uint64_t *value)
         .counted = count_eix, .text = "0..ids/64" \
     }
 
-#define CONFIG(name, field, text)                                               \
-    .path = (name), .type = VDF_UINT, .flags = VDF_RW | VDF_SAVE, APLIC(field), \
-    .doc = "CONFIG attribute: " text
+#define CONFIG(name, field, text) \
+    VDF_ROW(name, VDF_UINT, VDF_RW | VDF_SAVE, "CONFIG attribute: " text), APLIC(field)
 #define WITH_MSIS .shown = has_msis, .needs = "delivery msi"
 #define WITH_SOURCES .when = has_registers, .needs = "1 written to init, and sources"
 #define WITH_IMSICS .when = has_imsics, .needs = "1 written to init, and delivery msi"
 
 /* A register of the control region (AIA 4.5). */
-#define REGION(name, at, more, text)                                                               \
-    .path = (name), .type = VDF_REG, .flags = VDF_RW | (more), .window = VDF_REGS, .offset = (at), \
-    .after = after_write, .doc = (text), WITH_SOURCES
+#define REGION(name, at, more, text)                                                   \
+    VDF_ROW(name, VDF_REG, VDF_RW | (more), text), .window = VDF_REGS, .offset = (at), \
+                                                   .after = after_write, WITH_SOURCES
 /* One of an IDC structure (AIA 4.8.1). */
-#define IDC(name, at, more, text)                                                         \
-    .path = "idc/#/" name, .type = VDF_REG, .flags = VDF_RW | (more), .window = VDF_REGS, \
-    .offset = VDF_APLIC_SIZE + (at), .stride = VDF_APLIC_IDC_SIZE, .range = { HARTS },    \
-    .doc = (text), .when = has_idcs, .needs = "1 written to init, and delivery direct"
+#define IDC(name, at, more, text)                                                          \
+    VDF_ROW("idc/#/" name, VDF_REG, VDF_RW | (more), text),                                \
+        .window = VDF_REGS, .offset = VDF_APLIC_SIZE + (at), .stride = VDF_APLIC_IDC_SIZE, \
+        .range = { HARTS }, .when = has_idcs, .needs = "1 written to init, and delivery direct"
 /* One of an interrupt file (AIA 3.8). */
-#define IMSIC(name, more, text) \
-    .path = "imsic/#/" name, .type = VDF_REG, .flags = VDF_RW | (more), .doc = (text), WITH_IMSICS
+#define IMSIC(name, type, more, text) VDF_ROW("imsic/#/" name, type, more, text), WITH_IMSICS
 
 static const char *const backends[] = { "soft", "kvm", NULL };
 static const char *const deliveries[] = { "msi", "direct", NULL };
@@ -680,33 +678,19 @@ static const struct vdf_bits topi_bits[] = {
 
 const struct vdf_attr vdf_aplic_rows[N_ROWS] = {
     /* --- before init ------------------------------------------------------------------------ */
-    [ROW_BACKEND] = { .path = "backend",
-                      .type = VDF_CHOICE,
-                      .flags = VDF_RW | VDF_LOCAL,
-                      .width = 1,
-                      .choices = backends,
-                      .get = get_backend,
-                      .check = check_open,
-                      .set = set_backend,
-                      .doc = "soft: the model in virtdevfs; kvm: the device of the host's KVM; "
-                             "before init" },
-    [ROW_DELIVERY] = { .path = "delivery",
-                       .type = VDF_CHOICE,
-                       .flags = VDF_RW | VDF_SAVE,
-                       APLIC(delivery),
-                       .choices = deliveries,
-                       .check = check_delivery,
-                       .doc = "msi: MSIs to the IMSICs, as KVM's irqchip; direct: IDC structures; "
-                              "before init" },
-    [ROW_HARTS] = { .path = "harts",
-                    .type = VDF_UINT,
-                    .flags = VDF_RW | VDF_SAVE,
-                    APLIC(n_harts),
-                    .max = VDF_APLIC_HARTS,
-                    .check = check_open,
-                    .set = set_harts,
-                    .restore = vdf_restore_by_write,
-                    .doc = "number of harts, 0 to 16384, whose ids are 0 and up; before init" },
+    [ROW_BACKEND] = { VDF_ROW("backend", VDF_CHOICE, VDF_RW | VDF_LOCAL,
+                              "soft: the model in virtdevfs; kvm: the device of the host's KVM; "
+                              "before init"),
+                      .width = 1, .choices = backends, .get = get_backend, .check = check_open,
+                      .set = set_backend },
+    [ROW_DELIVERY] = { VDF_ROW("delivery", VDF_CHOICE, VDF_RW | VDF_SAVE,
+                               "msi: MSIs to the IMSICs, as KVM's irqchip; direct: IDC structures; "
+                               "before init"),
+                       APLIC(delivery), .choices = deliveries, .check = check_delivery },
+    [ROW_HARTS] = { VDF_ROW("harts", VDF_UINT, VDF_RW | VDF_SAVE,
+                            "number of harts, 0 to 16384, whose ids are 0 and up; before init"),
+                    APLIC(n_harts), .max = VDF_APLIC_HARTS, .check = check_open, .set = set_harts,
+                    .restore = vdf_restore_by_write },
     [ROW_MODE] = { CONFIG("aia/mode", mode, "0 EMUL, 1 HWACCEL, 2 AUTO"), WITH_MSIS, .reset = 2,
                    .max = 2, .check = check_open },
     [ROW_IDS] = { CONFIG("aia/ids", n_ids, "interrupt identities, 63, 127, 191 or 255"), WITH_MSIS,
@@ -726,38 +710,24 @@ const struct vdf_attr vdf_aplic_rows[N_ROWS] = {
     [ROW_GUEST_BITS] = { CONFIG("aia/guest_bits", guest_bits,
                                 "bits of the guest number in IMSIC addresses, 0 to 7"),
                          WITH_MSIS, .max = 7, .check = check_open },
-    [ROW_APLIC_ADDRESS] = { .path = "addr/aplic",
-                            .type = VDF_REG,
-                            .flags = VDF_RW | VDF_SAVE,
-                            APLIC(address),
-                            .reset = VDF_APLIC_NO_ADDRESS,
-                            .check = check_address,
-                            .restore = restore_address,
-                            .doc = "ADDR attribute: guest address of the control region; all ones: "
-                                   "not set" },
-    [ROW_IMSIC_ADDRESS] = { .path = "addr/imsic/#",
-                            .type = VDF_REG,
-                            .flags = VDF_RW | VDF_SAVE,
-                            WITH_MSIS,
-                            HART(address),
-                            .range = { HARTS },
-                            .reset = VDF_APLIC_NO_ADDRESS,
-                            .check = check_address,
-                            .restore = restore_address,
-                            .doc = "ADDR attribute: guest address of the hart's IMSIC page; all "
-                                   "ones: not set" },
-    [ROW_INIT] = { .path = "init",
-                   .type = VDF_UINT,
-                   .flags = VDF_W,
-                   .width = 8,
-                   .set = set_init,
-                   .doc = "CTRL attribute: any number initialises the device, once" },
-    [ROW_INITIALISED] = { .path = "initialised",
-                          .type = VDF_BOOL,
-                          .flags = VDF_NO_FILE | VDF_SAVE,
-                          APLIC(initialised),
-                          .restore = restore_initialised,
-                          .doc = "1 from init on" },
+    [ROW_APLIC_ADDRESS] = { VDF_ROW(
+                                "addr/aplic", VDF_REG, VDF_RW | VDF_SAVE,
+                                "ADDR attribute: guest address of the control region; all ones: "
+                                "not set"),
+                            APLIC(address), .reset = VDF_APLIC_NO_ADDRESS, .check = check_address,
+                            .restore = restore_address },
+    [ROW_IMSIC_ADDRESS] = { VDF_ROW("addr/imsic/#", VDF_REG, VDF_RW | VDF_SAVE,
+                                    "ADDR attribute: guest address of the hart's IMSIC page; all "
+                                    "ones: not set"),
+                            WITH_MSIS, HART(address), .range = { HARTS },
+                            .reset = VDF_APLIC_NO_ADDRESS, .check = check_address,
+                            .restore = restore_address },
+    [ROW_INIT] = { VDF_ROW("init", VDF_UINT, VDF_W,
+                           "CTRL attribute: any number initialises the device, once"),
+                   .width = 8, .set = set_init },
+    [ROW_INITIALISED] = { VDF_ROW("initialised", VDF_BOOL, VDF_NO_FILE | VDF_SAVE,
+                                  "1 from init on"),
+                          APLIC(initialised), .restore = restore_initialised },
 
     /* --- the control region ----------------------------------------------------------------- */
     [ROW_DOMAINCFG] = { REGION("domaincfg", VDF_APLIC_DOMAINCFG, VDF_SAVE, "domain configuration"),
@@ -772,27 +742,20 @@ const struct vdf_attr vdf_aplic_rows[N_ROWS] = {
                             "destination of a source's interrupts"),
                      .width = 4, .stride = 4, .range = { SOURCES }, .bits = target_bits,
                      .get = get_target, .set = set_target },
-    [ROW_HELD_TARGET] = { .path = "held_target/#",
-                          .type = VDF_REG,
-                          .flags = VDF_NO_FILE | VDF_SAVE,
-                          WITH_SOURCES,
-                          SOURCE(target),
-                          .range = { SOURCES },
-                          .check = vdf_aplic_check_saved,
-                          .doc = "target register, also of a source that is inactive in direct "
-                                 "delivery" },
-    [ROW_WIRE] = { .path = "wire/#",
-                   .type = VDF_BOOL,
-                   .flags = VDF_RW | VDF_SAVE,
+    [ROW_HELD_TARGET] = { VDF_ROW("held_target/#", VDF_REG, VDF_NO_FILE | VDF_SAVE,
+                                  "target register, also of a source that is inactive in direct "
+                                  "delivery"),
+                          WITH_SOURCES, SOURCE(target), .range = { SOURCES },
+                          .check = vdf_aplic_check_saved },
+    [ROW_WIRE] = { VDF_ROW("wire/#", VDF_BOOL, VDF_RW | VDF_SAVE,
+                           "input line of a source: a write is KVM_IRQ_LINE, a read gives the last "
+                           "level"),
                    SOURCE(input),
                    .range = { { .first = 1,
                                 .count = VDF_APLIC_WIRES,
                                 .used = count_sources,
                                 .text = "1..1023" } },
-                   .set = set_wire,
-                   .restore = restore_saved,
-                   .doc = "input line of a source: a write is KVM_IRQ_LINE, a read gives the last "
-                          "level" },
+                   .set = set_wire, .restore = restore_saved },
     [ROW_SETIP] = { REGION("setip/#", VDF_APLIC_SETIP, VDF_SAVE,
                            "pending bits of 32 sources; 1 bits set them"),
                     .stride = 4, VDF_ARRAY(struct vdf_aplic, pending), .range = { WORDS },
@@ -828,107 +791,66 @@ const struct vdf_attr vdf_aplic_rows[N_ROWS] = {
                             "send an MSI at once; reads the value last written"),
                      APLIC(genmsi), .bits = genmsi_bits, .set = set_genmsi,
                      .restore = restore_saved },
-    [ROW_PENDING] = { .path = "pending",
-                      .type = VDF_TEXT,
-                      .flags = VDF_R,
-                      WITH_SOURCES,
-                      .show = show_pending,
-                      .doc = "numbers of the pending sources" },
-    [ROW_ENABLED] = { .path = "enabled",
-                      .type = VDF_TEXT,
-                      .flags = VDF_R,
-                      WITH_SOURCES,
-                      .show = show_enabled,
-                      .doc = "numbers of the enabled sources" },
+    [ROW_PENDING] = { VDF_ROW("pending", VDF_TEXT, VDF_R, "numbers of the pending sources"),
+                      WITH_SOURCES, .show = show_pending },
+    [ROW_ENABLED] = { VDF_ROW("enabled", VDF_TEXT, VDF_R, "numbers of the enabled sources"),
+                      WITH_SOURCES, .show = show_enabled },
 
     /* --- interrupt files -------------------------------------------------------------------- */
-    [ROW_EIDELIVERY] = { IMSIC("eidelivery", VDF_SAVE,
+    [ROW_EIDELIVERY] = { IMSIC("eidelivery", VDF_REG, VDF_RW | VDF_SAVE,
                                "interrupt delivery of the hart's interrupt file: with "
                                "bit 0 clear no interrupt is signalled to the hart"),
                          HART(eidelivery), .range = { HARTS }, .bits = eidelivery_bits,
                          .ro = ~UINT64_C(1), .set = set_imsic, .restore = vdf_restore_by_write },
-    [ROW_EITHRESHOLD] = { IMSIC("eithreshold", VDF_SAVE,
+    [ROW_EITHRESHOLD] = { IMSIC("eithreshold", VDF_REG, VDF_RW | VDF_SAVE,
                                 "identities from this one up are not signalled to "
                                 "the hart; 0: all are"),
                           HART(eithreshold), .range = { HARTS }, .bits = eithreshold_bits,
                           .ro = ~UINT64_C(0x7ff), .set = set_imsic,
                           .restore = vdf_restore_by_write },
-    [ROW_TOPEI] = { .path = "imsic/#/topei",
-                    .type = VDF_REG,
-                    .flags = VDF_RW,
-                    .width = 8,
-                    .when = has_topei,
-                    .needs = "1 written to init, delivery msi and backend soft",
-                    .range = { HARTS },
-                    .bits = topei_bits,
-                    .get = get_topei,
-                    .set = set_topei,
-                    .doc = "soft: the lowest identity that is pending, enabled and below the "
-                           "threshold; 0: none; a write of any number claims the identity, as a "
-                           "write of the CSR does" },
-    [ROW_IMSIC_PENDING] = { .path = "imsic/#/pending",
-                            .type = VDF_TEXT,
-                            .flags = VDF_RW | VDF_LIST,
-                            WITH_IMSICS,
-                            .range = { HARTS },
-                            .field = offsetof(struct vdf_aplic_hart, eip),
-                            .show = show_identities,
-                            .store = store_identities,
-                            .check_line = check_identity,
-                            .doc = "pending interrupt identities, one a line; a write replaces "
-                                   "them all" },
-    [ROW_IMSIC_ENABLED] = { .path = "imsic/#/enabled",
-                            .type = VDF_TEXT,
-                            .flags = VDF_RW | VDF_LIST,
-                            WITH_IMSICS,
-                            .range = { HARTS },
-                            .field = offsetof(struct vdf_aplic_hart, eie),
-                            .show = show_identities,
-                            .store = store_identities,
-                            .check_line = check_identity,
-                            .doc = "enabled interrupt identities, one a line; a write replaces "
-                                   "them all" },
-    [ROW_EIP] = { IMSIC("eip/#", 0,
+    [ROW_TOPEI] = { VDF_ROW("imsic/#/topei", VDF_REG, VDF_RW,
+                            "soft: the lowest identity that is pending, enabled and below the "
+                            "threshold; 0: none; a write of any number claims the identity, as a "
+                            "write of the CSR does"),
+                    .width = 8, .when = has_topei,
+                    .needs = "1 written to init, delivery msi and backend soft", .range = { HARTS },
+                    .bits = topei_bits, .get = get_topei, .set = set_topei },
+    [ROW_IMSIC_PENDING] = { VDF_ROW("imsic/#/pending", VDF_TEXT, VDF_RW | VDF_LIST,
+                                    "pending interrupt identities, one a line; a write replaces "
+                                    "them all"),
+                            WITH_IMSICS, .range = { HARTS },
+                            .field = offsetof(struct vdf_aplic_hart, eip), .show = show_identities,
+                            .store = store_identities, .check_line = check_identity },
+    [ROW_IMSIC_ENABLED] = { VDF_ROW("imsic/#/enabled", VDF_TEXT, VDF_RW | VDF_LIST,
+                                    "enabled interrupt identities, one a line; a write replaces "
+                                    "them all"),
+                            WITH_IMSICS, .range = { HARTS },
+                            .field = offsetof(struct vdf_aplic_hart, eie), .show = show_identities,
+                            .store = store_identities, .check_line = check_identity },
+    [ROW_EIP] = { IMSIC("eip/#", VDF_REG, VDF_RW,
                         "pending bits as KVM's attribute has them: the low 32 of 64 "
                         "identities, sign-extended"),
                   .width = 8, .field = offsetof(struct vdf_aplic_hart, eip),
                   .range = { HARTS, EIX }, .get = get_half, .set = set_half },
-    [ROW_EIE] = { IMSIC("eie/#", 0,
+    [ROW_EIE] = { IMSIC("eie/#", VDF_REG, VDF_RW,
                         "enable bits as KVM's attribute has them: the low 32 of 64 "
                         "identities, sign-extended"),
                   .width = 8, .field = offsetof(struct vdf_aplic_hart, eie),
                   .range = { HARTS, EIX }, .get = get_half, .set = set_half },
-    [ROW_HELD_EIP] = { .path = "imsic/#/held_eip/#",
-                       .type = VDF_REG,
-                       .flags = VDF_NO_FILE | VDF_SAVE,
-                       WITH_IMSICS,
-                       VDF_FIELD(struct vdf_aplic_hart, eip[0]),
-                       .locate = hart_word_at,
-                       .range = { HARTS, EIX_WORDS },
-                       .check = check_identity_0,
-                       .doc = "pending bits of 64 interrupt identities" },
-    [ROW_HELD_EIE] = { .path = "imsic/#/held_eie/#",
-                       .type = VDF_REG,
-                       .flags = VDF_NO_FILE | VDF_SAVE,
-                       WITH_IMSICS,
-                       VDF_FIELD(struct vdf_aplic_hart, eie[0]),
-                       .locate = hart_word_at,
-                       .range = { HARTS, EIX_WORDS },
-                       .check = check_identity_0,
-                       .doc = "enable bits of 64 interrupt identities" },
-    [ROW_SIGNAL_MSI] = { .path = "signal_msi",
-                         .type = VDF_TEXT,
-                         .flags = VDF_W,
-                         .when = has_msis,
-                         .needs = "delivery msi",
-                         .store = store_signal_msi,
-                         .doc = "ADDRESS DATA: KVM_SIGNAL_MSI, an MSI as from a device" },
-    [ROW_MSI] = { .path = "msi",
-                  .type = VDF_LOG,
-                  .flags = VDF_R,
-                  WITH_MSIS,
-                  APLIC(msi_log),
-                  .doc = "one line an MSI: hart index, guest, identity, delivered or dropped" },
+    [ROW_HELD_EIP] = { IMSIC("held_eip/#", VDF_REG, VDF_NO_FILE | VDF_SAVE,
+                             "pending bits of 64 interrupt identities"),
+                       VDF_FIELD(struct vdf_aplic_hart, eip[0]), .locate = hart_word_at,
+                       .range = { HARTS, EIX_WORDS }, .check = check_identity_0 },
+    [ROW_HELD_EIE] = { IMSIC("held_eie/#", VDF_REG, VDF_NO_FILE | VDF_SAVE,
+                             "enable bits of 64 interrupt identities"),
+                       VDF_FIELD(struct vdf_aplic_hart, eie[0]), .locate = hart_word_at,
+                       .range = { HARTS, EIX_WORDS }, .check = check_identity_0 },
+    [ROW_SIGNAL_MSI] = { VDF_ROW("signal_msi", VDF_TEXT, VDF_W,
+                                 "ADDRESS DATA: KVM_SIGNAL_MSI, an MSI as from a device"),
+                         .when = has_msis, .needs = "delivery msi", .store = store_signal_msi },
+    [ROW_MSI] = { VDF_ROW("msi", VDF_LOG, VDF_R,
+                          "one line an MSI: hart index, guest, identity, delivered or dropped"),
+                  WITH_MSIS, APLIC(msi_log) },
 
     /* --- direct delivery -------------------------------------------------------------------- */
     [ROW_IDELIVERY] = { IDC("idelivery", 0x00, VDF_SAVE, "1 delivers interrupts to the hart"),
@@ -950,10 +872,7 @@ const struct vdf_attr vdf_aplic_rows[N_ROWS] = {
                          "as topi; a read through regs claims the interrupt; writes are ignored"),
                      .width = 4, .bits = topi_bits, .get = get_topi, .read_side = read_claimi },
 
-    [ROW_REGS] = { .path = "regs",
-                   .type = VDF_WINDOW,
-                   .flags = VDF_RW,
-                   .window = VDF_REGS,
-                   .window_ops = &window_ops,
-                   .doc = "the control region, from offset 0x4000 on the IDC structures" },
+    [ROW_REGS] = { VDF_ROW("regs", VDF_WINDOW, VDF_RW,
+                           "the control region, from offset 0x4000 on the IDC structures"),
+                   .window = VDF_REGS, .window_ops = &window_ops },
 };
