@@ -163,12 +163,12 @@ vdf_cleanup() {
     vdf_status=$1
     trap - EXIT
     trap '' HUP INT PIPE TERM
+    # A stopped daemon answers nothing, the unmount neither.
+    daemon_pids | xargs -r kill -CONT
     if [ "$vdf_status" != 0 ] && [ "$vdf_status" != 77 ] && [ -s "$M/errors" ]; then
         say "the last lines of errors:"
         tail -n 5 "$M/errors" >&2
     fi
-    # A stopped daemon cannot answer the unmount.
-    daemon_pids | xargs -r kill -CONT
     if mounted; then
         vdf_unmount 2>/dev/null || vdf_unmount -l
     fi
