@@ -354,7 +354,6 @@ int main(int argc, char **argv)
 {
     char *line = NULL;
     size_t size = 0;
-    ssize_t len;
     uint64_t printed = 0;
 
     if (argc != 3)
@@ -365,7 +364,7 @@ int main(int argc, char **argv)
     FILE *to = fopen(argv[2], "we");
     if (!to)
         die("%s: %s", argv[2], strerror(errno));
-    while ((len = getline(&line, &size, from)) > 0) {
+    while (getline(&line, &size, from) > 0) {
         if (strncmp(line, MARK, strlen(MARK))) {
             fputs(line, to);
             continue;

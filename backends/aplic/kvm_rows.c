@@ -166,7 +166,7 @@ int vdf_aplic_kvm_rebuild(struct vdf_aplic *aplic, uint32_t harts, struct vdf_er
 
     if (ret == 0)
         ret = vdf_kvm_make(harts, &kvm, err);
-    if (ret < 0)
+    if (ret)
         return ret;
     aplic->kvm = kvm;
     ret = each_attribute(aplic, harts < aplic->n_harts ? harts : aplic->n_harts, push_one, err);

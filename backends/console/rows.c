@@ -103,6 +103,8 @@ static int dma_mem_set(const struct vdf_at *at, uint64_t value, struct vdf_err *
     bool before = con->dma_mem;
     int ret = change(at, value, err);
 
+    /* change() stores the field. */
+    /* cppcheck-suppress incorrectLogicOperator */
     if (con->dma_mem && !before)
         con->features |= VDF_CONSOLE_F_DMA_MEM;
     return ret;

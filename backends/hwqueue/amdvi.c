@@ -657,7 +657,7 @@ int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len
                            struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
-    uint64_t code, devid, tag, address, flags = 0;
+    uint64_t code, devid, tag = 0, address, flags = 0;
     int ret = event_code(&text, &code, err);
 
     if (ret == 0)
@@ -701,7 +701,7 @@ int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len, 
         ret = vdf_hwqueue_end(&text, "DEVID PASID ADDRESS TAG [FLAGS]", err);
     if (ret == 0)
         ret = check_log(dev, VDF_AMDVI_PPR, err);
-    if (ret < 0)
+    if (ret)
         return ret;
 
     uint64_t w0 = devid | (pasid & 0xffff) << 16 | tag << 32 | (pasid >> 16) << 42 | flags << 48 |

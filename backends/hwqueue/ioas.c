@@ -239,7 +239,7 @@ static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vd
 
 int vdf_ioas_store_unmap(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
 {
-    uint64_t iova, length;
+    uint64_t iova, length = 0;
     int ret = vdf_hwqueue_number(&text, "IOVA", UINT64_MAX, &iova, err);
 
     if (ret == 0)

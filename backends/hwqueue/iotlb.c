@@ -109,7 +109,7 @@ static int parse_entry(struct vdf_iotlb *tlb, bool tagged, const char *text, str
         global = take_global(&text);
     if (ret == 0)
         ret = vdf_hwqueue_end(&text, form, err);
-    if (ret < 0)
+    if (ret)
         return ret;
     if (size == 0 || ((iova | size) & PAGE_MASK))
         return vdf_fail(err, EINVAL,

@@ -54,7 +54,9 @@ int vdf_hex_bytes(const char *text, size_t len, void *bytes, struct vdf_err *err
 /* Numbers that people write may have capitals in them. */
 static unsigned digit_of(char c)
 {
-    int digit = vdf_hex_digit(c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c);
+    if (c >= 'A' && c <= 'F')
+        c = (char)(c - 'A' + 'a');
+    int digit = vdf_hex_digit(c);
     return digit < 0 ? UINT_MAX : (unsigned)digit;
 }
 
@@ -62,7 +64,7 @@ int vdf_number_parse(const char *text, size_t len, uint64_t *value)
 {
     unsigned base = 10;
 
-    char kind = len > 2 && text[0] == '0' ? text[1] | ('a' ^ 'A') : 0;
+    int kind = len > 2 && text[0] == '0' ? text[1] | ('a' ^ 'A') : 0;
     if (kind == 'x' || kind == 'b') {
         base = kind == 'x' ? 16 : 2;
         text += 2;

@@ -81,10 +81,8 @@ static bool next_fact(const struct vdf_probe *probe, const char **pos, struct fa
 /* One line of ASCII, whatever is quoted. */
 static void add_plain(struct vdf_buf *out, const char *text)
 {
-    for (; *text; text++) {
-        char c = *text >= ' ' && *text <= '~' ? *text : '?';
-        vdf_buf_add(out, &c, 1);
-    }
+    for (; *text; text++)
+        vdf_buf_add(out, *text >= ' ' && *text <= '~' ? text : "?", 1);
 }
 
 static void add_fact(struct vdf_buf *out, const struct fact *fact, size_t width)

@@ -415,12 +415,12 @@ static void drop_names(struct vdf_fuse *fuse)
 static void work(struct vdf_fuse *fuse)
 {
     struct vdf_node *node = fuse->drops, *next_node;
-    struct vdf_late *late = fuse->lates, *next_late;
+    struct vdf_late *late = fuse->first_late, *next_late;
     bool epoch = fuse->epoch_asked;
 
     fuse->drops = NULL;
-    fuse->lates = NULL;
-    fuse->last_late = &fuse->lates;
+    fuse->first_late = NULL;
+    fuse->last_late = &fuse->first_late;
     fuse->epoch_asked = false;
     fuse->rounds_begun++;
     vdf_unlock(&fuse->nodes);
@@ -438,7 +438,7 @@ static void work(struct vdf_fuse *fuse)
 
     vdf_lock(&fuse->nodes);
     fuse->rounds_done = fuse->rounds_begun;
-    if (!fuse->drops && !fuse->epoch_asked && !fuse->lates)
+    if (!fuse->drops && !fuse->epoch_asked && !fuse->first_late)
         atomic_store(&fuse->drops_pending, false);
     pthread_cond_broadcast(&fuse->cache_done);
 }
@@ -590,7 +590,7 @@ void vdf_reply_poll(struct vdf_fuse *fuse, fuse_req_t req, unsigned events)
 
 int vdf_cache_start(struct vdf_fuse *fuse)
 {
-    fuse->last_late = &fuse->lates;
+    fuse->last_late = &fuse->first_late;
     pthread_cond_init(&fuse->cache_work, NULL);
     pthread_cond_init(&fuse->cache_done, NULL);
     int ret = -pthread_create(&fuse->cache_thread, NULL, cache_thread, fuse);

@@ -92,7 +92,7 @@ struct vdf_fuse {
     pthread_t cache_thread;
     pthread_cond_t cache_work, cache_done;
     struct vdf_node *drops;
-    struct vdf_late *lates, **last_late;
+    struct vdf_late *first_late, **last_late;
     uint64_t rounds_begun, rounds_done;
     bool epoch_asked;          /* all names are to be dropped */
     bool cache_stops;          /* nothing more is asked for, write-backs neither */

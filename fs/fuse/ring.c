@@ -489,11 +489,11 @@ static int read_cpus(const char *name, cpu_set_t *set)
     unsigned first, last = 0;
     int ret = -EINVAL;
 
+    CPU_ZERO(set);
     snprintf(path, sizeof(path), "/sys/devices/system/cpu/%s", name);
     FILE *list = fopen(path, "re");
     if (!list)
         return -errno;
-    CPU_ZERO(set);
     while (separator == ',' && fscanf(list, "%u", &first) == 1) {
         last = first;
         separator = (char)fgetc(list);
@@ -519,6 +519,7 @@ static int init_server(struct vdf_rings *rings, struct server *server, unsigned 
     server->wake = eventfd(0, EFD_CLOEXEC);
     if (server->wake < 0) {
         int ret = -errno;
+        assert(ret < 0);
         free(server->queues);
         return ret;
     }

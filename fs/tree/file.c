@@ -397,6 +397,7 @@ static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint6
     unsigned align = vdf_window_ops(at->attr)->align;
     uint64_t size = vdf_window_size(at->obj, at->attr->window), value;
 
+    assert(align > 0);
     /* Who reads a whole file asks at its end for what is left of a buffer of any size. */
     if (offset >= size && n < align)
         return vdf_window_ops(at->attr)->ready ? vdf_window_ops(at->attr)->ready(at, err) : 0;

@@ -87,7 +87,7 @@ int vdf_index_compile(struct vdf_index *index, const struct vdf_class *cls, unsi
 
     if (!rows)
         return -ENOMEM;
-    index->banks = calloc(n + 1, sizeof(*index->banks));
+    *index = (struct vdf_index){ .banks = calloc(n + 1, sizeof(*index->banks)) };
     int ret = index->banks ? add_rows(index, rows, n) : -ENOMEM;
     free(rows);
     if (ret < 0)

@@ -350,7 +350,7 @@ static int make_object(const struct vdf_place *dir, const char *name, struct vdf
     int ret = row->objects->allow ? row->objects->allow(parent, name, err) : 0;
     if (ret == 0)
         ret = vdf_obj_create(parent->device->tree, parent, row, name, &obj, err);
-    if (ret < 0)
+    if (ret)
         return ret;
 
     bool own_lock = obj->device != parent->device;

@@ -409,7 +409,7 @@ static int load_section(struct reader *r, struct vdf_state_load *load, struct sl
             ret = valid_object(obj, row, name, &said);
             if (ret == 0)
                 ret = vdf_obj_add(obj, row->path, name, &child, &said);
-            if (ret < 0)
+            if (ret)
                 return at_line(r, ret, &said);
         } else if (!child || (path.len && !child->named)) {
             return BAD_LINE(r, EINVAL, "\"%.*s\" comes before the object that it lies in",

@@ -77,6 +77,7 @@ static int add_row(struct vdf_table *table, const struct vdf_attr *attr)
     at->attr = attr;
 
     if (attr->type == VDF_LOG) {
+        assert(at->parent);
         char name[VDF_NAME_MAX];
         int n = snprintf(name, sizeof(name), "%s_lost", at->name);
         struct vdf_entry *lost = add_entry(at->parent, name, (size_t)n);

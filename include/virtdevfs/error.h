@@ -9,7 +9,6 @@
 #ifndef VIRTDEVFS_ERROR_H
 #define VIRTDEVFS_ERROR_H
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,20 +26,20 @@ struct vdf_err {
  * @code: positive errno
  * @...:  printf format of the sentence, without path, errno and newline, and its arguments
  *
- * A macro, so that compilers and analysers see a negative value at each call.
+ * A macro, so that compilers and analysers see that the value is negative.
  *
  * Return: -@code, so that callers say `return vdf_fail(...)`.
  */
-#define vdf_fail(err, code, ...)                        \
-    ({                                                  \
-        const int vdf_fail_code = (code);               \
-        assert(vdf_fail_code > 0);                      \
-        vdf_err_set((err), vdf_fail_code, __VA_ARGS__); \
-        -vdf_fail_code;                                 \
+#define vdf_fail(err, code, ...)                                          \
+    ({                                                                    \
+        const int vdf_fail_ret = vdf_err_set((err), (code), __VA_ARGS__); \
+        if (vdf_fail_ret >= 0)                                            \
+            __builtin_unreachable();                                      \
+        vdf_fail_ret;                                                     \
     })
 
-/** vdf_err_set() - fill in a refusal; see vdf_fail(), which calls this. */
-void vdf_err_set(struct vdf_err *err, int code, const char *fmt, ...)
+/** vdf_err_set() - the function behind vdf_fail(). */
+int vdf_err_set(struct vdf_err *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /**
