@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine's contract, with both engines. Functions run in the engine's thread; tests wait for
- * their checks on conditions, never on time.
+ * conditions, never for times.
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -707,7 +707,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The time that has really passed counts, even if this thread wakes second. */
+/* The time that has really passed counts, even if this thread wakes late. */
 static double looks_a_second(const struct vdf_engine *engine)
 {
     struct timespec seconds = { .tv_sec = 2 };
