@@ -125,7 +125,8 @@ struct vdf_engine {
     struct vdf_source wake;
 };
 
-/** vdf_engine_completed() - a request has completed, with poll(2) events or -errno. Not under the lock. */
+/** vdf_engine_completed() - a request has completed, with poll(2) events or -errno. The lock is not
+ *  held. */
 void vdf_engine_completed(struct vdf_engine *engine, struct vdf_source *source, int result);
 
 /** vdf_engine_refused() - the kernel did not take a request: -EAGAIN and -ENOMEM have it made again

@@ -46,7 +46,7 @@ void vdf_apic_store(struct kvm_lapic_state *lapic, unsigned reg, uint32_t value)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-/* KVM takes a write of the TSC near to the value that it expects for an attempt to synchronise the
+/* KVM treats a write of the TSC near the value that it expects as an attempt to synchronise the
  * processors. The offset to the host's TSC has no such rule (api.rst, KVM_VCPU_TSC_CTRL). */
 static bool access_offset(const struct vdf_vcpu *cpu, unsigned long request, uint64_t *offset)
 {
