@@ -3,25 +3,11 @@
 #
 # Mapped pages and rings of a queue: the engine sees what is stored, and a state too.
 . "$(dirname "$0")/lib.sh"
-
-mount_fs
-d=hwqueue/smmu0
-q=$d/queues/0
-put $d/ioas/map "0x100000 0x1000"
-mkdir "$M/$q" || fail "mkdir $q"
-put $q/base 0x100000
-put $q/log2size 8
-put $q/enable 1
-for slot in 0 1 2 3; do
-    same "a command" "$("$IO" pwrite $q/entries $((slot * 16)) 46)" ok
-done
+. "$(dirname "$0")/hwqueue-page-lib.sh"
 
 got=$("$IO" mmap-store $q/page 4 03000000)
 [ "$got" != ENODEV ] || skip "files cannot be mapped here"
 
-cons_is() {
-    [ "$(cat "$M/$q/cons")" = "$1" ]
-}
 same "a store through a mapping" "$got" ok
 wait_for 10 cons_is 0x00000003 || fail "the engine did not see PROD: CONS is $(cat "$M/$q/cons")"
 eq $q/prod 0x00000003

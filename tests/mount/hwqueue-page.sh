@@ -4,27 +4,13 @@
 # A queue's page: the same registers as the files, kept by the daemon, and a page that holds its queue while it is
 # open.
 . "$(dirname "$0")/lib.sh"
-
-mount_fs
-d=hwqueue/smmu0
-q=$d/queues/0
-put $d/ioas/map "0x100000 0x1000"
-mkdir "$M/$q" || fail "mkdir $q"
-put $q/base 0x100000
-put $q/log2size 8
-put $q/enable 1
-for slot in 0 1 2 3; do
-    same "a command" "$("$IO" pwrite $q/entries $((slot * 16)) 46)" ok
-done
+. "$(dirname "$0")/hwqueue-page-lib.sh"
 
 same "the page's size" "$(stat -c %s "$M/$q/page")" 4096
 same "the page" "$("$IO" pread $q/page 0 24)" 000000000000000001000000010000000000000000000000
 same "a store to PROD" "$("$IO" pwrite $q/page 4 01000000)" ok
 eq $q/prod 0x00000001
 
-cons_is() {
-    [ "$(cat "$M/$q/cons")" = "$1" ]
-}
 page_is() {
     [ "$("$IO" pread $q/page 0 24)" = "$1" ]
 }

@@ -4,18 +4,7 @@
 # The register window of a Tegra241: both pages of a VCMDQ, the VINTF's pages, the global page, and a guest that
 # starts queues through them.
 . "$(dirname "$0")/lib.sh"
-
-mount_fs
-d=hwqueue/smmu0
-q=$d/queues/0
-put $d/ioas/map "0x100000 0x1000"
-mkdir "$M/$q" || fail "mkdir $q"
-put $q/base 0x100000
-put $q/log2size 8
-put $q/enable 1
-for slot in 0 1 2 3; do
-    same "a command" "$("$IO" pwrite $q/entries $((slot * 16)) 46)" ok
-done
+. "$(dirname "$0")/hwqueue-page-lib.sh"
 
 # The window: VCMDQ page 0 and 1, the VINTF's pages, the global page.
 same "the window's size" "$(stat -c %s "$M/$d/regs")" $((0x50000))

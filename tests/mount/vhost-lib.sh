@@ -8,8 +8,8 @@
 #   vh WORDS    give it a command and print its answer
 #   vhe ANSWER WORDS...    the command has to be answered so; `*` and `?` as in case
 #   up          serve con0, start and connect a front end, up to running rings and DEVICE_READY
+#   up_with_open_port    the same, and port 0 is open at both ends, the host's end as descriptor 3
 #   reattach    connect again with rings that go on, as after a broken connection
-#   handshake_of_an_open_port    what driver and device say about port 0 whose host end is open
 #   served PATH  a socket is there
 
 VHOSTIO=$(dirname "$IO")/vhostio
@@ -64,7 +64,10 @@ reattach() {
     vhe ok resume 0 7
 }
 
-handshake_of_an_open_port() {
+up_with_open_port() {
+    put console/con0/ports/0/overflow hold
+    exec 3<>"$M/console/con0/ports/0/data"
+    up
     vhe "PORT_ADD 0 1" hear
     vhe ok tell PORT_READY 0 1
     vhe "CONSOLE_PORT 0 1" hear

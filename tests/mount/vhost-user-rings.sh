@@ -14,10 +14,7 @@ c=console/con0
 p=$c/ports
 
 # A front end that stops a ring in mid-work finds it where it was.
-put $p/0/overflow hold
-exec 3<>"$M/$p/0/data"
-up
-handshake_of_an_open_port
+up_with_open_port
 vhe 11 send 0 second-half LATER
 same "half of a buffer" "$(head -c 7 <&3)" second-
 vhe 0 stop 1

@@ -10,10 +10,7 @@ mount_fs
 c=console/con0
 p=$c/ports
 
-put $p/0/overflow hold
-exec 3<>"$M/$p/0/data"
-up
-handshake_of_an_open_port
+up_with_open_port
 
 # The same bytes again, and the front end goes on where it was, in another daemon too.
 vhe 9 send 0 in-flight LATER
