@@ -504,12 +504,12 @@ static const struct vdf_bits status_bits[] = {
     { "FEATURES_OK", .low = 3 },
     { "DEVICE_NEEDS_RESET", .low = 6 },
     { "FAILED", .low = 7 },
-    { NULL },
+    { 0 },
 };
 static const struct vdf_bits interrupt_bits[] = {
     { "UsedBufferNotification", .low = 0 },
     { "ConfigurationChangeNotification", .low = 1 },
-    { NULL },
+    { 0 },
 };
 static const struct vdf_bits feature_bits[] = {
     { "VIRTIO_CONSOLE_F_SIZE", .low = 0 },
@@ -522,7 +522,7 @@ static const struct vdf_bits feature_bits[] = {
     { "VIRTIO_F_RING_PACKED", .low = 34 },
     { "VIRTIO_F_IN_ORDER", .low = 35 },
     { "VIRTIO_F_RING_RESET", .low = 40 },
-    { NULL },
+    { 0 },
 };
 
 #define VALUE(name, kind, access, member, text, ...)                    \
@@ -708,7 +708,7 @@ static const struct vdf_attr console_rows[] = {
         "largest size of the queue, 0: no such queue"),
     REG("QueueNum", VDF_CONSOLE_REG_QUEUE_NUM, VDF_W, 4, "size of the queue"),
     REG("QueueReady", VDF_CONSOLE_REG_QUEUE_READY, VDF_RW, 4, "1: the device may use the queue",
-        .bits = (const struct vdf_bits[]){ { "QueueReady", .low = 0 }, { NULL } }),
+        .bits = (const struct vdf_bits[]){ { "QueueReady", .low = 0 }, { 0 } }),
     REG("QueueNotify", VDF_CONSOLE_REG_QUEUE_NOTIFY, VDF_W, 4,
         "number of a queue with new buffers"),
     FIELD("InterruptStatus", VDF_CONSOLE_REG_INTERRUPT_STATUS, VDF_R | VDF_SAVE, int_status,
@@ -731,7 +731,7 @@ static const struct vdf_attr console_rows[] = {
     REG("SHMBaseLow", VDF_CONSOLE_REG_SHM_BASE_LOW, VDF_R, 4, "all ones: there is none"),
     REG("SHMBaseHigh", VDF_CONSOLE_REG_SHM_BASE_HIGH, VDF_R, 4, "all ones: there is none"),
     REG("QueueReset", VDF_CONSOLE_REG_QUEUE_RESET, VDF_RW, 4, "1 resets the queue; 0 when done",
-        .bits = (const struct vdf_bits[]){ { "QueueReset", .low = 0 }, { NULL } }),
+        .bits = (const struct vdf_bits[]){ { "QueueReset", .low = 0 }, { 0 } }),
     FIELD("ConfigGeneration", VDF_CONSOLE_REG_CONFIG_GENERATION, VDF_R | VDF_SAVE, generation,
           "counts changes of the configuration"),
     FIELD("cols", VDF_CONSOLE_REG_COLS, VDF_R, cols, "columns of port 0"),
@@ -739,7 +739,7 @@ static const struct vdf_attr console_rows[] = {
     FIELD("max_nr_ports", VDF_CONSOLE_REG_MAX_PORTS, VDF_R, max_ports, "max_ports"),
     REG("emerg_wr", VDF_CONSOLE_REG_EMERG_WR, VDF_W, 4,
         "the low byte goes to port 0's data at any time",
-        .bits = (const struct vdf_bits[]){ { "emerg_wr", .low = 0, .width = 8 }, { NULL } }),
+        .bits = (const struct vdf_bits[]){ { "emerg_wr", .low = 0, .width = 8 }, { 0 } }),
 
     VALUE("device_ready", VDF_BOOL, VDF_NO_FILE, device_ready,
           "the driver has sent DEVICE_READY 1, or goes on without that"),
