@@ -649,7 +649,7 @@ static int event_code(const char **text, uint64_t *code, struct vdf_err *err)
             *text += len;
             return 0;
         }
-    return vdf_hwqueue_number(text, "TYPE, a number or a name as IO_PAGE_FAULT,", EVENTS - 1, code,
+    return vdf_hwqueue_number(text, "TYPE (a name as IO_PAGE_FAULT, or a number)", EVENTS - 1, code,
                               err);
 }
 

@@ -123,7 +123,7 @@ static void follow_doorbell(struct vdf_vcmdq *queue)
 /* A store of the guest waits: it comes when the wire is cleared. */
 static bool tripped(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
-    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+    struct vdf_vcmdq *queue = ctx;
 
     queue->tripped = queue->store_awaited = queue->wire.set;
     vdf_tripwire_clear(&queue->wire);
@@ -135,7 +135,7 @@ static void lay_wire(struct vdf_vcmdq *queue)
 {
     if (vdf_tripwire_open(&queue->wire, &queue->page) < 0)
         return;
-    queue->trip = vdf_async_fd(queue->priv.obj, tripped, NULL, queue->wire.fd, POLLIN);
+    queue->trip = vdf_async_fd(queue->priv.obj, tripped, queue, queue->wire.fd, POLLIN);
     if (!queue->trip)
         vdf_tripwire_close(&queue->wire);
 }

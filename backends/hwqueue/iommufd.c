@@ -84,7 +84,7 @@ static const struct vdf_kernel_kind *numbers(const struct vdf_hwqueue *dev)
 /* The hardware's events are errors of queues, for which the interrupt output is raised. */
 static bool event_came(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+    struct vdf_hwqueue *dev = ctx;
     struct epoll_event event;
 
     if (!dev->kernel || epoll_wait(dev->kernel->epoll, &event, 1, 0) != 1)
@@ -105,7 +105,7 @@ static int watch(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *
     if (k->epoll < 0 || epoll_ctl(k->epoll, EPOLL_CTL_ADD, k->event_fd, &event) < 0)
         return vdf_fail(err, errno, "the vEVENTQ cannot be watched: %s", strerror(errno));
     if (!k->watch)
-        k->watch = vdf_async_fd(dev->priv.obj, event_came, NULL, k->epoll, EPOLLIN);
+        k->watch = vdf_async_fd(dev->priv.obj, event_came, dev, k->epoll, EPOLLIN);
     if (!k->watch)
         return vdf_fail(err, errno, "the vEVENTQ cannot be watched: %s", strerror(errno));
     return 0;
@@ -494,7 +494,7 @@ static void go_on_without(struct vdf_hwqueue *dev)
 /* Somebody unplugs the host's device or unbinds its driver, and waits until it is given back. */
 static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
 {
-    struct vdf_hwqueue *dev = vdf_obj_priv(obj);
+    struct vdf_hwqueue *dev = ctx;
 
     vdf_report(obj, ENODEV, "%s is taken away from vfio-pci: it is released, backend is soft",
                dev->host);
@@ -513,7 +513,7 @@ static int take_host(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_e
     if (ret < 0)
         return ret;
     k->taken = true;
-    k->on_request = vdf_async_eventfd(dev->priv.obj, on_request, NULL, k->host->request);
+    k->on_request = vdf_async_eventfd(dev->priv.obj, on_request, dev, k->host->request);
     if (!k->on_request)
         return vdf_fail(err, errno, "the kernel's request for %s cannot be watched: %s", dev->host,
                         strerror(errno));

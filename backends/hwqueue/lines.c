@@ -7,15 +7,9 @@
 
 #include "hwqueue.h"
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 bool vdf_hwqueue_more(const char **text)
 {
-    while (is_space(**text))
-        (*text)++;
+    *text += strspn(*text, " \t\n\r");
     return **text != '\0';
 }
 
@@ -24,24 +18,10 @@ int vdf_hwqueue_number(const char **text, const char *what, uint64_t max, uint64
 {
     if (!vdf_hwqueue_more(text))
         return vdf_fail(err, EINVAL, "%s is missing", what);
-
-    const char *word = *text;
-    const char *end = word;
-    while (*end && !is_space(*end))
-        end++;
-    int len = end - word > 40 ? 40 : (int)(end - word);
-
-    uint64_t n;
-    int ret = vdf_number_parse(word, (size_t)(end - word), &n);
-    if (ret == -EINVAL)
-        return vdf_fail(err, EINVAL, "%.*s: %s is a decimal, 0x or 0b number", len, word, what);
-    if (ret < 0)
-        return vdf_fail(err, ERANGE, "%.*s: %s has 64 bits", len, word, what);
-    if (n > max)
-        return vdf_fail(err, EINVAL, "%.*s: %s is at most 0x%" PRIx64, len, word, what, max);
-    *value = n;
-    *text = end;
-    return 0;
+    int ret = vdf_number_word(text, UINT64_MAX, what, value, err);
+    if (ret == 0 && *value > max)
+        return vdf_fail(err, EINVAL, "%s 0x%" PRIx64 " is above 0x%" PRIx64, what, *value, max);
+    return ret;
 }
 
 int vdf_hwqueue_end(const char **text, const char *form, struct vdf_err *err)

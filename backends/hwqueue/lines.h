@@ -9,11 +9,11 @@ struct vdf_hwqueue;
 
 /**
  * vdf_hwqueue_number() - take the next number of a line.
- * @text:  moved behind it
- * @what:  name of the number, for the refusal
- * @max:   largest value
+ * @text:  moves behind the number
+ * @what:  name of the number, for the error
+ * @max:   largest value allowed; above: EINVAL
  *
- * Return: 0, -EINVAL, or -ERANGE where it does not fit 64 bits.
+ * Return: 0, -EINVAL, or -ERANGE when the number needs more than 64 bits.
  */
 int vdf_hwqueue_number(const char **text, const char *what, uint64_t max, uint64_t *value,
                        struct vdf_err *err);

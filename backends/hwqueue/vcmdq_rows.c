@@ -23,7 +23,7 @@
 
 static bool poll_page(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
-    struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+    struct vdf_vcmdq *queue = ctx;
 
     /* Not while a store is on its way, which it would hold up again. */
     if (queue->page_stored_to && value >= QUIET_NS && !queue->store_awaited)
@@ -56,7 +56,7 @@ static bool poll_page(struct vdf_obj *obj, void *ctx, uint64_t value)
 
 bool vdf_vcmdq_catch_up(struct vdf_vcmdq *queue)
 {
-    return queue->poller && !queue->ring_open && poll_page(queue->priv.obj, NULL, 0);
+    return queue->poller && !queue->ring_open && poll_page(queue->priv.obj, queue, 0);
 }
 
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue)
@@ -73,7 +73,7 @@ void vdf_vcmdq_poll(struct vdf_vcmdq *queue)
         /* Without memory the reads and writes of the page will say so. */
         int ret = own ? vdf_vcmdq_make_page(queue) : 0;
         if (ret == 0 && !queue->poller)
-            queue->poller = vdf_async_poller(queue->priv.obj, poll_page, NULL);
+            queue->poller = vdf_async_poller(queue->priv.obj, poll_page, queue);
     } else if (queue->poller) {
         vdf_async_free(queue->poller);
         queue->poller = NULL;
@@ -823,7 +823,7 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
         if (ret < 0)
             return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));
         vdf_obj_set_live(obj, true);
-        queue->poller = vdf_async_poller(obj, poll_page, NULL);
+        queue->poller = vdf_async_poller(obj, poll_page, queue);
     }
     vdf_vcmdq_show_in_vintf(queue);
     /* What a mapped page had asked for when the state was saved. */
