@@ -2,14 +2,14 @@
 /*
  * A vIOMMU with hardware queues: the device, its kinds, and the parties that answer for it.
  *
- *   hwqueue.c   the table of the device, its life
- *   device.c    kind, backend, interrupt, memory: what all kinds have
+ *   rows.c      the rows of the device with their hooks, its life
+ *   device.c    kind, interrupt, memory
  *   lines.c     lines of several numbers
  *   ioas.c      mappings of the device's memory at I/O virtual addresses
  *   iotlb.c     translations that the IOMMU and the devices have cached, and their invalidation
  *   smmu.c      SMMUv3 commands, as a VCMDQ executes them
  *   vcmdq.c     a Tegra241 VCMDQ: registers, register page, ring; vcmdq_rows.c: its files
- *   cmdqv.c     the Tegra241 CMDQV around the queues: registers of the device, errors, interrupt
+ *   cmdqv.c     the Tegra241 CMDQV around the queues: errors, interrupt, the kind
  *   amdvi.c     the AMD IOMMU: command buffer, event log, PPR log
  *   vdevice.c   virtual devices: stream ids of the guest and of the machine
  *   veventq.c   records in iommufd's format
@@ -173,27 +173,9 @@ void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value);
 /** vdf_hwqueue_update_irq() - drive the interrupt output as the registers now say. */
 void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev);
 bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev);
-int vdf_hwqueue_restore_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 
-/* Hooks of the rows that both types have. */
-extern const struct vdf_window_ops vdf_hwqueue_regs_ops;
-extern const struct vdf_raw_ops vdf_hwqueue_memory_ops;
-int vdf_hwqueue_get_interrupt(const struct vdf_at *at, uint64_t *value);
-int vdf_hwqueue_check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_hwqueue_set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_hwqueue_check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_hwqueue_set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-void vdf_hwqueue_show_host(const struct vdf_at *at, struct vdf_buf *out);
-int vdf_hwqueue_store_host(const struct vdf_at *at, const char *text, size_t len,
-                           struct vdf_err *err);
-int vdf_hwqueue_set_viommu_data(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 /** vdf_hwqueue_move_memory() - `memory` is of huge pages if it can be, or of ordinary ones. Memory
  *  that is open or a guest's stays as it is, and any where there is no other: 0 or -errno. */
 int vdf_hwqueue_move_memory(struct vdf_hwqueue *dev, bool huge);
-int vdf_hwqueue_check_hw_info_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_hwqueue_check_cmdqs(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-void vdf_hwqueue_show_hw_info(const struct vdf_at *at, struct vdf_buf *out);
-int vdf_hwqueue_check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_hwqueue_set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 
 #endif

@@ -38,6 +38,10 @@ struct vdf_tegra {
     bool vintf_open;
 };
 
+#define VDF_PARAM_VER 1u
+#define VDF_PARAM_NUM_VCMDQ_LOG2 1u
+#define VDF_PARAM_NUM_VINTF_LOG2 0u
+#define VDF_PARAM_NUM_SID_PER_VM_LOG2 4u
 #define VDF_VINTF_CONFIG_EN VDF_BIT(0)
 #define VDF_VINTF_CONFIG_HYP_OWN VDF_BIT(17)
 #define VDF_VINTF_CONFIG_MASK 0x3ffffu
@@ -46,30 +50,8 @@ struct vdf_tegra {
 #define VDF_GLOBAL_CONFIG_MASK 0x1fffffu
 #define VDF_CMDQ_PRESET_MASK 0x1f80feu /* CMDQ_ALLOC: LVCMDQ 7:1, VINTF 20:15 */
 
-/* Register hooks. */
-int vdf_cmdqv_get_param(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_global_status(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_vintf_status(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_err_map(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_cmdq_err_map(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_vintf_err_map(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-void vdf_cmdqv_after_config(const struct vdf_at *at, uint64_t value);
-void vdf_cmdqv_after_int_mask(const struct vdf_at *at, uint64_t value);
-int vdf_cmdqv_get_guest_vintf_config(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_set_guest_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_get_sid_match(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_sid_replace(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_get_cmdq_alloc(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_get_page0(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_set_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_get_vintf_page0(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_set_vintf_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_get_vintf_page1(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_set_vintf_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
-int vdf_cmdqv_get_page1(const struct vdf_at *at, uint64_t *value);
-int vdf_cmdqv_set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
+/** vdf_cmdqv_error_map() - LVCMDQ_ERR_MAP: the queues whose error is not acknowledged. */
+uint64_t vdf_cmdqv_error_map(const struct vdf_hwqueue *dev);
 /** vdf_cmdqv_error_raised() - a queue has a new error: tell the vEVENTQ. */
 void vdf_cmdqv_error_raised(struct vdf_hwqueue *dev);
 /** vdf_cmdqv_reset() - all registers as in a new device, which has no queues. */

@@ -8,9 +8,521 @@
  *     printf '\106\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' | dd of=queues/0/entries conv=notrunc
  *     echo 1 > queues/0/prod; cat queues/0/cons sync
  */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "vcmdq.h"
 
-#define WINDOW_REGS 1u
+/* --- hooks -------------------------------------------------------------------------------------- */
+
+static int get_interrupt(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_hwqueue_irq_level(at->priv);
+    return 0;
+}
+
+static bool has_queue(const struct vdf_hwqueue *dev)
+{
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k])
+            return true;
+    for (unsigned k = 0; k < VDF_AMDVI_QUEUES; k++)
+        if (dev->amdvi.queues[k].enabled)
+            return true;
+    return false;
+}
+
+static int check_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (value != dev->type && has_queue(dev))
+        return vdf_fail(err, EBUSY, "%s: the type is chosen before the first queue",
+                        at->attr->choices[value]);
+    return 0;
+}
+
+static bool has_vdevice(const struct vdf_hwqueue *dev)
+{
+    for (unsigned k = 0; k < VDF_VDEVICES; k++)
+        if (dev->vdevices[k])
+            return true;
+    return false;
+}
+
+/* Another kind of IOMMU begins with fresh registers, and with another vIOMMU in the kernel. */
+static int set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_hwqueue_kind *now = vdf_hwqueue_kind((unsigned)value);
+    uint8_t before = dev->type;
+
+    if (value == dev->type)
+        return 0;
+    if (now->vsid_max != dev->kind->vsid_max && (has_vdevice(dev) || dev->ioas.n > 0))
+        return vdf_fail(err, EBUSY, "%s: the type is chosen before vdevices and ioas/map",
+                        at->attr->choices[value]);
+    bool kernel = dev->kernel;
+    vdf_kernel_close(dev);
+    struct vdf_veventq events = dev->veventq;
+    dev->veventq = (struct vdf_veventq){ .depth = events.depth };
+    vdf_hwqueue_choose(dev, (uint8_t)value);
+    int ret = now == &vdf_selftest_kind ? vdf_selftest_reset(dev, err) : 0;
+    if (ret == 0 && kernel)
+        ret = vdf_kernel_open(dev, err);
+    if (ret < 0) {
+        if (now == &vdf_selftest_kind)
+            vdf_memory_free(&dev->selftest.region);
+        dev->veventq = events;
+        vdf_hwqueue_choose(dev, before);
+        if (kernel)
+            vdf_kernel_reopen(dev, NULL);
+        return ret;
+    }
+    vdf_cmdqv_reset(dev);
+    vdf_amdvi_reset(dev);
+    vdf_veventq_free(&events);
+    if (now != &vdf_selftest_kind)
+        vdf_memory_free(&dev->selftest.region);
+    vdf_hwqueue_update_irq(dev);
+    return 0;
+}
+
+static int restore_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    vdf_hwqueue_choose(at->priv, (uint8_t)value);
+    return 0;
+}
+
+static int set_viommu_data(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    uint32_t before = dev->selftest.viommu_data;
+
+    if (value == before)
+        return 0;
+    if (has_queue(dev))
+        return vdf_fail(err, EBUSY, "0x%" PRIx64 ": the word is chosen before the first queue",
+                        value);
+    /* Pages that the kernel has are given up with its objects. */
+    bool kernel = dev->kernel;
+    vdf_kernel_close(dev);
+    struct vdf_memory pages = dev->selftest.region;
+    vdf_memory_init(&dev->selftest.region, pages.label, pages.size);
+    dev->selftest.viommu_data = (uint32_t)value;
+    int ret = vdf_selftest_reset(dev, err);
+    if (ret == 0 && kernel)
+        ret = vdf_kernel_open(dev, err);
+    if (ret == 0) {
+        vdf_memory_free(&pages);
+        return 0;
+    }
+    vdf_memory_free(&dev->selftest.region);
+    dev->selftest.region = pages;
+    dev->selftest.viommu_data = before;
+    if (kernel)
+        vdf_kernel_reopen(dev, NULL);
+    return ret;
+}
+
+static int check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (value != dev->backend && has_queue(dev))
+        return vdf_fail(err, EBUSY, "%s: the backend is chosen before the first queue",
+                        at->attr->choices[value]);
+    return 0;
+}
+
+/* Of a state that is loaded the kernel has objects when all of it is known. */
+static int set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    if (value == dev->backend)
+        return 0;
+    if (dev->linked && value == VDF_HWQUEUE_IOMMUFD) {
+        int ret = vdf_kernel_open(dev, err);
+        if (ret < 0)
+            return ret;
+    } else if (dev->linked) {
+        vdf_kernel_close(dev);
+        vdf_hwqueue_move_memory(dev, false);
+    }
+    dev->backend = (uint8_t)value;
+    vdf_obj_set_live(at->obj, value != VDF_HWQUEUE_SOFT);
+    return 0;
+}
+
+static void show_host(const struct vdf_at *at, struct vdf_buf *out)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    vdf_buf_printf(out, "%s", dev->host);
+}
+
+static int store_host(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    if (strcmp(text, dev->host) == 0)
+        return 0;
+    if (len > 0 && strcmp(text, "mock") != 0 && !vdf_vfio_is_address(text))
+        return vdf_fail(err, EINVAL, "%.40s: a PCI address as 0000:00:03.0, or mock", text);
+    if (dev->backend != VDF_HWQUEUE_SOFT)
+        return vdf_fail(err, EBUSY, "%s: the host's device is chosen while backend is soft", text);
+    memcpy(dev->host, text, len + 1);
+    return 0;
+}
+
+static void show_hw_info(const struct vdf_at *at, struct vdf_buf *out)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    vdf_hwqueue_ops(dev)->show_hw_info(dev, out);
+}
+
+static int check_hw_info_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    if (value != VDF_IOMMU_HW_INFO_DEFAULT && value != VDF_IOMMU_HW_INFO_ARM_SMMUV3 &&
+        value != VDF_IOMMU_HW_INFO_TEGRA241)
+        return vdf_fail(err, EOPNOTSUPP, "%" PRIu64 ": 0 and 2 are the SMMUv3, 3 is its CMDQV",
+                        value);
+    return 0;
+}
+
+static int check_cmdqs(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (value < VDF_VCMDQ_LOG2_MIN || value > VDF_VCMDQ_LOG2_MAX)
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": IDR1.CMDQS is %u to %u here", value,
+                        VDF_VCMDQ_LOG2_MIN, VDF_VCMDQ_LOG2_MAX);
+    if (value != dev->tegra.cmdqs && has_queue(dev))
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": CMDQS is chosen before the first queue", value);
+    return 0;
+}
+
+static bool memory_size_is_right(uint64_t size)
+{
+    return size > 0 && size % VDF_PAGE_SIZE == 0 && size <= VDF_MEMORY_MAX;
+}
+
+static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    if (!memory_size_is_right(value))
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": a multiple of %u, up to %" PRIu64, value,
+                        VDF_PAGE_SIZE, VDF_MEMORY_MAX);
+    if (value == dev->memory_size)
+        return 0;
+    if (dev->ioas.n > 0)
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": the size is chosen before the first mapping",
+                        value);
+    /* Whoever has it open or mapped would go on with the old one. */
+    if (dev->memory_open)
+        return vdf_fail(err, EBUSY, "%" PRIu64 ": memory is open: close it first", value);
+    return 0;
+}
+
+/* Memory of another size is new and empty. */
+static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    if (value == dev->memory_size)
+        return 0;
+    bool huge = dev->memory.prefer_huge;
+    dev->memory_size = value;
+    vdf_memory_free(&dev->memory);
+    vdf_memory_init(&dev->memory, "hwqueue-memory", value);
+    dev->memory.prefer_huge = huge;
+    return 0;
+}
+
+static void memory_opened(const struct vdf_at *at, bool open)
+{
+    struct vdf_hwqueue *dev = at->priv;
+
+    dev->memory_open = open;
+}
+
+static const struct vdf_raw_ops memory_ops = {
+    .opened = memory_opened,
+};
+
+static uint64_t window_size(const struct vdf_at *at)
+{
+    return ((const struct vdf_hwqueue *)at->priv)->kind->window;
+}
+
+static const struct vdf_window_ops regs_ops = {
+    .size = window_size,
+    .align = 4,
+    .halves = true,
+};
+
+/* --- hooks of the Tegra241 CMDQV ---------------------------------------------------------------- */
+
+#define STATUS_ENABLED 1u
+#define VINTF_STATUS_SHIFT 1u
+#define VINTF_STATUS_ERROR 1u
+#define VINTF_STATUS_NUM_LVCMDQ_SHIFT 16u
+#define SID_MATCH_EN 1u
+#define SID_MATCH_VSID_SHIFT 1u
+#define CMDQ_ALLOC_ALLOC 1u
+#define CMDQ_ALLOC_LVCMDQ_SHIFT 1u
+#define QUEUE_STRIDE 0x80u
+
+static void round_all(struct vdf_hwqueue *dev)
+{
+    for (unsigned k = 0; k < VDF_VCMDQS; k++)
+        if (dev->vcmdqs[k])
+            vdf_vcmdq_round(dev->vcmdqs[k]);
+}
+
+static int get_param(const struct vdf_at *at, uint64_t *value)
+{
+    *value = VDF_PARAM_VER | VDF_PARAM_NUM_VCMDQ_LOG2 << 4 | VDF_PARAM_NUM_VINTF_LOG2 << 8 |
+             VDF_PARAM_NUM_SID_PER_VM_LOG2 << 12;
+    return 0;
+}
+
+static int get_global_status(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->tegra.global_config & VDF_GLOBAL_CONFIG_EN ? STATUS_ENABLED : 0;
+    return 0;
+}
+
+static int get_vintf_status(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+
+    *value = VDF_VCMDQS << VINTF_STATUS_NUM_LVCMDQ_SHIFT;
+    if (dev->tegra.vintf_config & VDF_VINTF_CONFIG_EN)
+        *value |= STATUS_ENABLED;
+    if (vdf_cmdqv_error_map(dev))
+        *value |= VINTF_STATUS_ERROR << VINTF_STATUS_SHIFT;
+    return 0;
+}
+
+static int get_err_map(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_cmdqv_error_map(at->priv);
+    return 0;
+}
+
+static int get_cmdq_err_map(const struct vdf_at *at, uint64_t *value)
+{
+    *value = at->i == 0 ? vdf_cmdqv_error_map(at->priv) : 0;
+    return 0;
+}
+
+static int get_vintf_err_map(const struct vdf_at *at, uint64_t *value)
+{
+    *value = at->i == 0 && vdf_cmdqv_error_map(at->priv) ? 1 : 0;
+    return 0;
+}
+
+static int set_read_only(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    uint64_t current;
+
+    at->attr->get(at, &current);
+    if (value != current)
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": this register is the device's, 0x%" PRIx64,
+                        value, current);
+    return 0;
+}
+
+static void after_config(const struct vdf_at *at, uint64_t value)
+{
+    round_all(at->priv);
+}
+
+static void after_int_mask(const struct vdf_at *at, uint64_t value)
+{
+    vdf_hwqueue_update_irq(at->priv);
+}
+
+/* --- what a guest sees of them ---------------------------------------------------------------- */
+
+/* HYP_OWN reads 0 to guests, and their writes of it are ignored. */
+static int get_guest_vintf_config(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->tegra.vintf_config & ~VDF_VINTF_CONFIG_HYP_OWN;
+    return 0;
+}
+
+static int set_guest_vintf_config(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    uint64_t guests = VDF_VINTF_CONFIG_MASK & ~VDF_VINTF_CONFIG_HYP_OWN;
+
+    dev->tegra.vintf_config =
+        (uint32_t)((dev->tegra.vintf_config & VDF_VINTF_CONFIG_HYP_OWN) | (value & guests));
+    round_all(dev);
+    return 0;
+}
+
+static int get_sid_match(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_vdevice *vdevice = dev->vdevices[at->i];
+
+    *value = vdevice ? SID_MATCH_EN | vdevice->vsid << SID_MATCH_VSID_SHIFT : 0;
+    return 0;
+}
+
+static int get_sid_replace(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    *value = dev->vdevices[at->i] ? dev->vdevices[at->i]->psid : 0;
+    return 0;
+}
+
+static int get_cmdq_alloc(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_vcmdq *queue = dev->vcmdqs[at->i];
+
+    *value = dev->tegra.cmdq_preset[at->i];
+    if (queue && queue->mapped)
+        *value = CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT;
+    return 0;
+}
+
+/* A guest's driver gives VCMDQs to its VINTF: in one store, or first VINTF and logical queue and
+ * then ALLOC. Queues come into being in order, as by mkdir; only the logical queue of the same
+ * number can be had. */
+static int set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    bool alloc = value & CMDQ_ALLOC_ALLOC;
+
+    value &= CMDQ_ALLOC_ALLOC | VDF_CMDQ_PRESET_MASK;
+    if (alloc && value != (CMDQ_ALLOC_ALLOC | at->i << CMDQ_ALLOC_LVCMDQ_SHIFT))
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": VCMDQ %u is logical queue %u of VINTF 0",
+                        value, at->i, at->i);
+    if (alloc && !dev->vcmdqs[at->i]) {
+        char name[12];
+        struct vdf_obj *made;
+        snprintf(name, sizeof(name), "%u", at->i);
+        int ret = vdf_obj_add(at->obj, "queues", name, &made, err);
+        if (ret < 0)
+            return ret;
+    }
+    dev->tegra.cmdq_preset[at->i] = (uint32_t)value & ~CMDQ_ALLOC_ALLOC;
+    if (dev->vcmdqs[at->i])
+        vdf_vcmdq_map(dev->vcmdqs[at->i], alloc);
+    return 0;
+}
+
+/* --- registers of the queues ------------------------------------------------------------------ */
+
+/* The rows repeat for each word of all queues, number 0 at the first queue's offset 0. */
+struct place {
+    unsigned index; /* of the VCMDQ */
+    unsigned page;
+    uint64_t offset; /* in its registers there */
+};
+
+static struct place place_of(const struct vdf_at *at, unsigned page)
+{
+    uint64_t position = (uint64_t)at->i * at->attr->width;
+
+    return (struct place){
+        .index = (unsigned)(position / QUEUE_STRIDE),
+        .page = page,
+        .offset = position % QUEUE_STRIDE,
+    };
+}
+
+/* A VCMDQ has its registers whether it is a queue or not. */
+static int read_vcmdq(const struct vdf_at *at, unsigned page, uint64_t *value)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    struct place to = place_of(at, page);
+    struct vdf_vcmdq *queue = dev->vcmdqs[to.index];
+    uint64_t mask;
+
+    if (queue)
+        return vdf_vcmdq_window_read(queue, page, to.offset, at->attr->width, value);
+    int reg = vdf_vcmdq_idle_reg(page, to.offset, &mask);
+    *value = reg < 0 ? 0 : dev->tegra.idle[to.index][reg];
+    return 0;
+}
+
+static int write_vcmdq(const struct vdf_at *at, unsigned page, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_hwqueue *dev = at->priv;
+    struct place to = place_of(at, page);
+    struct vdf_vcmdq *queue = dev->vcmdqs[to.index];
+    uint64_t mask;
+
+    if (queue)
+        return vdf_vcmdq_window_write(queue, page, to.offset, at->attr->width, value, err);
+    int reg = vdf_vcmdq_idle_reg(page, to.offset, &mask);
+    if (reg >= 0)
+        dev->tegra.idle[to.index][reg] = value & mask;
+    return 0;
+}
+
+/* A logical queue is there while a VCMDQ is allocated to it: otherwise its registers read 0 and
+ * ignore stores. */
+static bool has_logical(const struct vdf_at *at, unsigned page)
+{
+    const struct vdf_hwqueue *dev = at->priv;
+    const struct vdf_vcmdq *queue = dev->vcmdqs[place_of(at, page).index];
+
+    return queue && queue->mapped;
+}
+
+static int get_page0(const struct vdf_at *at, uint64_t *value)
+{
+    return read_vcmdq(at, 0, value);
+}
+
+static int set_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return write_vcmdq(at, 0, value, err);
+}
+
+static int get_page1(const struct vdf_at *at, uint64_t *value)
+{
+    return read_vcmdq(at, 1, value);
+}
+
+static int set_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return write_vcmdq(at, 1, value, err);
+}
+
+static int get_vintf_page0(const struct vdf_at *at, uint64_t *value)
+{
+    *value = 0;
+    return has_logical(at, 0) ? read_vcmdq(at, 0, value) : 0;
+}
+
+static int set_vintf_page0(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return has_logical(at, 0) ? write_vcmdq(at, 0, value, err) : 0;
+}
+
+static int get_vintf_page1(const struct vdf_at *at, uint64_t *value)
+{
+    *value = 0;
+    return has_logical(at, 1) ? read_vcmdq(at, 1, value) : 0;
+}
+
+static int set_vintf_page1(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    return has_logical(at, 1) ? write_vcmdq(at, 1, value, err) : 0;
+}
 
 /* --- the table -------------------------------------------------------------------------------- */
 
@@ -63,7 +575,7 @@ static bool has_registers(const void *priv)
 #define TEGRA .when = is_tegra, .needs = "type tegra241-cmdqv"
 #define AMD .when = is_amd, .needs = "type amd"
 #define SELFTEST .when = is_selftest, .needs = "type selftest"
-#define AT(where) .window = WINDOW_REGS, .offset = (where)
+#define AT(where) .window = VDF_REGS, .offset = (where)
 #define REPEAT(n, bytes) .range[0] = { .count = (n) }, .stride = (bytes)
 
 #define COUNTER(name, what)                                                    \
@@ -260,47 +772,44 @@ static const struct vdf_attr attrs[] = {
     { VDF_ROW("type", VDF_CHOICE, VDF_RW | VDF_SAVE,
               "kind of IOMMU; chosen before the first queue; selftest: the mock of the kernel's "
               "selftests, or its model"),
-      VDF_FIELD(DEV, type), .choices = types, .check = vdf_hwqueue_check_type,
-      .set = vdf_hwqueue_set_type, .restore = vdf_hwqueue_restore_type },
+      VDF_FIELD(DEV, type), .choices = types, .check = check_type, .set = set_type,
+      .restore = restore_type },
     { VDF_ROW("host", VDF_TEXT, VDF_RW | VDF_LOCAL,
               "iommufd: PCI address of a device bound to vfio-pci, whose IOMMU is used, or mock; "
               "chosen while backend is soft"),
-      .show = vdf_hwqueue_show_host, .store = vdf_hwqueue_store_host },
+      .show = show_host, .store = store_host },
     { VDF_ROW("backend", VDF_CHOICE, VDF_RW | VDF_LOCAL,
               "soft: emulated here; iommufd: objects of the host's kernel; before the first queue"),
-      VDF_FIELD(DEV, backend), .choices = backends, .check = vdf_hwqueue_check_backend,
-      .set = vdf_hwqueue_set_backend },
+      VDF_FIELD(DEV, backend), .choices = backends, .check = check_backend, .set = set_backend },
     { VDF_ROW("viommu_data", VDF_REG, VDF_RW | VDF_SAVE,
               "selftest: word that VIOMMU_ALLOC puts into the first page; before the first queue; "
               "another one empties the pages"),
-      SELFTEST, VDF_FIELD(DEV, selftest.viommu_data), .reset = 0xbeef1234,
-      .set = vdf_hwqueue_set_viommu_data },
+      SELFTEST, VDF_FIELD(DEV, selftest.viommu_data), .reset = 0xbeef1234, .set = set_viommu_data },
     { VDF_ROW("region", VDF_RAW, VDF_NO_FILE | VDF_SAVE, "selftest: the pages of the mock"),
       SELFTEST, .has_field = true, .field = offsetof(DEV, selftest.region) },
     { VDF_ROW("hw_info", VDF_TEXT, VDF_R,
               "what IOMMU_GET_HW_INFO tells: type and the fields of its structure"),
-      .show = vdf_hwqueue_show_hw_info },
+      .show = show_hw_info },
     { VDF_ROW("hw_info_type", VDF_UINT, VDF_RW | VDF_SAVE,
               "tegra: input type of IOMMU_GET_HW_INFO: 3 the CMDQV, 2 and the kernel's default 0 "
               "the SMMUv3 with its IDR registers"),
       TEGRA, VDF_FIELD(DEV, tegra.hw_info_type), .reset = VDF_IOMMU_HW_INFO_TEGRA241,
-      .check = vdf_hwqueue_check_hw_info_type },
+      .check = check_hw_info_type },
     { VDF_ROW("cmdqs", VDF_UINT, VDF_RW | VDF_SAVE,
               "tegra: IDR1.CMDQS, log2 of the entries that a command queue can have, 1 to 19; "
               "before the first queue"),
-      TEGRA, VDF_FIELD(DEV, tegra.cmdqs), .reset = VDF_VCMDQ_LOG2_MAX,
-      .check = vdf_hwqueue_check_cmdqs },
+      TEGRA, VDF_FIELD(DEV, tegra.cmdqs), .reset = VDF_VCMDQ_LOG2_MAX, .check = check_cmdqs },
     { VDF_ROW("memory_size", VDF_UINT, VDF_RW | VDF_SAVE,
               "bytes of memory, a multiple of 4096; before the first mapping and while memory is "
               "not open; a new size empties it"),
-      VDF_FIELD(DEV, memory_size), .reset = 2u << 20, .check = vdf_hwqueue_check_memory_size,
-      .set = vdf_hwqueue_set_memory_size, .restore = vdf_restore_by_write },
+      VDF_FIELD(DEV, memory_size), .reset = 2u << 20, .check = check_memory_size,
+      .set = set_memory_size, .restore = vdf_restore_by_write },
     { VDF_ROW("vm_memory", VDF_UINT, VDF_NO_FILE | VDF_SAVE,
               "bytes of the VM's memory that the mappings are of; 0: they are of memory"),
       VDF_FIELD(DEV, vm_memory) },
     { VDF_ROW("memory", VDF_RAW, VDF_RW | VDF_MAP | VDF_HOLDS | VDF_SAVE,
               "guest memory that queues live in"),
-      .has_field = true, .field = offsetof(DEV, memory), .raw = &vdf_hwqueue_memory_ops },
+      .has_field = true, .field = offsetof(DEV, memory), .raw = &memory_ops },
     { VDF_ROW("ioas/map", VDF_TEXT, VDF_W,
               "IOVA LENGTH [OFFSET [ro]]: memory from OFFSET (0) appears at IOVA; ro: not written "
               "by the device"),
@@ -317,46 +826,42 @@ static const struct vdf_attr attrs[] = {
 
     /* Tegra241 CMDQV: the registers as files, and as a guest sees them. */
     { VDF_ROW("global/config", VDF_REG, VDF_RW | VDF_SAVE, "tegra: CONFIG of the CMDQV"), TEGRA,
-      VDF_FIELD(DEV, tegra.global_config), .reset = VDF_GLOBAL_CONFIG_EN,
-      .after = vdf_cmdqv_after_config, AT(0x0), .bits = global_config_bits,
-      .reserved = (uint32_t)~VDF_GLOBAL_CONFIG_MASK },
+      VDF_FIELD(DEV, tegra.global_config), .reset = VDF_GLOBAL_CONFIG_EN, .after = after_config,
+      AT(0x0), .bits = global_config_bits, .reserved = (uint32_t)~VDF_GLOBAL_CONFIG_MASK },
     { VDF_ROW("global/param", VDF_REG, VDF_RW, "tegra: PARAM; fixed"), .width = 4, TEGRA,
-      .get = vdf_cmdqv_get_param, .set = vdf_cmdqv_set_read_only, .bits = param_bits },
+      .get = get_param, .set = set_read_only, .bits = param_bits },
     { VDF_ROW("global/status", VDF_REG, VDF_RW, "tegra: STATUS, which follows config"), .width = 4,
-      TEGRA, .get = vdf_cmdqv_get_global_status, .set = vdf_cmdqv_set_read_only,
-      .bits = global_status_bits },
+      TEGRA, .get = get_global_status, .set = set_read_only, .bits = global_status_bits },
     { VDF_ROW("vintf/config", VDF_REG, VDF_RW | VDF_SAVE, "tegra: CONFIG of the VINTF"), TEGRA,
-      VDF_FIELD(DEV, tegra.vintf_config), .reset = VDF_VINTF_CONFIG_EN,
-      .after = vdf_cmdqv_after_config, .bits = vintf_config_bits,
-      .reserved = (uint32_t)~VDF_VINTF_CONFIG_MASK },
+      VDF_FIELD(DEV, tegra.vintf_config), .reset = VDF_VINTF_CONFIG_EN, .after = after_config,
+      .bits = vintf_config_bits, .reserved = (uint32_t)~VDF_VINTF_CONFIG_MASK },
     { VDF_ROW("vintf/status", VDF_REG, VDF_RW, "tegra: STATUS of the VINTF, which the device sets"),
-      .width = 4, TEGRA, .get = vdf_cmdqv_get_vintf_status, .set = vdf_cmdqv_set_read_only,
-      .bits = vintf_status_bits },
+      .width = 4, TEGRA, .get = get_vintf_status, .set = set_read_only, .bits = vintf_status_bits },
     { VDF_ROW("vintf/err_map", VDF_REG, VDF_RW,
               "tegra: LVCMDQ_ERR_MAP: a bit for each queue whose error is not acknowledged; the "
               "device's"),
-      .width = 8, TEGRA, .get = vdf_cmdqv_get_err_map, .set = vdf_cmdqv_set_read_only },
+      .width = 8, TEGRA, .get = get_err_map, .set = set_read_only },
     { VDF_ROW("vintf/page0", VDF_RAW, VDF_RW | VDF_MAP | VDF_HOLDS,
               "tegra: page 0 of the VINTF as VIOMMU_ALLOC offers it to mmap(2), 64 KiB: the "
               "registers of logical queue N at 0x80 * N, as in page"),
       .when = has_vintf_page, .needs = "type tegra241-cmdqv and backend soft", .has_field = true,
       .field = offsetof(DEV, tegra.vintf_page), .raw = &vdf_vcmdq_vintf_page_ops },
     { VDF_ROW("guest/param", VDF_REG, VDF_R | VDF_NO_FILE, "tegra: PARAM"), .width = 4, TEGRA,
-      .get = vdf_cmdqv_get_param, AT(0x4), .bits = param_bits },
+      .get = get_param, AT(0x4), .bits = param_bits },
     { VDF_ROW("guest/status", VDF_REG, VDF_R | VDF_NO_FILE, "tegra: STATUS"), .width = 4, TEGRA,
-      .get = vdf_cmdqv_get_global_status, AT(0x8), .bits = global_status_bits },
+      .get = get_global_status, AT(0x8), .bits = global_status_bits },
     { VDF_ROW("guest/vintf_err_map/#", VDF_REG, VDF_R | VDF_NO_FILE,
               "tegra: VINTF_ERR_MAP: VINTFs with errors"),
-      .width = 4, TEGRA, REPEAT(2, 4), .get = vdf_cmdqv_get_vintf_err_map, AT(0x14) },
+      .width = 4, TEGRA, REPEAT(2, 4), .get = get_vintf_err_map, AT(0x14) },
     { VDF_ROW("vintf_int_mask", VDF_REG, VDF_RW | VDF_NO_FILE | VDF_SAVE,
               "tegra: VINTF_INT_MASK: 1 in bit 0 masks the error interrupt"),
-      TEGRA, VDF_FIELD(DEV, tegra.vintf_int_mask), .after = vdf_cmdqv_after_int_mask, AT(0x1c) },
+      TEGRA, VDF_FIELD(DEV, tegra.vintf_int_mask), .after = after_int_mask, AT(0x1c) },
     { VDF_ROW("guest/cmdq_err_map/#", VDF_REG, VDF_R | VDF_NO_FILE,
               "tegra: CMDQ_ERR_MAP: VCMDQs with errors"),
-      .width = 4, TEGRA, REPEAT(4, 4), .get = vdf_cmdqv_get_cmdq_err_map, AT(0x24) },
+      .width = 4, TEGRA, REPEAT(4, 4), .get = get_cmdq_err_map, AT(0x24) },
     { VDF_ROW("guest/cmdq_alloc/#", VDF_REG, VDF_RW | VDF_NO_FILE, "tegra: CMDQ_ALLOC"), .width = 4,
-      TEGRA, REPEAT(VDF_VCMDQS, 4), .get = vdf_cmdqv_get_cmdq_alloc,
-      .set = vdf_cmdqv_set_cmdq_alloc, AT(0x200), .bits = cmdq_alloc_bits },
+      TEGRA, REPEAT(VDF_VCMDQS, 4), .get = get_cmdq_alloc, .set = set_cmdq_alloc, AT(0x200),
+      .bits = cmdq_alloc_bits },
     { VDF_ROW("cmdq_preset/#", VDF_REG, VDF_NO_FILE | VDF_SAVE, "tegra: CMDQ_ALLOC without ALLOC"),
       TEGRA, .range[0] = { .count = VDF_VCMDQS }, VDF_ARRAY(DEV, tegra.cmdq_preset),
       .bits = cmdq_alloc_bits + 1, .reserved = (uint32_t)~VDF_CMDQ_PRESET_MASK },
@@ -365,35 +870,35 @@ static const struct vdf_attr attrs[] = {
       TEGRA, .range[0] = { .count = VDF_VCMDQS * VDF_IDLE_REGS }, VDF_ARRAY(DEV, tegra.idle[0]) },
     { VDF_ROW("guest/vintf_config", VDF_REG, VDF_RW | VDF_NO_FILE,
               "tegra: the VINTF's CONFIG without HYP_OWN"),
-      .width = 4, TEGRA, .get = vdf_cmdqv_get_guest_vintf_config,
-      .set = vdf_cmdqv_set_guest_vintf_config, AT(0x1000), .bits = vintf_config_bits },
+      .width = 4, TEGRA, .get = get_guest_vintf_config, .set = set_guest_vintf_config, AT(0x1000),
+      .bits = vintf_config_bits },
     { VDF_ROW("guest/vintf_status", VDF_REG, VDF_R | VDF_NO_FILE, "tegra: the VINTF's STATUS"),
-      .width = 4, TEGRA, .get = vdf_cmdqv_get_vintf_status, AT(0x1004), .bits = vintf_status_bits },
+      .width = 4, TEGRA, .get = get_vintf_status, AT(0x1004), .bits = vintf_status_bits },
     { VDF_ROW("guest/sid_match/#", VDF_REG, VDF_R | VDF_NO_FILE,
               "tegra: SID_MATCH, which the host sets"),
-      .width = 4, TEGRA, REPEAT(VDF_VDEVICES, 4), .get = vdf_cmdqv_get_sid_match, AT(0x1040),
+      .width = 4, TEGRA, REPEAT(VDF_VDEVICES, 4), .get = get_sid_match, AT(0x1040),
       .bits = sid_match_bits },
     { VDF_ROW("guest/sid_replace/#", VDF_REG, VDF_R | VDF_NO_FILE,
               "tegra: SID_REPLACE, which the host sets"),
-      .width = 4, TEGRA, REPEAT(VDF_VDEVICES, 4), .get = vdf_cmdqv_get_sid_replace, AT(0x1080),
+      .width = 4, TEGRA, REPEAT(VDF_VDEVICES, 4), .get = get_sid_replace, AT(0x1080),
       .bits = sid_replace_bits },
     { VDF_ROW("guest/err_map", VDF_REG, VDF_R | VDF_NO_FILE,
               "tegra: LVCMDQ_ERR_MAP, its first 64 queues"),
-      .width = 8, TEGRA, .get = vdf_cmdqv_get_err_map, AT(0x10c0) },
+      .width = 8, TEGRA, .get = get_err_map, AT(0x10c0) },
     { VDF_ROW("guest/vcmdq_page0/#", VDF_REG, VDF_RW | VDF_NO_FILE, "tegra: page 0 of the VCMDQs"),
-      .width = 4, TEGRA, REPEAT(VDF_VCMDQS * 0x20, 4), .get = vdf_cmdqv_get_page0,
-      .set = vdf_cmdqv_set_page0, AT(0x10000) },
+      .width = 4, TEGRA, REPEAT(VDF_VCMDQS * 0x20, 4), .get = get_page0, .set = set_page0,
+      AT(0x10000) },
     { VDF_ROW("guest/vcmdq_page1/#", VDF_REG, VDF_RW | VDF_NO_FILE, "tegra: page 1 of the VCMDQs"),
-      .width = 8, TEGRA, REPEAT(VDF_VCMDQS * 0x10, 8), .get = vdf_cmdqv_get_page1,
-      .set = vdf_cmdqv_set_page1, AT(0x20000) },
+      .width = 8, TEGRA, REPEAT(VDF_VCMDQS * 0x10, 8), .get = get_page1, .set = set_page1,
+      AT(0x20000) },
     { VDF_ROW("guest/vintf_page0/#", VDF_REG, VDF_RW | VDF_NO_FILE,
               "tegra: page 0 of the VINTF: the registers of the VCMDQs that are allocated to it"),
-      .width = 4, TEGRA, REPEAT(VDF_VCMDQS * 0x20, 4), .get = vdf_cmdqv_get_vintf_page0,
-      .set = vdf_cmdqv_set_vintf_page0, AT(0x30000) },
+      .width = 4, TEGRA, REPEAT(VDF_VCMDQS * 0x20, 4), .get = get_vintf_page0,
+      .set = set_vintf_page0, AT(0x30000) },
     { VDF_ROW("guest/vintf_page1/#", VDF_REG, VDF_RW | VDF_NO_FILE,
               "tegra: page 1 of the VINTF: the registers of the VCMDQs that are allocated to it"),
-      .width = 8, TEGRA, REPEAT(VDF_VCMDQS * 0x10, 8), .get = vdf_cmdqv_get_vintf_page1,
-      .set = vdf_cmdqv_set_vintf_page1, AT(0x40000) },
+      .width = 8, TEGRA, REPEAT(VDF_VCMDQS * 0x10, 8), .get = get_vintf_page1,
+      .set = set_vintf_page1, AT(0x40000) },
     { VDF_ROW("queues", VDF_OBJECTS, 0,
               "tegra: VCMDQs; made in order, removed in reverse; selftest: queues of the mock"),
       .when = has_queues, .needs = "type tegra241-cmdqv or selftest", .objects = &vcmdqs },
@@ -457,7 +962,7 @@ static const struct vdf_attr attrs[] = {
           "mapped: the pages of queues are mapped into guests; trapped: each store of PROD exits"),
       VDF_FIELD(DEV, doorbell), .choices = doorbells, .after = vdf_hwqueue_after_doorbell },
     { VDF_ROW("interrupt", VDF_BOOL, VDF_R, "level of the interrupt output"), .width = 1,
-      .get = vdf_hwqueue_get_interrupt },
+      .get = get_interrupt },
     { VDF_ROW("events", VDF_LOG, VDF_R,
               "errors of queues, AMD events and completed page requests, a line each"),
       .has_field = true, .field = offsetof(DEV, events) },
@@ -490,8 +995,8 @@ static const struct vdf_attr attrs[] = {
     COUNTER(sync, "of them, completed CMD_SYNC or COMPL_WAIT"),
     COUNTER(illegal, "commands that were refused as illegal"),
     { VDF_ROW("regs", VDF_WINDOW, VDF_RW, "register window as the hardware lays it out"),
-      .when = has_registers, .needs = "type tegra241-cmdqv or amd",
-      .window_ops = &vdf_hwqueue_regs_ops, .window = WINDOW_REGS },
+      .when = has_registers, .needs = "type tegra241-cmdqv or amd", .window_ops = &regs_ops,
+      .window = VDF_REGS },
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
