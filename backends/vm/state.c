@@ -109,8 +109,8 @@ static int put_msrs(const struct vdf_vcpu *cpu, struct vdf_vm_msrs *msrs, struct
         return vdf_fail(err, errno, "cpu/%u/msrs: KVM_SET_MSRS answers %s", cpu->index,
                         vdf_errno_name(errno));
     if ((uint32_t)done < msrs->n)
-        return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM refuses 0x%" PRIx64 " for 0x%x",
-                        cpu->index, (uint64_t)msrs->entries[done].data, msrs->entries[done].index);
+        return vdf_fail(err, EINVAL, "cpu/%u/msrs: KVM refuses 0x%" PRIx64 " for 0x%x", cpu->index,
+                        (uint64_t)msrs->entries[done].data, msrs->entries[done].index);
     return 0;
 }
 
