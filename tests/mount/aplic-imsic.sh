@@ -11,8 +11,8 @@ mount_aplic
 D=aplic/aplic0
 
 put $D/domaincfg 0x100
-put $D/imsic/0/pending "7
-8"
+put $D/genmsi 7
+put $D/signal_msi '0x28000000 8'
 eq $D/imsic/0/pending "7
 8"
 eq $D/imsic/0/eip/0 0x0000000000000180
