@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The queues of an AMD IOMMU (AMD 48882): command buffer, event log and PPR log. Head and tail are
- * byte offsets of 16-byte entries; equal, the ring is empty. Of the command buffer software owns
- * the tail and the device the head; of the logs it is the other way round. A queue runs from its
- * enabling until a command that cannot be executed, or until a log that is full has to take an
- * entry; then it stays stopped until software disables it, clears the overflow, and enables it.
+ * byte offsets of 16-byte entries; the ring is empty when they are equal. In the command buffer,
+ * software owns the tail and the device the head; in the logs, the device owns the tail and software
+ * the head. An enabled queue runs until a command cannot be executed, or until an entry finds a full
+ * log. The queue then stays stopped until software disables it, clears the overflow, and enables it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -105,8 +105,8 @@ static uint64_t ring_bytes(const struct vdf_amdvi_queue *queue)
 
 /* --- logs ------------------------------------------------------------------------------------- */
 
-/* One entry of two words. Software polls for entries that are not zero, and it may look before the
- * tail has moved: the entry is whole before the tail says so. False: there was no place for it. */
+/* Add an entry of two words. Software may poll for an entry that is not 0 before the tail has moved, so
+ * that the first word is stored last. False: the log has no room. */
 static bool log_entry(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, uint64_t w0, uint64_t w1)
 {
     struct vdf_amdvi_queue *queue = &dev->amdvi.queues[kind];
@@ -144,10 +144,10 @@ static void log_event(struct vdf_hwqueue *dev, unsigned code, uint32_t devid, ui
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-#define SPAN_ALL 51u /* where a run of ones ends that means all addresses */
+#define SPAN_ALL 51u /* a run of ones that ends here means all addresses */
 
-/* Addresses 63:12 with S: without, one page; with, the run of ones from bit 12 up says how large a
- * naturally aligned span is. */
+/* The addresses of an invalidation. Without S: one page. With S: the run of ones from bit 12 up is the
+ * size of a naturally aligned span. */
 static void span(uint64_t address, bool s, uint64_t *first, uint64_t *last)
 {
     uint64_t page = address & ~(uint64_t)(VDF_PAGE_SIZE - 1);
@@ -158,7 +158,7 @@ static void span(uint64_t address, bool s, uint64_t *first, uint64_t *last)
         return;
     }
     uint64_t zeros = ~(address | (VDF_PAGE_SIZE - 1));
-    unsigned zero = zeros ? (unsigned)__builtin_ctzll(zeros) : 63; /* what ends the run of ones */
+    unsigned zero = zeros ? (unsigned)__builtin_ctzll(zeros) : 63; /* the end of the run of ones */
     if (zero >= SPAN_ALL) {
         *first = 0;
         *last = UINT64_MAX;
@@ -168,15 +168,15 @@ static void span(uint64_t address, bool s, uint64_t *first, uint64_t *last)
     *first = *last & ~(VDF_BIT(zero + 1) - 1);
 }
 
-/* A device of vdevices is meant as its psid; others are meant as they are. */
+/* The id of a virtual device becomes its psid; other ids stay as they are. */
 static uint32_t device_id(struct vdf_hwqueue *dev, uint32_t devid)
 {
     const struct vdf_vdevice *vdevice = vdf_vdevice_find(dev, devid);
     return vdevice ? vdevice->psid : devid;
 }
 
-/* The IOMMU's translations. Without GN the address is one of the host's tables: it does not name
- * guest translations (those with a PASID), unless all of the domain is meant. */
+/* Invalidate translations of the IOMMU. Without GN the address belongs to the host's tables: it does not
+ * match guest translations (with a PASID), unless the span is the whole domain. */
 static bool inv_pages(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
     uint64_t address = (uint64_t)data[3] << 32 | data[2];
@@ -195,7 +195,8 @@ static bool inv_pages(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t 
     return true;
 }
 
-/* The device's. One that does not answer keeps them, and the IOMMU goes on after it has logged. */
+/* Invalidate translations of a device. A device that does not answer keeps them: the IOMMU logs an
+ * event and continues. */
 static bool inv_iotlb(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
     uint64_t address = (uint64_t)data[3] << 32 | data[2];
@@ -224,7 +225,7 @@ static bool inv_all(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at
     return true;
 }
 
-/* Device table and interrupt remapping table are not cached here. */
+/* The model does not cache the device table and the interrupt remapping tables. */
 static bool inv_table(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
     return true;
@@ -241,7 +242,7 @@ static bool complete_ppr(struct vdf_hwqueue *dev, const uint32_t data[4], uint64
 #define COMPL_WAIT_STORE 1u
 #define COMPL_WAIT_INT 2u
 
-/* Where a COMPLETION_WAIT stores. NULL: that is no memory of the device. */
+/* The place of the store of a COMPLETION_WAIT. NULL: the address is not mapped. */
 static void *semaphore(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t *address)
 {
     *address = (uint64_t)(data[1] & 0xfffff) << 32 | (data[0] & ~7u);
@@ -263,8 +264,8 @@ static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t
     return true;
 }
 
-/* Tells of a COMPLETION_WAIT that is done, and that head is past: the store before the interrupt.
- */
+/* Signal a complete COMPLETION_WAIT, when the head is behind it: first the store, then the
+ * interrupt. */
 static void tell_completion(struct vdf_hwqueue *dev, const uint32_t data[4])
 {
     uint64_t address;
@@ -278,9 +279,9 @@ static void tell_completion(struct vdf_hwqueue *dev, const uint32_t data[4])
     }
 }
 
-/* By opcode. Reserved bits are 0 (48882, 2.4): those of the low and the high half. */
+/* By opcode, with the reserved bits of the low and the high half, which are 0 (48882, 2.4). */
 static const struct {
-    const char *name; /* NULL: no command of this IOMMU, whose EFR has no PreFSup */
+    const char *name; /* NULL: no command of this IOMMU (EFR has no PreFSup) */
     uint64_t reserved[2];
     bool (*run)(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at);
 } commands[16] = {
@@ -301,7 +302,7 @@ static void illegal(struct vdf_hwqueue *dev, uint64_t at)
     log_event(dev, ILL_CMD, 0, 0, 0, at);
 }
 
-/* False: the command buffer stops at this command, which is at @at. */
+/* Run the command at @at. False: the command buffer stops there. */
 static bool run_command(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
     const unsigned opcode = data[1] >> 28;
@@ -326,7 +327,7 @@ static bool run_command(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_
     return commands[opcode].run(dev, data, at);
 }
 
-/* The ring is at most once around: the tail that was set last is where this ends. */
+/* Run the commands up to the tail, which is at most one turn of the ring away. */
 static void run_commands(struct vdf_hwqueue *dev)
 {
     struct vdf_amdvi_queue *queue = &dev->amdvi.queues[VDF_AMDVI_CMD];
@@ -360,8 +361,7 @@ static void run_commands(struct vdf_hwqueue *dev)
 
 /* --- the queues' files ------------------------------------------------------------------------ */
 
-/* The rows of a queue are fields of its structure: where a row's field lies says which queue it is.
- */
+/* The field of a row lies in the structure of a queue, and thereby names the queue. */
 static enum vdf_amdvi_kind kind_of(const struct vdf_at *at)
 {
     size_t from_first = at->attr->field - offsetof(struct vdf_hwqueue, amdvi.queues);
@@ -400,7 +400,7 @@ int vdf_amdvi_check_length(const struct vdf_at *at, uint64_t value, struct vdf_e
     return 0;
 }
 
-/* Another ring begins empty: setting up a base register resets head and tail. */
+/* A new ring is empty: setting up a base register resets head and tail. */
 int vdf_amdvi_set_base(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_amdvi_queue *queue = queue_of(at);
@@ -443,8 +443,7 @@ int vdf_amdvi_check_run(const struct vdf_at *at, uint64_t value, struct vdf_err 
     const struct vdf_amdvi_queue *queue = queue_of(at);
 
     if (value != queue->run)
-        return vdf_fail(err, EINVAL,
-                        "%" PRIu64 ": the device says whether the queue runs; see enable", value);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": run is set by the device; see enable", value);
     return 0;
 }
 
@@ -455,7 +454,7 @@ int vdf_amdvi_check_overflow(const struct vdf_at *at, uint64_t value, struct vdf
     return 0;
 }
 
-/* A log with an overflow does not run; clearing it does not yet start it. */
+/* A log with an overflow does not run, and clearing the overflow does not start it. */
 void vdf_amdvi_after_overflow(const struct vdf_at *at, uint64_t value)
 {
     if (value)
@@ -463,7 +462,7 @@ void vdf_amdvi_after_overflow(const struct vdf_at *at, uint64_t value)
     vdf_hwqueue_update_irq(at->priv);
 }
 
-/* As HW_QUEUE_ALLOC: the pages first, then what the hardware wants of base and length. */
+/* As HW_QUEUE_ALLOC: check the pages first, then base and length. */
 static int allocate(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vdf_err *err)
 {
     struct vdf_amdvi_queue *queue = &dev->amdvi.queues[kind];
@@ -549,8 +548,8 @@ int vdf_amdvi_get_control(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* Bits of what is not there are kept and mean nothing. All queues that go on are allocated before
- * anything changes, so that a refusal leaves no half. */
+/* Bits of features that this IOMMU does not have are stored without effect. All queues that become
+ * enabled are allocated before anything changes, so that a refusal changes nothing. */
 int vdf_amdvi_set_control(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
@@ -571,7 +570,7 @@ int vdf_amdvi_set_control(const struct vdf_at *at, uint64_t value, struct vdf_er
     }
     dev->amdvi.control = value & ~VDF_AMDVI_CONTROL_QUEUES;
     bool on = dev->amdvi.control & VDF_AMDVI_CONTROL_IOMMU_EN;
-    /* The logs before the commands, whose errors go there. */
+    /* The logs come first, because errors of commands go there. */
     for (unsigned k = VDF_AMDVI_QUEUES; k-- > 0;) {
         struct vdf_amdvi_queue *queue = &dev->amdvi.queues[k];
         if (!(value & control_bit[k]))

@@ -19,7 +19,7 @@ enum vdf_amdvi_kind {
 struct vdf_amdvi_queue {
     uint64_t base;       /* IOVA of the ring */
     uint64_t head, tail; /* byte offsets in it */
-    uint64_t ring;       /* where it lies in the device's memory, while `enabled` */
+    uint64_t ring;       /* the position in the device's memory, while `enabled` */
     uint8_t length;      /* log2 of the entries */
     uint8_t enabled;
     uint8_t run;
@@ -56,7 +56,7 @@ int vdf_amdvi_inject_event(const struct vdf_at *at, const char *text, size_t len
 int vdf_amdvi_inject_ppr(const struct vdf_at *at, const char *text, size_t len,
                          struct vdf_err *err);
 bool vdf_amdvi_pins(const struct vdf_hwqueue *dev, uint64_t first, uint64_t last);
-/** vdf_amdvi_release() - give back the queues that use memory at these addresses. */
+/** vdf_amdvi_release() - disable the queues that use memory at these addresses. */
 void vdf_amdvi_release(struct vdf_hwqueue *dev, uint64_t first, uint64_t last);
 /** vdf_amdvi_reset() - all registers as in a new device. */
 void vdf_amdvi_reset(struct vdf_hwqueue *dev);
@@ -70,6 +70,6 @@ void vdf_amdvi_start(struct vdf_hwqueue *dev);
 /* The bits of Control and Status that `enabled`, `run` and `overflow` do not hold. */
 #define VDF_AMDVI_CONTROL_QUEUES (VDF_BIT(2) | VDF_BIT(12) | VDF_BIT(13))
 #define VDF_AMDVI_STATUS_INTS (VDF_BIT(1) | VDF_BIT(2) | VDF_BIT(6))
-#define VDF_AMDVI_STATUS_W1C 0x67u /* EvtOverflow, EvtInt, ComWaitInt, PprOverflow, PprInt */
+#define VDF_AMDVI_STATUS_W1C 0x67u /* EventOverflow, EventLogInt, ComWaitInt, PprOverflow, PprInt */
 
 #endif

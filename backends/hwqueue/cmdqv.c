@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Tegra241 CMDQV around its queues: the global registers, the one VINTF, and the register
- * window as the hardware lays it out (queue registers are forwarded to the queues, which describe
- * them):
+ * The Tegra241 CMDQV around its queues: the global registers and the one VINTF. The window `regs` has
+ * the layout of the hardware; accesses to registers of queues go to the rows of the queues:
  *
  *     0x00000  global registers, the VINTF's from 0x1000
  *     0x10000  page 0 of the VCMDQs       0x20000  page 1
@@ -16,8 +15,9 @@
 
 #include "vcmdq.h"
 
-static_assert(1u << VDF_PARAM_NUM_VCMDQ_LOG2 == VDF_VCMDQS, "PARAM says how many queues there are");
-static_assert(1u << VDF_PARAM_NUM_SID_PER_VM_LOG2 == VDF_VDEVICES, "PARAM says how many streams");
+static_assert(1u << VDF_PARAM_NUM_VCMDQ_LOG2 == VDF_VCMDQS, "PARAM has the number of queues");
+static_assert(1u << VDF_PARAM_NUM_SID_PER_VM_LOG2 == VDF_VDEVICES,
+              "PARAM has the number of streams");
 
 uint64_t vdf_cmdqv_error_map(const struct vdf_hwqueue *dev)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vIOMMU in a guest: the device's register window, and the register page of a queue. The page is
- * mapped into the guest, which then shares it with the engine, or traps: `doorbell`. What is mapped
- * in the I/O address space is the guest's memory while any of it is attached.
+ * A vIOMMU in a guest: the device's register window, and the register page of a queue. As `doorbell`
+ * says, the page is mapped into the guest, which shares it with the engine, or accesses to it trap.
+ * While the device or a queue is attached, mappings of the I/O address space are of the guest's memory.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev)
 {
-    static struct vdf_memory absent; /* no byte of it can be reached */
+    static struct vdf_memory absent; /* memory of 0 bytes */
 
     if (dev->guest_memory)
         return dev->guest_memory;
@@ -29,7 +29,7 @@ uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev)
     return dev->vm_memory ? dev->vm_memory : dev->memory_size;
 }
 
-/* The device or one of its queues has been plugged into a machine. */
+/* The device or one of its queues has been attached to a machine. */
 static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, struct vdf_err *err)
 {
     const struct vdf_ioas *ioas = &dev->ioas;
@@ -59,8 +59,8 @@ static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, s
     return 0;
 }
 
-/* What is mapped is the device's own memory again, and where that is too small for a mapping the
- * mapping goes, as a queue does that was in the guest's memory there. */
+/* Mappings are of the device's own memory again. A mapping beyond the end of that memory is removed,
+ * and its queues are released. */
 static void leave_memory(struct vdf_hwqueue *dev)
 {
     if (--dev->attached > 0)
@@ -112,7 +112,7 @@ static uint64_t page_size(struct vdf_obj *obj, uint32_t part)
     return queue->page.size;
 }
 
-/* While a guest that runs has the page the engine looks at it in every round. */
+/* The engine polls the page in every round while a running guest has it mapped. */
 static void follow_doorbell(struct vdf_vcmdq *queue)
 {
     queue->page_mapped = queue->guest.machine && queue->dev->doorbell == VDF_DOORBELL_MAPPED;
@@ -120,7 +120,7 @@ static void follow_doorbell(struct vdf_vcmdq *queue)
     vdf_vcmdq_watch(queue);
 }
 
-/* A store of the guest waits: it comes when the wire is cleared. */
+/* A store of the guest waits, and continues when the tripwire is cleared. */
 static bool tripped(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
     struct vdf_vcmdq *queue = ctx;
@@ -130,7 +130,7 @@ static bool tripped(struct vdf_obj *obj, void *ctx, uint64_t events)
     return false;
 }
 
-/* Without it the engine's looks have to do. */
+/* Without a tripwire, polling by the engine suffices. */
 static void lay_wire(struct vdf_vcmdq *queue)
 {
     if (vdf_tripwire_open(&queue->wire, &queue->page) < 0)
@@ -214,7 +214,7 @@ static struct vdf_memory *queue_page(struct vdf_obj *obj, uint32_t part)
 {
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
-    /* Registers that lie in the middle of a page of the hardware's trap. */
+    /* Registers of the hardware in the middle of a page cannot be mapped: accesses trap. */
     if ((uintptr_t)queue->page.base % VDF_PAGE_SIZE != 0)
         return NULL;
     if (!queue->page_mapped)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device of the host that a vIOMMU needs: one that is bound to vfio-pci, or the mock's. A bound
- * device belongs to one iommufd until it is closed, so that a state which is tried before it
- * replaces the device in the tree works in the same iommufd, beside the objects that are there.
- * What there is only one of, the device's attachment and its vDEVICE, is for who has taken it, and
- * so is the kernel's request to have the device back.
+ * The host's device behind a vIOMMU: a PCI device that is bound to vfio-pci, or the mock's. A bound
+ * device belongs to one iommufd until it is closed. A state that is tested before it replaces a device
+ * of the tree therefore shares that device's iommufd. The attachment and the vDEVICE exist only once:
+ * the object that has taken the host's device owns them, and receives the kernel's request to return
+ * the device.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include "hwqueue.h"
 
 static struct vdf_lock lock = VDF_LOCK_INIT(VDF_RANK_HOST);
-static struct vdf_host *hosts; /* those that can be shared */
+static struct vdf_host *hosts; /* the bound devices, which can be shared */
 
 static int make_request(struct vdf_host *host, struct vdf_err *err)
 {
@@ -107,7 +107,9 @@ int vdf_host_take(struct vdf_host *host, struct vdf_err *err)
     bool was = host->taken;
     host->taken = true;
     vdf_unlock(&lock);
-    return was ? vdf_fail(err, EBUSY, "%s: another device of the tree has it", host->address) : 0;
+    return was ? vdf_fail(err, EBUSY, "%s: another device of the tree uses this device",
+                          host->address)
+               : 0;
 }
 
 void vdf_host_leave(struct vdf_host *host)

@@ -13,16 +13,16 @@
  *   amdvi.c     the AMD IOMMU: command buffer, event log, PPR log
  *   vdevice.c   virtual devices: stream ids of the guest and of the machine
  *   veventq.c   records in iommufd's format
- *   guest.c     what a guest reaches of it: registers, and pages of queues mapped or trapped
+ *   guest.c     the side of the guest: registers, and pages of queues, mapped or trapped
  *   selftest.c  the model of the mock IOMMU in the kernel's selftests
- *   iommufd.c   the kernel's objects behind the same files; host.c: the device of the host that
- *               they need
+ *   iommufd.c   the kernel's objects behind the same files; host.c: the device of the host that the
+ *               objects need
  *
  * Shared code knows no kind. A kind is a struct vdf_hwqueue_kind, with the operations of its model; the
  * kernel's objects answer through the same operations. Each kind has a struct of its own in the device.
  *
- * Everything runs under the device's lock. Memory may be mapped by others: words of it are loaded
- * once.
+ * Everything runs under the device's lock. Other processes may have memory mapped: each word of it is
+ * loaded once.
  */
 #ifndef VDF_HWQUEUE_H
 #define VDF_HWQUEUE_H
@@ -45,9 +45,11 @@ struct vdf_hwqueue;
 struct vdf_vcmdq;
 struct vdf_queue_ops;
 
-/* --- kinds and operations ---------------------------------------------------------------------- */
+/* --- kinds and operations
+ * ---------------------------------------------------------------------- */
 
-/* The arguments follow the grammar of their files. The operation checks ranges, indexes and order. */
+/* The arguments follow the grammar of their files. The operation checks ranges, indexes and
+ * order. */
 struct vdf_hwqueue_ops {
     struct vdf_backend backend;
     /* IOAS_MAP and IOAS_UNMAP. The list of the mappings is the caller's. */
@@ -163,19 +165,19 @@ void vdf_hwqueue_choose(struct vdf_hwqueue *dev, uint8_t type);
 /** vdf_hwqueue_soft_map() - the `map` of a model without limits of its own. */
 int vdf_hwqueue_soft_map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map,
                          struct vdf_err *err);
-/** vdf_hwqueue_memory() - what is mapped: the device's memory, or the guest's. */
+/** vdf_hwqueue_memory() - the memory that mappings are of: the device's own, or the guest's. */
 struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev);
-/** vdf_hwqueue_memory_absent() - is it a guest's that is not there yet? */
+/** vdf_hwqueue_memory_absent() - are mappings of the memory of a guest that is not attached yet? */
 bool vdf_hwqueue_memory_absent(const struct vdf_hwqueue *dev);
-/** vdf_hwqueue_memory_end() - its bytes, also while the guest is not there yet. */
+/** vdf_hwqueue_memory_end() - the bytes of that memory, also before the guest is attached. */
 uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev);
 void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value);
-/** vdf_hwqueue_update_irq() - drive the interrupt output as the registers now say. */
+/** vdf_hwqueue_update_irq() - set the interrupt output to the level that the registers give. */
 void vdf_hwqueue_update_irq(struct vdf_hwqueue *dev);
 bool vdf_hwqueue_irq_level(const struct vdf_hwqueue *dev);
 
-/** vdf_hwqueue_move_memory() - `memory` is of huge pages if it can be, or of ordinary ones. Memory
- *  that is open or a guest's stays as it is, and any where there is no other: 0 or -errno. */
+/** vdf_hwqueue_move_memory() - move `memory` to huge pages if possible, or to ordinary pages. Memory
+ *  that is open stays where it is, and so does memory while a guest is attached. Return: 0 or -errno. */
 int vdf_hwqueue_move_memory(struct vdf_hwqueue *dev, bool huge);
 
 #endif

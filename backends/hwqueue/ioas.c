@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The I/O address space: where the device's memory appears for its queues. The errnos and their
- * order are those of IOMMU_IOAS_MAP, IOMMU_IOAS_UNMAP and of the pages that IOMMU_HW_QUEUE_ALLOC
- * pins.
+ * The I/O address space: the addresses at which queues see the device's memory. The errnos and their
+ * order are those of IOMMU_IOAS_MAP and IOMMU_IOAS_UNMAP, and of the pinning of pages in
+ * IOMMU_HW_QUEUE_ALLOC.
  */
 #include <assert.h>
 #include <errno.h>
@@ -45,7 +45,8 @@ static int grow(struct vdf_ioas *ioas, struct vdf_err *err)
     if (ioas->n < ioas->cap)
         return 0;
     if (ioas->n == VDF_IOAS_MAPS)
-        return vdf_fail(err, ENOSPC, "there are %u mappings, and no more are kept", VDF_IOAS_MAPS);
+        return vdf_fail(err, ENOSPC, "there are %u mappings already, which is the limit",
+                        VDF_IOAS_MAPS);
 
     unsigned cap = ioas->cap ? ioas->cap * 2 : 4;
     struct vdf_ioas_map *maps = realloc(ioas->maps, cap * sizeof(*maps));
@@ -144,7 +145,7 @@ static bool pinned(const struct vdf_hwqueue *dev, const struct vdf_ioas_map *map
     return vdf_amdvi_pins(dev, map->iova, map_last(map));
 }
 
-/* A queue goes with those that were made after it. */
+/* Releasing a queue also releases the queues that were made after it. */
 static void release(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map)
 {
     for (unsigned k = 0; k < VDF_QUEUES; k++) {
@@ -174,7 +175,7 @@ void vdf_ioas_cut(struct vdf_hwqueue *dev)
     vdf_hwqueue_update_irq(dev);
 }
 
-/* IOMMU_IOAS_UNMAP removes whole mappings only, each of those that the range covers. */
+/* IOMMU_IOAS_UNMAP removes the mappings that lie in the range, and only whole ones. */
 int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
 {
     const struct vdf_ioas *ioas = &dev->ioas;

@@ -41,13 +41,12 @@ int vdf_ioas_check_unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, s
  */
 unsigned vdf_ioas_covered(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len,
                           unsigned *first);
-/** vdf_ioas_cut() - give up the mappings that go beyond the memory, and the queues that use them.
- */
+/** vdf_ioas_cut() - remove the mappings beyond the end of the memory and release their queues. */
 void vdf_ioas_cut(struct vdf_hwqueue *dev);
 /**
- * vdf_ioas_pin() - what HW_QUEUE_ALLOC asks of a queue's memory.
+ * vdf_ioas_pin() - check the memory of a queue as HW_QUEUE_ALLOC does.
  * @write:  the device writes there
- * @offset: result: where it lies in the device's memory
+ * @offset: result: the position in the device's memory
  *
  * Return: 0, EOVERFLOW, ENOENT, EFAULT (not contiguous) or EPERM (read-only), negative.
  */
@@ -56,7 +55,8 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
 /** vdf_ioas_ring() - @n bytes at @offset of a queue of @len bytes that can be pinned; or NULL. */
 void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
                     uint64_t n);
-/** vdf_ioas_at() - where @len bytes at @iova lie, in one mapping; NULL when the device may not. */
+/** vdf_ioas_at() - @len bytes at @iova in one mapping; NULL when the device must not access
+ *  them. */
 void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write);
 
 int vdf_ioas_store_map(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel's objects behind the files of a vIOMMU. They are made with `backend`, one from the
- * other, and go in reverse order:
+ * The kernel's objects behind the files of a vIOMMU. Writing `backend` makes them, each from the one
+ * above it; they are destroyed in reverse order:
  *
  *     /dev/iommu, the host's device (host.c)
  *       IOAS                       ioas/map, ioas/unmap: pages of `memory`, or of a guest
@@ -12,13 +12,13 @@
  *             vDEVICE              vdevices/N
  *             HW_QUEUE             queues/N/enable
  *
- * What the kernel can tell is asked of it and not kept: events stay in its queue until they are
- * read. The list of mappings, which it does not tell, is ours, and so are the values that its
- * objects were made with.
+ * A value that the kernel can report is read from the kernel: events stay in its queue until they are
+ * read. The kernel does not report the mappings and the values that its objects were made with, so that
+ * the device has them.
  *
- * The engine watches the vEVENTQ through an epoll instance, so that events which nobody reads wake
- * it once each, and so that closing the queue here closes it at once: while the engine keeps a
- * duplicate of a descriptor, the object behind it cannot be destroyed.
+ * The engine watches the vEVENTQ through an epoll instance, for two reasons. An event that is not read
+ * wakes the engine only once. And closing the descriptor here destroys the vEVENTQ, which the engine's
+ * duplicate of the descriptor would prevent.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -38,19 +38,19 @@
 
 struct vdf_kernel {
     struct vdf_host *host;
-    bool taken; /* by us */
+    bool taken; /* by this device */
     struct vdf_async *on_request;
     /* Numbers of objects; 0: not made. */
     uint32_t ioas, stdev, dev_id, parent, viommu, nested, veventq;
-    bool attached; /* VFIO: to the parent or to what is nested */
+    bool attached; /* VFIO: to the parent or to the nested page table */
     uint32_t queues[VDF_QUEUES];
     uint32_t vdevices[VDF_VDEVICES];
     uint8_t *map; /* the vIOMMU's region; NULL: it has none */
     size_t map_len;
-    struct vdf_memory pages; /* selftest: the model's, while the region has their place */
+    struct vdf_memory pages; /* selftest: the pages of the model, while the region replaces them */
     int event_fd, epoll;     /* -1: none */
     struct vdf_async *watch;
-    uint32_t sequence; /* what the kernel counts from 0 is counted from here in this device */
+    uint32_t sequence; /* of this device, for the kernel's sequence number 0 */
 };
 
 union hw_info {
@@ -69,7 +69,7 @@ struct vdf_kernel_kind {
     /* The vIOMMU is complete; NULL: nothing is to be done. */
     int (*made)(struct vdf_hwqueue *dev, struct vdf_err *err);
     int (*make_page)(struct vdf_vcmdq *queue);
-    /* A queue loses its object: its page is to be the model's. */
+    /* A queue loses its object: the model makes its page again. */
     void (*leave_page)(struct vdf_vcmdq *queue);
     void (*show_hw_info)(uint32_t type, const union hw_info *data, struct vdf_buf *out);
 };
@@ -81,7 +81,7 @@ static const struct vdf_kernel_kind *numbers(const struct vdf_hwqueue *dev)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* The hardware's events are errors of queues, for which the interrupt output is raised. */
+/* An event of the hardware is an error of a queue, which raises the interrupt output. */
 static bool event_came(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_hwqueue *dev = ctx;
@@ -140,7 +140,7 @@ static int make_veventq(struct vdf_hwqueue *dev, struct vdf_kernel *k, uint32_t 
     return ret;
 }
 
-/* Whole records from the kernel, with the numbers that they have in this device. */
+/* Read whole records from the kernel, with the sequence numbers of this device. */
 static ssize_t fetch(struct vdf_hwqueue *dev, uint8_t *bytes, size_t n)
 {
     struct vdf_kernel *k = dev->kernel;
@@ -173,7 +173,7 @@ static bool has_events(struct vdf_hwqueue *dev)
 
 static ssize_t read_events(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err)
 {
-    /* Those that a save has fetched come first. An event takes the place of a header alone. */
+    /* Events that a save has fetched come first. An event replaces a lone header. */
     if (dev->veventq.lost && kernel_waits(dev->kernel)) {
         dev->veventq.lost = false;
         dev->veventq.lost_sequence = 0;
@@ -205,9 +205,9 @@ static void keep_record(struct vdf_hwqueue *dev, const struct vdf_iommu_vevent_h
 }
 
 /*
- * A state has the events that wait, and the kernel shows them to none but who takes them: they are
- * kept here from then on. Those that are here and those that are in the kernel then can be two
- * times the queue's depth; what comes to more than that is lost.
+ * A state has the events that wait. The kernel shows events only by removing them, so that from then on
+ * the device keeps them. The events here and in the kernel together can be twice the queue's depth;
+ * further events are lost.
  */
 static void settle_events(struct vdf_hwqueue *dev)
 {
@@ -226,7 +226,7 @@ static void settle_events(struct vdf_hwqueue *dev)
     }
 }
 
-/* What is still in the queue would go with it. */
+/* Fetch the events first: they go with the queue. */
 static int end_veventq(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     if (dev->kernel->event_fd >= 0)
@@ -234,7 +234,8 @@ static int end_veventq(struct vdf_hwqueue *dev, struct vdf_err *err)
     return drop_veventq(dev->kernel, err);
 }
 
-/* The kernel looks at the depth first, and then finds that there is a queue. */
+/* The kernel checks the depth before it refuses a second queue: this asks for its opinion of
+ * @depth. */
 static int set_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err)
 {
     struct vdf_kernel *k = dev->kernel;
@@ -276,8 +277,8 @@ static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct v
 {
     struct vdf_memory *mem = vdf_hwqueue_memory(dev);
     uint64_t end;
-    /* Nothing is mapped in the first page of a process: beyond the memory the kernel answers as it
-     * does where there is none. */
+    /* Nothing is mapped at the first page of a process: beyond the end of the memory, this address
+     * makes the kernel answer as for unmapped memory. */
     void *from = (void *)(uintptr_t)(map->offset % VDF_PAGE_SIZE);
     int ret = vdf_memory_touch(mem);
 
@@ -292,7 +293,7 @@ static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct v
                            !map->read_only, err);
 }
 
-/* Those that went before another was refused come back, so that all are there or none. */
+/* Restore the mappings that were removed before one was refused. */
 static void map_again(struct vdf_hwqueue *dev, unsigned first, unsigned end)
 {
     struct vdf_err err = { 0 };
@@ -308,8 +309,8 @@ static void map_again(struct vdf_hwqueue *dev, unsigned first, unsigned end)
     }
 }
 
-/* The kernel stops at the first mapping that it refuses, and does not say how far it came: it is
- * asked for one after the other. */
+/* The kernel stops at the first mapping that it refuses, and does not report which ones it has removed.
+ * Each mapping is therefore removed by a call of its own. */
 static int unmap(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, struct vdf_err *err)
 {
     const struct vdf_kernel *k = dev->kernel;
@@ -375,7 +376,7 @@ static int make_tegra_page(struct vdf_vcmdq *queue)
     return 0;
 }
 
-/* What the driver had stored is stored again. */
+/* Store the driver's words again. */
 static void store_registers(struct vdf_vcmdq *queue)
 {
     uint8_t *page = queue->page.base;
@@ -386,7 +387,7 @@ static void store_registers(struct vdf_vcmdq *queue)
     vdf_store_le32(page + REG_CONFIG, queue->config);
 }
 
-/* The registers are the model's again, with the values that the hardware had last. */
+/* The model has the registers again, with the last values of the hardware. */
 static void leave_page(struct vdf_vcmdq *queue)
 {
     if (queue->hardware)
@@ -416,7 +417,7 @@ static int destroy_vdevice(struct vdf_kernel *k, unsigned slot, struct vdf_err *
     return ret;
 }
 
-/* One that stays goes on raising events. */
+/* A vDEVICE that remained would still raise events. */
 static int drop_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = vdevice->dev;
@@ -432,11 +433,11 @@ static int drop_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
     return ret;
 }
 
-/* The nested page table finds the device by its number, which is there first. */
+/* The vDEVICE comes first: the nested page table finds the device by its number. */
 static int add_vdevice(struct vdf_vdevice *vdevice, struct vdf_err *err)
 {
     struct vdf_kernel *k = vdevice->dev->kernel;
-    /* What an earlier failure may have left. */
+    /* An earlier failure may have left this object. */
     int ret = destroy_vdevice(k, vdevice->slot, err);
 
     if (ret == 0)
@@ -478,9 +479,10 @@ static void show_tegra_info(uint32_t type, const union hw_info *data, struct vdf
             data->tegra.flags, data->tegra.version, data->tegra.log2vcmdqs, data->tegra.log2vsids);
 }
 
-/* --- without them ----------------------------------------------------------------------------- */
+/* --- without the kernel
+ * ----------------------------------------------------------------------------- */
 
-/* Queues that the kernel had go on in the model, and memory need not be contiguous any more. */
+/* The model takes over the queues of the kernel. Memory need not be contiguous any longer. */
 static void go_on_without(struct vdf_hwqueue *dev)
 {
     dev->backend = VDF_HWQUEUE_SOFT;
@@ -491,7 +493,8 @@ static void go_on_without(struct vdf_hwqueue *dev)
             vdf_vcmdq_release(dev->vcmdqs[k]);
 }
 
-/* Somebody unplugs the host's device or unbinds its driver, and waits until it is given back. */
+/* The host's device is unplugged or its driver unbound, which waits until the device is
+ * released. */
 static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
 {
     struct vdf_hwqueue *dev = ctx;
@@ -503,9 +506,10 @@ static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
     return true;
 }
 
-/* --- making them all -------------------------------------------------------------------------- */
+/* --- making all objects
+ * -------------------------------------------------------------------------- */
 
-/* There is one who attaches the host's device, and who gives it back. */
+/* Only one object at a time owns the host's device, and its owner releases it. */
 static int take_host(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
 {
     int ret = vdf_host_take(k->host, err);
@@ -522,7 +526,8 @@ static int take_host(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_e
     return ret;
 }
 
-/* A device: of the mock in the address space, or the host's, attached by who has taken it. */
+/* Make the mock's device in the address space, or attach the host's device, which its owner
+ * does. */
 static int make_parent(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)
 {
     int iommu = k->host->iommu;
@@ -588,8 +593,8 @@ static int make_tegra(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_
     return ret;
 }
 
-/* The region of the mock takes the place of the model's pages, with what was stored there. These
- * are kept, as the way back may not fail. */
+/* The region of the mock replaces the pages of the model, and receives their content. The pages are
+ * kept, because going back must not fail. */
 static int move_region(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     struct vdf_kernel *k = dev->kernel;
@@ -618,7 +623,7 @@ static void leave_region(struct vdf_hwqueue *dev)
     dev->selftest.region = k->pages;
 }
 
-/* Mappings, devices and queues that there are already. */
+/* Make the objects of the existing mappings, devices and queues. */
 static int make_contents(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     int ret = 0;
@@ -658,7 +663,7 @@ static int make_objects(struct vdf_hwqueue *dev, struct vdf_err *err)
     return ret < 0 ? ret : make_contents(dev, err);
 }
 
-/* An older kernel does not know the commands, or was built without the mock. */
+/* An older kernel does not have the commands, or was built without the mock. */
 static int as_absent(int ret, struct vdf_err *err)
 {
     if (ret == -ENOTTY && err)

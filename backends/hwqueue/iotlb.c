@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cached translations: the IOMMU's own, and those in the devices behind it (ATC), which an IOMMU
- * gave to them. Both kinds have their invalidations, and each leaves the other kind alone. The
- * IOMMU's are tagged with the ASID or domain that they belong to; a device knows only its stream
- * and substream. An invalidation goes once over the entries and keeps the others in order; it takes
- * no memory.
+ * Two caches of translations: the IOMMU's own, and the one in the devices behind it (ATC). Each has
+ * invalidations of its own, which do not affect the other. Entries of the IOMMU have the ASID or domain
+ * as a tag; entries of a device have only its stream and substream. An invalidation passes once over
+ * the entries, keeps the order of those that stay, and allocates no memory.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -75,7 +74,7 @@ static int insert(struct vdf_iotlb *tlb, const struct vdf_iotlb_entry *new, stru
     return 0;
 }
 
-/* The word that may end a line. */
+/* The optional word at the end of a line. */
 static bool take_global(const char **text)
 {
     static const char word[] = "global";

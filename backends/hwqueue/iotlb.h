@@ -21,7 +21,7 @@ struct vdf_iotlb {
     unsigned n, cap;
 };
 
-/* How an invalidation takes global translations. */
+/* How an invalidation treats global translations. */
 enum vdf_iotlb_global {
     VDF_GLOBAL_AS_OTHERS,
     VDF_GLOBAL_STAYS,
@@ -37,7 +37,7 @@ struct vdf_iotlb_scope {
     enum vdf_iotlb_global global;
 };
 
-/* A scope that matches everything, for those who narrow it. */
+/* A scope that matches everything, which the caller then narrows. */
 #define VDF_IOTLB_ALL                                                                  \
     {                                                                                  \
         .sid = VDF_IOTLB_ANY, .ssid = VDF_IOTLB_ANY, .tag = VDF_IOTLB_ANY, .first = 0, \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A vIOMMU with hardware queues that guests own: the device and its table. It is a Tegra241 CMDQV
- * behind an SMMUv3, or an AMD IOMMU; the rows of the other kind are not there.
+ * The rows of a vIOMMU with hardware queues that guests own. The device is a Tegra241 CMDQV behind an
+ * SMMUv3, an AMD IOMMU, or the mock of the kernel's selftests, and has only the rows of its kind.
  *
  *     cd hwqueue/smmu0; echo 0x100000 0x1000 > ioas/map; mkdir queues/0
  *     echo 0x100000 > queues/0/base; echo 8 > queues/0/log2size; echo 1 > queues/0/enable
@@ -15,7 +15,8 @@
 
 #include "vcmdq.h"
 
-/* --- hooks -------------------------------------------------------------------------------------- */
+/* --- hooks
+ * -------------------------------------------------------------------------------------- */
 
 static int get_interrupt(const struct vdf_at *at, uint64_t *value)
 {
@@ -106,7 +107,7 @@ static int set_viommu_data(const struct vdf_at *at, uint64_t value, struct vdf_e
     if (has_queue(dev))
         return vdf_fail(err, EBUSY, "0x%" PRIx64 ": the word is chosen before the first queue",
                         value);
-    /* Pages that the kernel has are given up with its objects. */
+    /* Pages of the kernel go with its objects. */
     bool kernel = dev->kernel;
     vdf_kernel_close(dev);
     struct vdf_memory pages = dev->selftest.region;
@@ -137,7 +138,7 @@ static int check_backend(const struct vdf_at *at, uint64_t value, struct vdf_err
     return 0;
 }
 
-/* Of a state that is loaded the kernel has objects when all of it is known. */
+/* The kernel's objects of a state are made when all of the state is known. */
 static int set_backend(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
@@ -221,13 +222,13 @@ static int check_memory_size(const struct vdf_at *at, uint64_t value, struct vdf
     if (dev->ioas.n > 0)
         return vdf_fail(err, EBUSY, "%" PRIu64 ": the size is chosen before the first mapping",
                         value);
-    /* Whoever has it open or mapped would go on with the old one. */
+    /* A process that has it open or mapped would continue to use the old memory. */
     if (dev->memory_open)
         return vdf_fail(err, EBUSY, "%" PRIu64 ": memory is open: close it first", value);
     return 0;
 }
 
-/* Memory of another size is new and empty. */
+/* A new size makes new, empty memory. */
 static int set_memory_size(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
@@ -264,7 +265,8 @@ static const struct vdf_window_ops regs_ops = {
     .halves = true,
 };
 
-/* --- hooks of the Tegra241 CMDQV ---------------------------------------------------------------- */
+/* --- hooks of the Tegra241 CMDQV
+ * ---------------------------------------------------------------- */
 
 #define STATUS_ENABLED 1u
 #define VINTF_STATUS_SHIFT 1u
@@ -348,7 +350,8 @@ static void after_int_mask(const struct vdf_at *at, uint64_t value)
     vdf_hwqueue_update_irq(at->priv);
 }
 
-/* --- what a guest sees of them ---------------------------------------------------------------- */
+/* --- registers as a guest sees them
+ * ---------------------------------------------------------------- */
 
 /* HYP_OWN reads 0 to guests, and their writes of it are ignored. */
 static int get_guest_vintf_config(const struct vdf_at *at, uint64_t *value)
@@ -396,9 +399,9 @@ static int get_cmdq_alloc(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* A guest's driver gives VCMDQs to its VINTF: in one store, or first VINTF and logical queue and
- * then ALLOC. Queues come into being in order, as by mkdir; only the logical queue of the same
- * number can be had. */
+/* A guest's driver allocates VCMDQs to its VINTF in one store, or stores first VINTF and LVCMDQ and then
+ * ALLOC. Queues are made in order, as by mkdir. A VCMDQ can only be the logical queue of the same
+ * number. */
 static int set_cmdq_alloc(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
@@ -442,7 +445,7 @@ static struct place place_of(const struct vdf_at *at, unsigned page)
     };
 }
 
-/* A VCMDQ has its registers whether it is a queue or not. */
+/* A VCMDQ has registers even before it is made a queue. */
 static int read_vcmdq(const struct vdf_at *at, unsigned page, uint64_t *value)
 {
     struct vdf_hwqueue *dev = at->priv;
@@ -472,8 +475,8 @@ static int write_vcmdq(const struct vdf_at *at, unsigned page, uint64_t value, s
     return 0;
 }
 
-/* A logical queue is there while a VCMDQ is allocated to it: otherwise its registers read 0 and
- * ignore stores. */
+/* Without a VCMDQ that is allocated to it, the registers of a logical queue read 0 and ignore
+ * stores. */
 static bool has_logical(const struct vdf_at *at, unsigned page)
 {
     const struct vdf_hwqueue *dev = at->priv;
@@ -555,7 +558,7 @@ static bool is_selftest(const void *priv)
     return ((const struct vdf_hwqueue *)priv)->kind == &vdf_selftest_kind;
 }
 
-/* The model makes the page; the kernel's has no such file. */
+/* Only the model has this page as a file. */
 static bool has_vintf_page(const void *priv)
 {
     return is_tegra(priv) && !((const struct vdf_hwqueue *)priv)->kernel;
@@ -583,7 +586,8 @@ static bool has_registers(const void *priv)
         VDF_ROW(#name, VDF_UINT, VDF_R | VDF_SAVE, what), VDF_FIELD(DEV, name) \
     }
 
-/* --- named bits -------------------------------------------------------------------------------- */
+/* --- named bits
+ * -------------------------------------------------------------------------------- */
 
 static const struct vdf_bits global_config_bits[] = {
     { "EN", 0, 1, NULL },
@@ -730,7 +734,8 @@ AMD_RING_BITS(cmd, "ComBase", "ComLen", "CmdHeadPtr", "CmdTailPtr");
 AMD_RING_BITS(event, "EventBase", "EventLen", "EventHeadPtr", "EventTailPtr");
 AMD_RING_BITS(ppr, "PPRLogBase", "PPRLogLen", "PPRHeadPtr", "PPRTailPtr");
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows
+ * -------------------------------------------------------------------------------------- */
 
 /* An AMD queue: its files, which are the registers of head and tail too. */
 #define AMD_ROW(name, file, member, kind, type, flags, text)           \
@@ -788,7 +793,7 @@ static const struct vdf_attr attrs[] = {
     { VDF_ROW("region", VDF_RAW, VDF_NO_FILE | VDF_SAVE, "selftest: the pages of the mock"),
       SELFTEST, .has_field = true, .field = offsetof(DEV, selftest.region) },
     { VDF_ROW("hw_info", VDF_TEXT, VDF_R,
-              "what IOMMU_GET_HW_INFO tells: type and the fields of its structure"),
+              "the answer of IOMMU_GET_HW_INFO: the type and the fields of its structure"),
       .show = show_hw_info },
     { VDF_ROW("hw_info_type", VDF_UINT, VDF_RW | VDF_SAVE,
               "tegra: input type of IOMMU_GET_HW_INFO: 3 the CMDQV, 2 and the kernel's default 0 "
@@ -817,7 +822,7 @@ static const struct vdf_attr attrs[] = {
     { VDF_ROW("ioas/unmap", VDF_TEXT, VDF_W,
               "IOVA LENGTH: removes the mappings in that range; EBUSY while a queue uses one"),
       .store = vdf_ioas_store_unmap },
-    { VDF_ROW("ioas/mappings", VDF_TEXT, VDF_R, "what is mapped, a line as ioas/map takes it each"),
+    { VDF_ROW("ioas/mappings", VDF_TEXT, VDF_R, "the mappings, one a line, as ioas/map takes them"),
       .show = vdf_ioas_show },
     { VDF_ROW("ioas/list", VDF_TEXT, VDF_NO_FILE | VDF_SAVE, "the mappings, separated by commas"),
       .show = vdf_ioas_save, .restore_text = vdf_ioas_restore },
@@ -1026,8 +1031,8 @@ static void destroy(struct vdf_obj *obj)
     vdf_veventq_free(&dev->veventq);
 }
 
-/* What the models take, the kernel may refuse, and then the state is refused. In the tree the
- * objects are made anew, for the memory that the device keeps. */
+/* The kernel may refuse a state that the model accepts; then the state is refused. The objects that this
+ * makes are only a test: in the tree they are made again, for the memory that the device keeps. */
 static int try_kernel(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     if (dev->backend != VDF_HWQUEUE_IOMMUFD || vdf_hwqueue_memory_absent(dev))
@@ -1037,7 +1042,7 @@ static int try_kernel(struct vdf_hwqueue *dev, struct vdf_err *err)
     return ret;
 }
 
-/* The queues have been looked at by their own class. */
+/* The class of the queues has checked the queues before. */
 static int restored(struct vdf_obj *obj, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
@@ -1086,7 +1091,7 @@ static void stop(struct vdf_obj *obj)
     dev->linked = false;
 }
 
-/* A state has no stores that the device has not seen. */
+/* Execute all stores to pages before a state is read. */
 static void saving(struct vdf_obj *obj, bool begin)
 {
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The model of the mock IOMMU that a kernel built with IOMMUFD_TEST has for its own selftests, with
- * what iommufd's core does around it: addresses, errnos and their order, the page that can be
- * mapped, events. What is found out with the one holds for the other.
+ * The model of the mock IOMMU that a kernel built with IOMMUFD_TEST has for its own selftests, and of
+ * the part of iommufd's core around it: addresses, errnos and their order, the page that can be mapped,
+ * events. A test behaves the same on the model and on the mock.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@ static bool has_enabled(const struct vdf_hwqueue *dev)
 
 /* --- mappings --------------------------------------------------------------------------------- */
 
-/* A queue is pinned in pages of the processor, which are larger than the mock's. */
+/* A queue is pinned in pages of the processor, which are larger than the pages of the mock. */
 static int mock_map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct vdf_err *err)
 {
     const struct vdf_ioas_limits limits = {
@@ -52,7 +52,7 @@ static bool has_unaligned(const struct vdf_ioas *ioas)
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
-/* The core looks for the pages, all of them, before it asks the mock. */
+/* The core pins all pages before it calls the mock. */
 static int pin(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
     uint64_t page_offset = queue->base & (VDF_PAGE_SIZE - 1), bytes, rounded;
@@ -130,7 +130,7 @@ static void mock_show_hw_info(struct vdf_hwqueue *dev, struct vdf_buf *out)
                    VDF_IOMMU_HW_INFO_SELFTEST, MOCK_REG);
 }
 
-/* The mock takes number 0 for no virtual device. */
+/* To the mock, number 0 means that there is no virtual device. */
 static int mock_trigger(struct vdf_hwqueue *dev, struct vdf_err *err)
 {
     const struct vdf_vdevice *vdevice = NULL;
@@ -164,7 +164,7 @@ int vdf_selftest_page(struct vdf_vcmdq *queue)
         vdf_memory_view(&queue->page, "vcmdq-page", NULL, 0);
         return 0;
     }
-    /* Whatever happens, it is no page that is gone. */
+    /* The page has its size even when the region has no memory. */
     vdf_memory_view(&queue->page, "vcmdq-page", NULL, VDF_PAGE_SIZE);
     int ret = vdf_memory_touch(region);
     if (ret < 0)

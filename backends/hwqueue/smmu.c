@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * SMMUv3 commands (Arm IHI 0070, chapter 4) as a VCMDQ executes them. A command is two
- * little-endian words, its opcode in bits 7:0 of the first. A queue whose VINTF has HYP_OWN 0
- * belongs to a guest: it takes four opcodes, its VMID is the VINTF's, and its stream ids go through
- * SID_MATCH. With HYP_OWN 1 every command of the SMMU's own Non-secure queue is taken and names
- * VMID and stream of the machine.
+ * little-endian words, with the opcode in bits 7:0 of the first. A queue whose VINTF has HYP_OWN 0
+ * belongs to a guest: the queue accepts four opcodes, its VMID is the VINTF's, and SID_MATCH translates
+ * its stream ids. With HYP_OWN 1 the queue accepts every command of the SMMU's own Non-secure queue,
+ * with VMIDs and stream ids of the machine.
  *
  * The SMMU has both stages, EL2, stalls, ATS, PRI, and invalidation by range (IDR3.RIL); it has
- * neither 52-bit addresses (IDR5.DS), MPAM nor a device permission table. What the specification
- * calls ILLEGAL or Reserved ends in CERROR_ILL. RES0 fields are ignored, one of the two ways that
- * 4.1.5 leaves open, but for SSec's bit.
+ * neither 52-bit addresses (IDR5.DS), MPAM nor a device permission table. A command that the
+ * specification calls ILLEGAL or Reserved ends in CERROR_ILL. RES0 fields, except the bit of SSec, are
+ * ignored, which is one of the two choices of section 4.1.5.
  */
 #include "smmu.h"
 #include "hwqueue.h"
@@ -33,7 +33,7 @@ struct command {
     bool guest;       /* a guest's queue takes it */
     bool stream;      /* it has a stream, and bit 10 is SSec, or was in earlier revisions */
     const char *name; /* as the events and errors have it */
-    /* What it does. NULL: it is of another Security state, or of what this SMMU does not have. */
+    /* NULL: a command of another Security state, or of a feature that this SMMU does not have. */
     enum vdf_cerror (*run)(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why);
 };
 
@@ -54,7 +54,7 @@ static enum vdf_cerror illegal(const char **why, const char *text)
     return VDF_CERROR_ILL;
 }
 
-/* Configuration caches and stalled transactions are not kept here: there is nothing to do. */
+/* The model has no configuration caches and no stalled transactions. */
 static enum vdf_cerror nothing(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
     return VDF_CERROR_NONE;
@@ -63,9 +63,9 @@ static enum vdf_cerror nothing(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1
 /* --- the SMMU's own cache --------------------------------------------------------------------- */
 
 /*
- * The addresses of a TLBI. TG 0 invalidates what translates one address. Otherwise the range is
- * (NUM + 1) << SCALE granules, and TTL, if not 0, says at which level the leaf entries are, that
- * is how large they are: a level resolves as many bits as a granule of 8-byte entries has. Without
+ * The addresses of a TLBI. TG 0 invalidates the translations of one address. Otherwise the range is
+ * (NUM + 1) << SCALE granules, and a TTL other than 0 is the level of the leaf entries, and thereby
+ * their size: a level resolves as many bits as a granule of 8-byte entries has. Without
  * DS a granule of 16 KiB has no blocks at level 1, and that TTL counts as 0.
  */
 static enum vdf_cerror tlbi_range(uint64_t w0, uint64_t w1, struct vdf_iotlb_scope *scope,
@@ -101,7 +101,8 @@ static enum vdf_cerror tlbi(struct vdf_hwqueue *dev, uint64_t w0,
     return VDF_CERROR_NONE;
 }
 
-/* A global translation is of every ASID: it goes by its address, not with an ASID. */
+/* A global translation belongs to every ASID: an invalidation by address removes it, whatever ASID is
+ * named. */
 static enum vdf_cerror tlbi_va(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
     struct vdf_iotlb_scope scope = VDF_IOTLB_ALL;
@@ -146,7 +147,7 @@ static enum vdf_cerror tlbi_all(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w
     return VDF_CERROR_NONE;
 }
 
-/* Translations of the hypervisor and of stage 2: the cache has the guest's stage 1. */
+/* Translations of the hypervisor and of stage 2; the cache has only the guest's stage 1. */
 static enum vdf_cerror tlbi_others(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1,
                                    const char **why)
 {
@@ -197,7 +198,7 @@ static enum vdf_cerror atc_inv(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1
     return VDF_CERROR_NONE;
 }
 
-/* Page requests are not kept here. */
+/* The model keeps no page requests. */
 static enum vdf_cerror pri_resp(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
     if (vdf_bits(w1, 12, 2) == PRI_RESP_RESERVED)
@@ -205,8 +206,8 @@ static enum vdf_cerror pri_resp(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w
     return VDF_CERROR_NONE;
 }
 
-/* Everything before it has been done, so that the only work is to tell, once CONS is behind it. A
- * guest's queue has no MSI and no event to tell with: its driver polls CONS. */
+/* All earlier commands are complete: CMD_SYNC only sends its signal, when CONS is behind the command. A
+ * guest's queue has neither MSI nor event; its driver polls CONS. */
 static enum vdf_cerror sync(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, const char **why)
 {
     struct vdf_hwqueue *dev = queue->dev;

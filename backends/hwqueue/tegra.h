@@ -9,13 +9,13 @@
 
 struct vdf_hwqueue;
 
-#define VDF_QUEUES 4u /* that a device can have; the mock refuses the third */
+#define VDF_QUEUES 4u /* of a device; the mock refuses the third */
 #define VDF_VCMDQS 2u /* 1 << PARAM.NUM_VCMDQ_LOG2 */
 #define VDF_VINTF_PAGE_SIZE 0x10000u
 #define VDF_VCMDQ_LOG2_MIN 1u  /* 32 bytes: BASE.ADDR has no bits below */
-#define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR is 19 bits and the wrap bit; and IDR1.CMDQS' largest */
+#define VDF_VCMDQ_LOG2_MAX 19u /* PROD.WR has 19 bits and the wrap bit; the largest IDR1.CMDQS */
 
-/* Registers of a VCMDQ that is no queue yet. The driver may set them up before it allocates. */
+/* The registers of a VCMDQ that is no queue yet. A driver may set them up before the allocation. */
 enum vdf_idle_reg {
     VDF_IDLE_BASE,
     VDF_IDLE_CONS_BASE,
@@ -31,7 +31,7 @@ struct vdf_tegra {
     uint32_t global_config, vintf_config, vintf_int_mask;
     uint32_t hw_info_type;            /* the input type of GET_HW_INFO */
     uint8_t cmdqs;                    /* IDR1.CMDQS */
-    uint32_t cmdq_preset[VDF_VCMDQS]; /* CMDQ_ALLOC without ALLOC, as it was written last */
+    uint32_t cmdq_preset[VDF_VCMDQS]; /* CMDQ_ALLOC without ALLOC, as written last */
     uint64_t idle[VDF_VCMDQS][VDF_IDLE_REGS];
     struct vdf_memory vintf_page; /* `vintf/page0` */
     bool vintf_published;         /* the registers are there */
@@ -52,7 +52,7 @@ struct vdf_tegra {
 
 /** vdf_cmdqv_error_map() - LVCMDQ_ERR_MAP: the queues whose error is not acknowledged. */
 uint64_t vdf_cmdqv_error_map(const struct vdf_hwqueue *dev);
-/** vdf_cmdqv_error_raised() - a queue has a new error: tell the vEVENTQ. */
+/** vdf_cmdqv_error_raised() - add the new error of a queue to the vEVENTQ. */
 void vdf_cmdqv_error_raised(struct vdf_hwqueue *dev);
 /** vdf_cmdqv_reset() - all registers as in a new device, which has no queues. */
 void vdf_cmdqv_reset(struct vdf_hwqueue *dev);

@@ -3,16 +3,16 @@
  * A Tegra241 VCMDQ: the registers of its page 0 and page 1, the page that a guest maps, and the
  * ring.
  *
- * Who owns which word of the page: PROD, CONFIG and GERRORN are the driver's; once the page exists
- * it is where they are, and a round loads each of them once. STATUS, GERROR and, while the queue
- * runs, CONS are the device's; it keeps its own and stores them into the page again whatever was
- * written there. While the queue does not run CONS is the driver's as well, who sets it up.
+ * The owners of the words of the page: PROD, CONFIG and GERRORN belong to the driver. Once the page
+ * exists it holds them, and a round loads each of them once. STATUS, GERROR and, while the queue runs,
+ * CONS belong to the device, which overwrites any store of the driver to them. While the queue does not
+ * run, CONS belongs to the driver.
  *
  *     CONFIG.EN, `enable` ---> allocated, CMDQ_ALLOC, VINTF and CMDQV enabled ---> STATUS.EN_OK
  *     EN_OK, no error pending: commands from CONS to PROD run ---> CONS
  *     a bad command: CONS.ERR, CONS stays there, GERROR.CMDQ_ERR ---> GERRORN = GERROR goes on
  *
- * A page that is open may be stored to at any time, so that the engine looks at it again and again.
+ * A process may store to an open page at any time, so that the engine polls the page.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,15 +25,15 @@ const char *const vdf_cerror_words[] = {
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-/* A store where nothing changes would take the line from whoever polls it. */
+/* Storing an unchanged value would take the cache line from the processor that polls it. */
 static void publish_word(uint8_t *page, unsigned offset, uint32_t value)
 {
     if (vdf_load_le32(page + offset) != value)
         vdf_store_le32(page + offset, value);
 }
 
-/* A queue's registers lie in memory in up to two places, which are kept alike: in its own page, and
- * in that of the VINTF while it is allocated to it. NULL: not there. */
+/* The registers of a queue lie in up to two places in memory, which have the same content: the page of
+ * the queue, and the page of the VINTF while the queue is allocated to it. NULL: not there. */
 #define PLACES 2u
 
 static uint8_t *in_vintf(const struct vdf_vcmdq *queue)
@@ -59,8 +59,8 @@ static void publish_everywhere(const struct vdf_vcmdq *queue, unsigned offset, u
             publish_word(place(queue, n), offset, value);
 }
 
-/* CONS.ERR is there before GERROR tells of it, and both before STATUS tells that the queue has
- * stopped: SMMUv3 7.1 for the former. */
+/* The order matters: CONS.ERR is stored before GERROR reports the error (SMMUv3 7.1), and both before
+ * STATUS reports that the queue has stopped. */
 void vdf_vcmdq_publish(struct vdf_vcmdq *queue)
 {
     if (queue->hardware)
@@ -97,7 +97,7 @@ static void publish_in(uint8_t *words, const struct vdf_vcmdq *queue)
     publish_word(words, REG_STATUS, queue->status);
 }
 
-/* The page comes into being, with all words in it. */
+/* Make the page, with all words in it. */
 int vdf_vcmdq_soft_page(struct vdf_vcmdq *queue)
 {
     int ret = queue->published ? 0 : vdf_memory_touch(&queue->page);
@@ -138,7 +138,7 @@ void vdf_vcmdq_publish_driver_word(struct vdf_vcmdq *queue, unsigned offset, uin
     publish_everywhere(queue, offset, value);
 }
 
-/* What the driver has stored to one of the places since the word was seen last. */
+/* The word that the driver has stored to one of the places, or @seen. */
 static uint32_t driver_word(const struct vdf_vcmdq *queue, unsigned offset, uint32_t mask,
                             uint32_t seen)
 {
@@ -151,8 +151,8 @@ static uint32_t driver_word(const struct vdf_vcmdq *queue, unsigned offset, uint
     return seen;
 }
 
-/* A driver's word that was taken from one place goes to the other, unless the driver has stored
- * there meanwhile. */
+/* Copy a word of the driver from one place to the other, unless the driver has stored there
+ * meanwhile. */
 static void settle_driver_word(struct vdf_vcmdq *queue, unsigned offset, uint32_t mask,
                                uint32_t before, uint32_t now)
 {
@@ -255,14 +255,14 @@ uint32_t vdf_vcmdq_cons_bits(const struct vdf_vcmdq *queue)
     return CONS_MASK & ~(CONS_RD_MASK & ~(2 * vdf_vcmdq_entries(queue) - 1));
 }
 
-/* Commands from RD to PROD. The wrap bit lies above the index, so that 2 * entries positions tell
- * an empty ring from a full one. */
+/* Commands from RD to PROD. The wrap bit lies above the index: 2 * entries positions
+ * distinguish an empty ring from a full one. */
 uint32_t vdf_vcmdq_outstanding(const struct vdf_vcmdq *queue, uint32_t prod, uint32_t cons)
 {
     return (prod - cons) & (2 * vdf_vcmdq_entries(queue) - 1);
 }
 
-/* CONS in memory, where a driver may have it instead of in the page. */
+/* CONS_INDX_BASE: a driver may read CONS in memory instead of in the page. */
 static void store_cons(struct vdf_vcmdq *queue)
 {
     struct vdf_hwqueue *dev = queue->dev;
@@ -276,7 +276,8 @@ static void store_cons(struct vdf_vcmdq *queue)
         raise_error(queue, GERROR_CONS_DRAM_WR_ABT);
 }
 
-/* The signal of a CMD_SYNC: whoever has seen it finds CONS behind the command (SMMUv3 4.7.3). */
+/* The signal of a CMD_SYNC follows the store of CONS, which is behind the command (SMMUv3
+ * 4.7.3). */
 static void signal_sync(struct vdf_vcmdq *queue, uint32_t rd)
 {
     if (!queue->msi_address)
@@ -345,8 +346,8 @@ int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
     return ret;
 }
 
-/* The core pins the pages, then the driver looks at order, length and the address of the pages.
- * States of older versions have rings that are aligned by their IOVA. */
+/* iommufd's core pins the pages; then the driver checks the order of the queues, the length and the
+ * address of the pages. In states of older versions the IOVA of a ring is aligned, not its memory. */
 int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = queue->dev;
@@ -390,7 +391,7 @@ int vdf_vcmdq_soft_release(struct vdf_vcmdq *queue, struct vdf_err *err)
     return 0;
 }
 
-/* The queue of a destroyed HW queue object is as after a reset. */
+/* Destroying the HW queue object resets the queue. */
 void vdf_vcmdq_release(struct vdf_vcmdq *queue)
 {
     queue->enabled = 0;
@@ -433,7 +434,7 @@ uint32_t vdf_vcmdq_ready(const struct vdf_vcmdq *queue)
     return ok ? STATUS_EN_OK : 0;
 }
 
-/* A driver that enables a queue for which nobody did HW_QUEUE_ALLOC has it done now. */
+/* CONFIG.EN of a queue that is not allocated allocates it. */
 static void allocate_for_driver(struct vdf_vcmdq *queue)
 {
     struct vdf_err err = { 0 };

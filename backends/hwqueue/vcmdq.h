@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A queue: a VCMDQ of a Tegra241, or a queue of the mock. vcmdq.c has its work, vcmdq_rows.c its files. */
+/* A queue: a VCMDQ of a Tegra241, or a queue of the mock. vcmdq.c has its work, vcmdq_rows.c its
+ * files. */
 #ifndef VDF_HWQUEUE_VCMDQ_H
 #define VDF_HWQUEUE_VCMDQ_H
 
@@ -46,25 +47,25 @@ struct vdf_vcmdq {
     uint8_t atc_timeout;  /* an ATC_INV before the next CMD_SYNC was not answered */
     uint64_t msi_address; /* of the CMD_SYNC that has just been done; 0: it has no MSI */
     uint32_t msi_data;
-    bool bad_prod; /* PROD was reported to be out of range */
-    /* The registers of page 0. `prod`, `config` and `gerrorn` belong to the driver: what was seen
-     * last. */
+    bool bad_prod; /* a PROD out of range has been reported */
+    /* The registers of page 0. `prod`, `config` and `gerrorn` belong to the driver: here are the
+     * values that were loaded last. */
     uint32_t cons, prod, config, status, gerror, gerrorn;
     struct vdf_memory page;
     bool published; /* the registers are in `page`, which now holds the driver's words */
-    bool hardware;  /* `page` is the hardware's: all of its words are, and nothing is done here */
+    bool hardware;  /* `page` is the hardware's, which executes the commands */
     bool page_open;
     bool page_mapped;    /* into a guest */
-    bool page_stored_to; /* by that guest, which runs */
+    bool page_stored_to; /* the page is mapped and the guest runs */
     bool guest_runs;
     struct vdf_async *poller; /* while `page_open` or `page_stored_to` */
     struct vdf_tripwire wire; /* what the guest has instead of `page`, where that is possible */
     struct vdf_async *trip;
-    bool tripped;           /* the poller is to look without a pause for some time */
-    bool store_awaited;     /* that has met the wire; until something is found */
-    struct vdf_guest guest; /* that the queue is attached to */
-    bool ring_open;         /* somebody may have `entries` mapped */
-    bool ring_synced;       /* what was stored there is in the ring, as far as `synced_prod` */
+    bool tripped;           /* the poller does not sleep for some time */
+    bool store_awaited;     /* a store has met the tripwire, and has not been found in the page */
+    struct vdf_guest guest; /* with the queue attached */
+    bool ring_open;         /* a process may have `entries` mapped */
+    bool ring_synced;       /* stores through mappings are in the ring, up to `synced_prod` */
     uint32_t synced_prod;
     const struct vdf_attr *ring_row;
 };
@@ -78,25 +79,25 @@ extern const struct vdf_raw_ops vdf_vcmdq_vintf_page_ops;
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err);
 /** vdf_vcmdq_length() - bytes of the queue's memory. */
 uint64_t vdf_vcmdq_length(const struct vdf_vcmdq *queue);
-/** vdf_vcmdq_map() - CMDQ_ALLOC.ALLOC is now this: the queue appears in the VINTF or leaves it. */
+/** vdf_vcmdq_map() - set CMDQ_ALLOC.ALLOC: the queue appears in the VINTF, or leaves it. */
 void vdf_vcmdq_map(struct vdf_vcmdq *queue, bool mapped);
-/** vdf_vcmdq_show_in_vintf() - the VINTF's page has the queue's words, or none of it. */
+/** vdf_vcmdq_show_in_vintf() - store the words of the queue to the VINTF's page, or remove them. */
 void vdf_vcmdq_show_in_vintf(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_round() - look at the driver's words, run what is to run, publish. */
+/** vdf_vcmdq_round() - load the driver's words, run the commands, publish the device's words. */
 void vdf_vcmdq_round(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_catch_up() - what was stored to an open page has been done, unless its commands may
- *  still be in pages of a mapped ring. Return: whether anything was to be done. */
+/** vdf_vcmdq_catch_up() - execute what was stored to an open page, unless commands may still be in
+ *  pages of a mapped ring. Return: whether anything had been stored. */
 bool vdf_vcmdq_catch_up(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_release() - leave it as after a reset. */
+/** vdf_vcmdq_release() - reset the queue, which is no longer enabled. */
 void vdf_vcmdq_release(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_error() - does an error of the queue wait for its acknowledgement? */
+/** vdf_vcmdq_error() - does the queue have an error that is not acknowledged? */
 bool vdf_vcmdq_error(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_pins() - does the queue use memory at these addresses? */
 bool vdf_vcmdq_pins(const struct vdf_vcmdq *queue, uint64_t first, uint64_t last);
-/** vdf_vcmdq_take_idle() - a queue that was made goes on from what its registers were before. */
+/** vdf_vcmdq_take_idle() - a new queue takes over the registers that were set up before it. */
 void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_idle_reg() - the register at this offset of a page, and its bits; -1: none that can be
- *  written. */
+/** vdf_vcmdq_idle_reg() - the register at this offset of a page, and its bits; -1: no register that can
+ *  be written. */
 int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask);
 int vdf_vcmdq_window_read(struct vdf_vcmdq *queue, unsigned page, uint64_t offset, unsigned width,
                           uint64_t *value);
@@ -136,7 +137,7 @@ extern const struct vdf_raw_ops vdf_vcmdq_page_ops;
 
 /** vdf_vcmdq_load_hardware() - take the registers over from the hardware's page. */
 void vdf_vcmdq_load_hardware(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_make_page() - the page comes into being, with all words in it. 0 or -errno. */
+/** vdf_vcmdq_make_page() - make the page, with all words in it. Return: 0 or -errno. */
 int vdf_vcmdq_make_page(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_make_vintf_page() - the same for the page of the VINTF. */
 int vdf_vcmdq_make_vintf_page(struct vdf_hwqueue *dev);
@@ -146,11 +147,11 @@ void vdf_vcmdq_store_words(struct vdf_vcmdq *queue, uint8_t *page, unsigned firs
                            const void *bytes, size_t n, uint64_t offset);
 /** vdf_vcmdq_poll() - begin or end to poll a VCMDQ's page. */
 void vdf_vcmdq_poll(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_watch() - let the engine look at the page while somebody may store to it. */
+/** vdf_vcmdq_watch() - poll the page while it may be stored to. */
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish() - store the device's words into the page, if there is one. */
 void vdf_vcmdq_publish(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_is_published() - does the page, which there is, still have the device's words? */
+/** vdf_vcmdq_is_published() - does the page, which exists, still have the device's words? */
 bool vdf_vcmdq_is_published(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish_driver_word() - the same for a driver's word that was written as a file. */
 void vdf_vcmdq_publish_driver_word(struct vdf_vcmdq *queue, unsigned offset, uint32_t value);
@@ -159,8 +160,8 @@ uint32_t vdf_vcmdq_load_prod(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_config(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_gerrorn(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_cons(const struct vdf_vcmdq *queue);
-/* All of them, each before what it announces: a driver sets PROD up before CONFIG.EN, and mends a
- * command before it acknowledges the error. */
+/* All words, each loaded before the words that precede it in the driver's program: a driver sets up
+ * PROD before CONFIG.EN, and repairs a command before it acknowledges the error. */
 struct vdf_vcmdq_words {
     uint32_t prod, config, gerrorn;
 };
@@ -175,17 +176,17 @@ uint32_t vdf_vcmdq_cons_bits(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_outstanding(const struct vdf_vcmdq *queue, uint32_t prod, uint32_t cons);
 /** vdf_vcmdq_allocate() - HW_QUEUE_ALLOC. 0 or its -errno. */
 int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err);
-/** vdf_vcmdq_pin() - what HW_QUEUE_ALLOC of the model asks; @restored: not of the queue before it,
- *  and a ring may be aligned by its IOVA only, as older versions save it. */
+/** vdf_vcmdq_pin() - check the queue as HW_QUEUE_ALLOC does, and find its ring. @restored: the queue
+ *  before it is not checked, and only the IOVA of the ring need be aligned, as older versions save it. */
 int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err);
-/** vdf_vcmdq_unpin() - a driver that stores another BASE leaves the memory of the old one, in any
- *  order of the queues; registers stay. */
+/** vdf_vcmdq_unpin() - release the memory of the ring but keep the registers: a driver stores another
+ *  BASE. The order of the queues does not matter. */
 int vdf_vcmdq_unpin(struct vdf_vcmdq *queue, struct vdf_err *err);
-/** vdf_vcmdq_disable() - give the queue back; EBUSY while the next one is enabled. */
+/** vdf_vcmdq_disable() - release the queue; EBUSY while the next one is enabled. */
 int vdf_vcmdq_disable(struct vdf_vcmdq *queue, struct vdf_err *err);
-/** vdf_vcmdq_ready() - STATUS as the other registers make it. */
+/** vdf_vcmdq_ready() - STATUS, which follows from the other registers. */
 uint32_t vdf_vcmdq_ready(const struct vdf_vcmdq *queue);
-/** vdf_vcmdq_advance() - the driver's words are now these: run what is to run, publish. */
+/** vdf_vcmdq_advance() - take these words of the driver, run the commands, publish. */
 void vdf_vcmdq_advance(struct vdf_vcmdq *queue, uint32_t prod, uint32_t config, uint32_t gerrorn);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table of a VCMDQ and what its files do. A page that is open may be written and stored to at
- * any time and nothing tells of it, so that the engine looks at it until the last close. A mapping
- * can outlive the file: what was stored through it then counts with the next access to the queue,
- * and the values that lie in the page are never again kept by the kernel.
+ * The rows of a VCMDQ. Nothing announces a store to an open page, so that the engine polls the page
+ * until the last close. A mapping can outlive the open file: the next access to the queue finds stores
+ * through such a mapping, and the kernel never again caches values that lie in the page.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +11,8 @@
 
 #include "vcmdq.h"
 
-/* A store that meets the tripwire costs the guest some 20 us, and setting it 2 us: it is for queues
- * on which nothing happens. */
+/* The tripwire is set after this time without a store. A store that meets it costs the guest about
+ * 20 us, and setting it costs 2 us. */
 #define QUIET_NS 2000000u
 
 #define WINDOW_PAGE0 1u
@@ -25,7 +24,7 @@ static bool poll_page(struct vdf_obj *obj, void *ctx, uint64_t value)
 {
     struct vdf_vcmdq *queue = ctx;
 
-    /* Not while a store is on its way, which it would hold up again. */
+    /* While a store is awaited, the tripwire would hold it up again. */
     if (queue->page_stored_to && value >= QUIET_NS && !queue->store_awaited)
         vdf_tripwire_set(&queue->wire);
     const struct vdf_vcmdq_words words = vdf_vcmdq_load_words(queue);
@@ -35,7 +34,7 @@ static bool poll_page(struct vdf_obj *obj, void *ctx, uint64_t value)
         queue->tripped = false;
         if (vdf_vcmdq_is_published(queue))
             return tripped;
-        /* Somebody has stored to a word of the device, or set CONS up. */
+        /* A word of the device has been overwritten, or the driver has set up CONS. */
         queue->store_awaited = false;
         vdf_vcmdq_round(queue);
         return true;
@@ -49,7 +48,7 @@ static bool poll_page(struct vdf_obj *obj, void *ctx, uint64_t value)
         return false;
     }
     queue->ring_synced = false;
-    /* No later PROD, whose commands are not yet there. */
+    /* These words, not newer ones: the commands of a newer PROD may not be in the ring yet. */
     vdf_vcmdq_advance(queue, words.prod, words.config, words.gerrorn);
     return true;
 }
@@ -70,7 +69,7 @@ void vdf_vcmdq_poll(struct vdf_vcmdq *queue)
     bool own = queue->page_open || queue->page_stored_to;
     if (own || queue->dev->tegra.vintf_open) {
         vdf_obj_set_live(queue->priv.obj, true);
-        /* Without memory the reads and writes of the page will say so. */
+        /* Without memory, reads and writes of the page fail. */
         int ret = own ? vdf_vcmdq_make_page(queue) : 0;
         if (ret == 0 && !queue->poller)
             queue->poller = vdf_async_poller(queue->priv.obj, poll_page, queue);
@@ -97,7 +96,7 @@ static uint64_t page_size(const struct vdf_at *at)
     return queue->page.size;
 }
 
-/* Whole words: hardware takes no other loads. */
+/* Load whole words: hardware allows no others. */
 static void load_words(const uint8_t *page, uint8_t *to, size_t n, uint64_t offset)
 {
     uint64_t end = offset + n;
@@ -143,7 +142,7 @@ void vdf_vcmdq_store_words(struct vdf_vcmdq *queue, uint8_t *page, unsigned firs
     vdf_vcmdq_round(queue);
 }
 
-/* As the hardware: stores to what is no register and to the device's registers are dropped. */
+/* As in hardware, stores to other offsets and to the device's registers are dropped. */
 static int page_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
                       struct vdf_err *err)
 {
@@ -202,7 +201,7 @@ static void vintf_page_opened(const struct vdf_at *at, bool open)
     struct vdf_hwqueue *dev = at->priv;
 
     dev->tegra.vintf_open = open;
-    /* Without memory the reads and writes of the page will say so. */
+    /* Without memory, reads and writes of the page fail. */
     if (open)
         vdf_vcmdq_make_vintf_page(dev);
     for (unsigned k = 0; k < VDF_VCMDQS; k++)
@@ -219,8 +218,7 @@ const struct vdf_raw_ops vdf_vcmdq_vintf_page_ops = {
 
 /* --- the ring as a file ----------------------------------------------------------------------- */
 
-/* The ring is where BASE says as soon as that is mapped, so that it can be filled before `enable`.
- */
+/* The ring is there as soon as BASE is mapped, so that it can be filled before `enable`. */
 static uint64_t ring_size(const struct vdf_at *at)
 {
     const struct vdf_vcmdq *queue = at->priv;
@@ -472,8 +470,8 @@ static int get_base_reg(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* A guest sets its ring up through page 1. While the queue does not run, an allocation goes with
- * the old address, and is made again by CONFIG.EN. */
+/* A guest sets up its ring through page 1. While the queue does not run, another address ends the
+ * allocation, and CONFIG.EN allocates the queue again. */
 static int set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_vcmdq *queue = at->priv;
@@ -676,7 +674,7 @@ int vdf_vcmdq_idle_reg(unsigned page, uint64_t offset, uint64_t *mask)
     return -1;
 }
 
-/* A BASE that nobody has stored leaves what a new queue has. */
+/* A BASE of 0 was never stored: the queue keeps its reset values. */
 void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
 {
     uint64_t *idle = queue->dev->tegra.idle[queue->index];
@@ -691,7 +689,7 @@ void vdf_vcmdq_take_idle(struct vdf_vcmdq *queue)
     queue->cons_base = idle[VDF_IDLE_CONS_BASE];
     const uint32_t cons = (uint32_t)idle[VDF_IDLE_CONS];
     memset(idle, 0, sizeof(queue->dev->tegra.idle[queue->index]));
-    /* Hardware has registers of its own. */
+    /* The registers of hardware are elsewhere. */
     if (queue->hardware)
         return;
     queue->cons = cons;
@@ -718,7 +716,7 @@ int vdf_vcmdq_window_write(struct vdf_vcmdq *queue, unsigned page, uint64_t offs
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* mkdir, in HW_QUEUE_ALLOC's order: the index's range, then that of the queues. */
+/* mkdir checks in the order of HW_QUEUE_ALLOC: first the index, then the order of the queues. */
 int vdf_vcmdq_allow(struct vdf_obj *parent, const char *name, struct vdf_err *err)
 {
     const struct vdf_hwqueue *dev = vdf_obj_priv(parent);
@@ -750,7 +748,8 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
         queue->log2size = dev->tegra.cmdqs;
     vdf_obj_set_live(obj, dev->backend != VDF_HWQUEUE_SOFT);
     vdf_memory_init(&queue->page, "vcmdq-page", VDF_PAGE_SIZE);
-    /* These are views of what is there; of registers of its own the page is made when needed. */
+    /* Such pages are views of existing memory. A page of the queue's own is made when it is
+     * needed. */
     if (queue->ops->page_is_view || dev->kernel) {
         ret = vdf_vcmdq_make_page(queue);
         if (ret < 0)
@@ -826,7 +825,7 @@ static int start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
         queue->poller = vdf_async_poller(obj, poll_page, queue);
     }
     vdf_vcmdq_show_in_vintf(queue);
-    /* What a mapped page had asked for when the state was saved. */
+    /* Execute what a mapped page had requested when the state was saved. */
     if (!fresh)
         vdf_vcmdq_round(queue);
     else if (queue->ops->made)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Virtual devices: `vdevices/VSID` ties the guest's stream id to that of the machine, `psid`, as
- * IOMMU_VDEVICE_ALLOC does. On a Tegra241 each takes a pair of the VINTF's SID_MATCH and
- * SID_REPLACE.
+ * IOMMU_VDEVICE_ALLOC does. On a Tegra241 each occupies a pair of the VINTF's SID_MATCH and
+ * SID_REPLACE registers.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -37,13 +37,14 @@ static int create(struct vdf_obj *obj, struct vdf_err *err)
     if (ret < 0)
         return ret;
     if (vdf_vdevice_find(dev, (uint32_t)vsid))
-        return vdf_fail(err, EEXIST, "%s: %u has a virtual device", name, (unsigned)vsid);
+        return vdf_fail(err, EEXIST, "%s: there is a virtual device of %u already", name,
+                        (unsigned)vsid);
 
     unsigned slot = 0;
     while (slot < VDF_VDEVICES && dev->vdevices[slot])
         slot++;
     if (slot == VDF_VDEVICES)
-        return vdf_fail(err, ENOSPC, "%s: there are %u stream id registers, all in use", name,
+        return vdf_fail(err, ENOSPC, "%s: all %u stream id registers are in use", name,
                         VDF_VDEVICES);
     vdevice->dev = dev;
     vdevice->vsid = (uint32_t)vsid;
@@ -73,7 +74,7 @@ static void destroy(struct vdf_obj *obj)
         vdevice->dev->vdevices[vdevice->slot] = NULL;
 }
 
-/* The saved slots are a permutation of those that the objects took as they were made. */
+/* The saved slots are a permutation of the slots that the objects received when they were made. */
 static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_vdevice *vdevice = at->priv;
@@ -83,7 +84,8 @@ static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err 
         return vdf_fail(err, EINVAL, "%" PRIu64 ": slots are 0 to %u", value, VDF_VDEVICES - 1);
     struct vdf_vdevice *other = dev->vdevices[value];
     if (other && other != vdevice && other->slot_restored)
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": the slot of stream %u", value, other->vsid);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": stream %u has this slot already", value,
+                        other->vsid);
     vdevice->slot_restored = true;
     dev->vdevices[vdevice->slot] = other;
     if (other)

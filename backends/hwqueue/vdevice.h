@@ -8,7 +8,7 @@
 struct vdf_hwqueue;
 
 #define VDF_VDEVICES 16u           /* 1 << PARAM.NUM_SID_PER_VM_LOG2 */
-#define VDF_VIRT_ID_MAX UINT32_MAX /* a selftest's */
+#define VDF_VIRT_ID_MAX UINT32_MAX /* selftest: no stream id, but any number */
 #define VDF_SID_MAX 0xfffffu       /* SID_MATCH and SID_REPLACE have 20 bits */
 
 struct vdf_vdevice {
@@ -17,8 +17,8 @@ struct vdf_vdevice {
     uint32_t vsid;
     uint32_t psid;
     uint8_t slot;        /* its SID_MATCH and SID_REPLACE registers */
-    bool slot_restored;  /* from a state, in which no two have the same */
-    uint8_t atc_timeout; /* it does not answer ATC invalidations */
+    bool slot_restored;  /* by a state, which gives each slot once */
+    uint8_t atc_timeout; /* the device does not answer ATC invalidations */
 };
 
 extern const struct vdf_class vdf_vdevice_class;

@@ -2,9 +2,9 @@
 /*
  * The vEVENTQ: records in iommufd's format, each a header {u32 flags, u32 sequence} and a payload:
  * two little-endian u64, the VINTF's LVCMDQ_ERR_MAP, or for a selftest the u32 number of a virtual
- * device. At most `depth` events wait; what comes then is lost, and a header alone with flag
- * LOST_EVENTS ends the queue until the next event is queued behind it (which takes the header's
- * place: the gap in the sequence tells the same).
+ * device. At most `depth` events wait; further events are lost. A lone header with the flag LOST_EVENTS
+ * then ends the queue, until the next event replaces the header: the gap in the sequence numbers says
+ * the same.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -153,7 +153,7 @@ int vdf_veventq_trigger(const struct vdf_at *at, uint64_t value, struct vdf_err 
 
 /* --- in a state ------------------------------------------------------------------------------- */
 
-/* The first of the queue's rows there. */
+/* Of the rows of the queue, a state saves this one first. */
 int vdf_veventq_get_sequence(const struct vdf_at *at, uint64_t *value)
 {
     struct vdf_hwqueue *dev = at->priv;
@@ -165,8 +165,8 @@ int vdf_veventq_get_sequence(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* Of events that the kernel had beside those that were here, a state has what its queue has room
- * for. */
+/* The events of the kernel and the events here together may exceed `depth`; a state has the first
+ * `depth` of them. */
 int vdf_veventq_get_lost(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_hwqueue *dev = at->priv;

@@ -23,7 +23,7 @@ struct vdf_veventq {
     bool lost;              /* a LOST_EVENTS header ends the queue */
 };
 
-/* What the records take. */
+/* The sizes of a record. */
 #define VDF_VEVENT_HEADER 8u
 #define VDF_VEVENT_SEQUENCE_MASK 0x7fffffffu
 
@@ -31,14 +31,15 @@ extern const struct vdf_stream_ops vdf_veventq_stream;
 void vdf_veventq_free(struct vdf_veventq *queue);
 /** vdf_veventq_payload() - bytes of a record behind its header. */
 unsigned vdf_veventq_payload(const struct vdf_hwqueue *dev);
-/** vdf_veventq_append() - an event goes to the end, if no more than @max are there then. */
+/** vdf_veventq_append() - add an event at the end. False: the queue has @max already, or no
+ *  memory. */
 bool vdf_veventq_append(struct vdf_veventq *queue, const struct vdf_vevent *event, uint32_t max);
-/** vdf_veventq_read() - whole records of those that wait here. 0: there are none; EINVAL: not one
+/** vdf_veventq_read() - read whole records. Return: their bytes; 0: none waits; -EINVAL: none
  *  fits. */
 ssize_t vdf_veventq_read(struct vdf_hwqueue *dev, void *bytes, size_t n, struct vdf_err *err);
-/** vdf_veventq_waits() - is there anything to be read? */
+/** vdf_veventq_waits() - does a record wait? */
 bool vdf_veventq_waits(struct vdf_hwqueue *dev);
-/** vdf_veventq_store_depth() - another depth of the queue that is here. */
+/** vdf_veventq_store_depth() - change the depth of the queue here. */
 int vdf_veventq_store_depth(struct vdf_hwqueue *dev, uint32_t depth, struct vdf_err *err);
 int vdf_veventq_set_depth(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_veventq_get_sequence(const struct vdf_at *at, uint64_t *value);
