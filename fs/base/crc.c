@@ -6,7 +6,7 @@
 #define CRC_STEP 8u
 #define CRC_POLYNOMIAL UINT32_C(0x04c11db7)
 
-/* Row k: what a byte with k more bytes behind it in the same step makes of the remainder. */
+/* Row k: the remainder's change by a byte that k more bytes follow in the same step. */
 static uint32_t crc_table[CRC_STEP][256];
 
 static void make_crc_table(void)
@@ -66,7 +66,7 @@ static uint32_t multiply(uint32_t a, uint32_t b)
     return product;
 }
 
-/* What so many bytes behind it make of a remainder of 1. */
+/* The remainder that a remainder of 1 becomes after so many bytes. */
 static uint32_t shift_by(uint64_t bytes)
 {
     uint32_t shift = 1, square = 0x100;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The CRC of POSIX's cksum, so that an edited file can be signed again with it. */
+/* The CRC of POSIX's cksum(1), which a user of an edited state can compute. */
 #ifndef VDF_CRC_H
 #define VDF_CRC_H
 

@@ -3,8 +3,8 @@
 
 #include "hash.h"
 
-/* An odd factor with bits everywhere, 2^64 divided by the golden ratio. It carries only up, and
- * what it has carried comes down by half. */
+/* 2^64 divided by the golden ratio: an odd factor with bits everywhere. Multiplication carries only
+ * upwards; a shift to the right brings the upper half down again. */
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);

@@ -11,7 +11,7 @@ _Static_assert(VDF_RANKS <= 8 * sizeof(vdf_ranks_held), "a bit for each rank");
 void vdf_rank_take(enum vdf_rank rank)
 {
     assert(rank > 0 && rank < VDF_RANKS);
-    /* A held rank of the same height or above would be the wrong way round. */
+    /* The thread holds no lock of this rank or a higher one. */
     assert(vdf_ranks_held >> rank == 0);
     vdf_ranks_held |= 1u << rank;
 }

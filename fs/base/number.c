@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers from text. */
+/* White space and numbers in text. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -10,6 +11,16 @@
 
 #define SPACES " \t\n\v\f\r"
 #define SHOWN 40 /* bytes of a wrong word that its sentence quotes */
+
+void vdf_text_trim(const char **text, size_t *len)
+{
+    while (*len && isspace((unsigned char)(*text)[*len - 1]))
+        --*len;
+    while (*len && isspace((unsigned char)**text)) {
+        ++*text;
+        --*len;
+    }
+}
 
 int vdf_hex_digit(char c)
 {

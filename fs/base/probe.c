@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's offers: telling them, and letting the parts look, each in a process of its own.
+ * Probing the host: each part looks in a process of its own and sends its facts.
  *
  *     parent                               child, one a part
  *     fork ------------------------------> run: vdf_probe_have() ...
@@ -25,10 +25,10 @@
 
 #include "probe.h"
 
-#define MOST_BYTES (1u << 20) /* of facts that a part may tell */
+#define MOST_BYTES (1u << 20) /* of facts that a part may send */
 #define REAP_MS 500           /* that a killed process has to end */
 
-/* --- telling ---------------------------------------------------------------------------------- */
+/* --- reporting -------------------------------------------------------------------------------- */
 
 static void add_string(struct vdf_probe *probe, const char *text)
 {
@@ -154,8 +154,8 @@ static int misc_minor(const char *driver)
     return found;
 }
 
-static void tell_denied(struct vdf_probe *probe, const char *name, const char *path, int code,
-                        const struct stat *st, const char *brings)
+static void report_denied(struct vdf_probe *probe, const char *name, const char *path, int code,
+                          const struct stat *st, const char *brings)
 {
     char *call, *remedy = NULL;
 
@@ -199,7 +199,7 @@ int vdf_probe_open(struct vdf_probe *probe, const char *name, const char *path, 
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         int code = errno;
-        tell_denied(probe, name, path, code, &st, brings);
+        report_denied(probe, name, path, code, &st, brings);
         return -code;
     }
     return fd;
@@ -210,7 +210,7 @@ int vdf_probe_open(struct vdf_probe *probe, const char *name, const char *path, 
 struct child {
     pid_t pid; /* 0: none */
     int fd;    /* -1: at its end */
-    bool cut;  /* it has told too much */
+    bool cut;  /* it has sent too much */
 };
 
 static long now_ms(void)
@@ -233,7 +233,7 @@ static void begin(struct vdf_probe *probe, struct child *child)
     pid_t parent = getpid();
     child->pid = fork();
     if (child->pid == 0) {
-        /* The process that asks may be killed, too. */
+        /* The parent may be killed, too. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(EXIT_FAILURE);
@@ -271,7 +271,7 @@ static void hear(struct vdf_probe *probe, struct child *child)
     child->fd = -1;
 }
 
-/* Half of a fact may have come last; it goes, so that what is told next is seen as one. */
+/* Removes an incomplete last fact, so that the next fact is parsed as one. */
 static void drop_rest(struct vdf_probe *probe)
 {
     const char *data = probe->facts.data;
@@ -290,24 +290,24 @@ static void drop_rest(struct vdf_probe *probe)
 
 static void end(struct vdf_probe *probe, struct child *child)
 {
-    bool late = child->fd >= 0;
+    bool timed_out = child->fd >= 0;
     int status = 0;
     pid_t pid = 0;
 
     if (!child->pid)
         return;
-    if (late)
+    if (timed_out)
         close(child->fd);
-    if (late || child->cut)
+    if (timed_out || child->cut)
         kill(child->pid, SIGKILL);
-    /* One that hangs in the kernel may not even end then, and is left to init. */
+    /* A process that hangs in the kernel does not end even then; init inherits it. */
     for (int k = 0; k < REAP_MS / 10 && pid == 0; k++) {
         pid = waitpid(child->pid, &status, WNOHANG);
         if (pid == 0)
             poll(NULL, 0, 10);
     }
     drop_rest(probe);
-    if (late)
+    if (timed_out)
         vdf_probe_lack(probe, "probe", "no end within %d ms", VDF_PROBE_MS);
     else if (child->cut)
         vdf_probe_lack(probe, "probe", "more than %u bytes of facts", MOST_BYTES);

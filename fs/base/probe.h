@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How facts are kept, and sent by the process of a part: strings that end with a NUL, the first
- * byte of the first one says what it is.
+ * The format of facts, in memory and in the pipe of a part's process: strings that end with a NUL. The
+ * first byte of the first string is the kind.
  *
  *     + name \0 detail \0      it is there
  *     - name \0 reason \0      it is not

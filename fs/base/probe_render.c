@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the host offers, as a table for people and as JSON for scripts. */
+/* The facts of the host, as a table for people and as JSON for scripts. */
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -14,7 +14,7 @@ struct fact {
 
 /* --- reading facts ---------------------------------------------------------------------------- */
 
-/* The string at @pos, which moves behind it; NULL at the end and for what has been cut off. */
+/* The string at @pos, which moves behind it; NULL at the end and for an incomplete string. */
 static const char *take(const char **pos, const char *end)
 {
     const char *text = *pos, *nul = text < end ? memchr(text, '\0', (size_t)(end - text)) : NULL;
@@ -78,7 +78,7 @@ static bool next_fact(const struct vdf_probe *probe, const char **pos, struct fa
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* One line of ASCII, whatever is quoted. */
+/* One line of ASCII, even if the text has other bytes. */
 static void add_plain(struct vdf_buf *out, const char *text)
 {
     for (; *text; text++)
@@ -128,8 +128,8 @@ void vdf_probe_text(const struct vdf_probe *probes, unsigned n, struct vdf_buf *
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-/* A byte beyond ASCII becomes the character of that number: what the host tells need not be UTF-8,
- * and JSON has to be. */
+/* A byte beyond ASCII becomes the character with that number, since a fact need not be UTF-8 and JSON
+ * has to be. */
 static void add_string(struct vdf_buf *out, const char *text)
 {
     vdf_buf_add(out, "\"", 1);

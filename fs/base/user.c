@@ -37,7 +37,7 @@ static void read_own(void)
     own.n = n > 0 ? (size_t)n : 0;
 }
 
-/* Of this thread alone, unlike setgroups(3). */
+/* Changes only this thread's groups, unlike setgroups(3). */
 static int set_groups(const struct groups *groups)
 {
     return (int)syscall(SYS_setgroups, groups->n, groups->ids);
@@ -65,8 +65,8 @@ static int parse_groups(const char *text, struct groups *groups)
     }
 }
 
-/* The supplementary groups of the thread that asks. None when it is gone: its number may be another
- * thread's by now, which the user's and the group's tell. */
+/* The supplementary groups of the thread that asks. None when that thread is gone: its number may be
+ * another thread's by now, which has another user or group. */
 static int groups_of(const struct vdf_user *user, struct groups *groups)
 {
     char path[40], *line = NULL;
@@ -111,7 +111,7 @@ int vdf_user_enter(struct vdf_err *err)
     free(groups.ids);
     if (entered)
         become(served->uid, served->gid);
-    /* Neither call tells whether it worked, but by the numbers that it finds. */
+    /* These calls report no error; they return the number before, so a second call checks the first. */
     if (entered &&
         ((uid_t)setfsuid((uid_t)-1) != served->uid || (gid_t)setfsgid((gid_t)-1) != served->gid))
         vdf_user_leave();
@@ -129,7 +129,7 @@ void vdf_user_leave(void)
         return;
     entered = false;
     become(geteuid(), getegid());
-    /* It may go on with less, never with another's. */
+    /* The thread may go on with fewer rights, and never with those of another user. */
     if (set_groups(&own) < 0)
         abort();
 }

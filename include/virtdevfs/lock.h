@@ -85,6 +85,18 @@ static inline void vdf_unlock(struct vdf_lock *lock)
     vdf_rank_leave(lock->rank);
 }
 
+/** vdf_lock_deadline() - the time @ns from now, @ns being less than a second, for vdf_lock_until(). */
+static inline struct timespec vdf_lock_deadline(long ns)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += ns;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    return t;
+}
+
 /** vdf_lock_until() - as vdf_lock(), and give up at @until (CLOCK_REALTIME). Return: is it held? */
 static inline bool vdf_lock_until(struct vdf_lock *lock, const struct timespec *until)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers as they are written everywhere in the tree: in values, in lists and in names. */
+/* Text of values, lists and names: white space and numbers. */
 #ifndef VIRTDEVFS_TEXT_H
 #define VIRTDEVFS_TEXT_H
 
@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <virtdevfs/error.h>
 
+/** vdf_text_trim() - leave out the white space at both ends. */
+void vdf_text_trim(const char **text, size_t *len);
+
 /**
- * vdf_number_parse() - decimal, 0x hex or 0b binary, with nothing around it.
+ * vdf_number_parse() - decimal, 0x hex or 0b binary, without white space.
  * @text, @len: bytes, need not be NUL-terminated
  *
  * Return: 0, -EINVAL when it is no number, -ERANGE when it needs more than 64 bits.
@@ -19,7 +22,7 @@ int vdf_number_parse(const char *text, size_t len, uint64_t *value);
  * vdf_number_word() - the next word of a text of words.
  * @text: not at its end and not at white space; moves behind the word and the white space after it
  * @max:  largest number allowed; above: ERANGE
- * @what: what the number is, for the sentence: "address"
+ * @what: name of the number in the sentence: "address"
  *
  * Return: 0 or -errno with a sentence; @text is where it was then.
  */
