@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel keeps of the tree: notes, drops, and replies that wait for them. */
+/* The kernel's cache of the tree: notes, drops, and replies that wait for drops. */
 #include "cache.h"
 #include "value.h"
 
@@ -8,16 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Notes of a device that are compared with each change of it; with more all are dropped, once. */
+/* Each change of a device compares its notes, up to this number; beyond it a change drops all. */
 #define COMPARED_MAX 64u
-/* Names of a device that are kept although they come and go with its values: each is looked at with
- * each change of it. */
+/* Cached names of a device that depend on its values: each change of the device checks all of them. */
 #define NAMES_MAX 128u
-/* Reads of the whole, one after the other and without a change, until a value is kept. */
+/* Consecutive reads of the whole value without a change before the kernel caches the value. */
 #define QUIET_READS 64u
-#define SETTLE_LOOK_NS 2000000 /* between two looks whether a waiter is to stop */
+#define SETTLE_LOOK_NS 2000000 /* between two checks of a waiter's stop flag */
 
-/* An entry of a table of which the kernel has names, and what they depend on. */
+/* A table's entry of which the kernel has names, and the values that decide which names exist. */
 struct vdf_cached_name {
     struct vdf_obj *obj; /* referenced */
     const struct vdf_entry *entry;
@@ -35,7 +34,7 @@ struct vdf_cached {
 
 /* --- notes ------------------------------------------------------------------------------------ */
 
-/* The record of a device, which is made with the first note; NULL without memory. */
+/* The record of a device; the first note creates the record. NULL: no memory. */
 static struct vdf_cached *make_record(struct vdf_device *device)
 {
     if (!device->edge)
@@ -89,7 +88,7 @@ void vdf_cache_seen(const struct vdf_fuse *fuse, struct vdf_node *node)
         node->quiet_reads = 0;
     else if (node->quiet_reads < QUIET_READS)
         node->quiet_reads++;
-    /* That of a note is what the kernel has. */
+    /* The value of a node with a note is the kernel's. */
     if (!node->note_prev)
         node->value = value;
 }
@@ -133,7 +132,7 @@ bool vdf_cache_note(struct vdf_fuse *fuse, struct vdf_node *node, enum vdf_cache
     if (!vdf_cache_holds(fuse, &node->place))
         return false;
     vdf_device_enter(device);
-    /* Not before: another state brings another structure. */
+    /* Under the lock: a restore replaces the private structure. */
     struct vdf_at at = vdf_place_at(&node->place);
     if (!node->never_cached && vdf_place_exists(&node->place) && vdf_row_get(&at, &value) == 0 &&
         (node->note_prev || link_note(device, node))) {
@@ -149,7 +148,7 @@ static bool note_name(struct vdf_device *device, const struct vdf_place *place)
 {
     struct vdf_shape shape = { 0 };
 
-    /* The tree tells of an object's death, so that many objects cost a change nothing. */
+    /* The tree reports the death of an object, so that a change need not check all objects. */
     if (!place->entry->parent) {
         place->obj->edge_watches = true;
         return true;
@@ -193,7 +192,7 @@ bool vdf_cache_note_name(struct vdf_fuse *fuse, const struct vdf_place *place)
     return noted;
 }
 
-/* --- what is to be dropped; the lock of the nodes is held ------------------------------------- */
+/* --- asking for drops; the lock of the nodes is held ------------------------------------------ */
 
 static void ask(struct vdf_fuse *fuse)
 {
@@ -215,7 +214,7 @@ static void ask_drop(struct vdf_fuse *fuse, struct vdf_node *node, unsigned what
     ask(fuse);
 }
 
-/* Somebody reads it: the new value is put in place of the old, which saves a request. */
+/* The value has a reader: store the new value in place of the old one, which saves a request. */
 static bool ask_store(struct vdf_fuse *fuse, struct vdf_node *node, uint64_t value)
 {
     struct vdf_buf text = VDF_BUF_INIT;
@@ -268,7 +267,7 @@ static void compare_values(struct vdf_fuse *fuse, struct vdf_device *device)
     vdf_unlock(&fuse->nodes);
 }
 
-/* Forgets the names that have come or gone. Return: whether there were any. */
+/* Forgets the names that have appeared or disappeared. Return: were there any? */
 static bool forget_changed_names(struct vdf_cached *cached)
 {
     bool changed = false;
@@ -337,7 +336,7 @@ void vdf_cache_forget(struct vdf_fuse *fuse, struct vdf_node *node)
     if (!number_row(&node->place))
         return;
     vdf_device_enter(device);
-    /* Looked up again meanwhile, it may have a new note. */
+    /* After another lookup in the meantime the node may have a new note. */
     vdf_lock(&fuse->nodes);
     bool forgotten = node->lookups == 0;
     vdf_unlock(&fuse->nodes);
@@ -359,18 +358,18 @@ ssize_t vdf_cache_text(struct vdf_fuse *fuse, const struct vdf_node *node, char 
     return n;
 }
 
-void vdf_cache_let_go(struct vdf_fuse *fuse, struct vdf_node *node)
+void vdf_cache_drop_page(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     vdf_lock(&fuse->nodes);
     ask_drop(fuse, node, VDF_CACHE_PAGE);
     vdf_unlock(&fuse->nodes);
 }
 
-/* --- the thread that drops -------------------------------------------------------------------- */
+/* --- the thread of the drops ------------------------------------------------------------------ */
 
-/* The kernel copies into a page that it has while others copy out of it, who would get a mixture:
- * the old page goes first, and a reader who asks for it before the new one is there gets the same
- * text (vdf_cache_text()). */
+/* The kernel writes into an existing page while readers copy from it, and they would get a mixture.
+ * The old page is therefore dropped first, and a reader that asks before the new page is there gets
+ * the new text from vdf_cache_text(). */
 static void store(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     struct fuse_bufvec text = FUSE_BUFVEC_INIT(node->storing.n);
@@ -382,12 +381,12 @@ static void store(struct vdf_fuse *fuse, struct vdf_node *node)
     vdf_unlock(&fuse->nodes);
 }
 
-/* An inode that the kernel has forgotten needs no drop: ENOENT is as good as done. */
+/* ENOENT needs no handling: the kernel has forgotten the inode and caches nothing of it. */
 static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     vdf_lock(&fuse->nodes);
     unsigned what = node->drop;
-    /* A page that is to go needs no new text. */
+    /* A page that is dropped anyway needs no new text. */
     bool stores = (what & (VDF_CACHE_STORE | VDF_CACHE_PAGE)) == VDF_CACHE_STORE;
     if (stores)
         node->storing = node->stored;
@@ -395,7 +394,7 @@ static void drop(struct vdf_fuse *fuse, struct vdf_node *node)
     node->drop_queued = false;
     vdf_unlock(&fuse->nodes);
 
-    /* Attributes go with the page; a negative offset means them alone. */
+    /* Dropping a page drops the attributes too; a negative offset drops only the attributes. */
     bool page = what & (VDF_CACHE_STORE | VDF_CACHE_PAGE);
     fuse_lowlevel_notify_inval_inode(fuse->session, (uintptr_t)node, page ? 0 : -1, 0);
     if (stores)
@@ -407,20 +406,19 @@ static void drop_names(struct vdf_fuse *fuse)
 {
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 18)
     fuse_lowlevel_notify_increment_epoch(fuse->session);
-#else
 #endif
 }
 
-/* All that is asked for now, and then those who wait for it. */
+/* Makes all drops that are asked for, and then sends the replies that wait for them. */
 static void work(struct vdf_fuse *fuse)
 {
     struct vdf_node *node = fuse->drops, *next_node;
-    struct vdf_late *late = fuse->first_late, *next_late;
+    struct vdf_reply *reply = fuse->replies, *next_reply;
     bool epoch = fuse->epoch_asked;
 
     fuse->drops = NULL;
-    fuse->first_late = NULL;
-    fuse->last_late = &fuse->first_late;
+    fuse->replies = NULL;
+    fuse->last_reply = &fuse->replies;
     fuse->epoch_asked = false;
     fuse->rounds_begun++;
     vdf_unlock(&fuse->nodes);
@@ -431,14 +429,14 @@ static void work(struct vdf_fuse *fuse)
     }
     if (epoch)
         drop_names(fuse);
-    for (; late; late = next_late) {
-        next_late = late->next;
-        late->send(late);
+    for (; reply; reply = next_reply) {
+        next_reply = reply->next;
+        reply->send(reply);
     }
 
     vdf_lock(&fuse->nodes);
     fuse->rounds_done = fuse->rounds_begun;
-    if (!fuse->drops && !fuse->epoch_asked && !fuse->first_late)
+    if (!fuse->drops && !fuse->epoch_asked && !fuse->replies)
         atomic_store(&fuse->drops_pending, false);
     pthread_cond_broadcast(&fuse->cache_done);
 }
@@ -458,7 +456,7 @@ static void *cache_thread(void *arg)
     return NULL;
 }
 
-/* --- those who wait --------------------------------------------------------------------------- */
+/* --- waiting for drops ------------------------------------------------------------------------ */
 
 void vdf_cache_settle(void *arg, const atomic_bool *stop)
 {
@@ -469,17 +467,13 @@ void vdf_cache_settle(void *arg, const atomic_bool *stop)
     vdf_lock(&fuse->nodes);
     uint64_t until = fuse->rounds_begun + (fuse->drops || fuse->epoch_asked);
     while (fuse->rounds_done < until && !atomic_load(stop)) {
-        struct timespec look;
-        clock_gettime(CLOCK_REALTIME, &look);
-        look.tv_nsec += SETTLE_LOOK_NS;
-        look.tv_sec += look.tv_nsec / 1000000000;
-        look.tv_nsec %= 1000000000;
+        struct timespec look = vdf_lock_deadline(SETTLE_LOOK_NS);
         pthread_cond_timedwait(&fuse->cache_done, &fuse->nodes.mutex, &look);
     }
     vdf_unlock(&fuse->nodes);
 }
 
-void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late)
+void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_reply *reply)
 {
     bool waits = vdf_reply_waits(fuse);
 
@@ -487,20 +481,20 @@ void vdf_reply_later(struct vdf_fuse *fuse, struct vdf_late *late)
         vdf_lock(&fuse->nodes);
         waits = vdf_reply_waits(fuse);
         if (waits) {
-            late->next = NULL;
-            *fuse->last_late = late;
-            fuse->last_late = &late->next;
+            reply->next = NULL;
+            *fuse->last_reply = reply;
+            fuse->last_reply = &reply->next;
             pthread_cond_signal(&fuse->cache_work);
         }
         vdf_unlock(&fuse->nodes);
     }
     if (!waits)
-        late->send(late);
+        reply->send(reply);
 }
 
-/* What replies of one call say. */
-struct words {
-    struct vdf_late late;
+/* The content of a simple reply. */
+struct simple {
+    struct vdf_reply reply; /* first: the pointer to the reply is this one */
     fuse_req_t req;
     enum { ERROR, WRITTEN, READ, POLLED } kind;
     int error;
@@ -509,55 +503,55 @@ struct words {
     char bytes[];
 };
 
-static void say(const struct words *words, const char *bytes)
+static void send_simple(const struct simple *simple, const char *bytes)
 {
-    switch (words->kind) {
+    switch (simple->kind) {
     case ERROR:
-        fuse_reply_err(words->req, words->error);
+        fuse_reply_err(simple->req, simple->error);
         break;
     case WRITTEN:
-        fuse_reply_write(words->req, words->n);
+        fuse_reply_write(simple->req, simple->n);
         break;
     case READ:
-        fuse_reply_buf(words->req, bytes, words->n);
+        fuse_reply_buf(simple->req, bytes, simple->n);
         break;
     case POLLED:
-        fuse_reply_poll(words->req, words->events);
+        fuse_reply_poll(simple->req, simple->events);
         break;
     }
 }
 
-static void send_words(struct vdf_late *late)
+static void send_copy(struct vdf_reply *reply)
 {
-    struct words *words = (struct words *)late;
+    struct simple *copy = (struct simple *)reply;
 
-    say(words, words->bytes);
-    free(words);
+    send_simple(copy, copy->bytes);
+    free(copy);
 }
 
-/* Without memory to put the reply down it is sent at once, perhaps before the kernel has dropped
- * what it keeps: who waited for memory would keep the daemon from ending. */
-static void say_later(struct vdf_fuse *fuse, const struct words *what, const char *bytes)
+/* Sends the reply at once if there is no memory for a copy, perhaps before the kernel has dropped the
+ * old value: waiting for memory could keep the daemon from ending. */
+static void send_later(struct vdf_fuse *fuse, const struct simple *simple, const char *bytes)
 {
-    size_t n = bytes ? what->n : 0;
-    struct words *words = malloc(sizeof(*words) + n);
+    size_t n = bytes ? simple->n : 0;
+    struct simple *copy = malloc(sizeof(*copy) + n);
 
-    if (!words) {
-        say(what, bytes);
+    if (!copy) {
+        send_simple(simple, bytes);
         return;
     }
-    *words = *what;
-    words->late.send = send_words;
+    *copy = *simple;
+    copy->reply.send = send_copy;
     if (n)
-        memcpy(words->bytes, bytes, n);
-    vdf_reply_later(fuse, &words->late);
+        memcpy(copy->bytes, bytes, n);
+    vdf_reply_later(fuse, &copy->reply);
 }
 
 void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n)
 {
-    /* A write of nothing has changed nothing. */
+    /* A write of no bytes has changed nothing. */
     if (n && vdf_reply_waits(fuse))
-        say_later(fuse, &(struct words){ .req = req, .kind = WRITTEN, .n = n }, NULL);
+        send_later(fuse, &(struct simple){ .req = req, .kind = WRITTEN, .n = n }, NULL);
     else
         fuse_reply_write(req, n);
 }
@@ -565,7 +559,7 @@ void vdf_reply_write(struct vdf_fuse *fuse, fuse_req_t req, size_t n)
 void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error)
 {
     if (vdf_reply_waits(fuse))
-        say_later(fuse, &(struct words){ .req = req, .kind = ERROR, .error = error }, NULL);
+        send_later(fuse, &(struct simple){ .req = req, .kind = ERROR, .error = error }, NULL);
     else
         fuse_reply_err(req, error);
 }
@@ -573,7 +567,7 @@ void vdf_reply_err(struct vdf_fuse *fuse, fuse_req_t req, int error)
 void vdf_reply_read(struct vdf_fuse *fuse, fuse_req_t req, const char *bytes, size_t n)
 {
     if (vdf_reply_waits(fuse))
-        say_later(fuse, &(struct words){ .req = req, .kind = READ, .n = n }, bytes);
+        send_later(fuse, &(struct simple){ .req = req, .kind = READ, .n = n }, bytes);
     else
         fuse_reply_buf(req, bytes, n);
 }
@@ -581,7 +575,7 @@ void vdf_reply_read(struct vdf_fuse *fuse, fuse_req_t req, const char *bytes, si
 void vdf_reply_poll(struct vdf_fuse *fuse, fuse_req_t req, unsigned events)
 {
     if (vdf_reply_waits(fuse))
-        say_later(fuse, &(struct words){ .req = req, .kind = POLLED, .events = events }, NULL);
+        send_later(fuse, &(struct simple){ .req = req, .kind = POLLED, .events = events }, NULL);
     else
         fuse_reply_poll(req, events);
 }
@@ -590,7 +584,7 @@ void vdf_reply_poll(struct vdf_fuse *fuse, fuse_req_t req, unsigned events)
 
 int vdf_cache_start(struct vdf_fuse *fuse)
 {
-    fuse->last_late = &fuse->first_late;
+    fuse->last_reply = &fuse->replies;
     pthread_cond_init(&fuse->cache_work, NULL);
     pthread_cond_init(&fuse->cache_done, NULL);
     int ret = -pthread_create(&fuse->cache_thread, NULL, cache_thread, fuse);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * FUSE operations on open files. A request that has to wait (an empty stream, a full one, an open
- * that waits) becomes a struct vdf_pending among its device's waiters; whoever changes the device
- * tries it again and, when it can be answered, answers it.
+ * FUSE operations on open files. A request that has to wait (for bytes or room in a stream, or for
+ * an open) becomes a struct vdf_pending among its device's waiters. Each thread that changes the
+ * device tries the request again and answers it when that succeeds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ struct vdf_pending {
     struct vdf_fuse *fuse;
     struct vdf_handle *handle;
     struct fuse_pollhandle *ph;
-    unsigned events; /* POLL: those that end the wait */
+    unsigned events; /* POLL: these end the wait */
     bool interrupted;
     bool borrowed; /* `bytes` is the ring's, until the reply */
     char *bytes;
@@ -80,8 +80,7 @@ static void free_handle(struct vdf_fuse *fuse, struct vdf_handle *handle)
 }
 
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-/* All open files of an inode have to share one backing file, so it is kept until the last closes.
- */
+/* All open files of an inode share one backing file, which stays until the last of them closes. */
 static int get_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle *handle, int fd)
 {
     struct vdf_node *node = handle->node;
@@ -128,7 +127,7 @@ static void put_backing(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle
 }
 #endif
 
-/* The memfd of a file that may be mapped, or -1: then the daemon serves it. Lock held. */
+/* Lock held: the memfd of a file that may be mapped; -1: the daemon serves the file. */
 static int mappable_fd(const struct vdf_handle *handle)
 {
     const struct vdf_place *place = &handle->file.place;
@@ -141,7 +140,7 @@ static int mappable_fd(const struct vdf_handle *handle)
     return mem && vdf_memory_touch(mem) == 0 && !mem->huge ? mem->fd : -1;
 }
 
-/* Writes went past us: who waits for a change looks now. */
+/* The kernel wrote to the memfd itself: let the device's waiters look at it. */
 static void end_passthrough(struct vdf_handle *handle)
 {
     if (!handle->passthrough || (handle->file.flags & O_ACCMODE) == O_RDONLY)
@@ -150,8 +149,8 @@ static void end_passthrough(struct vdf_handle *handle)
     vdf_device_leave(device_of(handle), true);
 }
 
-/* A file without memory of its own is mapped through the kernel's page cache, which the others
- * bypass. */
+/* A mapping of a file without memory of its own uses the kernel's page cache. All other files bypass
+ * the page cache. */
 static bool is_mapped_by_pages(const struct vdf_fuse *fuse, const struct vdf_handle *handle)
 {
     const struct vdf_entry *entry = handle->file.place.entry;
@@ -174,8 +173,7 @@ void vdf_fuse_write_back(void *arg, const struct vdf_obj *obj, const struct vdf_
     vdf_unlock(&fuse->nodes);
     if (!ino)
         return;
-    /* Pages that are dropped are written back first. A node that has gone meanwhile is not found.
-     */
+    /* The kernel writes dirty pages back before it drops them. It ignores a node that is gone. */
     fuse_lowlevel_notify_inval_inode(fuse->session, ino, 0, 0);
     atomic_fetch_sub(&fuse->writing_back, 1);
 }
@@ -185,29 +183,28 @@ static bool wants_flush(const struct vdf_handle *handle)
     return handle->file.place.entry->special == VDF_STATE || vdf_file_is_list(&handle->file);
 }
 
-/* A stream that is open for both directions has no file position, so that a reader and a writer can
- * share the open file and neither waits for the other; the kernel is told so in its own words, for
- * libfuse has none for it. One that is open for one direction keeps a position that means nothing,
- * for programs like head(1) that want to seek back. */
+/* A stream that is open for both directions has no file position, so that a reader and a writer of
+ * one open file do not wait for each other. libfuse has no flag for FOPEN_STREAM, so the reply is
+ * built here. A stream that is open for one direction has a position without a meaning, for programs
+ * like head(1) that seek back. */
 static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
 {
     struct fuse_open_out out = { .fh = (uintptr_t)handle };
 
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
     if (backing_id > 0) {
-        /* Not direct_io, with which only mappings would go past us. */
+        /* Not direct_io, with which only mappings would bypass the daemon. */
         struct fuse_file_info fi = { .fh = (uintptr_t)handle, .noflush = 1 };
         fi.backing_id = backing_id;
         return fuse_reply_open(req, &fi);
     }
-#else
 #endif
     if (handle->cached)
         out.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH;
     else if (!is_mapped_by_pages(vdf_fuse_of(req), handle))
         out.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
-    /* A close means something to `state` and lists only; pages that were mapped are written back by
-     * it. */
+    /* Only `state` and lists need the flush of a close(2); without FOPEN_DIRECT_IO the flush also
+     * writes mapped pages back. */
     if (out.open_flags && !wants_flush(handle))
         out.open_flags |= FOPEN_NOFLUSH;
     if (vdf_file_is_stream(&handle->file) && (handle->file.flags & O_ACCMODE) == O_RDWR)
@@ -215,9 +212,9 @@ static int reply_open(fuse_req_t req, struct vdf_handle *handle, int backing_id)
     return fuse_reply_buf(req, (const char *)&out, sizeof(out));
 }
 
-static void send_open(struct vdf_late *late)
+static void send_open(struct vdf_reply *reply)
 {
-    struct vdf_handle *handle = (struct vdf_handle *)late;
+    struct vdf_handle *handle = (struct vdf_handle *)reply;
     fuse_req_t req = handle->open_req;
     struct vdf_fuse *fuse = vdf_fuse_of(req);
     int backing_id = 0;
@@ -227,20 +224,20 @@ static void send_open(struct vdf_late *late)
         int fd = mappable_fd(handle);
         if (fd >= 0)
             backing_id = get_backing(fuse, req, handle, fd);
-        /* Its reads go past us. */
+        /* Reads of this file bypass the daemon. */
         if (backing_id > 0)
             vdf_file_note(&handle->file);
         vdf_file_leave(&handle->file, false);
     }
     if (reply_open(req, handle, backing_id) < 0) {
-        /* open(2) was interrupted: the kernel will not send a release. */
+        /* open(2) was interrupted: the kernel sends no release. */
         put_backing(fuse, req, handle);
         vdf_file_close(&handle->file);
         free_handle(fuse, handle);
     }
 }
 
-/* Opening these may change something, even if it is refused or waits. */
+/* May opening the file change the device, even if the open is refused or waits? */
 static bool open_changes(const struct vdf_file *file)
 {
     const struct vdf_entry *entry = file->place.entry;
@@ -253,16 +250,16 @@ static bool open_changes(const struct vdf_file *file)
 static void finish_open(struct vdf_fuse *fuse, fuse_req_t req, struct vdf_handle *handle)
 {
     handle->open_req = req;
-    handle->late.send = send_open;
+    handle->reply.send = send_open;
     if (open_changes(&handle->file))
-        vdf_reply_later(fuse, &handle->late);
+        vdf_reply_later(fuse, &handle->reply);
     else
-        send_open(&handle->late);
+        send_open(&handle->reply);
 }
 
 /* --- requests that wait ----------------------------------------------------------------------- */
 
-/* Lock held: one more try. True when there is an answer. */
+/* Lock held: try again. Return: is there a result? */
 static bool try_again(struct vdf_waiter *waiter)
 {
     struct vdf_pending *p = (struct vdf_pending *)waiter;
@@ -285,7 +282,7 @@ static bool try_again(struct vdf_waiter *waiter)
                 p->waiter.progress = true;
             }
         } while (p->result > 0 && p->done < p->n);
-        /* What was taken before the refusal was written. */
+        /* The bytes before the refusal have been written. */
         if (p->done && p->result != -EAGAIN)
             p->result = (ssize_t)p->done;
         break;
@@ -319,12 +316,12 @@ static void finish_request(struct vdf_waiter *waiter)
 {
     struct vdf_pending *p = (struct vdf_pending *)waiter;
 
-    /* Waits for an interrupt that is being delivered; none comes afterwards. */
+    /* This call waits for an interrupt that is being delivered; none comes afterwards. */
     fuse_req_interrupt_func(p->req, NULL, NULL);
     answer(p);
 }
 
-/* A signal has come to the process that waits. What was written so far stays written. */
+/* The waiting process got a signal. The bytes that were written so far stay written. */
 static void interrupt(fuse_req_t req, void *data)
 {
     struct vdf_pending *p = data;
@@ -340,7 +337,7 @@ static void interrupt(fuse_req_t req, void *data)
     answer(p);
 }
 
-/* Lets a request wait that could not be answered at once. @p is on the heap and owns its bytes. */
+/* Makes a request wait. @p is on the heap and owns its bytes. */
 static void park(struct vdf_pending *p)
 {
     struct vdf_device *device = device_of(p->handle);
@@ -348,11 +345,11 @@ static void park(struct vdf_pending *p)
 
     p->waiter.ready = try_again;
     p->waiter.finish = finish_request;
-    /* Not under the device's lock: an interrupt that has come already is delivered in here. */
+    /* Not under the device's lock: this call delivers an interrupt that came earlier. */
     fuse_req_interrupt_func(p->req, interrupt, p);
-    /* Interrupts come through /dev/fuse and overtake requests in rings: libfuse, which did not know
-     * this one yet, has given it back to a kernel that has no use for it, and Linux sends none at
-     * all for a request that it has not handed over. From now on it can be interrupted. */
+    /* Interrupts come through /dev/fuse and can overtake a request in a ring. libfuse, which did not
+     * know the request then, returned such an interrupt to a kernel that drops it, and Linux sends no
+     * interrupt for a request that is not yet in a ring. From here on interrupts reach the request. */
     bool missed = vdf_ring_request() && vdf_task_interrupted(fuse_req_ctx(p->req)->pid);
     vdf_device_enter(device);
     if (p->interrupted || missed) {
@@ -419,7 +416,7 @@ void vdf_fuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     finish_open(fuse, req, handle);
 }
 
-/* Room for what is read: in the ring that the request has come through, or on the heap. */
+/* A buffer for the bytes of a read: in the ring that the request came through, or on the heap. */
 static char *read_buffer(size_t size, bool *borrowed)
 {
     char *bytes = vdf_ring_buffer(size);
@@ -435,10 +432,10 @@ static ssize_t read_file(struct vdf_fuse *fuse, struct vdf_handle *handle, char 
 
     if (file->place.entry->special == VDF_STATE)
         return vdf_file_read_state(file, bytes, size, offset);
-    /* Asked for before the value is looked at, so that who changes it waits for it. The drop waits
-     * for the page, and so for the reply. */
+    /* The note and the drop come before the value is read, so that a change waits for the drop. The
+     * drop waits for the page, and so for the reply. */
     if (handle->cached && !vdf_cache_note(fuse, handle->node, VDF_CACHE_PAGE))
-        vdf_cache_let_go(fuse, handle->node);
+        vdf_cache_drop_page(fuse, handle->node);
     vdf_file_enter(file);
     ssize_t ret = vdf_file_read(file, bytes, size, offset, changed, err);
     ssize_t stored = handle->cached && ret > 0 && offset == 0
@@ -446,7 +443,7 @@ static ssize_t read_file(struct vdf_fuse *fuse, struct vdf_handle *handle, char 
                          : 0;
     if (stored) {
         ret = stored;
-        /* So that a poll knows what was read. */
+        /* poll(2) compares with the text that was read. */
         file->seen = vdf_hash(bytes, (size_t)stored);
     }
     if (!handle->cached && offset == 0 && ret > 0 && (size_t)ret == file->value.len)
@@ -473,22 +470,22 @@ void vdf_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
     ssize_t ret = read_file(fuse, handle, bytes, size, (uint64_t)offset, &changed, &err);
     if (ret == -EAGAIN && !(fi->flags & O_NONBLOCK)) {
         struct vdf_pending *p = new_pending(req, READ, handle);
-        char *kept = bytes != small ? bytes : read_buffer(size, &borrowed);
-        if (p && kept) {
-            p->bytes = kept;
+        char *buffer = bytes != small ? bytes : read_buffer(size, &borrowed);
+        if (p && buffer) {
+            p->bytes = buffer;
             p->borrowed = borrowed;
             p->n = size;
             park(p);
             return;
         }
-        if (kept && kept != bytes && !borrowed)
-            free(kept);
+        if (buffer && buffer != bytes && !borrowed)
+            free(buffer);
         free(p);
         ret = -ENOMEM;
     }
     if (ret >= 0) {
-        /* What is new here must not be older in the page that the kernel has of it. Who fills that
-         * page has it locked, and the drop waits for it. */
+        /* A reply that reveals a new value waits for the drop of the old page. A reply that fills the
+         * page does not wait: the reader has locked the page, and the drop waits for that. */
         if (handle->cached)
             fuse_reply_buf(req, bytes, (size_t)ret);
         else
@@ -544,10 +541,10 @@ void vdf_fuse_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t si
     fuse_reply_err(req, (int)-ret);
 }
 
-/* In `{ sed ...; echo ...; } > state` the commands close what their shell has opened and goes on
- * with, and the shell itself closes the descriptor that it has moved to 1. Where the descriptors
- * are not known, a state ends now, so that its error is heard, and a list when the file is
- * released, as an early end would empty it. */
+/* In `{ sed ...; echo ...; } > state` the shell opens the file, each command closes its own copy of
+ * the descriptor, and the shell closes the descriptor that it has moved to 1: only the last close ends
+ * the value. If the descriptors are not known, a state ends at the first close, so that close(2)
+ * reports its error, and a list ends at the release, since an early end would empty the list. */
 static bool is_last_close(const struct vdf_handle *handle)
 {
     struct vdf_buf path = VDF_BUF_INIT;
@@ -575,7 +572,7 @@ void vdf_fuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* --- poll ------------------------------------------------------------------------------------- */
 
-/* A poll that is not answered has no result: the kernel is told to ask again. */
+/* The notice has no result: the kernel polls again. */
 static void finish_poll(struct vdf_waiter *waiter)
 {
     struct vdf_pending *p = (struct vdf_pending *)waiter;
@@ -595,7 +592,7 @@ static bool poll_ready(struct vdf_waiter *waiter)
     return true;
 }
 
-/* Lock held. Returns what the caller frees after unlocking. */
+/* Lock held. The caller frees the result after unlocking. */
 static struct vdf_pending *take_poller(struct vdf_handle *handle)
 {
     struct vdf_pending *p = handle->poller;
@@ -635,16 +632,16 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
         p->waiter.finish = finish_poll;
     }
     vdf_device_enter(device_of(handle));
-    /* What it has seen is known only if its reads come here. */
+    /* POLLPRI needs the reads of this file to reach the daemon. */
     if (handle->cached)
         vdf_cache_never(vdf_fuse_of(req), handle->node);
     unsigned ready = vdf_file_poll(&handle->file);
-    /* Reads that would say that the reader knows go past us. */
+    /* Reads bypass the daemon, so this poll counts as the read. */
     if (handle->passthrough && ready & wanted & POLLPRI)
         vdf_file_note(&handle->file);
     if (p) {
-        /* Also if it is ready: who waits for edges is told of the next one. Others may sleep on the
-         * same open file, and are all woken at once: each asks again. */
+        /* Also if the file is ready: a waiter for edges (EPOLLET) needs the next one. Other threads
+         * may sleep on the same open file; the notice wakes all of them, and each polls again. */
         old = take_poller(handle);
         if (old)
             p->events |= old->events;
@@ -655,7 +652,7 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
     vdf_device_leave(device_of(handle), vdf_file_used(&handle->file));
     free_poller(old);
     free_poller(p);
-    /* Who is told of a change reads it. */
+    /* A reader that learns of a change reads the new value next. */
     if (ready & POLLPRI)
         vdf_reply_poll(vdf_fuse_of(req), req, ready);
     else

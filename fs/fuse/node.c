@@ -16,9 +16,9 @@
 #define FIRST_BUCKETS 256u
 #define BLOCK 4096
 #define WINDOW_BLOCK (1 << 20)
-#define EPOCH_MINOR 44       /* of the protocol that can drop all names at once */
-#define KEEP_SECONDS 86400.0 /* until the kernel is told to drop it */
-#define RETIRED_MAX 65536u   /* nodes that the kernel has forgotten and that are kept */
+#define EPOCH_MINOR 44        /* of the protocol that can drop all names at once */
+#define CACHE_SECONDS 86400.0 /* longer than needed: the daemon invalidates */
+#define RETIRED_MAX 65536u    /* nodes in the table that the kernel has forgotten */
 
 /* --- the table of nodes ----------------------------------------------------------------------- */
 
@@ -61,8 +61,8 @@ static void take_out(struct vdf_fuse *fuse, struct vdf_node *node)
     node->in_table = false;
 }
 
-/* Lock held: one reference less. */
-static void let_go(struct vdf_node *node)
+/* Lock held. */
+static void unref(struct vdf_node *node)
 {
     if (--node->refs > 0)
         return;
@@ -87,7 +87,7 @@ static void drop_dead(struct vdf_fuse *fuse)
                 continue;
             set_retired(fuse, node, false);
             take_out(fuse, node);
-            let_go(node);
+            unref(node);
         }
     }
 }
@@ -118,8 +118,8 @@ static void grow(struct vdf_fuse *fuse)
     free(before);
 }
 
-/* The node of a place, with one more lookup. Takes over the place's reference and @spare, of which
- * a new one is made; NULL: it is allocated. */
+/* The node of a place, with one more lookup. Takes over the place's reference, and @spare, the memory
+ * for a new node; NULL: allocate one. */
 static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *place,
                                  struct vdf_node *spare)
 {
@@ -158,27 +158,27 @@ static struct vdf_node *get_node(struct vdf_fuse *fuse, const struct vdf_place *
 void vdf_node_unref(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     vdf_lock(&fuse->nodes);
-    let_go(node);
+    unref(node);
     vdf_unlock(&fuse->nodes);
 }
 
-/* The kernel forgets what it has not used for some time. The node stays while its object is there,
- * so that a file has the number and the times that it had before. */
+/* The kernel forgets inodes that it has not used for some time. The node stays while its object is
+ * there, so that the file's inode number and times do not change. */
 static void retire(struct vdf_fuse *fuse, struct vdf_node *node)
 {
     vdf_cache_forget(fuse, node);
     vdf_lock(&fuse->nodes);
-    /* Another thread may have looked it up again, or be here for the next time it was forgotten. */
+    /* Another thread may have looked the node up again, or be here for the next forget. */
     if (node->lookups == 0 && node->in_table) {
         if (!atomic_load(&node->place.obj->dead) && fuse->n_retired < RETIRED_MAX) {
             set_retired(fuse, node, true);
         } else {
             set_retired(fuse, node, false);
             take_out(fuse, node);
-            node->refs--; /* the table's, which is not the last: the caller's follows */
+            node->refs--; /* the table's; the caller's follows below */
         }
     }
-    let_go(node);
+    unref(node);
     vdf_unlock(&fuse->nodes);
 }
 
@@ -220,7 +220,7 @@ static bool is_window(const struct vdf_place *place)
            place->entry->attr->type == VDF_WINDOW;
 }
 
-/* Does reading the file take something from the device, or change it? */
+/* Does reading the file change the device? */
 static bool read_has_effect(const struct vdf_place *place)
 {
     const struct vdf_attr *attr = place->entry->special == VDF_PLAIN ? place->entry->attr : NULL;
@@ -228,8 +228,8 @@ static bool read_has_effect(const struct vdf_place *place)
     return attr && (attr->type == VDF_STREAM || is_window(place) || attr->flags & VDF_ACCESS);
 }
 
-/* The table says who can read and write at all; the umask takes from it. Nobody whom it keeps from
- * writing changes a device by reading. */
+/* The table's permissions less the umask. A user whom the umask denies writing may not change the
+ * device by reading either. */
 static mode_t mode_of(const struct vdf_fuse *fuse, const struct vdf_place *place)
 {
     mode_t mode = vdf_place_mode(place);
@@ -241,7 +241,7 @@ static mode_t mode_of(const struct vdf_fuse *fuse, const struct vdf_place *place
     return (mode & S_IFMT) | ((all | all >> 3 | all >> 6) & ~lacks);
 }
 
-/* A refusal is logged, except that something is not there. */
+/* Logs a refusal, unless the file is missing. */
 static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *st)
 {
     struct vdf_seen seen;
@@ -267,8 +267,8 @@ static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *
     st->st_gid = fuse->gid;
     st->st_size = (off_t)seen.size;
     st->st_blocks = (blkcnt_t)((seen.size + 511) / 512);
-    /* wc(1) seeks to an odd place before the last block, where no register can be read: windows are
-     * of one block. */
+    /* wc(1) seeks to an odd offset before the last block, where no register begins. A window is
+     * therefore one block. */
     st->st_blksize = is_window(&node->place) ? WINDOW_BLOCK : BLOCK;
     st->st_mtim = seen.mtime;
     st->st_ctim = seen.mtime;
@@ -276,16 +276,16 @@ static int fill_stat(struct vdf_fuse *fuse, struct vdf_node *node, struct stat *
     return 0;
 }
 
-/* Fills in what the kernel is told of a name, with one more lookup of its node. Takes over the
- * place's reference. Attributes are not kept from here: a drop would not find an inode that the
- * kernel is yet to make. */
+/* Fills in the reply to a lookup, which counts one more lookup of the node. Takes over the place's
+ * reference. The kernel may not cache the attributes of this reply: a drop would not find an inode that
+ * the kernel has not made yet. */
 static int fill_entry(struct vdf_fuse *fuse, const struct vdf_place *place, struct vdf_node *spare,
                       struct fuse_entry_param *entry)
 {
-    bool keep = vdf_cache_note_name(fuse, place);
+    bool cached = vdf_cache_note_name(fuse, place);
     struct vdf_node *node = get_node(fuse, place, spare);
 
-    *entry = (struct fuse_entry_param){ .entry_timeout = keep ? KEEP_SECONDS : 0 };
+    *entry = (struct fuse_entry_param){ .entry_timeout = cached ? CACHE_SECONDS : 0 };
     if (!node)
         return -ENOMEM;
     entry->ino = (uintptr_t)node;
@@ -295,42 +295,42 @@ static int fill_entry(struct vdf_fuse *fuse, const struct vdf_place *place, stru
     return ret == -ENODEV ? -ENOENT : ret;
 }
 
-/* What a reply tells of a name, or without `ino` of a node's attributes. */
-static void send_told(fuse_req_t req, const struct fuse_entry_param *told)
+/* Replies with a name's node or, without `ino`, with attributes. */
+static void send_entry(fuse_req_t req, const struct fuse_entry_param *entry)
 {
-    if (!told->ino)
-        fuse_reply_attr(req, &told->attr, told->attr_timeout);
-    else if (fuse_reply_entry(req, told) < 0)
-        forget_node(vdf_fuse_of(req), told->ino, 1);
+    if (!entry->ino)
+        fuse_reply_attr(req, &entry->attr, entry->attr_timeout);
+    else if (fuse_reply_entry(req, entry) < 0)
+        forget_node(vdf_fuse_of(req), entry->ino, 1);
 }
 
-struct late_told {
-    struct vdf_late late;
+struct entry_reply {
+    struct vdf_reply reply; /* first: the pointer to the reply is this one */
     fuse_req_t req;
-    struct fuse_entry_param told;
+    struct fuse_entry_param entry;
 };
 
-static void send_late(struct vdf_late *late)
+static void send_copy(struct vdf_reply *reply)
 {
-    struct late_told *reply = (struct late_told *)late;
+    struct entry_reply *copy = (struct entry_reply *)reply;
 
-    send_told(reply->req, &reply->told);
-    free(reply);
+    send_entry(copy->req, &copy->entry);
+    free(copy);
 }
 
-/* Behind the drops of what it tells of: who has seen that a value is new must not find the old one.
- * Without memory it is sent at once. */
-static void tell(fuse_req_t req, const struct fuse_entry_param *told)
+/* Sends the reply after the pending drops, so that a process that sees a new size or time does not
+ * read the old value afterwards. Without memory the reply is sent at once. */
+static void send_later(fuse_req_t req, const struct fuse_entry_param *entry)
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
-    struct late_told *reply = vdf_reply_waits(fuse) ? malloc(sizeof(*reply)) : NULL;
+    struct entry_reply *copy = vdf_reply_waits(fuse) ? malloc(sizeof(*copy)) : NULL;
 
-    if (!reply) {
-        send_told(req, told);
+    if (!copy) {
+        send_entry(req, entry);
         return;
     }
-    *reply = (struct late_told){ .late.send = send_late, .req = req, .told = *told };
-    vdf_reply_later(fuse, &reply->late);
+    *copy = (struct entry_reply){ .reply.send = send_copy, .req = req, .entry = *entry };
+    vdf_reply_later(fuse, &copy->reply);
 }
 
 /* Takes over the place's reference, and @spare. */
@@ -342,7 +342,7 @@ static void reply_entry(fuse_req_t req, const struct vdf_place *place, struct vd
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        tell(req, &entry);
+        send_later(req, &entry);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -372,14 +372,14 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 static void reply_attr(fuse_req_t req, struct vdf_node *node)
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
-    bool keep = vdf_cache_note(fuse, node, VDF_CACHE_ATTR);
-    struct fuse_entry_param told = { .attr_timeout = keep ? KEEP_SECONDS : 0 };
-    int ret = fill_stat(fuse, node, &told.attr);
+    bool cached = vdf_cache_note(fuse, node, VDF_CACHE_ATTR);
+    struct fuse_entry_param entry = { .attr_timeout = cached ? CACHE_SECONDS : 0 };
+    int ret = fill_stat(fuse, node, &entry.attr);
 
     if (ret < 0)
         fuse_reply_err(req, -ret);
     else
-        tell(req, &told);
+        send_later(req, &entry);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -387,8 +387,8 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     reply_attr(req, vdf_node_of(vdf_fuse_of(req), ino));
 }
 
-/* Sizes and times are the daemon's own: setting them is accepted and changes nothing, so that cp,
- * tar and rsync can put values back. Owner and mode may be set to what they are. */
+/* Setting a size or a time succeeds and changes nothing, so that cp, tar and rsync can restore values.
+ * The owner and the mode can only be set to their present values. */
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
                        struct fuse_file_info *fi)
 {
@@ -399,12 +399,13 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
     int ret = 0;
 
     if (to_set & FUSE_SET_ATTR_MODE && (attr->st_mode & 07777) != mode)
-        ret = vdf_fail(&err, EPERM, "mode %04o: it is %04o and stays so", attr->st_mode & 07777,
-                       mode);
+        ret = vdf_fail(&err, EPERM, "mode %04o: the mode is %04o and cannot be changed",
+                       attr->st_mode & 07777, mode);
     if ((to_set & FUSE_SET_ATTR_UID && attr->st_uid != fuse->uid) ||
         (to_set & FUSE_SET_ATTR_GID && attr->st_gid != fuse->gid))
-        ret = vdf_fail(&err, EPERM, "the owner is %u:%u and stays so", fuse->uid, fuse->gid);
-    /* rsync asks for each file that it has copied. */
+        ret =
+            vdf_fail(&err, EPERM, "the owner is %u:%u and cannot be changed", fuse->uid, fuse->gid);
+    /* rsync sends this request for each file that it copies. */
     err.routine = true;
     if (ret < 0)
         fuse_reply_err(req, -vdf_place_refused(&node->place, NULL, ret, &err));
@@ -425,7 +426,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 {
     const struct vdf_place *dir = &vdf_node_of(vdf_fuse_of(req), parent)->place;
     struct vdf_user user = vdf_user_of(req);
-    /* Before, so that no object is made that the answer denies. */
+    /* Allocated first, so that a failed allocation makes no object. */
     struct vdf_node *spare = calloc(1, sizeof(*spare));
     struct vdf_err err = { 0 };
     struct vdf_place made;
@@ -502,11 +503,10 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 
 /* --- directories ------------------------------------------------------------------------------ */
 
-/* What a directory held when it was opened. */
+/* The entries of a directory at its opendir(3). */
 struct listing {
     fuse_req_t req;
-    struct vdf_buf entries; /* as readdir(2)'s reply wants them */
-    uint64_t count;
+    struct vdf_buf entries; /* in the format of a readdir reply */
 };
 
 static int emit(void *arg, const char *name, bool dir)
@@ -572,7 +572,7 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
     fuse_reply_buf(req, list->entries.data + from, to - from);
 }
 
-/* The same, each name with what a lookup of it tells. */
+/* The same, each name with the reply to its lookup. */
 static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                            struct fuse_file_info *fi)
 {
@@ -596,7 +596,7 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
         if (out.len + fuse_add_direntry_plus(req, NULL, 0, name, NULL, 0) > size)
             break;
         bool dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-        /* One that is gone by now is left out. */
+        /* A name that is gone by now is omitted. */
         if (dots || (vdf_place_lookup(dir, name, &child) == 0 &&
                      fill_entry(fuse, &child, NULL, &entry) == 0)) {
             size_t len = fuse_add_direntry_plus(req, plus, sizeof(plus), name, &entry, (off_t)next);
@@ -637,7 +637,6 @@ static void offer_rings(struct vdf_fuse *fuse, struct fuse_conn_info *conn)
         conn->max_write = VDF_RING_MAX_WRITE;
         atomic_store(&fuse->rings_serve, true);
     }
-#else
 #endif
 }
 
@@ -648,12 +647,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     if (fuse->max_read)
         conn->max_read = fuse->max_read;
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
-    /* A file that may be mapped is the memfd behind it. */
+    /* Passthrough lets a process map the memfd behind a file. */
     fuse->can_passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
     /* No memfd lies on a stacked file system, but one such as overlayfs may lie on this one. */
     if (fuse->can_passthrough)
         conn->max_backing_stack_depth = FUSE_BACKING_STACKED_UNDER;
-    /* Pages are dropped when the daemon says so, not by looks at times and sizes. */
+    /* The daemon invalidates pages; the kernel need not compare times and sizes. */
     fuse_unset_feature_flag(conn, FUSE_CAP_AUTO_INVAL_DATA);
 #else
     conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;

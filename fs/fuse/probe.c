@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * FUSE of this host. What the kernel can do it says in its first request, INIT; so a file system is
- * made, mounted nowhere, and is gone when its descriptors are closed.
+ * The host's FUSE features. The kernel lists its features in the first request, INIT. The probe makes a
+ * file system that is mounted nowhere and ends when its descriptors are closed.
  *
  *     fsopen(2), fsconfig(2) -----> kernel -----> INIT on /dev/fuse, answered if all features are
  *                                                 to be tried, and that is all
  *
- * That takes CAP_SYS_ADMIN; an ordinary user has it in a user namespace of her own.
+ * This needs CAP_SYS_ADMIN, which an ordinary user has in a user namespace.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -60,7 +60,7 @@ struct init_answer {
     uint32_t unused[6];
 };
 
-/* What the kernel says of itself; `why` is not empty when it could not be asked. */
+/* The kernel's answer; `why` is not empty if the probe could not get one. */
 struct kernel {
     uint32_t major, minor;
     uint64_t flags;
@@ -116,7 +116,7 @@ static int set(int fs, const char *key, const char *value)
     return (int)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, value, 0);
 }
 
-/* A file system whose requests come to @device. Return: a descriptor that keeps it, or -errno. */
+/* A file system whose requests come to @device. Return: a descriptor of it, or -errno. */
 static int make_filesystem(int device, const char **call)
 {
     char number[16], uid[16], gid[16];
@@ -166,7 +166,7 @@ static int read_init(int device, struct kernel *kernel, uint64_t *unique)
     return 0;
 }
 
-/* Whether a file may be given to the kernel for passthrough is known only by doing it. */
+/* Only a trial shows whether the kernel accepts a file for passthrough. */
 static int try_backing(int device, const struct kernel *kernel, uint64_t unique)
 {
     struct init_answer answer = {
@@ -205,7 +205,7 @@ static int ask_kernel(struct kernel *kernel, int device)
     return ret;
 }
 
-/* In a user namespace of its own, whose descriptors of the device are others. Return: one, or
+/* The same in a user namespace, in which /dev/fuse has to be opened again. Return: a descriptor, or
  * negative. */
 static int ask_as_root(struct kernel *kernel)
 {
@@ -283,7 +283,7 @@ static char *find_fusermount(struct stat *st)
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-static void tell_mount(struct vdf_probe *probe, bool admin)
+static void report_mount(struct vdf_probe *probe, bool admin)
 {
     struct stat st;
     char *path = admin ? NULL : find_fusermount(&st);
@@ -302,8 +302,8 @@ static void tell_mount(struct vdf_probe *probe, bool admin)
     free(path);
 }
 
-/* What the kernel was not asked. */
-static bool tell_unknown(struct vdf_probe *probe, const char *name, const struct kernel *kernel)
+/* Reports a feature as unknown if the kernel could not be asked. Return: was it so? */
+static bool report_unknown(struct vdf_probe *probe, const char *name, const struct kernel *kernel)
 {
     if (!kernel->why[0])
         return false;
@@ -313,9 +313,9 @@ static bool tell_unknown(struct vdf_probe *probe, const char *name, const struct
     return true;
 }
 
-static void tell_passthrough(struct vdf_probe *probe, const struct kernel *kernel)
+static void report_passthrough(struct vdf_probe *probe, const struct kernel *kernel)
 {
-    if (tell_unknown(probe, "passthrough", kernel))
+    if (report_unknown(probe, "passthrough", kernel))
         return;
     if (!(kernel->flags & INIT_PASSTHROUGH)) {
         vdf_probe_lack(probe, "passthrough", "the kernel's INIT does not offer it");
@@ -331,9 +331,9 @@ static void tell_passthrough(struct vdf_probe *probe, const struct kernel *kerne
     }
 }
 
-static void tell_direct_io_mmap(struct vdf_probe *probe, const struct kernel *kernel)
+static void report_direct_io_mmap(struct vdf_probe *probe, const struct kernel *kernel)
 {
-    if (tell_unknown(probe, "direct_io_mmap", kernel))
+    if (report_unknown(probe, "direct_io_mmap", kernel))
         return;
     if (kernel->flags & INIT_DIRECT_IO_ALLOW_MMAP) {
         vdf_probe_have(probe, "direct_io_mmap", "%s", "");
@@ -343,7 +343,7 @@ static void tell_direct_io_mmap(struct vdf_probe *probe, const struct kernel *ke
     }
 }
 
-static void tell_io_uring(struct vdf_probe *probe, const struct kernel *kernel)
+static void report_io_uring(struct vdf_probe *probe, const struct kernel *kernel)
 {
     const char *parameter = enable_uring();
     struct vdf_buf why = VDF_BUF_INIT, remedy = VDF_BUF_INIT;
@@ -378,9 +378,9 @@ static void tell_io_uring(struct vdf_probe *probe, const struct kernel *kernel)
     vdf_buf_free(&remedy);
 }
 
-static void tell_protocol(struct vdf_probe *probe, const struct kernel *kernel)
+static void report_protocol(struct vdf_probe *probe, const struct kernel *kernel)
 {
-    if (tell_unknown(probe, "protocol", kernel))
+    if (report_unknown(probe, "protocol", kernel))
         return;
     vdf_probe_have(probe, "protocol", "%s", "");
     vdf_probe_value(probe, "version", "%u.%u", kernel->major, kernel->minor);
@@ -403,7 +403,7 @@ static void run(struct vdf_probe *probe)
         vdf_probe_have(probe, "device", DEVICE);
     vdf_probe_have(probe, "libfuse", "%s", "");
     vdf_probe_value(probe, "version", "%s", fuse_pkgversion());
-    tell_mount(probe, admin);
+    report_mount(probe, admin);
     if (admin) {
         vdf_probe_have(probe, "cap_sys_admin", "%s", "");
     } else {
@@ -417,10 +417,10 @@ static void run(struct vdf_probe *probe)
         close(device);
         device = ask_as_root(&kernel);
     }
-    tell_protocol(probe, &kernel);
-    tell_passthrough(probe, &kernel);
-    tell_direct_io_mmap(probe, &kernel);
-    tell_io_uring(probe, &kernel);
+    report_protocol(probe, &kernel);
+    report_passthrough(probe, &kernel);
+    report_direct_io_mmap(probe, &kernel);
+    report_io_uring(probe, &kernel);
     if (device >= 0)
         close(device);
 }

@@ -7,12 +7,12 @@
  *               are not online, which server 0 looks after
  *         entry one request, its reply, and the memory for both
  *
- * A request is handled by the server's thread. A reply that is written there goes back to the
- * kernel with the next submission; one that another thread writes (the engine, another server) is
- * left in the server's list, and an eventfd wakes the server for it.
+ * The server's thread handles a request. A reply by the same thread goes to the kernel with the next
+ * submission. A reply by another thread (the engine, another server) goes into the server's list, and
+ * an eventfd wakes the server.
  *
- * Locks: a stripe of `pending`, by the request's number, finds the entry of a reply; `replies` of a
- * server protects its list. Both are leaves.
+ * Locks: a stripe of `pending` protects the entries whose requests' numbers fall into it; `replies` of
+ * a server protects the server's list.
  */
 #include "node.h"
 
@@ -91,10 +91,10 @@ struct queue {
     struct entry *entries;
     unsigned live;  /* entries that the kernel knows */
     unsigned taken; /* of them, those with a request */
-    unsigned free;  /* those that the kernel could put requests into since the last submission */
-    /* There was no free entry any more: requests may wait in the kernel, which takes one of them up
-     * when a reply gives an entry back, but not when a new entry comes. A request of our own, which
-     * is answered at once, makes it look. */
+    unsigned free;  /* free entries in the kernel since the last submission */
+    /* The queue had no free entry: requests may wait in the kernel, which delivers one of them when a
+     * reply returns an entry, but not when a new entry comes. A request of the daemon itself, with a
+     * reply at once, makes the kernel look. */
     bool backlog;
     uint64_t kicks;         /* so far */
     uint64_t kick;          /* the node of a request that waits; 0: ours is not needed */
@@ -143,7 +143,7 @@ static _Thread_local struct entry *this_entry; /* whose request is handled just 
 
 static struct stripe *stripe_of(struct vdf_rings *rings, uint64_t unique)
 {
-    /* The lowest bit tells interrupts from the requests that they are for. */
+    /* The lowest bit is set in the number of an interrupt, and clear in that of its request. */
     return &rings->pending[(unique >> 1) % PENDING_STRIPES];
 }
 
@@ -195,7 +195,7 @@ static void submit_command(struct entry *entry, uint32_t op, uint64_t commit_id)
     struct ring_command command = { .commit_id = commit_id, .queue = entry->queue->number };
 
     assert(sqe);
-    /* These are twice as long, and the ring leaves in them what was there. */
+    /* These entries have twice the size, and the ring does not clear them. */
     memset(sqe, 0, 2 * sizeof(*sqe));
     sqe->opcode = IORING_OP_URING_CMD;
     sqe->flags = IOSQE_FIXED_FILE;
@@ -215,7 +215,7 @@ static void commit(struct entry *entry)
     submit_command(entry, CMD_COMMIT_AND_FETCH, entry->commit_id);
 }
 
-/* Asks for nothing of what the kernel keeps of a file: that comes back as a request to the queue of
+/* Retrieves no bytes of the kernel's cache of a file: the kernel answers with a request in the queue of
  * this processor. */
 static void kick(struct queue *queue, uint64_t node)
 {
@@ -240,10 +240,10 @@ static void answer_kick(struct entry *entry, uint64_t unique)
     commit(entry);
 }
 
-/* All that was there after the last submission has been handled. */
+/* All completions of the last submission have been handled. */
 static void look_for_backlog(struct queue *queue)
 {
-    /* The answer to our request, submitted then, has brought none that had waited. */
+    /* The reply to the daemon's request, submitted then, has brought no waiting request. */
     if (queue->answered) {
         queue->backlog = false;
         queue->answered = NULL;
@@ -295,7 +295,7 @@ static void free_entries(struct queue *queue)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* Hands the request of an entry to libfuse. What has not been replied to afterwards waits. */
+/* Passes the request of an entry to libfuse. A request without a reply afterwards waits. */
 static void handle(struct server *server, struct entry *entry)
 {
     const struct ring_header *header = entry->header;
@@ -327,10 +327,10 @@ static void handle(struct server *server, struct entry *entry)
     this_entry = entry;
     fuse_session_process_buf(server->rings->session, &buf);
     this_entry = NULL;
-    /* Without memory for more the queue goes on with what it has. */
+    /* Without memory the queue goes on with its present entries. */
     if (queue->live - queue->taken < VDF_RING_FREE)
         (void)add_entry(queue);
-    /* It waits, and its entry looks for no other request. */
+    /* The request waits and occupies its entry. */
     if (queue->backlog && queue->taken == taken)
         queue->kick = in.nodeid;
 }
@@ -383,7 +383,7 @@ static void serve(struct server *server)
         look_for_backlog(&server->queues[q]);
     while (!atomic_load(&server->stop)) {
         int ret = io_uring_submit_and_wait(&server->ring, 1);
-        /* Whatever it is: who ends here leaves a processor on which nothing is answered. */
+        /* The loop goes on after every error: without it no request of the processor is answered. */
         if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)
             usleep(REFUSED_US);
         while (io_uring_peek_cqe(&server->ring, &cqe) == 0) {
@@ -416,8 +416,7 @@ static int make_ring(struct server *server)
     return ret;
 }
 
-/* What our own requests make the kernel look at is the queue of the processor that they come from.
- */
+/* A request of the daemon makes the kernel look at the queue of the processor that it comes from. */
 static int bind_to(unsigned cpu)
 {
     cpu_set_t set;
@@ -452,7 +451,7 @@ static void *server_thread(void *arg)
     return NULL;
 }
 
-/* Tells the servers what to do and, when that is to end, waits until they have. */
+/* Sets the phase of all servers; waits for their end in the last phase. */
 static void give_order(struct vdf_rings *rings, int order)
 {
     vdf_lock(&rings->start_lock);
@@ -637,7 +636,7 @@ static ssize_t answer_init(struct vdf_rings *rings, int fd, const struct iovec *
     header.len = sizeof(header) + sizeof(out);
     ret = writev(fd, copy, 2);
     atomic_store(&rings->phase, ret < 0 ? PHASE_OFF : PHASE_ON);
-    /* Only now the kernel takes entries. */
+    /* The kernel accepts entries from here on. */
     give_order(rings, ret < 0 ? QUIT : GO);
     return ret;
 }

@@ -2,16 +2,16 @@
 /*
  * FUSE over io_uring: requests and replies without /dev/fuse.
  *
- * The kernel has a queue for each processor. A queue is given entries, each with room for one
- * request; a request of a process on that processor is put into one of them, and the reply gives
- * the entry back. libfuse reads the requests and writes the replies as ever; what lies between it
- * and the kernel is here, because a request that waits (an empty stream) keeps its entry, so that a
- * fixed number of entries, which is what libfuse's own rings have, ends with a processor on which
- * nothing is answered any more. Here a queue gets another entry whenever requests that wait have
- * taken all but a few, and a request that waits can be interrupted.
+ * The kernel has a queue for each processor. The daemon adds entries to a queue, each with room for
+ * one request. The kernel puts a request of a process on that processor into an entry, and the reply
+ * returns the entry. libfuse parses the requests and builds the replies, as it does for /dev/fuse;
+ * the code here replaces libfuse's own rings. A request that waits (for an empty stream) occupies its
+ * entry, and libfuse's fixed number of entries could all be occupied, so that no request of that
+ * processor is answered. Here a queue gets another entry whenever waiting requests leave only a few,
+ * and a waiting request can be interrupted.
  *
- * Memory: an entry is VDF_RING_ENTRY_BYTES of address space, of which a page is used by a request
- * that waits to read, and as much more as the largest request or reply that it has carried.
+ * Memory: an entry takes VDF_RING_ENTRY_BYTES of address space. A waiting read uses one page of it; the
+ * largest request or reply of the entry decides how much more is used.
  */
 #ifndef VDF_FUSE_RING_H
 #define VDF_FUSE_RING_H
@@ -27,36 +27,36 @@ struct vdf_rings;
 #define VDF_RING_FREE 8u                /* entries of a queue that no request waits in */
 
 /**
- * vdf_rings_attach() - put itself between libfuse and /dev/fuse. After the mount and before the
- * loop. Requests come through /dev/fuse until the kernel has agreed to the rings.
+ * vdf_rings_attach() - pass libfuse's I/O through here, after the mount and before the loop. Requests
+ * come through /dev/fuse until the kernel has accepted the rings.
  *
- * Return: 0, or -errno; -EOPNOTSUPP where libfuse is too old.
+ * Return: 0, or -errno; -EOPNOTSUPP: libfuse is too old.
  */
 int vdf_rings_attach(struct fuse_session *session, struct vdf_rings **rings, struct vdf_err *err);
 
-/** vdf_rings_possible() - was libfuse built with what the rings need? */
+/** vdf_rings_possible() - has libfuse the functions that the rings need? */
 bool vdf_rings_possible(void);
 
 /**
- * vdf_rings_offer() - while FUSE_INIT is answered: make threads and rings, and have the answer ask
- * for them. From then on @rings serves until vdf_rings_free().
+ * vdf_rings_offer() - during FUSE_INIT: create the threads and rings, and request them in the reply.
+ * @rings then serves until vdf_rings_free().
  *
- * Return: 0, or -errno with nothing changed: /dev/fuse will do.
+ * Return: 0, or -errno with nothing changed: /dev/fuse serves.
  */
 int vdf_rings_offer(struct vdf_rings *rings, struct vdf_err *err);
 
 /**
- * vdf_ring_buffer() - where the answer to a request for data that this thread handles may be put,
- * so that it need not be copied there; the request may be answered later. @size: bytes
+ * vdf_ring_buffer() - the buffer for @size bytes of data in the reply to the request that this thread
+ * handles, which saves a copy. The reply may be sent later.
  *
- * Return: NULL when the request has not come through a ring.
+ * Return: NULL: the request did not come through a ring.
  */
 char *vdf_ring_buffer(size_t size);
 
-/** vdf_ring_request() - has the request that this thread handles come through a ring? */
+/** vdf_ring_request() - did the request that this thread handles come through a ring? */
 bool vdf_ring_request(void);
 
-/** vdf_rings_free() - after the unmounting: end the threads. NULL is allowed. */
+/** vdf_rings_free() - after unmounting: end the threads. NULL is allowed. */
 void vdf_rings_free(struct vdf_rings *rings);
 
 #endif

@@ -14,8 +14,8 @@
 #include "ring.h"
 #include "session.h"
 
-#define NUDGE_US 10000u /* between two signals to a loop that has to end */
-#define DROPS_LOOK_MS 1 /* between two looks whether everything has been dropped */
+#define NUDGE_US 10000u /* between two signals to the loop */
+#define DROPS_LOOK_MS 1 /* between two checks for pending drops */
 
 struct vdf_session {
     struct vdf_fuse fuse; /* first: the public handle */
@@ -95,7 +95,7 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
     if (ret == 0 && fuse_session_mount(fuse->session, mountpoint) < 0)
         ret = vdf_fail(err, EIO, "%s cannot be mounted on", mountpoint);
     fuse_opt_free_args(&args);
-    /* Without rings /dev/fuse serves as well, unless they were asked for: then FUSE_INIT fails. */
+    /* Without rings /dev/fuse serves, unless the user asked for rings: then FUSE_INIT fails. */
     fuse->need_rings = options->transport == VDF_TRANSPORT_IO_URING;
     if (ret == 0 && options->transport != VDF_TRANSPORT_DEV)
         (void)vdf_rings_attach(fuse->session, &fuse->rings, &fuse->ring_err);
@@ -111,8 +111,8 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
     return 0;
 }
 
-/* Not fuse_session_loop(): a request that it reads while it is told to end gets no answer, and
- * keeps the page that it is to fill locked. */
+/* In place of fuse_session_loop(), which does not answer a request that it reads while it ends, so that
+ * the page of that request stays locked. */
 static int loop(struct vdf_session *session)
 {
     struct fuse_session *fuse = session->fuse.session;
@@ -128,7 +128,7 @@ static int loop(struct vdf_session *session)
         fuse_session_process_buf(fuse, &buf);
         if (!first)
             continue;
-        /* FUSE_INIT says how large the others can be. */
+        /* FUSE_INIT decides the size of all other requests. */
         free(buf.mem);
         buf = (struct fuse_buf){ 0 };
         first = false;
@@ -136,32 +136,32 @@ static int loop(struct vdf_session *session)
     free(buf.mem);
     if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
         return ret;
-    /* One that has exited returns what has gone wrong in FUSE_INIT. */
+    /* A session that has exited returns the error of FUSE_INIT. */
     fuse_session_exit(fuse);
     return fuse_session_loop(fuse);
 }
 
-/* The drops that are left wait for the pages of readers, who wait for answers; a thread that has
- * pages written back waits for the writes. */
+/* A pending drop waits for the page of a reader, who waits for a reply. A thread that makes the kernel
+ * write pages back waits for the writes. */
 static bool kernel_waits(struct vdf_fuse *fuse)
 {
     return atomic_load(&fuse->drops_pending) || atomic_load(&fuse->writing_back) > 0;
 }
 
-/* Answers requests until none of our own threads waits for the kernel, and none will. */
+/* Answers requests until no thread of the daemon waits for the kernel, or can begin to. */
 static void finish_drops(struct vdf_fuse *fuse)
 {
     struct pollfd device = { .fd = fuse_session_fd(fuse->session), .events = POLLIN };
     struct fuse_buf buf = { 0 };
 
-    /* A request may be withdrawn before it is read. */
+    /* The kernel may withdraw a request before it is read. */
     (void)fcntl(device.fd, F_SETFL, fcntl(device.fd, F_GETFL) | O_NONBLOCK);
     fuse_session_reset(fuse->session);
     vdf_cache_end(fuse);
     while (kernel_waits(fuse)) {
         if (poll(&device, 1, DROPS_LOOK_MS) <= 0)
             continue;
-        /* Unmounted already: the kernel keeps nothing and waits for nobody. */
+        /* Already unmounted: the kernel caches nothing and waits for no reply. */
         if (device.revents & POLLERR)
             break;
         if (fuse_session_receive_buf(fuse->session, &buf) > 0)
@@ -178,7 +178,7 @@ int vdf_fuse_loop(struct vdf_fuse *fuse, struct vdf_err *err)
 
     /* vdf_fuse_stop() interrupts the read(2) that the loop sleeps in. */
     sigaction(SIGUSR1, &action, NULL);
-    /* Without its thread the kernel keeps nothing. */
+    /* Without the thread of the drops the kernel caches nothing. */
     (void)vdf_cache_start(fuse);
     session->loop = pthread_self();
     atomic_store(&session->looping, true);
@@ -207,10 +207,10 @@ void vdf_fuse_unmount(struct vdf_fuse *fuse)
 {
     struct vdf_tree *tree = fuse->tree;
 
-    /* Nobody waits any longer. */
+    /* No request waits any longer. */
     vdf_tree_remove_all(tree);
     finish_drops(fuse);
-    /* Its thread answers those who have waited, through the rings and by their handles. */
+    /* The thread sends the delayed replies, through the rings and with the handles. */
     if (tree->engine)
         vdf_engine_stop(tree->engine);
     fuse_session_unmount(fuse->session);

@@ -12,15 +12,15 @@ struct vdf_fuse;
 
 /* How requests come from the kernel. */
 enum vdf_transport {
-    VDF_TRANSPORT_AUTO,     /* rings where they can be had */
+    VDF_TRANSPORT_AUTO,     /* rings if available */
     VDF_TRANSPORT_IO_URING, /* rings, or no mount */
     VDF_TRANSPORT_DEV,      /* /dev/fuse */
 };
 
-/* What the kernel may keep of values. */
+/* The values that the kernel may cache. */
 enum vdf_cache {
-    VDF_CACHE_AUTO,   /* those that are read often and change seldom */
-    VDF_CACHE_ALWAYS, /* all that can be kept */
+    VDF_CACHE_AUTO,   /* values that are read often and change seldom */
+    VDF_CACHE_ALWAYS, /* all values that can be cached */
     VDF_CACHE_OFF,
 };
 
@@ -39,7 +39,7 @@ struct vdf_fuse_options {
 
 /**
  * vdf_fuse_mount() - mount @tree on @mountpoint.
- * @err: refusal, as a sentence for a person; libfuse may have said more on standard error
+ * @err: the refusal as a sentence; libfuse may have printed more on standard error
  *
  * Return: 0 or -errno.
  */
@@ -48,17 +48,17 @@ int vdf_fuse_mount(struct vdf_tree *tree, const char *mountpoint,
                    struct vdf_err *err);
 
 /** vdf_fuse_loop() - serve until unmounted or stopped.
- *  Return: 0 or -errno; EOPNOTSUPP, with a sentence, where the transport asked for is not there. */
+ *  Return: 0 or -errno; -EOPNOTSUPP, with a sentence: the transport is not available. */
 int vdf_fuse_loop(struct vdf_fuse *fuse, struct vdf_err *err);
 
 /** vdf_fuse_stop() - make vdf_fuse_loop() return, from another thread; waits until it does. */
 void vdf_fuse_stop(struct vdf_fuse *fuse);
 
-/** vdf_fuse_unmount() - unmount, also with files open, and free everything but the tree, whose
- *  devices are removed first so that nobody waits any longer; its engine is stopped. */
+/** vdf_fuse_unmount() - unmount, also with files open, and free everything but the tree. The engine is
+ *  stopped. Removes the tree's devices first, so that no request waits any longer. */
 void vdf_fuse_unmount(struct vdf_fuse *fuse);
 
-/* What the host has of FUSE, for `--probe`. */
+/* The host's FUSE features, for `--probe`. */
 extern const struct vdf_probe_part vdf_fuse_probe;
 
 /** vdf_fuse_version() - libfuse's version. */

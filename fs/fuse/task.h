@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What /proc tells of the thread that a request comes from. One that the daemon cannot see, as in
- * another namespace of processes, is told nothing of.
+ * Facts from /proc about the thread that a request comes from. The daemon has none about a thread in
+ * another PID namespace.
  */
 #ifndef VDF_FUSE_TASK_H
 #define VDF_FUSE_TASK_H
@@ -10,17 +10,17 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/** vdf_task_process() - the process of the thread @tid; @tid itself where that is not known. */
+/** vdf_task_process() - the process of the thread @tid; @tid itself if unknown. */
 pid_t vdf_task_process(pid_t tid);
 
-/** vdf_task_interrupted() - is there a signal for the thread @tid that it has not blocked? False
- *  where that is not known. */
+/** vdf_task_interrupted() - has the thread @tid a pending signal that it does not block? False if
+ *  unknown. */
 bool vdf_task_interrupted(pid_t tid);
 
 /**
- * vdf_task_holds() - does the process still have a descriptor of a file with this path, which is
- * told from the root of a mount?
- * Return: 1, 0, or -1 where that is not known.
+ * vdf_task_holds() - does the process have a descriptor of a file with this path below the root of a
+ * mount?
+ * Return: 1, 0, or -1 if unknown.
  */
 int vdf_task_holds(pid_t process, const char *path, size_t len);
 

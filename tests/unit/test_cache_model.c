@@ -229,7 +229,7 @@ static void handle_read(struct search *x, struct state *t, unsigned k, bool firs
     if (first != (x->setting.without == NOTE_BEFORE_LOOK)) {
         t->readers[k].kept = note(x, t, part);
         if (page && !t->readers[k].kept && x->setting.without != LET_GO_BEFORE_LOOK)
-            ask(t, PAGE); /* vdf_cache_let_go() */
+            ask(t, PAGE); /* vdf_cache_drop_page() */
     } else {
         /* vdf_file_read() and vdf_cache_text() under the lock of the device; fill_stat() */
         bool same_text = page && t->storing && x->setting.without != SAME_TEXT_WHILE_STORED;
