@@ -162,7 +162,7 @@ int guard_start(struct guard *guard, const struct options *o, int argc, char **a
     return 0;
 }
 
-void guard_tell(const struct guard *guard)
+void guard_update(const struct guard *guard)
 {
     if (guard->pipe >= 0 && write(guard->pipe, guard, sizeof(*guard)) < 0)
         complain("the guard: %s", strerror(errno));

@@ -24,7 +24,7 @@ struct guard {
 /** guard_start() - start the guard, before threads exist. @argv: the program's arguments, which the
  *  guard overwrites with its name. Return: 0, or -1 after a message. */
 int guard_start(struct guard *guard, const struct options *o, int argc, char **argv);
-/** guard_tell() - send @guard to the guard. */
-void guard_tell(const struct guard *guard);
+/** guard_update() - send @guard to the guard. */
+void guard_update(const struct guard *guard);
 
 #endif

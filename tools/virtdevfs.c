@@ -226,7 +226,7 @@ static int start_command(struct daemon *d)
     posix_spawnattr_destroy(&attr);
     if (ret == 0) {
         d->guard.command = d->command;
-        guard_tell(&d->guard);
+        guard_update(&d->guard);
     }
     return ret ? complain("/bin/sh: %s", strerror(ret)) : 0;
 }
@@ -266,7 +266,7 @@ static int serve(struct daemon *d)
         return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
     }
     if (d->guard.pipe >= 0 && mount_find(d->options.mountpoint, NULL, &d->guard.mount))
-        guard_tell(&d->guard);
+        guard_update(&d->guard);
     if (d->options.run && start_command(d) < 0)
         ret = -1;
     else if (pthread_create(&d->signal_thread, NULL, wait_for_signals, d) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A device's lock, those who wait for its changes, and what the engine calls for it. */
+/* A device's lock, the waiters for its changes, and the engine's callbacks for it. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ void vdf_device_check_waiters(struct vdf_device *device, struct vdf_waiter **don
 {
     bool progress;
 
-    /* One who got what it waited for may have made room for another. */
+    /* A waiter that succeeds may make room for another waiter. */
     do {
         progress = false;
         for (struct vdf_waiter *w = device->waiters, *next; w; w = next) {
@@ -57,7 +57,7 @@ void vdf_device_changed(struct vdf_device *device)
     device->generation++;
     atomic_fetch_add(&tree->generation, 1);
     clock_gettime(CLOCK_REALTIME, &device->changed);
-    /* Of the root's own changes those who wait at the root hear by themselves. */
+    /* A change of the root itself already checks the root's waiters. */
     if (atomic_load(&tree->state_polled) && device != tree->root->device &&
         atomic_exchange(&tree->state_polled, false))
         atomic_store(&tree->root_news, true);
@@ -78,10 +78,10 @@ void vdf_device_leave(struct vdf_device *device, bool changed)
     pthread_rwlock_unlock(&tree->lock);
     vdf_rank_leave(VDF_RANK_TREE);
     vdf_waiters_finish(done);
-    vdf_errors_tell(tree);
+    vdf_errors_publish(tree);
 }
 
-/* --- alone, and threads of components --------------------------------------------------------- */
+/* --- exclusive access, and threads of components ---------------------------------------------- */
 
 void vdf_tree_enter_exclusive(struct vdf_tree *tree)
 {
@@ -106,7 +106,7 @@ void vdf_tree_leave_exclusive(struct vdf_tree *tree, struct vdf_waiter *done)
     pthread_rwlock_unlock(&tree->lock);
     vdf_rank_leave(VDF_RANK_TREE);
     vdf_waiters_finish(done);
-    vdf_errors_tell(tree);
+    vdf_errors_publish(tree);
 }
 
 void vdf_obj_touched(struct vdf_obj *obj)
@@ -114,23 +114,9 @@ void vdf_obj_touched(struct vdf_obj *obj)
     obj->device->touched = true;
 }
 
-/* How long a lock is waited for before @stop is looked at again. */
-#define STOP_LOOK_NS 2000000
+#define STOP_CHECK_NS 2000000 /* between two checks of @stop */
 
-static struct timespec stop_look(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_nsec += STOP_LOOK_NS;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_nsec -= 1000000000;
-        t.tv_sec++;
-    }
-    return t;
-}
-
-/* Who sets @stop waits for the thread that asks here, perhaps with the locks held. */
+/* A thread that sets @stop waits for the caller, perhaps with these locks held. */
 bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
 {
     struct vdf_device *device = obj->device;
@@ -139,13 +125,13 @@ bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
 
     atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
     while (!entered && !atomic_load(stop)) {
-        struct timespec until = stop_look();
+        struct timespec until = vdf_lock_deadline(STOP_CHECK_NS);
         vdf_rank_take(VDF_RANK_TREE);
         if (pthread_rwlock_timedrdlock(&tree->lock, &until) != 0) {
             vdf_rank_leave(VDF_RANK_TREE);
             continue;
         }
-        until = stop_look();
+        until = vdf_lock_deadline(STOP_CHECK_NS);
         entered = vdf_lock_until(&device->lock, &until);
         if (!entered) {
             pthread_rwlock_unlock(&tree->lock);
@@ -206,7 +192,7 @@ static void async_release(struct vdf_source *source)
     free(async);
 }
 
-/* Return: whether something was done. */
+/* Return: has the callback done anything? */
 static bool call(struct vdf_source *source, uint64_t value)
 {
     struct vdf_async *async = (struct vdf_async *)source;
@@ -219,7 +205,7 @@ static bool call(struct vdf_source *source, uint64_t value)
     device->sync_obj = NULL;
     vdf_device_leave(device, changed);
 
-    /* Writing back ends in writes to this device, by another thread. */
+    /* Without the lock: another thread writes the mapped pages to this device. */
     if (sync_obj && device->tree->edge_ops)
         device->tree->edge_ops->write_back(device->tree->edge, sync_obj, sync_attr);
     bool done = changed || sync_obj;
@@ -242,7 +228,7 @@ void vdf_sync_mapped(struct vdf_obj *obj, const struct vdf_attr *attr)
     device->sync_attr = attr;
 }
 
-/* Mutexes are not fair: a poller, which comes again at once, would keep the others out. */
+/* Mutexes are not fair: a poller, which takes the lock again at once, would starve other threads. */
 static bool poller_call(struct vdf_source *source, uint64_t idle_ns)
 {
     struct vdf_async *async = (struct vdf_async *)source;
@@ -270,7 +256,7 @@ static struct vdf_async *new_async(struct vdf_obj *obj, vdf_async_fn fn, void *c
     return async;
 }
 
-/* A tree without an engine has sources that nobody calls. */
+/* In a tree without an engine nothing calls the source. */
 static struct vdf_async *added(struct vdf_async *async, int ret)
 {
     if (ret == 0)

@@ -39,7 +39,7 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
                      err->text[0] ? err->text : strerrordesc_np(err->code));
     if (n < 0)
         return;
-    /* One refusal is one line of ASCII, whatever was quoted in it. */
+    /* A refusal is one line of ASCII, even if it quotes other bytes. */
     for (char *p = line; p < line + n - 1; p++)
         if (!isprint((unsigned char)*p))
             *p = '?';
@@ -60,21 +60,19 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
 void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out)
 {
     vdf_lock(&tree->errors_lock);
-    for (unsigned k = 0; k < tree->errors_count; k++) {
+    for (unsigned k = 0; k < tree->errors_count; k++)
         vdf_buf_add(out, tree->errors[k].text, strlen(tree->errors[k].text));
-    }
     vdf_unlock(&tree->errors_lock);
 }
 
-/* The root's lock held. Whoever adds a line may have another device's lock, and not the root's. */
+/* The root's lock is held. vdf_errors_add() may run under another device's lock, without the root's. */
 static void log_news(struct vdf_tree *tree)
 {
     struct vdf_log *log = &((struct vdf_root *)tree->root->priv)->errors_log;
 
     vdf_lock(&tree->errors_lock);
-    for (unsigned k = tree->errors_count - tree->errors_new; k < tree->errors_count; k++) {
+    for (unsigned k = tree->errors_count - tree->errors_new; k < tree->errors_count; k++)
         vdf_log_add(log, tree->errors[k].text, strlen(tree->errors[k].text));
-    }
     log->lost += tree->errors_missed;
     tree->errors_new = 0;
     tree->errors_missed = 0;
@@ -90,10 +88,10 @@ void vdf_errors_clear(struct vdf_tree *tree)
     vdf_unlock(&tree->errors_lock);
 }
 
-void vdf_errors_tell(struct vdf_tree *tree)
+void vdf_errors_publish(struct vdf_tree *tree)
 {
-    /* The root is entered after the device was left, for a thread is inside one device at a time.
-     * Who wants to be alone may be waiting for this very thread, and tells when he leaves. */
+    /* A thread is inside one device at a time, so the root comes after the device. A thread that waits
+     * for exclusive access may wait for this thread; it publishes the lines when it leaves. */
     while (atomic_load(&tree->root_news)) {
         if (pthread_rwlock_tryrdlock(&tree->lock) != 0)
             return;
@@ -127,15 +125,14 @@ int vdf_place_refused(const struct vdf_place *place, const char *name, int resul
 
     if (result >= 0)
         return result;
-    /* A hook may answer an errno without a sentence. */
-    if (err->code != -result) {
+    /* A hook may return an errno without a sentence. */
+    if (err->code != -result)
         *err = (struct vdf_err){ .code = -result };
-    }
     vdf_place_path(place, &path);
     if (name)
         vdf_buf_printf(&path, "%s%s", path.len ? "/" : "", name);
     vdf_errors_add(tree, path.data, path.len, err);
     vdf_buf_free(&path);
-    vdf_errors_tell(tree);
+    vdf_errors_publish(tree);
     return result;
 }

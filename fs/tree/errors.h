@@ -13,10 +13,10 @@ void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
 void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out);
 /** vdf_errors_clear() - the root's lock held. */
 void vdf_errors_clear(struct vdf_tree *tree);
-/** vdf_errors_tell() - no lock held: let the root's waiters, and its log, see new lines. */
-void vdf_errors_tell(struct vdf_tree *tree);
-/** vdf_place_refused() - no lock held: log a refusal at a place, or at @name below it (NULL: at the
- *  place itself), if @result is one. Returns @result. */
+/** vdf_errors_publish() - no lock held: put new lines into the root's log and check its waiters. */
+void vdf_errors_publish(struct vdf_tree *tree);
+/** vdf_place_refused() - no lock held: if @result is negative, log a refusal at the place, or at @name
+ *  below it. Return: @result. */
 int vdf_place_refused(const struct vdf_place *place, const char *name, int result,
                       struct vdf_err *err);
 

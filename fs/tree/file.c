@@ -82,7 +82,7 @@ void vdf_file_leave(struct vdf_file *file, bool changed)
         vdf_device_leave(device, changed);
 }
 
-static bool is_alone(const struct vdf_file *file)
+static bool is_exclusive(const struct vdf_file *file)
 {
     const struct vdf_attr *attr = row_of(file);
     return attr && attr->flags & VDF_EXCLUSIVE;
@@ -90,7 +90,7 @@ static bool is_alone(const struct vdf_file *file)
 
 void vdf_file_enter_write(struct vdf_file *file)
 {
-    if (is_alone(file))
+    if (is_exclusive(file))
         vdf_tree_enter_exclusive(file->place.obj->device->tree);
     else
         vdf_file_enter(file);
@@ -100,7 +100,7 @@ void vdf_file_leave_write(struct vdf_file *file, bool changed)
 {
     struct vdf_device *device = file->place.obj->device;
 
-    if (is_alone(file)) {
+    if (is_exclusive(file)) {
         device->touched |= changed;
         vdf_tree_leave_exclusive(device->tree, NULL);
     } else {
@@ -183,9 +183,9 @@ static int render(struct vdf_file *file)
 }
 
 /*
- * Tells the row of a stream that it is open: at the open(2) for both directions, with one direction
- * at the first read, write or poll. What copies a tree opens every file for reading, looks at its
- * size, and reads nothing of a stream; to the device nothing has happened.
+ * Reports to the row of a stream that it is open: at an open(2) for both directions, or, for one
+ * direction, at the first read, write or poll. A program that copies a tree opens every file for
+ * reading and reads nothing of a stream, which must not change the device.
  */
 static int use_stream(struct vdf_file *file, struct vdf_err *err)
 {
@@ -240,7 +240,7 @@ void vdf_file_close(struct vdf_file *file)
 {
     struct vdf_err err = { 0 };
 
-    /* Nobody but `errors` can be told of a refusal now. */
+    /* Only `errors` can report a refusal now. */
     if (vdf_file_is_list(file))
         vdf_place_refused(&file->place, NULL, vdf_file_flush(file, &err), &err);
     if (!file->counted && !file->holds)
@@ -285,7 +285,7 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
     return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
 }
 
-/* A memfd is written to by the kernel for the clients, and has the time of that. */
+/* The kernel writes to a memfd for processes that map it, and sets the memfd's mtime. */
 uint64_t vdf_row_raw_version(const struct vdf_at *at, struct timespec *changed)
 {
     const struct vdf_memory *mem = vdf_row_memory(at);
@@ -357,7 +357,7 @@ static bool is_access_width(size_t n)
     return n == 1 || n == 2 || n == 4 || n == 8;
 }
 
-/* A copy without side effects; what is not implemented reads as 0. */
+/* A copy without side effects; offsets without a register read as 0. */
 static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, uint64_t offset,
                            uint64_t size, struct vdf_err *err)
 {
@@ -369,11 +369,11 @@ static ssize_t window_copy(const struct vdf_at *at, uint8_t *bytes, size_t n, ui
     if (n > size - offset)
         n = size - offset;
     memset(bytes, 0, n);
-    int ret = vdf_window_ops(at->attr)->ready ? vdf_window_ops(at->attr)->ready(at, err) : 0;
+    int ret = vdf_window_ready(at, err);
     if (ret < 0)
         return ret;
     for (size_t done = 0; done < n;) {
-        /* What follows begins where something ends. */
+        /* Only the first register can begin before the copy does. */
         unsigned into = done ? 0 : vdf_window_into(at->obj, at->attr, offset);
         uint64_t begin = offset + done - into;
         unsigned width = vdf_window_width(at->obj, at->attr, begin);
@@ -398,9 +398,9 @@ static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint6
     uint64_t size = vdf_window_size(at->obj, at->attr->window), value;
 
     assert(align > 0);
-    /* Who reads a whole file asks at its end for what is left of a buffer of any size. */
+    /* A program that reads a whole file may have an odd number of bytes left in its buffer at the end. */
     if (offset >= size && n < align)
-        return vdf_window_ops(at->attr)->ready ? vdf_window_ops(at->attr)->ready(at, err) : 0;
+        return vdf_window_ready(at, err);
     if (is_access_width(n)) {
         int ret =
             vdf_window_read(at->obj, at->attr->window, offset, (unsigned)n, false, &value, err);
@@ -412,7 +412,7 @@ static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint6
             memcpy(bytes, &value, n);
             return (ssize_t)n;
         }
-        /* A read as wide as two narrower registers copies them, as a longer one does. */
+        /* A read as wide as two narrower registers is a copy, as a longer read is. */
         bool narrower = n == align && vdf_window_width(at->obj, at->attr, offset) == n / 2;
         if ((n <= align && !narrower) || offset % align)
             return ret;
@@ -426,12 +426,12 @@ static ssize_t window_read(const struct vdf_at *at, void *bytes, size_t n, uint6
     return window_copy(at, bytes, n, offset, size, err);
 }
 
-/* Hardware accesses in order, of the width that each register has. The first refusal ends it. */
+/* Hardware accesses in order, each of its register's width, up to the first refusal. */
 static ssize_t window_write(const struct vdf_at *at, const uint8_t *bytes, size_t n,
                             uint64_t offset, struct vdf_err *err)
 {
     unsigned align = vdf_window_ops(at->attr)->align;
-    int ready = vdf_window_ops(at->attr)->ready ? vdf_window_ops(at->attr)->ready(at, err) : 0;
+    int ready = vdf_window_ready(at, err);
     uint64_t value, size = vdf_window_size(at->obj, at->attr->window);
     size_t done = 0;
 
@@ -573,7 +573,7 @@ ssize_t vdf_file_read_state(struct vdf_file *file, void *bytes, size_t n, uint64
     return ret;
 }
 
-/* Lock of the state held. */
+/* state_lock is held. */
 static void end_state(struct vdf_file *file)
 {
     vdf_state_free(file->loading);
@@ -637,7 +637,7 @@ int vdf_file_flush(struct vdf_file *file, struct vdf_err *err)
     bool ends = file->loading && vdf_state_ends(file->loading);
     if (file->loading)
         ret = vdf_state_finish(file->loading, err);
-    /* What is cut short stays: another process that has the file open may write the rest. */
+    /* An incomplete state stays: another process that has the file open may write the rest. */
     if (ends)
         end_state(file);
     vdf_unlock(&file->state_lock);
@@ -668,7 +668,7 @@ unsigned vdf_file_poll(struct vdf_file *file)
         break;
     }
     if (is_state(file)) {
-        /* Before the look: a change that comes now is told. */
+        /* Set before the comparison, so that a change in between wakes the poll. */
         if (vdf_file_root_state(file))
             atomic_store(&at.obj->device->tree->state_polled, true);
         return ready | (file->seen != vdf_state_version(at.obj) ? POLLPRI : 0);

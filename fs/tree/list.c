@@ -2,14 +2,14 @@
 /*
  * Writes of one open file that follow each other.
  *
- * A shell's builtin writes line by line. The lines of a list are collected, each is checked when it
- * comes, and the list is stored as a whole when the file is closed: nobody sees half of it, and one
- * wrong line leaves the value as it was. A single value has one line.
+ * A shell's builtin writes line by line. A file of a list collects the lines, checks each line when it
+ * comes, and stores the list as a whole at the close. No reader sees half of a list, and one wrong line
+ * leaves the value as it was. A single value has one line.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <virtdevfs/text.h>
 
 #include "file.h"
 #include "value.h"
@@ -27,7 +27,7 @@ bool vdf_file_is_list(const struct vdf_file *file)
     return list_row(file) && (file->flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* A number whose digits are yet to come. */
+/* May the next write bring the digits of this number? */
 static bool may_go_on(const char *line, size_t len)
 {
     return line[0] == '0' && (len == 1 || (len == 2 && strchr("xXbB", line[1])));
@@ -38,16 +38,11 @@ static int check_line(const struct vdf_at *at, const char *line, size_t len, boo
 {
     char copy[256];
 
-    while (len && isspace((unsigned char)line[len - 1]))
-        len--;
-    while (len && isspace((unsigned char)*line)) {
-        line++;
-        len--;
-    }
+    vdf_text_trim(&line, &len);
     if (len == 0 || (!whole && may_go_on(line, len)))
         return 0;
     if (memchr(line, '\0', len))
-        return vdf_fail(err, EINVAL, "the list has a NUL byte in it");
+        return vdf_fail(err, EINVAL, "the list contains a NUL byte");
     if (len >= sizeof(copy))
         return vdf_fail(err, EINVAL, "\"%.40s\" is no line of this list", line);
     memcpy(copy, line, len);
@@ -55,7 +50,7 @@ static int check_line(const struct vdf_at *at, const char *line, size_t len, boo
     return at->attr->check_line(at, copy, len, err);
 }
 
-/* Of the lines so far, those from the last one's begin before @from. */
+/* Checks the lines from the begin of the line that holds @from. */
 static int check_lines(const struct vdf_at *at, const struct vdf_buf *lines, size_t from,
                        struct vdf_err *err)
 {
@@ -97,10 +92,7 @@ static int add_lines(struct vdf_file *file, const char *bytes, size_t n, bool go
 
 static bool is_blank(const char *bytes, size_t n)
 {
-    while (n && isspace((unsigned char)*bytes)) {
-        bytes++;
-        n--;
-    }
+    vdf_text_trim(&bytes, &n);
     return n == 0;
 }
 
@@ -108,7 +100,7 @@ ssize_t vdf_value_add(struct vdf_file *file, const char *bytes, size_t n, uint64
                       struct vdf_err *err)
 {
     const struct vdf_attr *attr = file->place.entry->attr;
-    /* Also behind a first line that was refused: a shell writes the others nevertheless. */
+    /* Also after a refused first line: a shell writes the other lines nevertheless. */
     bool goes_on = (file->written || file->list == VDF_SPOILT) &&
                    (offset == file->written || file->flags & O_APPEND);
     int ret;
@@ -116,7 +108,7 @@ ssize_t vdf_value_add(struct vdf_file *file, const char *bytes, size_t n, uint64
     if (attr->check_line) {
         ret = add_lines(file, bytes, n, goes_on, err);
     } else if (goes_on && is_blank(bytes, n)) {
-        /* Unbuffered output ends its line in a write of its own, and empty lines may follow. */
+        /* Unbuffered output writes the newline separately, and empty lines may follow. */
         file->line_ended |= bytes[n - 1] == '\n';
         file->written = offset + n;
         return (ssize_t)n;

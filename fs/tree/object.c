@@ -82,8 +82,8 @@ static size_t bucket_of(const struct vdf_obj *parent, const struct vdf_attr *row
     return (vdf_hash(name, strlen(name)) ^ (uintptr_t)row) & (parent->n_buckets - 1);
 }
 
-/* Doubles the table when it is full, so that the ten-thousandth child costs what the first did.
- * Without memory the lists only become longer. */
+/* Doubles the table when it is full, so that the time of a look-up does not depend on the number of
+ * children. Without memory the lists become longer. */
 static void grow_buckets(struct vdf_obj *parent)
 {
     struct vdf_obj **buckets = NULL;
@@ -216,7 +216,7 @@ static void destroy_contents(struct vdf_obj *obj)
     destroy_children(obj);
     if (obj->cls->destroy)
         obj->cls->destroy(obj);
-    /* What a component forgot to free would be called for an object that is gone. */
+    /* A vdf_async that the component did not free would be called for a dead object. */
     assert(!obj->asyncs);
     free_priv(obj);
 }
@@ -308,8 +308,8 @@ static void stop_driving(struct vdf_obj *obj)
 
 int vdf_obj_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
 {
-    /* Also if it fails: the object may stay, as a restored one does, and be told later to begin
-     * what has to end before it goes. */
+    /* Also if start() fails: a restored object stays in the tree all the same, and stop() has to end
+     * the part that start() began. */
     obj->started = true;
     int ret = obj->cls->start ? obj->cls->start(obj, fresh, err) : 0;
     if (ret == 0)

@@ -17,13 +17,13 @@ struct vdf_obj {
         *device; /* own for a device, else the device's; freed with the device object */
     void *priv;  /* freed when the object dies */
     atomic_uint refs;
-    bool edge_watches;            /* set by the edge, which is told of the object's death */
+    bool edge_watches;            /* the edge asks to hear of the object's death */
     atomic_bool dead;             /* removed: every operation answers ENODEV */
     atomic_bool live;             /* vdf_obj_set_live() */
     bool started;                 /* linked into the tree, start() was called */
     bool named;                   /* while a state is loaded: it has a section there */
     unsigned holds;               /* open files that keep it from being removed */
-    unsigned uses;                /* by guests that it is attached to; the same */
+    unsigned uses;                /* guests that it is attached to; the same */
     struct vdf_open_count *opens; /* of raw files whose rows want to know */
     struct vdf_obj *next, **prev; /* among the parent's children, oldest first */
     struct vdf_obj *children, **last_child;
@@ -44,7 +44,7 @@ void vdf_obj_unref(struct vdf_obj *obj);
  *  device (its parent is the root) gets a lock of its own. */
 int vdf_obj_create(struct vdf_tree *tree, struct vdf_obj *parent, const struct vdf_attr *row,
                    const char *name, struct vdf_obj **obj, struct vdf_err *err);
-/** vdf_obj_link() - put it into its parent's list, which takes over the reference. */
+/** vdf_obj_link() - add the object to its parent's list, which takes over the reference. */
 void vdf_obj_link(struct vdf_obj *obj);
 void vdf_obj_unlink(struct vdf_obj *obj);
 int vdf_obj_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err);
@@ -61,8 +61,9 @@ void vdf_guest_adopt(struct vdf_obj *obj, void *old);
 void vdf_guest_drive(struct vdf_obj *obj);
 /** vdf_obj_drive() - the same for all objects of the device with a `line`, and set their timers. */
 void vdf_obj_drive(const struct vdf_device *device);
+/** vdf_obj_held() - is a file open that keeps the object, or one below it, from being removed? */
 bool vdf_obj_held(const struct vdf_obj *obj);
-/** vdf_obj_used() - is it, or anything below it, attached to a guest? */
+/** vdf_obj_used() - is the object, or one below it, attached to a guest? */
 bool vdf_obj_used(const struct vdf_obj *obj);
 static inline bool vdf_obj_is_device(const struct vdf_obj *obj)
 {

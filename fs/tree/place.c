@@ -74,14 +74,14 @@ void vdf_place_path(const struct vdf_place *place, struct vdf_buf *out)
     entry_path(place->entry, place, out);
 }
 
-/* --- what is there ---------------------------------------------------------------------------- */
+/* --- existing files --------------------------------------------------------------------------- */
 
 static bool row_visible(const struct vdf_attr *attr, const void *priv)
 {
     return (!attr->when || attr->when(priv)) && (!attr->shown || attr->shown(priv));
 }
 
-/* Something below this entry is to be seen. */
+/* Is the entry, or one below it, visible? */
 static bool entry_visible(const struct vdf_entry *entry, const void *priv)
 {
     if (!entry->name && entry->range && vdf_range_count(entry->range, priv) == 0)
@@ -93,7 +93,7 @@ static bool entry_visible(const struct vdf_entry *entry, const void *priv)
     for (const struct vdf_entry *e = entry->children; e; e = e->next)
         if (entry_visible(e, priv))
             return true;
-    return !entry->parent; /* the object itself is there even if none of its rows is */
+    return !entry->parent; /* an object without rows is visible too */
 }
 
 static bool always_there(const struct vdf_entry *entry)
@@ -167,7 +167,7 @@ static int lookup_entry(const struct vdf_place *dir, const char *name, struct vd
     return -ENOENT;
 }
 
-/* Lock held: objects can be here now. */
+/* Lock held: may the directory hold objects now? */
 static bool is_objects(const struct vdf_place *place)
 {
     const struct vdf_attr *attr = place->entry->attr;
@@ -279,9 +279,9 @@ int vdf_place_list(const struct vdf_place *dir, vdf_emit_fn emit, void *arg)
     return ret;
 }
 
-/* --- what is not there ------------------------------------------------------------------------ */
+/* --- missing files ---------------------------------------------------------------------------- */
 
-/* Of the entry, or of anything below it. */
+/* The condition of the entry, or of the first row below it that has one. */
 static const char *needs_of(const struct vdf_entry *entry)
 {
     const char *needs = entry->attr ? entry->attr->needs : NULL;
@@ -448,7 +448,7 @@ int vdf_place_rmdir(const struct vdf_place *dir, const char *name)
 
 /* --- stat ------------------------------------------------------------------------------------- */
 
-/* Lock held. Content that no hash is taken of counts as new with every change of the device. */
+/* Lock held. Content without a hash counts as new after each change of the device. */
 static int content_stat(const struct vdf_place *place, struct vdf_seen *now)
 {
     struct vdf_at at = vdf_place_at(place);
@@ -478,7 +478,7 @@ static int content_stat(const struct vdf_place *place, struct vdf_seen *now)
             return 0;
     }
     int ret = vdf_value_render(place, &out);
-    /* A host has taken away what the value would come from: the file is there, a read says so. */
+    /* The host no longer has the value's source: the file stays, and a read reports the error. */
     if (ret == -ENODEV) {
         vdf_buf_reset(&out);
         ret = 0;

@@ -23,29 +23,29 @@ bool vdf_place_is_dir(const struct vdf_place *place);
 unsigned vdf_place_mode(const struct vdf_place *place);
 void vdf_place_path(const struct vdf_place *place, struct vdf_buf *out);
 struct vdf_at vdf_place_at(const struct vdf_place *place);
-/** vdf_place_list() - call @emit for each name; a consistent list of one moment. */
+/** vdf_place_list() - call @emit for each name; a consistent list. */
 typedef int (*vdf_emit_fn)(void *arg, const char *name, bool dir);
 int vdf_place_list(const struct vdf_place *dir, vdf_emit_fn emit, void *arg);
-/** vdf_name_valid() - may an object be called so? */
+/** vdf_name_valid() - is it a valid name of an object? */
 bool vdf_name_valid(const char *name);
-/** vdf_place_missing() - lock held: why @name cannot be made as a file: a row that is not there now
- * says what it needs. -EPERM. */
+/** vdf_place_missing() - lock held: say why @name cannot be created as a file, with the condition of a
+ *  row that is absent now. -EPERM. */
 int vdf_place_missing(const struct vdf_place *dir, const char *name, struct vdf_err *err);
 int vdf_place_mkdir(const struct vdf_place *dir, const char *name, struct vdf_place *made);
 int vdf_place_rmdir(const struct vdf_place *dir, const char *name);
 /** vdf_place_is_fixed() - is it there for as long as its object is? */
 bool vdf_place_is_fixed(const struct vdf_place *place);
-/* What the existence of an entry's names depends on; all zero: there are none. */
+/* The values that decide which names an entry has; all zero: no names. */
 struct vdf_shape {
     uint32_t visible;
-    uint32_t counts[2]; /* of the '#' on the way */
+    uint32_t counts[2]; /* of the '#' on its path */
 };
-/** vdf_place_shape() - lock held; false when it depends on more than that. */
+/** vdf_place_shape() - lock held; false: the names depend on more than these values. */
 bool vdf_place_shape(const struct vdf_place *place, struct vdf_shape *shape);
 /** vdf_place_exists() - lock held: does its `when` hold and its number exist? */
 bool vdf_place_exists(const struct vdf_place *place);
 
-/* What stat(2) needs and what is remembered between two calls of it. */
+/* The result of a stat(2), which the next stat(2) compares with. */
 struct vdf_seen {
     uint64_t hash;
     uint64_t size;

@@ -12,11 +12,10 @@
  *     checksum = 2418082923                 of all bytes before this line, as cksum(1) prints it
  *
  * In text, backslash, newline and control bytes are written \\, \n and \xHH. Lines that are empty
- * or begin with '#' are skipped, a line that is left out leaves its row at the default.
+ * or begin with '#' are skipped, and a row without a line gets its default.
  *
- * A state is applied in two steps. It is first loaded into new, unlinked devices, where everything
- * that can be refused is refused. Then nothing can fail any more, and the new private structures
- * change places with the old.
+ * A state is applied in two steps. The first step loads the text into new, unlinked devices, and may
+ * refuse it. The second step exchanges the new private structures with the old ones, and cannot fail.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +29,7 @@
 
 /* --- saving ----------------------------------------------------------------------------------- */
 
-#define DRAINED 65536u /* bytes of text that are not kept, at most */
+#define DRAINED 65536u /* most bytes of text in memory */
 
 /* Between two lines. */
 static void drain(struct vdf_buf *out)
@@ -103,7 +102,7 @@ static int save_memory_range(const struct vdf_at *at, struct vdf_memory *mem, ui
     return 0;
 }
 
-/* Holes of the memfd are never read, so that large memory costs what is in it. */
+/* Skips holes of the memfd, so that the time depends on the memory in use. */
 static int save_memory(const struct vdf_at *at, struct vdf_buf *out)
 {
     struct vdf_memory *mem = vdf_row_memory(at);
@@ -149,7 +148,7 @@ static int save_text(const struct vdf_at *at, bool skip_empty, struct vdf_buf *o
     return ret;
 }
 
-/* What has a number and its row's reset value, or no text, is left out. */
+/* Numbered rows that hold their reset value, and empty text rows, are omitted. */
 static int save_value(const struct vdf_at *at, bool numbered, struct vdf_buf *out)
 {
     return vdf_row_is_number(at->attr) ? save_number(at, numbered, out)
@@ -225,22 +224,22 @@ static int save_object(struct vdf_obj *obj, struct vdf_buf *out)
     return ret == 0 && obj->children ? save_children(obj, out) : ret;
 }
 
-static void tell_saving(struct vdf_obj *obj, bool begin)
+static void notify_saving(struct vdf_obj *obj, bool begin)
 {
     if (obj->cls->saving)
         obj->cls->saving(obj, begin);
     if (obj->parent)
         return;
     for (struct vdf_obj *child = obj->children; child; child = child->next)
-        tell_saving(child, begin);
+        notify_saving(child, begin);
 }
 
 int vdf_state_save(struct vdf_obj *obj, struct vdf_buf *out)
 {
-    tell_saving(obj, true);
+    notify_saving(obj, true);
     vdf_buf_printf(out, "%s %d\n", VDF_STATE_HEADER, VDF_STATE_VERSION);
     int ret = save_object(obj, out);
-    tell_saving(obj, false);
+    notify_saving(obj, false);
     if (ret == 0 && !out->oom) {
         struct vdf_crc crc = { 0 };
         vdf_crc_add(&crc, out->data, out->len);
@@ -288,14 +287,14 @@ static void sum_up(struct vdf_buf *b)
     b->len = 0;
 }
 
-/* Locks as for saving: the text of a device's sections, of which nothing is kept. */
+/* The checksum of the text of a device's sections. Locks as for saving. */
 static int sum_sections(struct vdf_obj *obj, struct vdf_crc *crc)
 {
     struct summed sum = { .text.drain = sum_up };
 
-    tell_saving(obj, true);
+    notify_saving(obj, true);
     int ret = save_object(obj, &sum.text);
-    tell_saving(obj, false);
+    notify_saving(obj, false);
     if (sum.text.oom && ret == 0)
         ret = -ENOMEM;
     sum_up(&sum.text);
@@ -304,8 +303,8 @@ static int sum_sections(struct vdf_obj *obj, struct vdf_crc *crc)
     return ret;
 }
 
-/* A machine is saved while nobody is inside any device, and has no memory in its state. The sum of
- * any other device is kept until it changes. */
+/* Saving a machine is exclusive, and its state has no memory. The sums of other devices stay valid
+ * until the device changes. */
 static int sum_device(struct vdf_obj *obj, struct vdf_crc *crc)
 {
     struct vdf_device *device = obj->device;
@@ -354,7 +353,7 @@ static int sum_root(struct vdf_obj *root, struct vdf_crc *crc)
     for (unsigned k = 0; k < n; k++) {
         struct vdf_crc part;
         int one = ret == 0 ? sum_device(list[k], &part) : ret;
-        /* One that was removed meanwhile is not in the state. */
+        /* A device that was removed in the meantime is not in the state. */
         if (one == 0)
             vdf_crc_join(crc, &part);
         else if (one != -ENODEV)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loading a state, and taking the place of what is there.
+ * Loading a state, and replacing the devices in the tree.
  *
- * The text is parsed as it comes and not kept: a state in work costs what the devices in it cost,
- * and the line that has just begun. What cannot be is refused with the write that brings it.
+ * The text is parsed as it comes: only the new devices and the current line are in memory. The write
+ * that brings a wrong line is refused.
  */
 #include <assert.h>
 #include <ctype.h>
@@ -23,13 +23,13 @@ struct slice {
     size_t len;
 };
 
-/* Where in the text the reader is, and whom to tell of what is wrong there. */
+/* The reader's position in the text, and the place for its errors. */
 struct reader {
     unsigned line;
     struct vdf_err *err;
 };
 
-/* Where in a section the reader is: rows come in the table's order, each once. */
+/* The reader's position in a section: rows come in the table's order, each once. */
 struct cursor {
     struct vdf_obj *obj;
     size_t row;
@@ -39,17 +39,17 @@ struct cursor {
 
 enum phase { HEAD, BODY, SUMMED };
 
-/* A state while it is loaded: the devices lie below a root of their own, which nobody sees. */
+/* A state while it is loaded: the devices are below a root of their own, outside of the tree. */
 struct vdf_state_load {
     struct vdf_tree *tree;
     struct vdf_obj *root;
-    struct vdf_obj *only; /* a state for this device, whatever its name in the file; or NULL */
+    struct vdf_obj *only; /* the device to restore, under any name in the file; or NULL */
     char only_name[VDF_NAME_MAX + 1]; /* its name in the file */
     struct reader r;
     struct cursor cursor;
     struct vdf_crc crc;   /* of the lines so far, without that of the checksum */
-    struct vdf_buf begun; /* of a line whose end is yet to come */
-    bool comment;         /* that line is one: nothing of it is kept */
+    struct vdf_buf begun; /* the beginning of an unfinished line */
+    bool comment;         /* the unfinished line is a comment, whose bytes are dropped */
     enum phase phase;
 };
 
@@ -59,7 +59,7 @@ static bool starts(struct slice line, const char *with)
     return line.len >= n && memcmp(line.text, with, n) == 0;
 }
 
-/* A refusal that says where: "line 17: ...". What a hook said is kept behind it. */
+/* A refusal with its position: "line 17: ...", before the sentence of a hook. */
 static int at_line(struct reader *r, int ret, const struct vdf_err *said)
 {
     struct vdf_err copy = *said;
@@ -108,7 +108,7 @@ static bool match_path(struct vdf_at *at, struct slice name)
     }
 }
 
-/* The search begins where the last line's row was: the next one's is not far behind it. */
+/* The search begins at the row of the line before, since the next row is close behind it. */
 static bool find_row(const struct cursor *cursor, struct slice name, struct vdf_at *at)
 {
     struct vdf_obj *obj = cursor->obj;
@@ -213,13 +213,13 @@ static int load_value(const struct vdf_at *at, struct slice value, struct vdf_er
 
     if (!vdf_row_is_number(at->attr))
         return at->attr->flags & VDF_LOCAL ? 0 : load_text(at, value, err);
-    /* States had such choices in them once: they still have to be right. */
+    /* Older states contain these choices, which still have to be valid. */
     if (at->attr->flags & VDF_LOCAL)
         return vdf_row_parse_number(at->attr, value.text, value.len, &number, err);
     return load_number(at, value, err);
 }
 
-/* The first " = ", or a " =" at the end; NULL: there is none. */
+/* The first " = ", or a " =" at the end; NULL: none. */
 static const char *find_equals(struct slice line)
 {
     const char *end = line.text + line.len;
@@ -289,7 +289,7 @@ static int valid_object(struct vdf_obj *parent, const struct vdf_attr *row, cons
     return row->objects->allow ? row->objects->allow(parent, name, err) : 0;
 }
 
-/* The state of one device may go into another of its kind: the name in the file stands for it. */
+/* A device may load the state of another device of its class: the name in the file is ignored. */
 static int map_device_name(struct reader *r, struct vdf_state_load *load,
                            const struct vdf_attr *row, char name[VDF_NAME_MAX + 1])
 {
@@ -316,8 +316,7 @@ static bool has_kept_rows(const struct vdf_class *cls)
     return false;
 }
 
-/* The device in the tree that @now, an unlinked one, is to replace: referenced; NULL: there is
- * none. */
+/* The device in the tree that the unlinked device @now replaces, referenced; NULL: none. */
 static struct vdf_obj *find_old_device(const struct vdf_state_load *load, const struct vdf_obj *now)
 {
     struct vdf_obj *root = load->tree->root, *old;
@@ -332,7 +331,7 @@ static struct vdf_obj *find_old_device(const struct vdf_state_load *load, const 
     return old;
 }
 
-/* The object in @old's tree that stands where @now does below @device. */
+/* The object below @old at the same path as @now below @device. */
 static struct vdf_obj *find_old(struct vdf_obj *old, const struct vdf_obj *device,
                                 const struct vdf_obj *now)
 {
@@ -363,7 +362,7 @@ static int keep_row(struct vdf_obj *old, struct vdf_obj *now, const struct vdf_a
     return ret;
 }
 
-/* Gives @now, before its state is loaded, the choices of the object that it is to replace. */
+/* Before loading: gives @now the choices of the object that it replaces. */
 static int keep_choices(const struct vdf_state_load *load, struct vdf_obj *now, struct vdf_err *err)
 {
     const struct vdf_obj *device = now;
@@ -425,7 +424,7 @@ static int load_section(struct reader *r, struct vdf_state_load *load, struct sl
     return ret < 0 ? at_line(r, ret, &said) : 0;
 }
 
-/* Objects that a new object brings along and the state does not name go away. */
+/* Removes the objects that a new object made itself and that the state does not name. */
 static void drop_unnamed(struct vdf_obj *obj)
 {
     for (struct vdf_obj *child = obj->children, *next; child; child = next) {
@@ -463,7 +462,7 @@ static int finish_object(struct vdf_obj *obj, struct vdf_err *err)
 
 /* --- lines as they come ----------------------------------------------------------------------- */
 
-#define TEXT_LINE_MAX (UINT64_C(256) << 20) /* bytes: the longest list that a device can have */
+#define TEXT_LINE_MAX (UINT64_C(256) << 20) /* bytes of the longest list */
 #define LINE_MAX 4096u                      /* of every other line */
 
 static int bad_head(struct vdf_state_load *load)
@@ -540,7 +539,7 @@ static int load_whole(struct vdf_state_load *load, struct slice line)
     return ret;
 }
 
-/* Can the line that has begun be one of a state? Only lists are long. */
+/* Can a state have a line that begins so? Only lists are long. */
 static int check_begun(struct vdf_state_load *load)
 {
     struct slice line = { load->begun.data, load->begun.len };
@@ -668,7 +667,7 @@ static bool same_row(struct vdf_obj *old, struct vdf_obj *now, const struct vdf_
     return same;
 }
 
-/* The choices that the state was built with are those of its sections' begins. */
+/* The choices must still be those that the loading began with. */
 static int check_kept(struct vdf_obj *old, struct vdf_obj *now, struct vdf_err *err)
 {
     for (size_t k = 0; k < old->cls->n_attrs; k++) {
@@ -698,7 +697,7 @@ static int refuse_held(const struct vdf_obj *obj, const struct vdf_attr *attr, s
     return ret;
 }
 
-/* Would the exchange take memory away that somebody has mapped, or an object with a mapped page? */
+/* Would the exchange remove memory or an object that a process has mapped? */
 static int check_held(const struct vdf_obj *old, const struct vdf_obj *now, struct vdf_err *err)
 {
     if (old->holds) {
@@ -748,8 +747,7 @@ static void adopt_child(struct vdf_obj *parent, struct vdf_obj *child)
     vdf_obj_link(child);
 }
 
-/* Gives @old, whose lock is held, the contents of @now, which is unlinked, and the other way round.
- */
+/* Exchanges the contents of @old, whose lock is held, and of @now, which is unlinked. */
 static void exchange(struct vdf_obj *old, struct vdf_obj *now)
 {
     for (struct vdf_obj *child = old->children, *next; child; child = next) {
@@ -781,8 +779,8 @@ static void exchange(struct vdf_obj *old, struct vdf_obj *now)
         old->cls->adopt(old, now->priv, old->priv);
 }
 
-/* Starting can only fail for want of memory for a vdf_async; the device is then
- * as the state says but does not wait for anything, which is reported. */
+/* Starting fails only when a vdf_async cannot be allocated. The device then has the restored values but
+ * waits for no event, and the failure is reported. */
 static void replace(struct vdf_obj *old, struct vdf_obj *now)
 {
     struct vdf_err err = { 0 };
@@ -811,7 +809,7 @@ static int restore_device(struct vdf_obj *obj, struct vdf_state_load *load, stru
     return ret;
 }
 
-/* The moment is write-held: nobody is in any device. */
+/* Exclusive: no other thread is inside a device. */
 static int restore_root(struct vdf_tree *tree, struct vdf_state_load *load,
                         struct vdf_waiter **done, struct vdf_err *err)
 {
@@ -833,7 +831,7 @@ static int restore_root(struct vdf_tree *tree, struct vdf_state_load *load,
     for (struct vdf_obj *old = root->children, *next; old; old = next) {
         next = old->next;
         struct vdf_obj *now = vdf_obj_find(load->root, old->row, old->name);
-        /* One of the two goes: the new one with what was in the old one, or the old one. */
+        /* Removes the object that is left over: @now, which has the old contents, or the old device. */
         struct vdf_obj *gone = now ? now : old;
         if (now)
             replace(old, now);

@@ -72,13 +72,12 @@ static const struct vdf_attr root_rows[] = {
       .flags = VDF_RW | VDF_LIST | VDF_LINES,
       .show = show_errors,
       .store = store_errors,
-      .doc =
-          "the last 256 refusals, one a line: path, errno, what was wrong and what would be right; "
-          "writing anything, or opening it with O_TRUNC, empties it" },
+      .doc = "the last 256 refusals, one a line: path, errno, the mistake, and a correct value; "
+             "writing anything, or opening it with O_TRUNC, empties it" },
     { .path = "errors_log",
       .type = VDF_LOG,
       .flags = VDF_R,
-      .doc = "the same lines as they come, for a reader who waits for the next one",
+      .doc = "the same lines as they come, for a reader that waits for the next one",
       VDF_FIELD(struct vdf_root, errors_log) },
     { .path = "engine/kind",
       .type = VDF_TEXT,

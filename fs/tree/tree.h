@@ -14,7 +14,7 @@
 #include "object.h"
 
 #define VDF_ERRORS_KEPT 256
-/* Of them, so that a copy does not push out what else was refused. */
+/* Of these, routine ones, so that copying the tree does not push out other refusals. */
 #define VDF_ERRORS_ROUTINE 32
 
 struct vdf_error_line {
@@ -58,10 +58,10 @@ struct vdf_tree {
     struct vdf_lock errors_lock;
     struct vdf_error_line errors[VDF_ERRORS_KEPT]; /* oldest first */
     unsigned errors_count, errors_routine;
-    unsigned errors_new;      /* of them, the newest, that are not in the log yet */
-    uint64_t errors_missed;   /* lines that made room before they were */
-    atomic_bool root_news;    /* the root's waiters have to be told */
-    atomic_bool state_polled; /* somebody waits for the next change of any device */
+    unsigned errors_new;      /* the newest of these, which are not yet in the log */
+    uint64_t errors_missed;   /* lines that were removed before they reached the log */
+    atomic_bool root_news;    /* the root's waiters have to be checked */
+    atomic_bool state_polled; /* a poll of `state` waits for the next change of any device */
     atomic_uint n_holds;      /* open files of all devices that may be mapped */
 };
 
@@ -77,18 +77,18 @@ int vdf_tree_create(const struct vdf_component *const *components, struct vdf_en
 void vdf_tree_set_edge(struct vdf_tree *tree, const struct vdf_edge_ops *ops, void *edge);
 /** vdf_tree_add_defaults() - the devices of a plain mount, one of each component. */
 int vdf_tree_add_defaults(struct vdf_tree *tree, struct vdf_err *err);
-/** vdf_tree_remove_all() - remove every device, as before unmounting; waiters are answered. */
+/** vdf_tree_remove_all() - remove every device and answer all waiters, as before unmounting. */
 void vdf_tree_remove_all(struct vdf_tree *tree);
 /** vdf_tree_destroy() - free everything; files must be closed and the engine stopped. */
 void vdf_tree_destroy(struct vdf_tree *tree);
 
-/** vdf_root_rows() - the rows of the root that are there without any component. */
+/** vdf_root_rows() - the root's own rows, without those of components. */
 const struct vdf_attr *vdf_root_rows(size_t *n);
 
-/** vdf_tree_enter_exclusive() - wait until nobody is inside any device, and keep it so. */
+/** vdf_tree_enter_exclusive() - keep other threads out of all devices; waits for those inside. */
 void vdf_tree_enter_exclusive(struct vdf_tree *tree);
-/** vdf_tree_leave_exclusive() - let the others in, after a look at all that waits for what was touched;
- * @done: waiters that have been collected already. */
+/** vdf_tree_leave_exclusive() - check the waiters of touched devices, and let other threads in.
+ *  @done: waiters whose wait is over already. */
 void vdf_tree_leave_exclusive(struct vdf_tree *tree, struct vdf_waiter *done);
 
 #endif

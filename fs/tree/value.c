@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Values: rows to text and back. */
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -95,7 +94,7 @@ int vdf_row_get(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* The row's own hook is first: it knows when the row may be written at all. */
+/* The row's `check` comes first: it refuses writes that are not allowed now. */
 int vdf_row_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_attr *attr = at->attr;
@@ -270,12 +269,7 @@ int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
 
     if (len > VDF_VALUE_MAX)
         return vdf_fail(err, EINVAL, "%zu bytes are no value of this file", len);
-    while (len && isspace((unsigned char)text[len - 1]))
-        len--;
-    while (len && isspace((unsigned char)*text)) {
-        text++;
-        len--;
-    }
+    vdf_text_trim(&text, &len);
     if (memchr(text, '\0', len))
         return vdf_fail(err, EINVAL, "the value has a NUL byte in it");
     if (vdf_row_is_number(at.attr)) {
@@ -285,7 +279,7 @@ int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
     if (!at.attr->store)
         return vdf_fail(err, EINVAL, "this file takes no value");
 
-    /* Hooks are given a C string as well as its length. */
+    /* Hooks get a NUL-terminated string and its length. */
     char small[256], *copy = small;
     if (len >= sizeof(small)) {
         copy = malloc(len + 1);

@@ -19,15 +19,15 @@ int vdf_row_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 int vdf_row_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err);
 void vdf_row_show(const struct vdf_at *at, struct vdf_buf *out);
 int vdf_row_store(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
-/** vdf_row_hooks() - the hooks that stand instead of the row's; all NULL when none do. */
+/** vdf_row_hooks() - the backend's hooks, which replace the row's; all NULL without a backend. */
 const struct vdf_hooks *vdf_row_hooks(const struct vdf_at *at);
 void vdf_row_render_number(const struct vdf_attr *attr, uint64_t value, struct vdf_buf *out);
 int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t len, uint64_t *value,
                          struct vdf_err *err);
 /** vdf_row_raw_size() - st_size of a VDF_RAW or VDF_WINDOW file, bytes. */
 uint64_t vdf_row_raw_size(const struct vdf_at *at);
-/** vdf_row_raw_version() - of the content of such a file: another number when it may have changed.
- *  @changed: of the device; moved on to the last write that went past it */
+/** vdf_row_raw_version() - a number that differs after each change of such a file.
+ *  @changed: the device's time of change; set to that of a later write through a mapping */
 uint64_t vdf_row_raw_version(const struct vdf_at *at, struct timespec *changed);
 struct vdf_memory *vdf_row_memory(const struct vdf_at *at);
 struct vdf_log *vdf_row_log(const struct vdf_at *at);

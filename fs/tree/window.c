@@ -21,6 +21,13 @@ const struct vdf_window_ops *vdf_window_ops(const struct vdf_attr *row)
     return row->window_ops ? row->window_ops : &plain;
 }
 
+int vdf_window_ready(const struct vdf_at *at, struct vdf_err *err)
+{
+    const struct vdf_window_ops *ops = vdf_window_ops(at->attr);
+
+    return ops->ready ? ops->ready(at, err) : 0;
+}
+
 uint64_t vdf_window_size(struct vdf_obj *obj, unsigned window)
 {
     struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = obj->table->windows[window] };
@@ -52,8 +59,8 @@ unsigned vdf_window_into(const struct vdf_obj *obj, const struct vdf_attr *row, 
     return 0;
 }
 
-/* What an access reaches: a register, or 4 bytes of one of 8 where the window lets halves be
- * accessed on their own. `at.attr` is NULL where nothing is and the window answers 0. */
+/* The target of an access: a register, or one half of a register of 8 bytes in a window with `halves`.
+ * `at.attr` is NULL at an offset without a register that reads 0. */
 struct access {
     struct vdf_at at;
     bool half;
@@ -63,7 +70,7 @@ struct access {
 #define HALF_BYTES 4u
 #define HALF_MASK UINT64_C(0xffffffff)
 
-/* Is it one half of a register of 8 bytes? */
+/* Is the target one half of a register of 8 bytes? */
 static bool find_half(const struct vdf_attr *row, uint64_t offset, unsigned width,
                       struct access *to)
 {
@@ -91,7 +98,7 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
 {
     const struct vdf_window_ops *ops = vdf_window_ops(row);
     struct vdf_at self = { .obj = obj, .priv = obj->priv, .attr = row };
-    int ret = ops->ready ? ops->ready(&self, err) : 0;
+    int ret = vdf_window_ready(&self, err);
 
     if (ret < 0)
         return ret;
@@ -149,8 +156,8 @@ int vdf_window_read(struct vdf_obj *obj, unsigned window, uint64_t offset, unsig
     return ret;
 }
 
-/* The register that a store to one half means: the other half stays as it is, and its bits that
- * are cleared by writing 1 are not. */
+/* The value of the whole register for a store to one half. The other half stays as it is: its w1c bits
+ * are written as 0. */
 static int merge_half(const struct access *to, uint64_t *value)
 {
     uint64_t now;
