@@ -176,9 +176,18 @@ static void put_row(FILE *to, const char *path, const char *access, const char *
     put_text(to, doc);
 }
 
-/* The bit fields of a register, each with what its masks say of it. */
+/* The bits of a register that have to be written as 0. */
+static void put_reserved(FILE *to, const struct vdf_attr *attr)
+{
+    if (attr->reserved)
+        fprintf(to, "The bits 0x%" PRIx64 " are reserved; a write that sets one is refused.\n",
+                attr->reserved);
+}
+
+/* The bit fields of a register with their masks. */
 static void put_bits(FILE *to, const struct vdf_attr *attr)
 {
+    put_reserved(to, attr);
     if (!attr->bits)
         return;
     fputs(".Bl -tag -width 8n -compact\n", to);

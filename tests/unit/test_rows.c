@@ -257,7 +257,7 @@ Test(row_objects, index_finds_the_rows_of_a_walk)
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-static unsigned refused_seen, taken_seen;
+static unsigned refused_seen, resets_seen, taken_seen;
 
 /* A refused write changes nothing. */
 static void refuse(const char *file, const struct vdf_attr *attr, uint64_t value, const char *why)
@@ -272,6 +272,20 @@ static void refuse(const char *file, const struct vdf_attr *attr, uint64_t value
     refused_seen++;
 }
 
+/* A refused store to the row's register changes nothing either. */
+static void refuse_store(const char *file, struct vdf_obj *obj, const struct vdf_attr *attr,
+                         uint64_t value)
+{
+    if (!attr->window || !obj->table->windows[attr->window])
+        return;
+    char *before = strdup(vdf_test_read(file));
+    int ret = vdf_window_write(obj, attr->window, attr->offset, attr->width, value, NULL);
+    cr_assert_lt(ret, 0, "the register of %s takes 0x%" PRIx64, file, value);
+    if (!(attr->flags & VDF_LIVE))
+        cr_assert_str_eq(vdf_test_read(file), before, "%s: a refused store has changed it", file);
+    free(before);
+}
+
 static void check_refusals(const char *path, struct vdf_obj *obj, const struct vdf_attr *attr)
 {
     char file[PATH_BYTES];
@@ -279,9 +293,12 @@ static void check_refusals(const char *path, struct vdf_obj *obj, const struct v
     if (!vdf_row_is_number(attr) || !(attr->flags & VDF_W) || !(attr->flags & VDF_R) ||
         !file_path(path, obj, attr, file))
         return;
-    for (unsigned bit = 0; bit < 8 * attr->width; bit++)
-        if (attr->reserved >> bit & 1)
-            refuse(file, attr, UINT64_C(1) << bit, "a reserved bit");
+    for (unsigned bit = 0; bit < 8 * attr->width; bit++) {
+        if (!(attr->reserved >> bit & 1))
+            continue;
+        refuse(file, attr, UINT64_C(1) << bit, "a reserved bit");
+        refuse_store(file, obj, attr, UINT64_C(1) << bit);
+    }
     if (attr->max && attr->max < width_mask(attr))
         refuse(file, attr, attr->max + 1, "above max");
     if (attr->min)
@@ -294,6 +311,28 @@ Test(row_objects, refuse_reserved_bits_and_numbers_outside_of_their_limits)
 {
     walk_all(check_refusals);
     cr_assert_geq(refused_seen, 50);
+}
+
+/* In a new object, a field that no hook replaces has its reset value. Only the defaults of a plain
+ * mount are changed when they are made. */
+static void check_reset(const char *path, struct vdf_obj *obj, const struct vdf_attr *attr)
+{
+    char file[PATH_BYTES];
+
+    if (!strstr(path, "/rows") || !vdf_row_is_number(attr) || !attr->has_field || !attr->reset ||
+        attr->get || ((const struct vdf_priv *)obj->priv)->backend)
+        return;
+    if (attr->type == VDF_CHOICE || attr->type == VDF_BOOL || !file_path(path, obj, attr, file))
+        return;
+    cr_assert_eq(vdf_test_read_u64(file), attr->reset, "%s is %s, and its reset value 0x%" PRIx64,
+                 file, vdf_test_read(file), attr->reset);
+    resets_seen++;
+}
+
+Test(row_objects, new_objects_have_their_reset_values)
+{
+    walk_all(check_reset);
+    cr_assert_geq(resets_seen, 5);
 }
 
 /* A row that loads and stores its field without code of its own. */
@@ -341,6 +380,11 @@ static void check_plain(const char *path, struct vdf_obj *obj, const struct vdf_
         cr_assert_eq(
             vdf_window_read(obj, attr->window, attr->offset, attr->width, true, &seen, NULL), 0);
         cr_assert_eq(seen, wanted, "%s through its window", file);
+        /* The same store by the register: w1c bits are clear already, and all others are equal. */
+        cr_assert_eq(vdf_window_write(obj, attr->window, attr->offset, attr->width, value, NULL),
+                     0);
+        cr_assert_eq(vdf_test_read_u64(file), wanted, "%s: 0x%" PRIx64 " through its window", file,
+                     value);
     }
 }
 
