@@ -613,8 +613,9 @@ ssize_t vdf_file_write_state(struct vdf_file *file, const void *bytes, size_t n,
                        offset);
     else if (!in_place)
         ret = vdf_fail(err, EINVAL,
-                       "offset %" PRIu64 ": a state is written from its begin to its end, %" PRIu64
-                       " bytes are here",
+                       "offset %" PRIu64
+                       ": a state is written from its begin to its end, and %" PRIu64
+                       " bytes are written so far",
                        offset, file->written);
     else
         ret = n ? take_state(file, bytes, n, err) : 0;

@@ -25,7 +25,7 @@ int vdf_guest_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest 
     if (ops->attach)
         return ops->attach(obj, part, guest, fresh, err);
     if (kept_guest(obj)->machine)
-        return vdf_fail(err, EBUSY, "it is attached to another slot");
+        return vdf_fail(err, EBUSY, "the device is attached to another slot");
     *kept_guest(obj) = *guest;
     vdf_guest_drive(obj);
     return 0;

@@ -76,7 +76,7 @@ static int add_lines(struct vdf_file *file, const char *bytes, size_t n, bool go
         vdf_buf_reset(&file->lines);
     else if (file->list == VDF_SPOILT)
         return vdf_fail(err, EINVAL,
-                        "a line before it was refused: open the file again and write all lines");
+                        "an earlier line was refused: open the file again and write all lines");
     size_t from = file->lines.len;
     file->list = VDF_SPOILT;
     if (n > VDF_VALUE_MAX - from)

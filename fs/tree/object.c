@@ -490,7 +490,7 @@ int vdf_obj_add(struct vdf_obj *parent, const char *dir, const char *name, struc
 
     assert(row && row->type == VDF_OBJECTS);
     if (vdf_obj_find(parent, row, name))
-        return vdf_fail(err, EEXIST, "%s/%s is there already", dir, name);
+        return vdf_fail(err, EEXIST, "%s/%s exists already", dir, name);
     int ret = vdf_obj_create(parent->device->tree, parent, row, name, &obj, err);
     if (ret < 0)
         return ret;

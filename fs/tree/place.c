@@ -304,10 +304,10 @@ int vdf_place_missing(const struct vdf_place *dir, const char *name, struct vdf_
         if (!e->name && e->range->text && vdf_place_exists(dir))
             return vdf_fail(err, EPERM, "%s: there are %s", name, e->range->text);
         if (needs)
-            return vdf_fail(err, EPERM, "it is not there now: it needs %s", needs);
+            return vdf_fail(err, EPERM, "the file does not exist now: it needs %s", needs);
     }
     if (attr && attr->type == VDF_OBJECTS && !(attr->flags & VDF_FIXED))
-        vdf_fail(err, EPERM, "\"%.64s\" is no file: mkdir makes an object here", name);
+        vdf_fail(err, EPERM, "\"%.64s\" is no file: mkdir creates an object here", name);
     else
         vdf_fail(err, EPERM, "only mkdir and rmdir of objects change the tree");
     err->routine = true;
@@ -338,7 +338,7 @@ static int make_object(const struct vdf_place *dir, const char *name, struct vdf
     if (parent->dead)
         return vdf_fail(err, ENODEV, "it was removed");
     if (!is_objects(dir) || row->flags & VDF_FIXED)
-        return vdf_fail(err, EPERM, "\"%s\": nothing can be made here", name);
+        return vdf_fail(err, EPERM, "\"%s\": no object can be created here", name);
     if (!vdf_name_valid(name))
         return vdf_fail(
             err, EINVAL,
@@ -346,7 +346,7 @@ static int make_object(const struct vdf_place *dir, const char *name, struct vdf
             "a letter or digit",
             name, VDF_NAME_MAX);
     if (vdf_obj_find(parent, row, name))
-        return vdf_fail(err, EEXIST, "\"%s\" is there already", name);
+        return vdf_fail(err, EEXIST, "\"%s\" exists already", name);
     int ret = row->objects->allow ? row->objects->allow(parent, name, err) : 0;
     if (ret == 0)
         ret = vdf_obj_create(parent->device->tree, parent, row, name, &obj, err);

@@ -186,7 +186,7 @@ static int load_text(const struct vdf_at *at, struct slice value, struct vdf_err
 
     int ret = unescape(value, text, &len, err);
     if (ret == 0 && memchr(text, '\0', len))
-        ret = vdf_fail(err, EINVAL, "the value has a NUL byte in it");
+        ret = vdf_fail(err, EINVAL, "the value contains a NUL byte");
     if (ret == 0) {
         if (at->attr->restore_text)
             ret = at->attr->restore_text(at, text, len, err);
@@ -263,7 +263,7 @@ static int load_line(struct reader *r, struct cursor *cursor, struct slice line)
     size_t index = (size_t)(at.attr - cursor->obj->cls->attrs);
     uint64_t key = mark ? offset : (uint64_t)at.i << 32 | at.j;
     if (cursor->any && (index < cursor->row || (index == cursor->row && key <= cursor->key)))
-        return BAD_LINE(r, EINVAL, "\"%.*s\" is here twice or not in its order", shown(name),
+        return BAD_LINE(r, EINVAL, "\"%.*s\" appears twice or out of order", shown(name),
                         name.text);
     cursor->row = index;
     cursor->key = key;
@@ -285,7 +285,7 @@ static int valid_object(struct vdf_obj *parent, const struct vdf_attr *row, cons
     if (row->when && !row->when(parent->priv))
         return vdf_fail(err, EINVAL, "%s does not exist with the values above it", row->path);
     if (row->flags & VDF_FIXED)
-        return vdf_fail(err, EINVAL, "nothing can be made in %s", row->path);
+        return vdf_fail(err, EINVAL, "no object can be created in %s", row->path);
     return row->objects->allow ? row->objects->allow(parent, name, err) : 0;
 }
 
@@ -417,7 +417,7 @@ static int load_section(struct reader *r, struct vdf_state_load *load, struct sl
         obj = child;
     }
     if (obj->named)
-        return BAD_LINE(r, EINVAL, "\"%.*s\" is here twice", shown(line), line.text);
+        return BAD_LINE(r, EINVAL, "\"%.*s\" appears twice", shown(line), line.text);
     obj->named = true;
     load->cursor = (struct cursor){ .obj = obj };
     int ret = keep_choices(load, obj, &said);
@@ -467,8 +467,8 @@ static int finish_object(struct vdf_obj *obj, struct vdf_err *err)
 
 static int bad_head(struct vdf_state_load *load)
 {
-    return vdf_fail(load->r.err, EINVAL, "it does not begin with \"%s %d\"", VDF_STATE_HEADER,
-                    VDF_STATE_VERSION);
+    return vdf_fail(load->r.err, EINVAL, "the state does not begin with \"%s %d\"",
+                    VDF_STATE_HEADER, VDF_STATE_VERSION);
 }
 
 static int load_head(struct vdf_state_load *load, struct slice line)
@@ -600,7 +600,7 @@ int vdf_state_feed(struct vdf_state_load *load, const char *text, size_t len, st
 
     load->r.err = err;
     if (memchr(text, '\0', len))
-        return vdf_fail(err, EINVAL, "there is a NUL byte in it: this is no state file");
+        return vdf_fail(err, EINVAL, "a NUL byte: this is no state file");
     while (ret == 0 && len > 0) {
         const char *end = memchr(text, '\n', len);
         struct slice part = { text, end ? (size_t)(end - text) : len };
@@ -637,8 +637,8 @@ static int end_text(struct vdf_state_load *load)
     else if (load->begun.len)
         ret = end_line(load, (struct slice){ "", 0 });
     if (ret == 0 && load->only && !root->children)
-        ret =
-            vdf_fail(load->r.err, EINVAL, "there is no \"[%s/NAME]\" in it", load->only->row->path);
+        ret = vdf_fail(load->r.err, EINVAL, "the state has no section \"[%s/NAME]\"",
+                       load->only->row->path);
     if (ret < 0)
         return ret;
     drop_unnamed(root);
@@ -801,8 +801,9 @@ static int restore_device(struct vdf_obj *obj, struct vdf_state_load *load, stru
     if (ret == 0)
         ret = check_kept(obj, now, err);
     if (ret == 0 && vdf_obj_used(obj))
-        ret = vdf_fail(err, EBUSY,
-                       "it is attached to a VM: detach it, or restore the state of the root");
+        ret =
+            vdf_fail(err, EBUSY,
+                     "the device is attached to a VM: detach it, or restore the state of the root");
     if (ret == 0)
         replace(obj, now);
     vdf_device_leave(obj->device, ret == 0);

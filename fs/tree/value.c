@@ -103,11 +103,11 @@ int vdf_row_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
     if (ret < 0)
         return ret;
     if (value & attr->reserved)
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": the bits 0x%" PRIx64 " are reserved, and 0",
+        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": the reserved bits 0x%" PRIx64 " have to be 0",
                         value, value & attr->reserved);
     if ((attr->min || attr->max) && (value < attr->min || value > attr->max))
-        return vdf_fail(err, EINVAL, "%" PRIu64 ": it is %" PRIu64 " to %" PRIu64, value, attr->min,
-                        attr->max);
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": the value has to be %" PRIu64 " to %" PRIu64,
+                        value, attr->min, attr->max);
     return 0;
 }
 
@@ -271,7 +271,7 @@ int vdf_value_write(const struct vdf_place *place, const char *text, size_t len,
         return vdf_fail(err, EINVAL, "%zu bytes are no value of this file", len);
     vdf_text_trim(&text, &len);
     if (memchr(text, '\0', len))
-        return vdf_fail(err, EINVAL, "the value has a NUL byte in it");
+        return vdf_fail(err, EINVAL, "the value contains a NUL byte");
     if (vdf_row_is_number(at.attr)) {
         int ret = vdf_row_parse_number(at.attr, text, len, &value, err);
         return ret < 0 ? ret : vdf_row_set(&at, value, err);

@@ -179,7 +179,7 @@ Test(aplic_state, values_that_no_device_has)
     char *state = save();
 
     refuse_edited(state, "harts", "harts = 2", "addr/imsic/2");
-    refuse_edited(state, "harts", "harts = 16385", "16385: it is 0 to 16384");
+    refuse_edited(state, "harts", "harts = 16385", "16385: the value has to be 0 to 16384");
     refuse_edited(state, "harts", "harts = 4", "addr/imsic/3 has to be set");
     refuse_edited(state, "aia/ids", "aia/ids = 63", "less than aia/srcs 70");
     refuse_edited(state, "aia/ids", "aia/ids = 100", "63, 127, 191 or 255");
