@@ -497,8 +497,7 @@ int vdf_place_stat(const struct vdf_place *place, struct vdf_seen *seen)
     int ret = 0;
 
     if (place->entry->special == VDF_STATE) {
-        /* What goes past the daemon into open files does not count as a change before their close.
-         */
+        /* Writes through a mapping or by passthrough count as a change at the close of the file. */
         if (seen->valid && seen->generation == now.generation && !atomic_load(&tree->n_holds))
             return 0;
         ret = vdf_state_measure(obj, &now.size, &now.hash);
