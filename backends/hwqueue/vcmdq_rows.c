@@ -458,7 +458,8 @@ static int set_enable(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     return ret;
 }
 
-static void after_fetch_abort(const struct vdf_at *at, uint64_t value)
+/* A smaller ring has fewer bits of CONS, and a fetch that no longer aborts goes on. */
+static void after_change(const struct vdf_at *at, uint64_t value)
 {
     vdf_vcmdq_round(at->priv);
 }
@@ -490,6 +491,7 @@ static int set_base_reg(const struct vdf_at *at, uint64_t value, struct vdf_err 
     }
     queue->base = value & BASE_ADDR_MASK;
     queue->log2size = (uint8_t)(value & BASE_LOG2SIZE_MASK);
+    vdf_vcmdq_round(queue);
     return 0;
 }
 
@@ -583,7 +585,7 @@ static const struct vdf_attr attrs[] = {
     { VDF_ROW("log2size", VDF_UINT, VDF_RW | VDF_SAVE,
               "tegra: log2 of the ring's entries of 16 bytes, 1 to 19, or as cmdqs says"),
       TEGRA, VDF_FIELD(struct vdf_vcmdq, log2size), .reset = 8, .check = check_log2size,
-      .restore = vdf_restore_unchecked },
+      .after = after_change, .restore = vdf_restore_unchecked },
     { VDF_ROW("enable", VDF_BOOL, VDF_RW | VDF_SAVE,
               "1: HW_QUEUE_ALLOC with base and log2size (selftest: length, queue_type), then "
               "CONFIG.EN; 0: the queue is given back"),
@@ -644,7 +646,7 @@ static const struct vdf_attr attrs[] = {
       TEGRA, .raw = &ring_ops },
     { VDF_ROW("fetch_abort", VDF_BOOL, VDF_RW | VDF_SAVE,
               "1: fetches of commands abort, and the next command ends in CERROR_ABT"),
-      TEGRA, VDF_FIELD(struct vdf_vcmdq, fetch_abort), .after = after_fetch_abort },
+      TEGRA, VDF_FIELD(struct vdf_vcmdq, fetch_abort), .after = after_change },
     { VDF_ROW("mapped", VDF_BOOL, VDF_NO_FILE | VDF_SAVE, "CMDQ_ALLOC.ALLOC"), TEGRA,
       VDF_FIELD(struct vdf_vcmdq, mapped), .reset = 1 },
     { VDF_ROW("atc_timeout", VDF_BOOL, VDF_NO_FILE | VDF_SAVE,

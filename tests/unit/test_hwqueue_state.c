@@ -382,7 +382,7 @@ Test(hwqueue_state, random_walk)
         "0x100001",
         "0xfffffffffffff000",
     };
-    struct vdf_random random = vdf_random_begin("random_walk", 2);
+    struct vdf_random random = vdf_random_begin("random_walk", 1);
 
     vdf_test_tree(false);
     for (unsigned k = 0; k < 20000; k++) {
