@@ -45,8 +45,7 @@ struct vdf_hwqueue;
 struct vdf_vcmdq;
 struct vdf_queue_ops;
 
-/* --- kinds and operations
- * ---------------------------------------------------------------------- */
+/* --- kinds and operations --------------------------------------------------------------------- */
 
 /* The arguments follow the grammar of their files. The operation checks ranges, indexes and
  * order. */

@@ -479,8 +479,7 @@ static void show_tegra_info(uint32_t type, const union hw_info *data, struct vdf
             data->tegra.flags, data->tegra.version, data->tegra.log2vcmdqs, data->tegra.log2vsids);
 }
 
-/* --- without the kernel
- * ----------------------------------------------------------------------------- */
+/* --- without the kernel ----------------------------------------------------------------------- */
 
 /* The model takes over the queues of the kernel. Memory need not be contiguous any longer. */
 static void go_on_without(struct vdf_hwqueue *dev)
@@ -506,8 +505,7 @@ static bool on_request(struct vdf_obj *obj, void *ctx, uint64_t count)
     return true;
 }
 
-/* --- making all objects
- * -------------------------------------------------------------------------- */
+/* --- making all objects ----------------------------------------------------------------------- */
 
 /* Only one object at a time owns the host's device, and its owner releases it. */
 static int take_host(struct vdf_hwqueue *dev, struct vdf_kernel *k, struct vdf_err *err)

@@ -15,8 +15,7 @@
 
 #include "vcmdq.h"
 
-/* --- hooks
- * -------------------------------------------------------------------------------------- */
+/* --- hooks ------------------------------------------------------------------------------------ */
 
 static int get_interrupt(const struct vdf_at *at, uint64_t *value)
 {
@@ -265,8 +264,7 @@ static const struct vdf_window_ops regs_ops = {
     .halves = true,
 };
 
-/* --- hooks of the Tegra241 CMDQV
- * ---------------------------------------------------------------- */
+/* --- hooks of the Tegra241 CMDQV -------------------------------------------------------------- */
 
 #define STATUS_ENABLED 1u
 #define VINTF_STATUS_SHIFT 1u
@@ -350,8 +348,7 @@ static void after_int_mask(const struct vdf_at *at, uint64_t value)
     vdf_hwqueue_update_irq(at->priv);
 }
 
-/* --- registers as a guest sees them
- * ---------------------------------------------------------------- */
+/* --- registers as a guest sees them ----------------------------------------------------------- */
 
 /* HYP_OWN reads 0 to guests, and their writes of it are ignored. */
 static int get_guest_vintf_config(const struct vdf_at *at, uint64_t *value)
@@ -586,8 +583,7 @@ static bool has_registers(const void *priv)
         VDF_ROW(#name, VDF_UINT, VDF_R | VDF_SAVE, what), VDF_FIELD(DEV, name) \
     }
 
-/* --- named bits
- * -------------------------------------------------------------------------------- */
+/* --- named bits ------------------------------------------------------------------------------- */
 
 static const struct vdf_bits global_config_bits[] = {
     { "EN", 0, 1, NULL },
@@ -734,8 +730,7 @@ AMD_RING_BITS(cmd, "ComBase", "ComLen", "CmdHeadPtr", "CmdTailPtr");
 AMD_RING_BITS(event, "EventBase", "EventLen", "EventHeadPtr", "EventTailPtr");
 AMD_RING_BITS(ppr, "PPRLogBase", "PPRLogLen", "PPRHeadPtr", "PPRTailPtr");
 
-/* --- rows
- * -------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* An AMD queue: its files, which are the registers of head and tail too. */
 #define AMD_ROW(name, file, member, kind, type, flags, text)           \

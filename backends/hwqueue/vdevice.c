@@ -95,10 +95,21 @@ static int restore_slot(const struct vdf_at *at, uint64_t value, struct vdf_err 
     return 0;
 }
 
+/* A selftest's device has its number there, which can be any of 32 bits. */
+static int restore_psid(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    const struct vdf_vdevice *vdevice = at->priv;
+
+    if (value > vdevice->dev->kind->vsid_max)
+        return vdf_fail(err, EINVAL, "%" PRIu64 ": stream ids are 0 to %" PRIu32, value,
+                        vdevice->dev->kind->vsid_max);
+    return vdf_restore_unchecked(at, value, err);
+}
+
 static const struct vdf_attr attrs[] = {
     { VDF_ROW("psid", VDF_UINT, VDF_RW | VDF_SAVE,
               "stream id of the machine that replaces the guest's; the same number unless written"),
-      VDF_FIELD(struct vdf_vdevice, psid), .max = VDF_SID_MAX },
+      VDF_FIELD(struct vdf_vdevice, psid), .max = VDF_SID_MAX, .restore = restore_psid },
     { VDF_ROW("slot", VDF_UINT, VDF_R | VDF_SAVE,
               "number of its SID_MATCH and SID_REPLACE registers"),
       VDF_FIELD(struct vdf_vdevice, slot), .restore = restore_slot },

@@ -419,3 +419,15 @@ Test(hwqueue_state, random_walk)
         }
     }
 }
+
+/* The number of a selftest's device has 32 bits, and so has its psid. */
+Test(hwqueue_state, selftest_device_with_a_large_number)
+{
+    vdf_test_tree(false);
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/type", "selftest"), 0);
+    cr_assert_eq(vdf_test_mkdir("hwqueue/smmu0/vdevices/2097152"), 0);
+    char *state = strdup(vdf_test_read("hwqueue/smmu0/state"));
+    cr_assert_eq(vdf_test_write("hwqueue/smmu0/state", state), 0, "%s", vdf_test_last_error());
+    cr_assert_str_eq(vdf_test_read("hwqueue/smmu0/state"), state);
+    free(state);
+}
