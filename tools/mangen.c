@@ -179,9 +179,11 @@ static void put_row(FILE *to, const char *path, const char *access, const char *
 /* The bits of a register that have to be written as 0. */
 static void put_reserved(FILE *to, const struct vdf_attr *attr)
 {
-    if (attr->reserved)
-        fprintf(to, "The bits 0x%" PRIx64 " are reserved; a write that sets one is refused.\n",
-                attr->reserved);
+    uint64_t mask = attr->width < 8 ? (UINT64_C(1) << 8 * attr->width) - 1 : UINT64_MAX;
+
+    if (attr->reserved & mask)
+        fprintf(to, "(a write that sets one of the reserved bits 0x%" PRIx64 " is refused)\n",
+                attr->reserved & mask);
 }
 
 /* The bit fields of a register with their masks. */
