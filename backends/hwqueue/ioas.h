@@ -21,7 +21,7 @@ struct vdf_ioas {
     unsigned n, cap;
 };
 
-/* What the IOMMUs of an address space can map. */
+/* The addresses that the IOMMUs of an address space can map. */
 struct vdf_ioas_limits {
     uint64_t first, last; /* I/O virtual addresses */
     uint64_t align;       /* of addresses, lengths and offsets */

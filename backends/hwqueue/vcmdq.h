@@ -155,7 +155,7 @@ void vdf_vcmdq_publish(struct vdf_vcmdq *queue);
 bool vdf_vcmdq_is_published(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish_driver_word() - the same for a driver's word that was written as a file. */
 void vdf_vcmdq_publish_driver_word(struct vdf_vcmdq *queue, unsigned offset, uint32_t value);
-/* What the driver's words are now. */
+/* The driver's words as they are now. */
 uint32_t vdf_vcmdq_load_prod(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_config(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_load_gerrorn(const struct vdf_vcmdq *queue);

@@ -405,8 +405,7 @@ Test(console_linux, widths)
     is(CON "status", "0x00");
 }
 
-/* What only one side writes does nothing when the other does, and offsets without a register read
- * 0. */
+/* A write to a register of the other side has no effect, and offsets without a register read 0. */
 Test(console_linux, registers_of_the_other_side)
 {
     static const unsigned read_only[] = { 0x000, 0x004, 0x008, 0x00c, 0x010, 0x034, 0x060,

@@ -170,7 +170,7 @@ guest_login() {
 guest_run() {
     command_number=$((command_number + 1))
     hvc_from=$(wc -c <"$hvc")
-    # What stands around the output is not in the command as it is typed. The end of the line before may
+    # The marks around the output are not in the command as it is typed. The end of the line before may
     # still come.
     printf "printf '<%%d:\\\\n' %d; ( %s\n) </dev/null; printf '\\\\n<%%d:%%d>\\\\n' %d \$?\n" \
         "$command_number" "$1" "$command_number" >&7
