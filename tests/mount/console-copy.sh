@@ -8,6 +8,8 @@ c=console/con0
 p=$c/ports/1
 mkdir "$M/$p" || fail "mkdir"
 put $p/data waits
+# The kernel tells of a close after close(2) has returned.
+wait_for 10 grep -qx 0 "$M/$p/host_connected" || fail "the host's end stays open"
 "$IO" read $c/control >"$T/control"
 cp "$M/$c/state" "$T/state" || fail "saving"
 
