@@ -212,7 +212,7 @@ static int parse_choice(const struct vdf_attr *attr, const char *text, size_t le
         vdf_buf_printf(&words, "%s%s", k ? ", " : "", attr->choices[k]);
     }
     vdf_fail(err, EINVAL, "\"%.*s\" is none of: %.*s", len > 40 ? 40 : (int)len, text,
-             (int)words.len, words.data);
+             (int)words.len, words.data ? words.data : "");
     vdf_buf_free(&words);
     return -EINVAL;
 }
