@@ -68,7 +68,10 @@ static int features_check(const struct vdf_at *at, uint64_t value, struct vdf_er
 {
     const struct vdf_console *con = at->priv;
     uint64_t can = vdf_console_possible_features(con->device);
+    int ret = value != con->features ? need_idle(con, err) : 0;
 
+    if (ret < 0)
+        return ret;
     if (value & ~can)
         return vdf_fail(err, EINVAL, "0x%016" PRIx64 ": bits of 0x%016" PRIx64 " can be offered",
                         value, can);
@@ -441,11 +444,13 @@ static int removed_restore(const struct vdf_at *at, const char *text, size_t len
     struct vdf_console *con = at->priv;
 
     while (*text) {
-        uint64_t id = 0;
-        int ret = vdf_number_word(&text, con->max_ports - 1, "port", &id, err);
+        size_t word = strcspn(text, " ");
+        uint64_t id;
 
-        if (ret < 0)
-            return ret;
+        if (vdf_number_parse(text, word, &id) < 0 || id >= con->max_ports)
+            return vdf_fail(err, EINVAL, "\"%.40s\" is no list of ports from 0 to %u", text,
+                            con->max_ports - 1);
+        text += word + strspn(text + word, " ");
         if (vdf_console_control_removed(con, (uint32_t)id) < 0)
             return vdf_fail(err, ENOMEM, "no memory for removed ports");
     }

@@ -681,6 +681,8 @@ Test(console, a_running_device_keeps_its_shape)
 {
     refused(CON "device", "rproc-serial", EBUSY, "reset");
     refused(CON "features", "0x100000000", EBUSY, "reset");
+    refused(CON "features", "0x7", EBUSY, "reset");
+    refused(CON "features", "0x100000008", EBUSY, "reset");
     refused(CON "dma_mem", "1", EBUSY, "reset");
     refused(CON "dma/size", "8192", EBUSY, "reset");
     refused(CON "memory_size", "0x200000", EBUSY, "reset");

@@ -578,6 +578,8 @@ Test(console_state, nonsense_is_refused)
     refused_edit("queues/0/desc = 0x0000000000001000", "queues/0/desc = 0x0000000000001008");
     refused_edit("removed = \n", "removed = 31\n");
     refused_edit("removed = \n", "removed = x\n");
+    cr_assert_eq(edited("removed = \n", "removed = 31\n"), -EINVAL);
+    cr_assert_eq(edited("removed = \n", "removed = 18446744073709551616\n"), -EINVAL);
     refused_edit("soft = d 0 1", "soft = d 1 1");
     refused_edit("soft = d 0 1 0", "soft = d 0 1 1");
     refused_edit("soft = d 0 1", "soft = q 0 1");
