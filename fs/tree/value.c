@@ -95,6 +95,23 @@ int vdf_row_get(const struct vdf_at *at, uint64_t *value)
 }
 
 /* The row's `check` comes first: it refuses writes that are not allowed now. */
+/* The sentence has the fields that the register does have: "RD 19:0, ERR 30:24". */
+static int refuse_reserved(const struct vdf_attr *attr, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_buf fields = VDF_BUF_INIT;
+
+    for (const struct vdf_bits *bits = attr->bits; bits && bits->name; bits++) {
+        vdf_buf_printf(&fields, "%s%s %u", fields.len ? ", " : "; there are ", bits->name,
+                       bits->low + (bits->width ? bits->width : 1) - 1);
+        if (bits->width > 1)
+            vdf_buf_printf(&fields, ":%u", bits->low);
+    }
+    vdf_fail(err, EINVAL, "0x%" PRIx64 ": the reserved bits 0x%" PRIx64 " have to be 0%.*s", value,
+             value & attr->reserved, (int)fields.len, fields.data ? fields.data : "");
+    vdf_buf_free(&fields);
+    return -EINVAL;
+}
+
 int vdf_row_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_attr *attr = at->attr;
@@ -103,8 +120,7 @@ int vdf_row_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
     if (ret < 0)
         return ret;
     if (value & attr->reserved)
-        return vdf_fail(err, EINVAL, "0x%" PRIx64 ": the reserved bits 0x%" PRIx64 " have to be 0",
-                        value, value & attr->reserved);
+        return refuse_reserved(attr, value, err);
     if ((attr->min || attr->max) && (value < attr->min || value > attr->max))
         return vdf_fail(err, EINVAL, "%" PRIu64 ": the value has to be %" PRIu64 " to %" PRIu64,
                         value, attr->min, attr->max);
