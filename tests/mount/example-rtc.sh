@@ -1,8 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The worked example of HACKING.md on a mount: a device of one folder has its files, its window and its state.
-VDF_BIN=${VDF_RTC:-$(dirname "$0")/../../build/debug/tests/virtdevfs_rtc}
-export VDF_BIN
+VDF_BIN=${VDF_BIN:-$(dirname "$0")/../../build/debug/virtdevfs}
+# lib.sh runs the script once more, with a limit.
+VDF_RTC=${VDF_RTC:-$(dirname "$VDF_BIN")/tests/virtdevfs_rtc}
+VDF_BIN=$VDF_RTC
+export VDF_BIN VDF_RTC
 VDF_IO=${VDF_IO:-$(dirname "$VDF_BIN")/vdfio}
 . "$(dirname "$0")/lib.sh"
 
