@@ -28,14 +28,20 @@ int vdf_window_ready(const struct vdf_at *at, struct vdf_err *err)
     return ops->ready ? ops->ready(at, err) : 0;
 }
 
+/* The window of an object as the arguments of its hooks; its row is NULL where the class has none. */
+static struct vdf_at window_at(struct vdf_obj *obj, unsigned window)
+{
+    return (struct vdf_at){ .obj = obj, .priv = obj->priv, .attr = obj->table->windows[window] };
+}
+
 uint64_t vdf_window_size(struct vdf_obj *obj, unsigned window)
 {
-    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = obj->table->windows[window] };
+    struct vdf_at self = window_at(obj, window);
 
-    if (!at.attr)
+    if (!self.attr)
         return 0;
-    const struct vdf_window_ops *ops = vdf_window_ops(at.attr);
-    return ops->size ? ops->size(&at) : ops->bytes;
+    const struct vdf_window_ops *ops = vdf_window_ops(self.attr);
+    return ops->size ? ops->size(&self) : ops->bytes;
 }
 
 unsigned vdf_window_width(const struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset)
@@ -93,16 +99,17 @@ static bool find_half(const struct vdf_attr *row, uint64_t offset, unsigned widt
 }
 
 /* The checks that reads and writes share. */
-static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset, unsigned width,
-                struct access *to, struct vdf_err *err)
+static int find(const struct vdf_at *self, uint64_t offset, unsigned width, struct access *to,
+                struct vdf_err *err)
 {
+    struct vdf_obj *obj = self->obj;
+    const struct vdf_attr *row = self->attr;
     const struct vdf_window_ops *ops = vdf_window_ops(row);
-    struct vdf_at self = { .obj = obj, .priv = obj->priv, .attr = row };
-    int ret = vdf_window_ready(&self, err);
+    int ret = vdf_window_ready(self, err);
 
     if (ret < 0)
         return ret;
-    *to = (struct access){ .at = self };
+    *to = (struct access){ .at = *self };
     struct vdf_at *at = &to->at;
     at->attr = row_at(obj, row->window, offset, &at->i);
     if ((at->attr && at->attr->width == width) || find_half(row, offset, width, to))
@@ -118,7 +125,7 @@ static int find(struct vdf_obj *obj, const struct vdf_attr *row, uint64_t offset
                         "%u bytes at offset 0x%" PRIx64 ": a register that begins before it is "
                         "accessed as a whole",
                         width, offset);
-    if (!at->attr && ops->miss && !(ops->reserved && ops->reserved(&self, offset)))
+    if (!at->attr && ops->miss && !(ops->reserved && ops->reserved(self, offset)))
         return vdf_fail(err, ops->miss, "there is no register at offset 0x%" PRIx64, offset);
     if (at->attr && at->attr->width != width)
         return vdf_fail(err, EOPNOTSUPP, "%u bytes at offset 0x%" PRIx64 ": %s has %u", width,
@@ -134,17 +141,16 @@ static int no_window(struct vdf_err *err)
 int vdf_window_read(struct vdf_obj *obj, unsigned window, uint64_t offset, unsigned width,
                     bool peek, uint64_t *value, struct vdf_err *err)
 {
-    const struct vdf_attr *row = obj->table->windows[window];
-    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
+    struct vdf_at self = window_at(obj, window);
     struct access to;
 
     *value = 0;
-    if (!row)
+    if (!self.attr)
         return no_window(err);
-    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
-    if (hooks->read && width == vdf_window_ops(row)->align)
-        return hooks->read(&at, offset, value, err);
-    int ret = find(obj, row, offset, width, &to, err);
+    const struct vdf_hooks *hooks = vdf_row_hooks(&self);
+    if (hooks->read && width == vdf_window_ops(self.attr)->align)
+        return hooks->read(&self, offset, value, err);
+    int ret = find(&self, offset, width, &to, err);
     if (ret < 0 || !to.at.attr)
         return ret;
     if (!peek && to.at.attr->read_side)
@@ -173,16 +179,15 @@ static int merge_half(const struct access *to, uint64_t *value)
 int vdf_window_write(struct vdf_obj *obj, unsigned window, uint64_t offset, unsigned width,
                      uint64_t value, struct vdf_err *err)
 {
-    const struct vdf_attr *row = obj->table->windows[window];
-    struct vdf_at at = { .obj = obj, .priv = obj->priv, .attr = row };
+    struct vdf_at self = window_at(obj, window);
     struct access to;
 
-    if (!row)
+    if (!self.attr)
         return no_window(err);
-    const struct vdf_hooks *hooks = vdf_row_hooks(&at);
-    if (hooks->write && width == vdf_window_ops(row)->align)
-        return hooks->write(&at, offset, value, err);
-    int ret = find(obj, row, offset, width, &to, err);
+    const struct vdf_hooks *hooks = vdf_row_hooks(&self);
+    if (hooks->write && width == vdf_window_ops(self.attr)->align)
+        return hooks->write(&self, offset, value, err);
+    int ret = find(&self, offset, width, &to, err);
     if (ret < 0 || !to.at.attr)
         return ret;
     /* A read-only register ignores the store, as hardware does. */
