@@ -179,11 +179,9 @@ static void put_row(FILE *to, const char *path, const char *access, const char *
 /* The bits of a register that have to be written as 0. */
 static void put_reserved(FILE *to, const struct vdf_attr *attr)
 {
-    uint64_t mask = attr->width < 8 ? (UINT64_C(1) << 8 * attr->width) - 1 : UINT64_MAX;
-
-    if (attr->reserved & mask)
+    if (attr->reserved & vdf_row_mask(attr))
         fprintf(to, "(a write that sets one of the reserved bits 0x%" PRIx64 " is refused)\n",
-                attr->reserved & mask);
+                attr->reserved & vdf_row_mask(attr));
 }
 
 /* The bit fields of a register with their masks. */
@@ -194,11 +192,10 @@ static void put_bits(FILE *to, const struct vdf_attr *attr)
         return;
     fputs(".Bl -tag -width 8n -compact\n", to);
     for (const struct vdf_bits *bits = attr->bits; bits->name; bits++) {
-        unsigned width = bits->width ? bits->width : 1;
-        uint64_t mask = (width < 64 ? (UINT64_C(1) << width) - 1 : UINT64_MAX) << bits->low;
+        uint64_t mask = vdf_bits_mask(bits);
 
-        if (width > 1)
-            fprintf(to, ".It Li %u:%u", bits->low + width - 1, bits->low);
+        if (vdf_bits_width(bits) > 1)
+            fprintf(to, ".It Li %u:%u", bits->low + vdf_bits_width(bits) - 1, bits->low);
         else
             fprintf(to, ".It Li %u", bits->low);
         fputs(" Va", to);

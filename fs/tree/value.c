@@ -94,7 +94,6 @@ int vdf_row_get(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
-/* The row's `check` comes first: it refuses writes that are not allowed now. */
 /* The sentence has the fields that the register does have: "RD 19:0, ERR 30:24". */
 static int refuse_reserved(const struct vdf_attr *attr, uint64_t value, struct vdf_err *err)
 {
@@ -102,8 +101,8 @@ static int refuse_reserved(const struct vdf_attr *attr, uint64_t value, struct v
 
     for (const struct vdf_bits *bits = attr->bits; bits && bits->name; bits++) {
         vdf_buf_printf(&fields, "%s%s %u", fields.len ? ", " : "; there are ", bits->name,
-                       bits->low + (bits->width ? bits->width : 1) - 1);
-        if (bits->width > 1)
+                       bits->low + vdf_bits_width(bits) - 1);
+        if (vdf_bits_width(bits) > 1)
             vdf_buf_printf(&fields, ":%u", bits->low);
     }
     vdf_fail(err, EINVAL, "0x%" PRIx64 ": the reserved bits 0x%" PRIx64 " have to be 0%.*s", value,
@@ -112,6 +111,7 @@ static int refuse_reserved(const struct vdf_attr *attr, uint64_t value, struct v
     return -EINVAL;
 }
 
+/* The row's `check` comes first: it refuses writes that are not allowed now. */
 int vdf_row_check(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     const struct vdf_attr *attr = at->attr;
@@ -245,9 +245,9 @@ int vdf_row_parse_number(const struct vdf_attr *attr, const char *text, size_t l
     if (ret == -EINVAL)
         return vdf_fail(err, EINVAL, "\"%.*s\" is not a number: decimal, 0x hex or 0b binary",
                         shown, text);
-    unsigned bits = attr->width ? attr->width * 8 : 64;
-    if (ret == -ERANGE || (bits < 64 && *value >> bits))
-        return vdf_fail(err, ERANGE, "%.*s does not fit into %u bits", shown, text, bits);
+    if (ret == -ERANGE || *value & ~vdf_row_mask(attr))
+        return vdf_fail(err, ERANGE, "%.*s does not fit into %u bits", shown, text,
+                        attr->width ? attr->width * 8 : 64);
     if (attr->type == VDF_BOOL && *value > 1)
         return vdf_fail(err, EINVAL, "%.*s is not a boolean: 0 or 1", shown, text);
     return 0;

@@ -208,6 +208,24 @@ struct vdf_bits {
     const char *doc;  /* a few words for the manual; NULL: none */
 };
 
+/** vdf_bits_width() - bits of a field. */
+static inline unsigned vdf_bits_width(const struct vdf_bits *bits)
+{
+    return bits->width ? bits->width : 1;
+}
+
+/** vdf_bits_mask() - the bits that a field has in its register. */
+static inline uint64_t vdf_bits_mask(const struct vdf_bits *bits)
+{
+    return UINT64_MAX >> (64 - vdf_bits_width(bits)) << bits->low;
+}
+
+/** vdf_row_mask() - the bits of a row's value; a row without a width has 64. */
+static inline uint64_t vdf_row_mask(const struct vdf_attr *attr)
+{
+    return attr->width ? UINT64_MAX >> (64 - 8 * attr->width) : UINT64_MAX;
+}
+
 /** vdf_restore_unchecked() - for `restore`: store the field without the checks of a write. The class's
  *  `restored` then checks the rows against each other. */
 int vdf_restore_unchecked(const struct vdf_at *at, uint64_t value, struct vdf_err *err);

@@ -18,19 +18,6 @@
 
 #define PATH_BYTES 512
 
-/* A row without a width takes 64 bits. */
-static uint64_t width_mask(const struct vdf_attr *attr)
-{
-    return attr->width && attr->width < 8 ? (UINT64_C(1) << 8 * attr->width) - 1 : UINT64_MAX;
-}
-
-static uint64_t bits_mask(const struct vdf_bits *bits)
-{
-    unsigned width = bits->width ? bits->width : 1;
-
-    return (width < 64 ? (UINT64_C(1) << width) - 1 : UINT64_MAX) << bits->low;
-}
-
 /* --- what the rows say ------------------------------------------------------------------------ */
 
 typedef void (*row_fn)(const struct vdf_class *cls, const struct vdf_attr *attr);
@@ -55,9 +42,9 @@ static void check_bits(const struct vdf_class *cls, const struct vdf_attr *attr)
     uint64_t seen = 0;
 
     for (const struct vdf_bits *bits = attr->bits; bits && bits->name; bits++) {
-        uint64_t mask = bits_mask(bits);
+        uint64_t mask = vdf_bits_mask(bits);
         cr_assert(*bits->name, "%s: %s: a field without a name", cls->name, attr->path);
-        cr_assert_eq(mask & ~width_mask(attr), 0, "%s: %s: %s is wider than the register",
+        cr_assert_eq(mask & ~vdf_row_mask(attr), 0, "%s: %s: %s is wider than the register",
                      cls->name, attr->path, bits->name);
         cr_assert_eq(mask & seen, 0, "%s: %s: %s overlaps another field", cls->name, attr->path,
                      bits->name);
@@ -74,7 +61,7 @@ Test(rows, bits_lie_in_their_register_and_beside_each_other)
 
 static void check_masks(const struct vdf_class *cls, const struct vdf_attr *attr)
 {
-    uint64_t mask = width_mask(attr);
+    uint64_t mask = vdf_row_mask(attr);
 
     if (!vdf_row_is_number(attr)) {
         cr_assert_eq(attr->ro | attr->w1c | attr->reserved | attr->min | attr->max, 0,
@@ -299,12 +286,12 @@ static void check_refusals(const char *path, struct vdf_obj *obj, const struct v
         refuse(file, attr, UINT64_C(1) << bit, "a reserved bit");
         refuse_store(file, obj, attr, UINT64_C(1) << bit);
     }
-    if (attr->max && attr->max < width_mask(attr))
+    if (attr->max && attr->max < vdf_row_mask(attr))
         refuse(file, attr, attr->max + 1, "above max");
     if (attr->min)
         refuse(file, attr, attr->min - 1, "below min");
     if (attr->width && attr->width < 8 && attr->type != VDF_CHOICE)
-        refuse(file, attr, width_mask(attr) + 1, "wider than the register");
+        refuse(file, attr, vdf_row_mask(attr) + 1, "wider than the register");
 }
 
 Test(row_objects, refuse_reserved_bits_and_numbers_outside_of_their_limits)
@@ -345,7 +332,7 @@ static bool is_plain(const struct vdf_obj *obj, const struct vdf_attr *attr)
 
 static uint64_t candidate(const struct vdf_attr *attr, uint64_t pattern)
 {
-    uint64_t value = pattern & width_mask(attr) & ~attr->reserved;
+    uint64_t value = pattern & vdf_row_mask(attr) & ~attr->reserved;
 
     if (attr->type == VDF_BOOL)
         return pattern & 1;
