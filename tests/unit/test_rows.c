@@ -300,6 +300,14 @@ Test(row_objects, refuse_reserved_bits_and_numbers_outside_of_their_limits)
     cr_assert_geq(refused_seen, 50);
 }
 
+/* Another party than the rows answers for the object. */
+static bool has_hooks(const struct vdf_obj *obj)
+{
+    const struct vdf_backend *backend = ((const struct vdf_priv *)obj->priv)->backend;
+
+    return backend && backend->hooks;
+}
+
 /* In a new object, a field that no hook replaces has its reset value. Only the defaults of a plain
  * mount are changed when they are made. */
 static void check_reset(const char *path, struct vdf_obj *obj, const struct vdf_attr *attr)
@@ -307,7 +315,7 @@ static void check_reset(const char *path, struct vdf_obj *obj, const struct vdf_
     char file[PATH_BYTES];
 
     if (!strstr(path, "/rows") || !vdf_row_is_number(attr) || !attr->has_field || !attr->reset ||
-        attr->get || ((const struct vdf_priv *)obj->priv)->backend)
+        attr->get || has_hooks(obj))
         return;
     if (attr->type == VDF_CHOICE || attr->type == VDF_BOOL || !file_path(path, obj, attr, file))
         return;
@@ -326,8 +334,7 @@ Test(row_objects, new_objects_have_their_reset_values)
 static bool is_plain(const struct vdf_obj *obj, const struct vdf_attr *attr)
 {
     return vdf_row_is_number(attr) && attr->type != VDF_CHOICE && attr->has_field && !attr->get &&
-           !attr->set && !attr->check && !attr->after && attr->flags & VDF_W &&
-           !((const struct vdf_priv *)obj->priv)->backend;
+           !attr->set && !attr->check && !attr->after && attr->flags & VDF_W && !has_hooks(obj);
 }
 
 static uint64_t candidate(const struct vdf_attr *attr, uint64_t pattern)
