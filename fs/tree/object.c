@@ -262,13 +262,17 @@ int vdf_obj_create(struct vdf_tree *tree, struct vdf_obj *parent, const struct v
     return 0;
 }
 
+static void drive(struct vdf_obj *obj)
+{
+    vdf_guest_drive(obj);
+    if (obj->timer)
+        vdf_async_set(obj->timer, obj->cls->timer_due(obj->priv));
+}
+
 void vdf_obj_drive(const struct vdf_device *device)
 {
-    for (struct vdf_obj *obj = device->driven; obj; obj = obj->driven_next) {
-        vdf_guest_drive(obj);
-        if (obj->timer)
-            vdf_async_set(obj->timer, obj->cls->timer_due(obj->priv));
-    }
+    for (struct vdf_obj *obj = device->driven; obj; obj = obj->driven_next)
+        drive(obj);
 }
 
 static bool timer_came(struct vdf_obj *obj, void *ctx, uint64_t value)
@@ -290,7 +294,7 @@ static int start_driving(struct vdf_obj *obj, struct vdf_err *err)
         if (!obj->timer)
             return vdf_fail(err, errno, "no timer: %s", strerror(errno));
     }
-    vdf_obj_drive(obj->device);
+    drive(obj);
     return 0;
 }
 
