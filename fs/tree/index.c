@@ -140,25 +140,17 @@ static const struct vdf_attr *find_in_bank(const struct vdf_bank *bank, const vo
     return NULL;
 }
 
-/* The banks by base: the last one that begins at or before @offset, or one before that where another
- * kind of device has a bank in between. */
+/* A window has few banks. The last one that begins at or before @offset comes first, and then those
+ * before it, as another kind of device may have a bank in between. */
 const struct vdf_attr *vdf_index_find(const struct vdf_index *index, const void *priv,
                                       uint64_t offset, uint32_t *number)
 {
-    const struct vdf_attr *attr;
-    size_t first = 1, end = index->n;
+    const struct vdf_attr *attr = NULL;
 
-    if (!index->n)
-        return NULL;
-    attr = find_in_bank(&index->banks[0], priv, offset, number);
-    while (first < end) {
-        size_t middle = first + (end - first) / 2;
-        if (index->banks[middle].base <= offset)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    while (!attr && --first > 0)
-        attr = find_in_bank(&index->banks[first], priv, offset, number);
+    if (index->n)
+        attr = find_in_bank(&index->banks[0], priv, offset, number);
+    for (size_t k = index->n; !attr && k-- > 1;)
+        if (index->banks[k].base <= offset)
+            attr = find_in_bank(&index->banks[k], priv, offset, number);
     return attr;
 }
