@@ -88,6 +88,10 @@ struct vdf_hwqueue_kind {
     unsigned event_payload;               /* bytes of a record of the vEVENTQ behind its header */
     const char *vsid;                     /* "the stream id": the name of a virtual device */
     uint32_t vsid_max;
+    /* The device becomes of the kind, or of another one; NULL: nothing is to be done. A begin that
+     * fails is followed by end. */
+    int (*begin)(struct vdf_hwqueue *dev, struct vdf_err *err);
+    void (*end)(struct vdf_hwqueue *dev);
     /* The level of the interrupt output; NULL: the kind has none. */
     bool (*irq_level)(const struct vdf_hwqueue *dev);
     /* A state has been loaded: check the kind's registers. @chosen: it is the device's kind. */

@@ -56,12 +56,12 @@ static bool has_vdevice(const struct vdf_hwqueue *dev)
 static int set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = at->priv;
-    const struct vdf_hwqueue_kind *now = vdf_hwqueue_kind((unsigned)value);
+    const struct vdf_hwqueue_kind *now = vdf_hwqueue_kind((unsigned)value), *was = dev->kind;
     uint8_t before = dev->type;
 
     if (value == dev->type)
         return 0;
-    if (now->vsid_max != dev->kind->vsid_max && (has_vdevice(dev) || dev->ioas.n > 0))
+    if (now->vsid_max != was->vsid_max && (has_vdevice(dev) || dev->ioas.n > 0))
         return vdf_fail(err, EBUSY, "%s: the type is chosen before vdevices and ioas/map",
                         at->attr->choices[value]);
     bool kernel = dev->kernel;
@@ -69,12 +69,12 @@ static int set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err
     struct vdf_veventq events = dev->veventq;
     dev->veventq = (struct vdf_veventq){ .depth = events.depth };
     vdf_hwqueue_choose(dev, (uint8_t)value);
-    int ret = now == &vdf_selftest_kind ? vdf_selftest_reset(dev, err) : 0;
+    int ret = now->begin ? now->begin(dev, err) : 0;
     if (ret == 0 && kernel)
         ret = vdf_kernel_open(dev, err);
     if (ret < 0) {
-        if (now == &vdf_selftest_kind)
-            vdf_memory_free(&dev->selftest.region);
+        if (now->end)
+            now->end(dev);
         dev->veventq = events;
         vdf_hwqueue_choose(dev, before);
         if (kernel)
@@ -84,8 +84,8 @@ static int set_type(const struct vdf_at *at, uint64_t value, struct vdf_err *err
     vdf_cmdqv_reset(dev);
     vdf_amdvi_reset(dev);
     vdf_veventq_free(&events);
-    if (now != &vdf_selftest_kind)
-        vdf_memory_free(&dev->selftest.region);
+    if (was->end)
+        was->end(dev);
     vdf_hwqueue_update_irq(dev);
     return 0;
 }

@@ -187,6 +187,11 @@ static void store(struct vdf_vcmdq *queue, const void *bytes, size_t n, uint64_t
     memcpy(queue->page.base + offset, bytes, n);
 }
 
+static void end(struct vdf_hwqueue *dev)
+{
+    vdf_memory_free(&dev->selftest.region);
+}
+
 static const struct vdf_queue_ops queue_ops = {
     .length = length,
     .page_is_view = true,
@@ -214,6 +219,8 @@ const struct vdf_hwqueue_kind vdf_selftest_kind = {
     .queues = VDF_QUEUES,
     .window = 0x50000,
     .event_payload = 4,
+    .begin = vdf_selftest_reset,
+    .end = end,
     .vsid = "the number",
     .vsid_max = VDF_VIRT_ID_MAX,
 };
