@@ -218,15 +218,20 @@ int vdf_aplic_parse_msi(const char *text, uint64_t *address, uint32_t *data, str
     return 0;
 }
 
+void vdf_aplic_show_bits(uint64_t bits, uint32_t first, const char **separator, struct vdf_buf *out)
+{
+    for (; bits != 0; bits &= bits - 1) {
+        vdf_buf_printf(out, "%s%" PRIu32, *separator, first + (uint32_t)__builtin_ctzll(bits));
+        *separator = "\n";
+    }
+}
+
 void vdf_aplic_show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out)
 {
     const char *separator = "";
 
     for (uint32_t w = 0; w < n_words; w++)
-        for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
-            vdf_buf_printf(out, "%s%d", separator, 64 * (int)w + __builtin_ctzll(bits));
-            separator = "\n";
-        }
+        vdf_aplic_show_bits(words[w], 64 * w, &separator, out);
 }
 
 int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,

@@ -59,6 +59,10 @@ int vdf_aplic_parse_msi(const char *text, uint64_t *address, uint32_t *data, str
 /** vdf_aplic_parse_identities() - a list of interrupt identities. 0, -EINVAL or -ERANGE. */
 int vdf_aplic_parse_identities(const struct vdf_aplic *aplic, const char *text,
                                uint64_t words[VDF_APLIC_EIX], struct vdf_err *err);
+/** vdf_aplic_show_bits() - append the numbers of the bits that are set, of which the lowest is @first.
+ *  @separator: printed before a number; "" before the first one, and a newline after that */
+void vdf_aplic_show_bits(uint64_t bits, uint32_t first, const char **separator,
+                         struct vdf_buf *out);
 /** vdf_aplic_show_identities() - the numbers of the bits that are set, one a line. */
 void vdf_aplic_show_identities(const uint64_t *words, uint32_t n_words, struct vdf_buf *out);
 

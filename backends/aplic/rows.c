@@ -375,10 +375,7 @@ void vdf_aplic_show_sources(const uint32_t *words, uint32_t n_words, struct vdf_
     const char *separator = "";
 
     for (uint32_t w = 0; w < n_words; w++)
-        for (uint32_t bits = words[w]; bits != 0; bits &= bits - 1) {
-            vdf_buf_printf(out, "%s%d", separator, 32 * (int)w + __builtin_ctz(bits));
-            separator = "\n";
-        }
+        vdf_aplic_show_bits(words[w], 32 * w, &separator, out);
 }
 
 static void show_pending(const struct vdf_at *at, struct vdf_buf *out)
