@@ -134,21 +134,8 @@ static struct target {
 };
 
 static struct vdf_memory memory; /* of the guest */
-static char machine;
 
 /* --- a guest ---------------------------------------------------------------------------------- */
-
-static void set_level(void *ctx, bool level)
-{
-    if (ctx != &machine)
-        abort();
-}
-
-static void send_message(void *ctx, uint64_t address, uint32_t data)
-{
-    if (ctx != &machine)
-        abort();
-}
 
 static const struct vdf_guest_ops *ops_of(const struct target *target)
 {

@@ -231,19 +231,6 @@ static void save(struct input *in)
 /* --- a guest that is played here -------------------------------------------------------------- */
 
 static struct vdf_memory memory;
-static char machine;
-
-static void set_level(void *ctx, bool level)
-{
-    if (ctx != &machine)
-        abort();
-}
-
-static void send_message(void *ctx, uint64_t address, uint32_t data)
-{
-    if (ctx != &machine)
-        abort();
-}
 
 static void remap(void *ctx)
 {

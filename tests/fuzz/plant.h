@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The tree that a target begins with: two APLICs, one without IMSICs, and a GAIT. */
+/* The tree that a target begins with: two APLICs, one without IMSICs, and a GAIT. And the machine that
+ * their guests are in. */
 #ifndef VDF_FUZZ_PLANT_H
 #define VDF_FUZZ_PLANT_H
 
@@ -26,6 +27,21 @@ static inline void take_steps(const struct step *steps, size_t n)
 {
     for (size_t k = 0; k < n; k++)
         must(vdf_test_write(steps[k].path, steps[k].text));
+}
+
+static char machine;
+
+/* The sinks of a guest of the machine. */
+static void set_level(void *ctx, bool level)
+{
+    if (ctx != &machine)
+        abort();
+}
+
+static void send_message(void *ctx, uint64_t address, uint32_t data)
+{
+    if (ctx != &machine)
+        abort();
 }
 
 /* aplic/d, aplic/m, and gait/t with its guest g and its function f are there. */

@@ -7,15 +7,6 @@
 
 [ "$(nproc)" -gt 1 ] || skip "this machine has one processor"
 
-kill_readers() {
-    for pid in $pids; do
-        kill "$pid" 2>/dev/null || :
-    done
-    for pid in $pids; do
-        wait "$pid" 2>/dev/null || :
-    done
-}
-
 VDF_WRAP="taskset -c 0"
 mount_fs
 VDF_WRAP=
@@ -45,6 +36,7 @@ answered() {
 }
 wait_for 20 answered || fail "a read behind many that wait, on a processor that the daemon was not started on"
 wait $plain
-kill_readers
+# shellcheck disable=SC2086
+end_all $pids
 exec 6<&- 8<&-
 umount_fs

@@ -7,15 +7,6 @@
 
 readers=150
 
-kill_readers() {
-    for pid in $pids; do
-        kill "$pid" 2>/dev/null || :
-    done
-    for pid in $pids; do
-        wait "$pid" 2>/dev/null || :
-    done
-}
-
 all_wait() {
     # Each of them has its file open.
     [ "$(find /proc/[0-9]*/fd -lname "$M/aplic/aplic0/msi" 2>/dev/null | wc -l)" -ge $readers ]
@@ -39,7 +30,8 @@ crowd() {
     first=${first%% *}
     kill "$first"
     wait "$first" 2>/dev/null && fail "a reader that was killed has ended well"
-    kill_readers
+    # shellcheck disable=SC2086
+    end_all $pids
 }
 
 mount_fs

@@ -233,6 +233,16 @@ remount_fs() {
     eval "mount_fs $vdf_options"
 }
 
+# end_all PID...: end background processes of the script, and wait for their end.
+end_all() {
+    for vdf_pid; do
+        kill "$vdf_pid" 2>/dev/null || :
+    done
+    for vdf_pid; do
+        wait "$vdf_pid" 2>/dev/null || :
+    done
+}
+
 # same WHAT GOT WANTED
 same() {
     [ "$2" = "$3" ] && return
