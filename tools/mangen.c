@@ -7,6 +7,7 @@
  * The files and registers of component NAME replace a line `.\" TABLE NAME` of the text. The line
  * `.\" TABLE *` stands for all components without such a line, in one section each.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -337,6 +338,15 @@ static void put_table(FILE *to, const struct vdf_class *cls)
     put_windows(to, cls, "");
 }
 
+/* The headings of a manual are in capitals. */
+static void put_heading(FILE *to, const struct vdf_class *cls)
+{
+    fputs(".Sh ", to);
+    for (const char *c = cls->title; *c; c++)
+        fputc(toupper((unsigned char)*c), to);
+    fprintf(to, "\n.Pa %s/\n.Pp\n", cls->name);
+}
+
 /* The table of component @name. "*" prints a section for each component that is not printed yet.
  * Bit k of @printed stands for component k. */
 static uint64_t put_tables(FILE *to, const char *name, uint64_t printed)
@@ -348,7 +358,7 @@ static uint64_t put_tables(FILE *to, const char *name, uint64_t printed)
         if (printed >> k & 1 || (!rest && strcmp(name, cls->name)))
             continue;
         if (rest)
-            fprintf(to, ".Sh %s\n.Pa %s/\n.Pp\n", cls->title, cls->name);
+            put_heading(to, cls);
         put_table(to, cls);
         printed |= UINT64_C(1) << k;
         found = true;
