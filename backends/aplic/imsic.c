@@ -101,7 +101,8 @@ struct vdf_aplic_hart *vdf_aplic_find_by_page(const struct vdf_aplic *aplic, uin
     return NULL;
 }
 
-void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest, uint32_t eiid)
+/* An MSI of the APLIC, by numbers. One that no interrupt file takes is dropped. */
+static void send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest, uint32_t eiid)
 {
     struct vdf_aplic_hart *hart = vdf_aplic_find_by_index(aplic, hart_index);
 
@@ -113,14 +114,13 @@ void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t g
 
 void vdf_aplic_send_to_target(struct vdf_aplic *aplic, uint32_t target)
 {
-    vdf_aplic_send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
-                       target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK,
-                       target & VDF_TARGET_EIID);
+    send_msi(aplic, target >> VDF_TARGET_HART_SHIFT,
+             target >> VDF_TARGET_GUEST_SHIFT & VDF_TARGET_GUEST_MASK, target & VDF_TARGET_EIID);
 }
 
 void vdf_aplic_send_genmsi(struct vdf_aplic *aplic, uint32_t genmsi)
 {
-    vdf_aplic_send_msi(aplic, genmsi >> VDF_TARGET_HART_SHIFT, 0, genmsi & VDF_TARGET_EIID);
+    send_msi(aplic, genmsi >> VDF_TARGET_HART_SHIFT, 0, genmsi & VDF_TARGET_EIID);
 }
 
 int vdf_aplic_signal_msi(struct vdf_aplic *aplic, uint64_t address, uint32_t data,

@@ -21,10 +21,6 @@ void vdf_aplic_signal(const struct vdf_aplic *aplic, const struct vdf_aplic_hart
  *  0: none. */
 uint32_t vdf_aplic_top_identity(const struct vdf_aplic_hart *hart);
 
-/** vdf_aplic_send_msi() - an MSI of the APLIC, by numbers. One that no interrupt file takes is
- *  dropped without an error. */
-void vdf_aplic_send_msi(struct vdf_aplic *aplic, uint32_t hart_index, uint32_t guest,
-                        uint32_t eiid);
 /** vdf_aplic_send_to_target() - the MSI of a source whose target register is @target. */
 void vdf_aplic_send_to_target(struct vdf_aplic *aplic, uint32_t target);
 /** vdf_aplic_send_genmsi() - the MSI that a write of genmsi sends. */

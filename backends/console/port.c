@@ -55,7 +55,8 @@ void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, 
     *rows = port->id ? port->rows : port->con->rows;
 }
 
-void vdf_console_port_drop_held(struct vdf_console_port *port)
+/* The held chain is no longer the device's. */
+static void drop_held(struct vdf_console_port *port)
 {
     port->held = false;
     port->offset = 0;
@@ -110,7 +111,7 @@ void vdf_console_port_resume(struct vdf_console_port *port, struct vdf_vq *vq)
         !vdf_vq_walk(&port->con->space, vq, port->head, &chain, NULL) && has_mark(port, &chain))
         vdf_vq_skip(vq, &chain);
     else
-        vdf_console_port_drop_held(port);
+        drop_held(port);
 }
 
 /* Unread bytes of the held chain. */
@@ -153,7 +154,7 @@ uint64_t vdf_console_port_left(struct vdf_console_port *port)
 void vdf_console_port_lose(struct vdf_console_port *port)
 {
     port->discarded += take_rest(port, vdf_console_live(port->con, vdf_console_txq(port->id)));
-    vdf_console_port_drop_held(port);
+    drop_held(port);
 }
 
 void vdf_console_port_forget(struct vdf_console_port *port)

@@ -64,8 +64,6 @@ void vdf_console_port_size(const struct vdf_console_port *port, uint16_t *cols, 
 void vdf_console_port_forget(struct vdf_console_port *port);
 /** vdf_console_open_only_port() - open port 0 for a running driver without MULTIPORT. */
 void vdf_console_open_only_port(struct vdf_console *con);
-/** vdf_console_port_drop_held() - the held chain is no longer the device's. */
-void vdf_console_port_drop_held(struct vdf_console_port *port);
 /** vdf_console_port_left() - bytes in the transmit queue that the host has not read. */
 uint64_t vdf_console_port_left(struct vdf_console_port *port);
 /** vdf_console_port_lose() - the transmit queue is no longer the device's: count its unread

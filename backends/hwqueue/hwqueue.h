@@ -74,8 +74,6 @@ struct vdf_hwqueue_ops {
     int (*make_page)(struct vdf_vcmdq *queue);
 };
 
-extern const struct vdf_hwqueue_ops vdf_hwqueue_kernel_ops; /* iommufd.c */
-
 /* A kind of IOMMU: a word of `type`. */
 struct vdf_hwqueue_kind {
     struct vdf_hwqueue_ops model;         /* the operations without a kernel */

@@ -74,6 +74,8 @@ struct vdf_kernel_kind {
     void (*show_hw_info)(uint32_t type, const union hw_info *data, struct vdf_buf *out);
 };
 
+static const struct vdf_hwqueue_ops kernel_ops;
+
 static const struct vdf_kernel_kind *numbers(const struct vdf_hwqueue *dev)
 {
     return dev->kind->kernel;
@@ -682,7 +684,7 @@ int vdf_kernel_open(struct vdf_hwqueue *dev, struct vdf_err *err)
         return vdf_fail(err, ENOMEM, "no memory for the kernel's objects");
     k->event_fd = k->epoll = -1;
     dev->kernel = k;
-    dev->priv.backend = &vdf_hwqueue_kernel_ops.backend;
+    dev->priv.backend = &kernel_ops.backend;
     int ret = vdf_hwqueue_move_memory(dev, true);
     ret = ret < 0 ? vdf_fail(err, -ret, "no memory for memory: %s", strerror(-ret))
                   : make_objects(dev, err);
@@ -786,7 +788,7 @@ const struct vdf_kernel_kind vdf_kernel_selftest = {
     .show_hw_info = show_selftest_info,
 };
 
-const struct vdf_hwqueue_ops vdf_hwqueue_kernel_ops = {
+static const struct vdf_hwqueue_ops kernel_ops = {
     .backend = { .name = "iommufd" },
     .map = map,
     .unmap = unmap,

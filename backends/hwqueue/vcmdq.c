@@ -61,7 +61,7 @@ static void publish_everywhere(const struct vdf_vcmdq *queue, unsigned offset, u
 
 /* The order matters: CONS.ERR is stored before GERROR reports the error (SMMUv3 7.1), and both before
  * STATUS reports that the queue has stopped. */
-void vdf_vcmdq_publish(struct vdf_vcmdq *queue)
+static void publish(struct vdf_vcmdq *queue)
 {
     if (queue->hardware)
         return;
@@ -346,9 +346,9 @@ int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err)
     return ret;
 }
 
-/* iommufd's core pins the pages; then the driver checks the order of the queues, the length and the
+/* Checks the queue as HW_QUEUE_ALLOC does, and finds its ring. iommufd's core pins the pages; then the driver checks the order of the queues, the length and the
  * address of the pages. In states of older versions the IOVA of a ring is aligned, not its memory. */
-int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err)
+static int pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = queue->dev;
     uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
@@ -378,7 +378,7 @@ int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err)
 /* IOMMU_HW_QUEUE_ALLOC */
 int vdf_vcmdq_soft_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
-    return vdf_vcmdq_pin(queue, false, err);
+    return pin(queue, false, err);
 }
 
 int vdf_vcmdq_soft_release(struct vdf_vcmdq *queue, struct vdf_err *err)
@@ -411,7 +411,7 @@ static void reset(struct vdf_vcmdq *queue)
     vdf_vcmdq_publish_driver_word(queue, REG_PROD, 0);
     vdf_vcmdq_publish_driver_word(queue, REG_CONFIG, 0);
     vdf_vcmdq_publish_driver_word(queue, REG_GERRORN, queue->gerrorn);
-    vdf_vcmdq_publish(queue);
+    publish(queue);
 }
 
 bool vdf_vcmdq_pins(const struct vdf_vcmdq *queue, uint64_t first, uint64_t last)
@@ -470,7 +470,7 @@ void vdf_vcmdq_advance(struct vdf_vcmdq *queue, uint32_t prod, uint32_t config, 
     queue->status = vdf_vcmdq_ready(queue);
     if ((queue->status & STATUS_EN_OK) && !(vdf_vcmdq_active_errors(queue) & GERROR_CMDQ_ERR))
         run_commands(queue);
-    vdf_vcmdq_publish(queue);
+    publish(queue);
     vdf_hwqueue_update_irq(queue->dev);
 }
 
@@ -551,7 +551,7 @@ static void enabled(struct vdf_vcmdq *queue)
 
 static int restored(struct vdf_vcmdq *queue, struct vdf_err *err)
 {
-    return vdf_vcmdq_pin(queue, true, err);
+    return pin(queue, true, err);
 }
 
 const struct vdf_queue_ops vdf_vcmdq_ops = {

@@ -149,8 +149,6 @@ void vdf_vcmdq_store_words(struct vdf_vcmdq *queue, uint8_t *page, unsigned firs
 void vdf_vcmdq_poll(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_watch() - poll the page while it may be stored to. */
 void vdf_vcmdq_watch(struct vdf_vcmdq *queue);
-/** vdf_vcmdq_publish() - store the device's words into the page, if there is one. */
-void vdf_vcmdq_publish(struct vdf_vcmdq *queue);
 /** vdf_vcmdq_is_published() - does the page, which exists, still have the device's words? */
 bool vdf_vcmdq_is_published(const struct vdf_vcmdq *queue);
 /** vdf_vcmdq_publish_driver_word() - the same for a driver's word that was written as a file. */
@@ -176,9 +174,6 @@ uint32_t vdf_vcmdq_cons_bits(const struct vdf_vcmdq *queue);
 uint32_t vdf_vcmdq_outstanding(const struct vdf_vcmdq *queue, uint32_t prod, uint32_t cons);
 /** vdf_vcmdq_allocate() - HW_QUEUE_ALLOC. 0 or its -errno. */
 int vdf_vcmdq_allocate(struct vdf_vcmdq *queue, struct vdf_err *err);
-/** vdf_vcmdq_pin() - check the queue as HW_QUEUE_ALLOC does, and find its ring. @restored: the queue
- *  before it is not checked, and only the IOVA of the ring need be aligned, as older versions save it. */
-int vdf_vcmdq_pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err);
 /** vdf_vcmdq_unpin() - release the memory of the ring but keep the registers: a driver stores another
  *  BASE. The order of the queues does not matter. */
 int vdf_vcmdq_unpin(struct vdf_vcmdq *queue, struct vdf_err *err);

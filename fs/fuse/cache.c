@@ -61,7 +61,8 @@ static const struct vdf_attr *number_row(const struct vdf_place *place)
     return attr->type == VDF_REG || attr->type == VDF_BOOL ? attr : NULL;
 }
 
-bool vdf_cache_holds(const struct vdf_fuse *fuse, const struct vdf_place *place)
+/* May the kernel cache files of this place that are open for reading only? */
+static bool may_cache(const struct vdf_fuse *fuse, const struct vdf_place *place)
 {
     const struct vdf_attr *attr = number_row(place);
 
@@ -72,7 +73,7 @@ bool vdf_cache_holds(const struct vdf_fuse *fuse, const struct vdf_place *place)
 
 bool vdf_cache_wants(struct vdf_fuse *fuse, struct vdf_node *node)
 {
-    if (!vdf_cache_holds(fuse, &node->place))
+    if (!may_cache(fuse, &node->place))
         return false;
     return fuse->cache == VDF_CACHE_ALWAYS || atomic_load(&node->quiet_reads) >= QUIET_READS;
 }
@@ -82,7 +83,7 @@ void vdf_cache_seen(const struct vdf_fuse *fuse, struct vdf_node *node)
     struct vdf_at at = vdf_place_at(&node->place);
     uint64_t value;
 
-    if (!vdf_cache_holds(fuse, &node->place) || vdf_row_get(&at, &value) < 0)
+    if (!may_cache(fuse, &node->place) || vdf_row_get(&at, &value) < 0)
         return;
     if (value != node->value)
         node->quiet_reads = 0;
@@ -129,7 +130,7 @@ bool vdf_cache_note(struct vdf_fuse *fuse, struct vdf_node *node, enum vdf_cache
     uint64_t value;
     bool noted = false;
 
-    if (!vdf_cache_holds(fuse, &node->place))
+    if (!may_cache(fuse, &node->place))
         return false;
     vdf_device_enter(device);
     /* Under the lock: a restore replaces the private structure. */
@@ -240,7 +241,7 @@ static void compare_value(struct vdf_fuse *fuse, struct vdf_device *device, stru
 {
     struct vdf_at at = vdf_place_at(&node->place);
     uint64_t value;
-    bool exists = vdf_cache_holds(fuse, &node->place) && vdf_place_exists(&node->place) &&
+    bool exists = may_cache(fuse, &node->place) && vdf_place_exists(&node->place) &&
                   vdf_row_get(&at, &value) == 0;
 
     if (exists && value == node->value && !drop_all)

@@ -42,9 +42,6 @@ void vdf_cache_end(struct vdf_fuse *fuse);
 /** vdf_cache_stop() - after vdf_cache_end() and before unmounting: wait for the thread's end. */
 void vdf_cache_stop(struct vdf_fuse *fuse);
 
-/** vdf_cache_holds() - may the kernel cache files of this place that are open for reading only? */
-bool vdf_cache_holds(const struct vdf_fuse *fuse, const struct vdf_place *place);
-
 /** vdf_cache_seen() - device lock held: a file was read whole, and not through the page cache. */
 void vdf_cache_seen(const struct vdf_fuse *fuse, struct vdf_node *node);
 /** vdf_cache_wants() - should the kernel cache a file that is opened for reading only? */

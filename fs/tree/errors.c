@@ -31,8 +31,9 @@ static unsigned oldest_routine(const struct vdf_tree *tree)
     return k;
 }
 
-void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
-                    const struct vdf_err *err)
+/* Any lock may be held. */
+static void add_line(struct vdf_tree *tree, const char *path, size_t path_len,
+                     const struct vdf_err *err)
 {
     char *line;
     int n = asprintf(&line, "%.*s: %s: %s\n", (int)path_len, path, vdf_errno_name(err->code),
@@ -65,7 +66,7 @@ void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out)
     vdf_unlock(&tree->errors_lock);
 }
 
-/* The root's lock is held. vdf_errors_add() may run under another device's lock, without the root's. */
+/* The root's lock is held. add_line() may run under another device's lock, without the root's. */
 static void log_news(struct vdf_tree *tree)
 {
     struct vdf_log *log = &((struct vdf_root *)tree->root->priv)->errors_log;
@@ -113,7 +114,7 @@ void vdf_report(struct vdf_obj *obj, int code, const char *fmt, ...)
     vsnprintf(err.text, sizeof(err.text), fmt, ap);
     va_end(ap);
     vdf_obj_path(obj, &path);
-    vdf_errors_add(obj->device->tree, path.data, path.len, &err);
+    add_line(obj->device->tree, path.data, path.len, &err);
     vdf_buf_free(&path);
 }
 
@@ -131,7 +132,7 @@ int vdf_place_refused(const struct vdf_place *place, const char *name, int resul
     vdf_place_path(place, &path);
     if (name)
         vdf_buf_printf(&path, "%s%s", path.len ? "/" : "", name);
-    vdf_errors_add(tree, path.data, path.len, err);
+    add_line(tree, path.data, path.len, err);
     vdf_buf_free(&path);
     vdf_errors_publish(tree);
     return result;

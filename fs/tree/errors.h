@@ -7,9 +7,6 @@
 
 struct vdf_tree;
 
-/** vdf_errors_add() - one line; any lock may be held. */
-void vdf_errors_add(struct vdf_tree *tree, const char *path, size_t path_len,
-                    const struct vdf_err *err);
 void vdf_errors_render(struct vdf_tree *tree, struct vdf_buf *out);
 /** vdf_errors_clear() - the root's lock held. */
 void vdf_errors_clear(struct vdf_tree *tree);

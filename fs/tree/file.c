@@ -48,7 +48,8 @@ bool vdf_file_is_stream(const struct vdf_file *file)
     return is_type(file, VDF_STREAM) || is_type(file, VDF_LOG);
 }
 
-bool vdf_file_root_state(const struct vdf_file *file)
+/* Reads of the root's `state` are exclusive. */
+static bool is_root_state(const struct vdf_file *file)
 {
     return is_state(file) && !file->place.obj->parent;
 }
@@ -57,7 +58,7 @@ void vdf_file_enter(struct vdf_file *file)
 {
     struct vdf_device *device = file->place.obj->device;
 
-    if (vdf_file_root_state(file))
+    if (is_root_state(file))
         vdf_tree_enter_exclusive(device->tree);
     else
         vdf_device_enter(device);
@@ -76,7 +77,7 @@ void vdf_file_leave(struct vdf_file *file, bool changed)
     struct vdf_device *device = file->place.obj->device;
 
     changed |= vdf_file_used(file);
-    if (vdf_file_root_state(file))
+    if (is_root_state(file))
         vdf_tree_leave_exclusive(device->tree, NULL);
     else
         vdf_device_leave(device, changed);
@@ -670,7 +671,7 @@ unsigned vdf_file_poll(struct vdf_file *file)
     }
     if (is_state(file)) {
         /* Set before the comparison, so that a change in between wakes the poll. */
-        if (vdf_file_root_state(file))
+        if (is_root_state(file))
             atomic_store(&at.obj->device->tree->state_polled, true);
         return ready | (file->seen != vdf_state_version(at.obj) ? POLLPRI : 0);
     }

@@ -66,8 +66,6 @@ void vdf_file_note(struct vdf_file *file);
 /** vdf_file_poll() - lock held; poll(2) events that hold now. */
 unsigned vdf_file_poll(struct vdf_file *file);
 bool vdf_file_is_stream(const struct vdf_file *file);
-/** vdf_file_root_state() - is it the root's `state`, whose reads are exclusive? */
-bool vdf_file_root_state(const struct vdf_file *file);
 /** vdf_file_enter(), vdf_file_leave() - take and release the locks for operations on this file. */
 void vdf_file_enter(struct vdf_file *file);
 void vdf_file_leave(struct vdf_file *file, bool changed);

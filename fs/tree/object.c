@@ -421,11 +421,6 @@ const struct vdf_class *vdf_obj_class(const struct vdf_obj *obj)
     return obj->cls;
 }
 
-const struct vdf_attr *vdf_obj_row(const struct vdf_obj *obj, const char *path)
-{
-    return vdf_class_row(obj->cls, path);
-}
-
 void vdf_obj_path(const struct vdf_obj *obj, struct vdf_buf *out)
 {
     size_t begin = out->len;

@@ -200,30 +200,6 @@ int vdf_place_lookup(const struct vdf_place *dir, const char *name, struct vdf_p
     return ret;
 }
 
-int vdf_place_resolve(struct vdf_tree *tree, const char *path, struct vdf_place *place)
-{
-    *place = vdf_place_root(tree);
-    vdf_obj_ref(place->obj);
-    while (*path) {
-        char name[256];
-        size_t len = strcspn(path, "/");
-        struct vdf_place child;
-        int ret = -ENAMETOOLONG;
-
-        if (len < sizeof(name)) {
-            memcpy(name, path, len);
-            name[len] = '\0';
-            ret = vdf_place_lookup(place, name, &child);
-        }
-        vdf_obj_unref(place->obj);
-        if (ret < 0)
-            return ret;
-        *place = child;
-        path += len + (path[len] == '/');
-    }
-    return 0;
-}
-
 static int list_numbers(const struct vdf_place *dir, const struct vdf_entry *e, vdf_emit_fn emit,
                         void *arg)
 {

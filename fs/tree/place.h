@@ -16,8 +16,6 @@ struct vdf_place vdf_place_root(struct vdf_tree *tree);
 /** vdf_place_lookup() - the child @name; takes a reference to its object. -ENOENT, -ENODEV,
  * -ENOTDIR. */
 int vdf_place_lookup(const struct vdf_place *dir, const char *name, struct vdf_place *child);
-/** vdf_place_resolve() - by path from the root, as "console/con0/size". Takes a reference. */
-int vdf_place_resolve(struct vdf_tree *tree, const char *path, struct vdf_place *place);
 bool vdf_place_is_dir(const struct vdf_place *place);
 /** vdf_place_mode() - type and permission bits as stat(2) shows them. */
 unsigned vdf_place_mode(const struct vdf_place *place);

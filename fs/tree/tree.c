@@ -98,18 +98,12 @@ static const struct vdf_attr root_rows[] = {
     COUNTER(polls, "rounds over the pages that are polled while they are open"),
 };
 
-const struct vdf_attr *vdf_root_rows(size_t *n)
-{
-    *n = sizeof(root_rows) / sizeof(root_rows[0]);
-    return root_rows;
-}
-
 /* --- making and unmaking ---------------------------------------------------------------------- */
 
 static int make_root_class(struct vdf_tree *tree)
 {
-    size_t fixed, n = 0;
-    const struct vdf_attr *rows = vdf_root_rows(&fixed);
+    const size_t fixed = sizeof(root_rows) / sizeof(root_rows[0]);
+    size_t n = 0;
 
     while (tree->components[n])
         n++;
@@ -117,7 +111,7 @@ static int make_root_class(struct vdf_tree *tree)
     tree->root_attrs = calloc(fixed + n, sizeof(*tree->root_attrs));
     if (!tree->root_objects || !tree->root_attrs)
         return -ENOMEM;
-    memcpy(tree->root_attrs, rows, fixed * sizeof(*rows));
+    memcpy(tree->root_attrs, root_rows, sizeof(root_rows));
     for (size_t k = 0; k < n; k++) {
         tree->root_objects[k] = (struct vdf_objects){
             .cls = tree->components[k]->cls,

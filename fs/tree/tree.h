@@ -82,9 +82,6 @@ void vdf_tree_remove_all(struct vdf_tree *tree);
 /** vdf_tree_destroy() - free everything; files must be closed and the engine stopped. */
 void vdf_tree_destroy(struct vdf_tree *tree);
 
-/** vdf_root_rows() - the root's own rows, without those of components. */
-const struct vdf_attr *vdf_root_rows(size_t *n);
-
 /** vdf_tree_enter_exclusive() - keep other threads out of all devices; waits for those inside. */
 void vdf_tree_enter_exclusive(struct vdf_tree *tree);
 /** vdf_tree_leave_exclusive() - check the waiters of touched devices, and let other threads in.

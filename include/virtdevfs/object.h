@@ -14,8 +14,6 @@ const char *vdf_obj_name(const struct vdf_obj *obj);
 struct vdf_obj *vdf_obj_parent(const struct vdf_obj *obj);
 /** vdf_obj_class() - its class. */
 const struct vdf_class *vdf_obj_class(const struct vdf_obj *obj);
-/** vdf_obj_row() - the row of its class with this path; NULL: there is none. */
-const struct vdf_attr *vdf_obj_row(const struct vdf_obj *obj, const char *path);
 /** vdf_obj_path() - append the path from the root, "console/con0/ports/1". */
 void vdf_obj_path(const struct vdf_obj *obj, struct vdf_buf *out);
 

@@ -64,4 +64,10 @@ const char *vdf_test_last_error(void);
 /* Find an object, to call a component's functions. NULL when there is none. */
 struct vdf_obj *vdf_test_obj(const char *path);
 
+/* The place of a path from the root of @from, as "console/con0/size". Takes a reference to the place's
+ * object. 0 or -errno. */
+struct vdf_tree;
+struct vdf_place;
+int vdf_test_resolve(struct vdf_tree *from, const char *path, struct vdf_place *place);
+
 #endif

@@ -62,7 +62,7 @@ static int use_file(const struct vdf_kvm *kvm, const char *file, const char *tex
 
     snprintf(path, sizeof(path), "%s/%s", kvm->path, file);
     unsigned held = enter_kernel();
-    int ret = vdf_place_resolve(kernel, path, &place);
+    int ret = vdf_test_resolve(kernel, path, &place);
     if (ret == 0) {
         vdf_device_enter(place.obj->device);
         ret = text ? vdf_value_write(&place, text, strlen(text), &err)
@@ -98,7 +98,7 @@ static struct vdf_obj *device(const struct vdf_kvm *kvm)
     struct vdf_place place;
     unsigned held = enter_kernel();
 
-    cr_assert_eq(vdf_place_resolve(kernel, kvm->path, &place), 0);
+    cr_assert_eq(vdf_test_resolve(kernel, kvm->path, &place), 0);
     vdf_obj_unref(place.obj);
     leave_kernel(held);
     return place.obj;
@@ -143,7 +143,7 @@ int vdf_kvm_make(uint32_t harts, struct vdf_kvm **made, struct vdf_err *err)
     snprintf(name, sizeof(name), "%u", number++);
     snprintf(kvm->path, sizeof(kvm->path), "aplic/%s", name);
     unsigned held = enter_kernel();
-    cr_assert_eq(vdf_place_resolve(kernel, "aplic", &dir), 0);
+    cr_assert_eq(vdf_test_resolve(kernel, "aplic", &dir), 0);
     cr_assert_eq(vdf_place_mkdir(&dir, name, &place), 0);
     vdf_obj_unref(place.obj);
     vdf_obj_unref(dir.obj);
@@ -161,7 +161,7 @@ void vdf_kvm_free(struct vdf_kvm *kvm)
     if (!kvm)
         return;
     unsigned held = enter_kernel();
-    cr_assert_eq(vdf_place_resolve(kernel, "aplic", &dir), 0);
+    cr_assert_eq(vdf_test_resolve(kernel, "aplic", &dir), 0);
     cr_assert_eq(vdf_place_rmdir(&dir, strrchr(kvm->path, '/') + 1), 0);
     vdf_obj_unref(dir.obj);
     leave_kernel(held);

@@ -17,6 +17,7 @@
 #include "fs/tree/file.h"
 #include "fs/tree/state.h"
 #include "fs/tree/value.h"
+#include "harness.h"
 
 struct part {
     struct vdf_priv base;
@@ -326,7 +327,7 @@ TestSuite(core, .init = setup, .fini = teardown);
 static struct vdf_obj *object(const char *path)
 {
     struct vdf_place place;
-    cr_assert_eq(vdf_place_resolve(tree, path, &place), 0, "%s", path);
+    cr_assert_eq(vdf_test_resolve(tree, path, &place), 0, "%s", path);
     vdf_obj_unref(place.obj);
     return place.obj;
 }
@@ -339,7 +340,7 @@ static struct box *box0(void)
 static int lookup(const char *path)
 {
     struct vdf_place place;
-    int ret = vdf_place_resolve(tree, path, &place);
+    int ret = vdf_test_resolve(tree, path, &place);
     if (ret == 0)
         vdf_obj_unref(place.obj);
     return ret;
@@ -349,7 +350,7 @@ static int write_value(const char *path, const char *text, struct vdf_err *err)
 {
     struct vdf_place place;
     *err = (struct vdf_err){ 0 };
-    cr_assert_eq(vdf_place_resolve(tree, path, &place), 0, "%s", path);
+    cr_assert_eq(vdf_test_resolve(tree, path, &place), 0, "%s", path);
     vdf_device_enter(place.obj->device);
     int ret = vdf_value_write(&place, text, strlen(text), err);
     vdf_device_leave(place.obj->device, ret == 0);
@@ -361,7 +362,7 @@ static void expect_value(const char *path, const char *text)
 {
     struct vdf_buf out = VDF_BUF_INIT;
     struct vdf_place place;
-    cr_assert_eq(vdf_place_resolve(tree, path, &place), 0, "%s", path);
+    cr_assert_eq(vdf_test_resolve(tree, path, &place), 0, "%s", path);
     cr_assert_eq(vdf_value_render(&place, &out), 0);
     vdf_buf_add(&out, "", 1);
     cr_assert_str_eq(out.data, text);
@@ -373,7 +374,7 @@ static void open_file(struct vdf_file *file, const char *path, int flags, int ex
 {
     struct vdf_place place;
     struct vdf_err err = { 0 };
-    cr_assert_eq(vdf_place_resolve(tree, path, &place), 0, "%s", path);
+    cr_assert_eq(vdf_test_resolve(tree, path, &place), 0, "%s", path);
     vdf_file_init(file, &place, flags);
     vdf_obj_unref(place.obj);
     vdf_file_enter(file);
@@ -458,7 +459,7 @@ Test(core, listings_show_what_lookup_finds)
     struct vdf_err err;
     int n = 0;
     write_value("box/box0/on", "1", &err);
-    cr_assert_eq(vdf_place_resolve(tree, "box/box0/words", &place), 0);
+    cr_assert_eq(vdf_test_resolve(tree, "box/box0/words", &place), 0);
     cr_assert_eq(vdf_place_list(&place, count_names, &n), 0);
     cr_assert_eq(n, 3);
     vdf_obj_unref(place.obj);
@@ -467,7 +468,7 @@ Test(core, listings_show_what_lookup_finds)
 Test(core, objects_come_and_go)
 {
     struct vdf_place dir, made;
-    cr_assert_eq(vdf_place_resolve(tree, "box/box0/parts", &dir), 0);
+    cr_assert_eq(vdf_test_resolve(tree, "box/box0/parts", &dir), 0);
     cr_assert_eq(vdf_place_mkdir(&dir, "a", &made), 0);
     cr_assert_eq(vdf_place_mkdir(&dir, "a", &made), -EEXIST);
     cr_assert_eq(vdf_place_mkdir(&dir, "never", &made), -EIO);
@@ -485,7 +486,7 @@ Test(core, ten_thousand_objects)
 {
     struct vdf_place dir, made;
     char name[16];
-    cr_assert_eq(vdf_place_resolve(tree, "box", &dir), 0);
+    cr_assert_eq(vdf_test_resolve(tree, "box", &dir), 0);
     for (int k = 0; k < 10000; k++) {
         snprintf(name, sizeof(name), "b%d", k);
         cr_assert_eq(vdf_place_mkdir(&dir, name, &made), 0);
@@ -716,7 +717,7 @@ Test(core, waiters_are_served_in_order_and_answered_at_the_end)
     cr_assert(!waiting[0].finished);
     cr_assert_eq(write_at(&file, "ab", 2, 0), 2);
     cr_assert(waiting[0].finished && waiting[1].finished && !waiting[2].finished);
-    cr_assert_eq(vdf_place_resolve(tree, "box", &dir), 0);
+    cr_assert_eq(vdf_test_resolve(tree, "box", &dir), 0);
     cr_assert_eq(vdf_place_rmdir(&dir, "box0"), 0);
     cr_assert(waiting[2].finished);
     cr_assert_eq(waiting[2].result, -ENODEV);
