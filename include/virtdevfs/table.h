@@ -220,10 +220,10 @@ static inline uint64_t vdf_bits_mask(const struct vdf_bits *bits)
     return UINT64_MAX >> (64 - vdf_bits_width(bits)) << bits->low;
 }
 
-/** vdf_row_mask() - the bits of a row's value; a row without a width has 64. */
+/** vdf_row_mask() - the bits of a row's value: 64 where the field is wider (a log) or the width is 0. */
 static inline uint64_t vdf_row_mask(const struct vdf_attr *attr)
 {
-    return attr->width ? UINT64_MAX >> (64 - 8 * attr->width) : UINT64_MAX;
+    return attr->width && attr->width < 8 ? UINT64_MAX >> (64 - 8 * attr->width) : UINT64_MAX;
 }
 
 /** vdf_restore_unchecked() - for `restore`: store the field without the checks of a write. The class's
