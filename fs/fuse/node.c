@@ -504,14 +504,48 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 /* --- directories ------------------------------------------------------------------------------ */
 
 /* The entries of a directory at its opendir(3). */
-struct listing {
+struct vdf_listing {
     fuse_req_t req;
     struct vdf_buf entries; /* in the format of a readdir reply */
+    struct vdf_listing *next, **prev;
 };
+
+static struct vdf_listing *new_listing(struct vdf_fuse *fuse)
+{
+    struct vdf_listing *list = calloc(1, sizeof(*list));
+
+    if (!list)
+        return NULL;
+    vdf_lock(&fuse->nodes);
+    list->next = fuse->listings;
+    list->prev = &fuse->listings;
+    if (list->next)
+        list->next->prev = &list->next;
+    fuse->listings = list;
+    vdf_unlock(&fuse->nodes);
+    return list;
+}
+
+static void free_listing(struct vdf_fuse *fuse, struct vdf_listing *list)
+{
+    vdf_lock(&fuse->nodes);
+    *list->prev = list->next;
+    if (list->next)
+        list->next->prev = list->prev;
+    vdf_unlock(&fuse->nodes);
+    vdf_buf_free(&list->entries);
+    free(list);
+}
+
+void vdf_listings_free(struct vdf_fuse *fuse)
+{
+    while (fuse->listings)
+        free_listing(fuse, fuse->listings);
+}
 
 static int emit(void *arg, const char *name, bool dir)
 {
-    struct listing *list = arg;
+    struct vdf_listing *list = arg;
     struct stat st = { .st_ino = 0xffffffff, .st_mode = dir ? S_IFDIR : S_IFREG };
     char entry[512];
     size_t len =
@@ -525,23 +559,21 @@ static int emit(void *arg, const char *name, bool dir)
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    struct listing *list = calloc(1, sizeof(*list));
+    struct vdf_fuse *fuse = vdf_fuse_of(req);
+    struct vdf_listing *list = new_listing(fuse);
     int ret = list ? 0 : -ENOMEM;
 
     if (ret == 0) {
         list->req = req;
         emit(list, ".", true);
         emit(list, "..", true);
-        ret = vdf_place_list(&vdf_node_of(vdf_fuse_of(req), ino)->place, emit, list);
+        ret = vdf_place_list(&vdf_node_of(fuse, ino)->place, emit, list);
     }
     fi->fh = (uintptr_t)list;
     if (ret < 0)
         fuse_reply_err(req, -ret);
-    if (ret < 0 || fuse_reply_open(req, fi) < 0) {
-        if (list)
-            vdf_buf_free(&list->entries);
-        free(list);
-    }
+    if ((ret < 0 || fuse_reply_open(req, fi) < 0) && list)
+        free_listing(fuse, list);
 }
 
 /* An entry is a header of 24 bytes with the name's length, the name, padding to 8. */
@@ -557,7 +589,7 @@ static const char *entry_name(const char *entry, size_t *len)
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                        struct fuse_file_info *fi)
 {
-    struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+    struct vdf_listing *list = (struct vdf_listing *)(uintptr_t)fi->fh;
     size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
     size_t to = from, name_len;
 
@@ -578,7 +610,7 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 {
     struct vdf_fuse *fuse = vdf_fuse_of(req);
     const struct vdf_place *dir = &vdf_node_of(fuse, ino)->place;
-    const struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+    const struct vdf_listing *list = (struct vdf_listing *)(uintptr_t)fi->fh;
     size_t from = (uint64_t)offset < list->entries.len ? (size_t)offset : list->entries.len;
     struct vdf_buf out = VDF_BUF_INIT;
     char plus[512], name[VDF_NAME_MAX + 1];
@@ -613,10 +645,9 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    struct listing *list = (struct listing *)(uintptr_t)fi->fh;
+    struct vdf_listing *list = (struct vdf_listing *)(uintptr_t)fi->fh;
 
-    vdf_buf_free(&list->entries);
-    free(list);
+    free_listing(vdf_fuse_of(req), list);
     fuse_reply_err(req, 0);
 }
 

@@ -77,7 +77,9 @@ struct vdf_fuse {
     unsigned n_retired;
     uint64_t next_ino;
     struct vdf_node root;
-    struct vdf_handle *handles; /* open files; freed if the kernel does not close them */
+    /* Open files and directories; freed if the kernel does not close them. */
+    struct vdf_handle *handles;
+    struct vdf_listing *listings;
     bool can_passthrough;
     uid_t uid; /* what stat(2) shows of all files */
     gid_t gid;
@@ -120,6 +122,7 @@ void vdf_fuse_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 /** vdf_fuse_write_back() - struct vdf_edge_ops.write_back */
 void vdf_fuse_write_back(void *arg, const struct vdf_obj *obj, const struct vdf_attr *attr);
 void vdf_handles_free(struct vdf_fuse *fuse);
+void vdf_listings_free(struct vdf_fuse *fuse);
 
 int vdf_nodes_init(struct vdf_fuse *fuse);
 void vdf_nodes_free(struct vdf_fuse *fuse);

@@ -217,6 +217,7 @@ void vdf_fuse_unmount(struct vdf_fuse *fuse)
     vdf_rings_free(fuse->rings);
     fuse->rings = NULL;
     vdf_handles_free(fuse);
+    vdf_listings_free(fuse);
     vdf_tree_set_edge(tree, NULL, NULL);
     fuse_session_destroy(fuse->session);
     vdf_nodes_free(fuse);
