@@ -28,17 +28,18 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
                   struct vdf_err *err)
 {
     struct vdf_console *con = vdf_obj_priv(obj);
+    struct vdf_memory *memory = vdf_space_single(guest->space);
 
     if (con->guest_memory || vdf_console_driver(con)->remote)
         return vdf_fail(err, EBUSY, "the console has a guest already");
-    if (con->dma_size >= guest->memory->size && (con->device == VDF_CONSOLE_RPROC || con->dma_mem))
+    if (con->dma_size >= memory->size && (con->device == VDF_CONSOLE_RPROC || con->dma_mem))
         return vdf_fail(err, EINVAL,
                         "the DMA pool of %" PRIu64 " bytes does not fit into the VM's memory",
                         con->dma_size);
     vdf_console_set_driver(con, &vdf_console_vm_driver);
     if (fresh)
         vdf_console_reset(con);
-    con->guest_memory = guest->memory;
+    con->guest_memory = memory;
     con->irq = guest->irq;
     vdf_console_update_space(con);
     if (!fresh) {

@@ -40,24 +40,25 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *vm
 {
     struct gait_function *function = vdf_obj_priv(obj);
     struct gait_guest *guest = vdf_gait_find_guest(vdf_gait_of(obj), function->guest_name);
+    struct vdf_memory *memory = vdf_space_single(vm->space);
 
     if (function->vm.machine)
         return vdf_fail(err, EBUSY, "the function is attached to another slot");
     if (!guest)
         return vdf_fail(err, ENODEV, "the function has no guest yet: write its name to guest");
-    if (guest->ram && guest->ram != vm->memory)
+    if (guest->ram && guest->ram != memory)
         return vdf_fail(err, EBUSY, "guest \"%s\" is another VM", function->guest_name);
     if (fresh && !guest->ram && guest->registered)
         return vdf_fail(err, EBUSY, "functions of guest \"%s\" are registered in its own memory",
                         function->guest_name);
-    if (!fresh && guest->registered && guest->vm_memory != vm->memory->size)
+    if (!fresh && guest->registered && guest->vm_memory != memory->size)
         return vdf_fail(err, EINVAL, "guest \"%s\" was a VM with another size of memory",
                         function->guest_name);
     function->vm = *vm;
     function->vm_guest = guest;
     function->irq = (struct vdf_irq){ .message = send_message, .ctx = function };
-    guest->ram = vm->memory;
-    guest->vm_memory = vm->memory->size;
+    guest->ram = memory;
+    guest->vm_memory = memory->size;
     guest->attached++;
     return 0;
 }

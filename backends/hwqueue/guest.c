@@ -33,19 +33,20 @@ uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev)
 static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, struct vdf_err *err)
 {
     const struct vdf_ioas *ioas = &dev->ioas;
+    struct vdf_memory *memory = vdf_space_single(guest->space);
 
-    if (dev->guest_memory && dev->guest_memory != guest->memory)
+    if (dev->guest_memory && dev->guest_memory != memory)
         return vdf_fail(err, EBUSY, "a part of it is attached to another VM");
     for (unsigned k = 0; k < ioas->n; k++)
-        if (ioas->maps[k].offset + ioas->maps[k].len > guest->memory->size)
+        if (ioas->maps[k].offset + ioas->maps[k].len > memory->size)
             return vdf_fail(err, EINVAL,
                             "0x%" PRIx64 " is mapped beyond the VM's memory of 0x%" PRIx64
                             " bytes; unmap it",
-                            ioas->maps[k].iova, guest->memory->size);
+                            ioas->maps[k].iova, memory->size);
     if (dev->attached == 0) {
         uint64_t before = dev->vm_memory;
-        dev->guest_memory = guest->memory;
-        dev->vm_memory = guest->memory->size;
+        dev->guest_memory = memory;
+        dev->vm_memory = memory->size;
         int ret = dev->backend == VDF_HWQUEUE_IOMMUFD ? vdf_kernel_reopen(dev, err) : 0;
         if (ret < 0) {
             dev->guest_memory = NULL;

@@ -245,7 +245,7 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
 {
     struct vdf_guest guest = {
         .machine = slot->vm,
-        .memory = &slot->vm->memory,
+        .space = &slot->vm->space,
         .vector = slot->vector,
         .line_is_message = slot->irq == VDF_SLOT_MSI,
         .remap = remap,
@@ -253,6 +253,7 @@ static int attach_target(struct vdf_slot *slot, bool fresh, struct vdf_err *err)
     };
     int ret = vdf_vm_map(slot->vm, err);
 
+    slot->vm->space = vdf_space_of(&slot->vm->memory);
     if (ret == 0)
         ret = vdf_slot_irq_connect(slot, &guest.irq, err);
     if (ret < 0)

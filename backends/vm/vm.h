@@ -75,6 +75,7 @@ struct vdf_vm {
     uint64_t clock;                         /* ns of kvmclock, while the machine stands still */
     bool booted;                            /* the processors have begun where mode and entry say */
     struct vdf_memory memory;
+    struct vdf_space space; /* of the memory, as devices have it */
     bool memory_open;
     struct vdf_log debug;
     struct vdf_vm_exits exits;

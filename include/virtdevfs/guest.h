@@ -20,12 +20,15 @@
 #include <virtdevfs/irq.h>
 
 struct vdf_guest {
-    const void *machine;       /* tells one guest from another */
-    struct vdf_memory *memory; /* from guest address 0; lives until the last detach */
-    struct vdf_irq irq;        /* receives the device's line and its MSIs */
-    bool line_is_message;      /* a rise of the line is a message: its end is not reported */
-    uint32_t vector;           /* added to the number of an interrupt for the data of its MSI */
-    bool level;                /* of the line, where the tree drives it */
+    const void *machine;           /* tells one guest from another */
+    const struct vdf_space *space; /* the guest's memory; valid until memory() or the last detach */
+    struct vdf_irq irq;            /* receives the device's line and its MSIs */
+    bool line_is_message;          /* a rise of the line is a message: its end is not reported */
+    uint32_t vector;               /* added to the number of an interrupt for the data of its MSI */
+    bool level;                    /* of the line, where the tree drives it */
+    /* The guest is in another process, which maps a page() by its descriptor: the device polls the page,
+     * because no tripwire catches the stores. */
+    bool remote;
 
     /* The answer of page() or doorbells() has changed. Exclusive. */
     void (*remap)(void *ctx);
@@ -41,6 +44,36 @@ struct vdf_guest_doorbell {
 
 #define VDF_GUEST_LINE 0x01u    /* the device drives a line */
 #define VDF_GUEST_MESSAGE 0x02u /* the device sends messages */
+
+/* A capability of a PCI function's configuration space (PCI 3.0, section 6.7). */
+struct vdf_guest_capability {
+    uint8_t id;
+    uint8_t len;      /* bytes of `body` */
+    uint8_t body[24]; /* behind the id and the pointer to the next */
+    /* The guest may write `body`, whose last 4 bytes access a base address register (virtio 1.3, section
+     * 4.1.4.9). */
+    bool access;
+};
+
+#define VDF_GUEST_CAPABILITIES 8u
+
+/* A PCI function as its configuration space describes it (PCI 3.0, chapter 6). */
+struct vdf_guest_function {
+    uint16_t vendor, device, subsystem_vendor, subsystem;
+    uint32_t class_code; /* base class, sub-class, programming interface: 24 bits */
+    uint8_t revision;
+    uint16_t vectors; /* of MSI-X; 0: the device has only its line */
+    /* The part of the object whose window is a base address register; the window's size is that of
+     * size(). */
+    bool has_bar;
+    uint8_t bar; /* its number */
+    uint32_t part;
+    /* The object's own window is the header of the configuration space: accesses to the header arrive
+     * there, except those to base address registers and to the pointer to the capabilities. */
+    bool header;
+    unsigned n_capabilities;
+    struct vdf_guest_capability capabilities[VDF_GUEST_CAPABILITIES];
+};
 
 /*
  * Every operation may be NULL. The default window is that of the row `regs`; the default attach keeps
@@ -64,6 +97,14 @@ struct vdf_guest_ops {
     int (*attach)(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
                   struct vdf_err *err);
     void (*detach)(struct vdf_obj *obj, uint32_t part);
+    /* The guest's memory is @space from now on. The device does not touch the memory before once this
+     * has returned. Runs under the device's lock. NULL: the device uses no memory of the guest. */
+    void (*memory)(struct vdf_obj *obj, uint32_t part, const struct vdf_space *space);
+    /* The guest resets the device, as a PCI function is reset. Under the device's lock. */
+    void (*reset)(struct vdf_obj *obj, uint32_t part);
+    /* Describe the object as a PCI function. NULL: it is only a window in a function. */
+    int (*function)(struct vdf_obj *obj, uint32_t part, struct vdf_guest_function *function,
+                    struct vdf_err *err);
 
     /* An access of the guest of 1, 2, 4 or 8 bytes. Return 0, or -errno for an access that is not the
      * device's; the guest then reads 0. */

@@ -128,6 +128,20 @@ struct vdf_space {
     struct vdf_region regions[VDF_SPACE_REGIONS];
 };
 
+/** vdf_space_of() - the space that is one memory from address 0. */
+static inline struct vdf_space vdf_space_of(struct vdf_memory *mem)
+{
+    return (struct vdf_space){ .n = 1, .regions[0] = { .len = mem->size, .mem = mem } };
+}
+
+/** vdf_space_single() - the memory of a space that is one memory from address 0; NULL: it is not. */
+static inline struct vdf_memory *vdf_space_single(const struct vdf_space *space)
+{
+    return space->n == 1 && !space->regions[0].addr && !space->regions[0].offset
+               ? space->regions[0].mem
+               : NULL;
+}
+
 /**
  * vdf_space_at() - the address of guest memory.
  * @addr, @len: guest address and bytes; the range has to lie in one region

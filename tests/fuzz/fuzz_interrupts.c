@@ -134,6 +134,7 @@ static struct target {
 };
 
 static struct vdf_memory memory; /* of the guest */
+static struct vdf_space space;   /* of `memory` */
 
 /* --- a guest ---------------------------------------------------------------------------------- */
 
@@ -160,7 +161,7 @@ static void attach(struct target *target, unsigned value)
 {
     const struct vdf_guest guest = {
         .machine = &machine,
-        .memory = &memory,
+        .space = &space,
         .irq = { .set_level = set_level, .message = send_message, .ctx = &machine },
         .line_is_message = value & 2,
         .vector = 32,
@@ -257,6 +258,7 @@ static void plant(void)
     set_up_controllers();
     must(vdf_test_write("gait/t/functions/h/guest", "g"));
     vdf_memory_init(&memory, "guest", 1u << 20);
+    space = vdf_space_of(&memory);
 }
 
 static void uproot(void)

@@ -231,6 +231,7 @@ static void save(struct input *in)
 /* --- a guest that is played here -------------------------------------------------------------- */
 
 static struct vdf_memory memory;
+static struct vdf_space space; /* of `memory` */
 
 static void remap(void *ctx)
 {
@@ -283,7 +284,7 @@ static void attach_alone(struct target *target, unsigned how)
 {
     const struct vdf_guest guest = {
         .machine = &machine,
-        .memory = &memory,
+        .space = &space,
         .irq = { .set_level = set_level, .message = send_message, .ctx = &machine },
         .line_is_message = how & 2,
         .vector = 32,
@@ -820,6 +821,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         vdf_test_rmdir("vm/m");
     }
     vdf_memory_init(&memory, "guest", 1u << 20);
+    space = vdf_space_of(&memory);
     for (unsigned n = 0; n < MAX_OPERATIONS && in.left; n++)
         operations[take(&in, 1) % COUNT(operations)](&in);
     finish();

@@ -391,6 +391,7 @@ Test(failing, attachment)
 /* A guest that is played here, which needs no KVM. */
 
 static struct vdf_memory guest_memory;
+static struct vdf_space guest_space;
 static struct vdf_obj *guest_obj;
 static uint32_t guest_part;
 
@@ -408,7 +409,7 @@ static int attach_object(const char *device)
 {
     const struct vdf_guest guest = {
         .machine = &guest_memory,
-        .memory = &guest_memory,
+        .space = &guest_space,
         .irq = { .set_level = set_level, .message = send_message, .ctx = &guest_memory },
         .vector = 32,
     };
@@ -450,6 +451,7 @@ static void detach_here(const char *device)
 Test(failing, guest)
 {
     vdf_memory_init(&guest_memory, "guest", 1u << 20);
+    guest_space = vdf_space_of(&guest_memory);
     cr_assert_eq(vdf_test_write(DEVICE_WITH_GUEST "/guest", "g"), 0);
     for (size_t k = 0; k < sizeof(devices) / sizeof(devices[0]); k++) {
         cr_assert_eq(attach_here(devices[k]), 0, "%s", devices[k]);

@@ -11,6 +11,7 @@
 #include "harness.h"
 
 static struct vdf_memory memory;
+static struct vdf_space space; /* of `memory` */
 static unsigned rises, falls, messages;
 static uint64_t last_address;
 static uint32_t last_data;
@@ -32,7 +33,7 @@ static struct vdf_guest guest(void)
 {
     return (struct vdf_guest){
         .machine = &machine,
-        .memory = &memory,
+        .space = &space,
         .irq = { .set_level = set_level, .message = message, .ctx = &machine },
         .vector = 32,
     };
@@ -42,6 +43,7 @@ static void set_up(void)
 {
     vdf_test_tree(false);
     vdf_memory_init(&memory, "guest", 2u << 20);
+    space = vdf_space_of(&memory);
     rises = falls = messages = 0;
 }
 
@@ -311,7 +313,8 @@ Test(guest, hwqueue_takes_commands_from_the_guests_memory)
     struct vdf_guest small = guest();
     struct vdf_memory page;
     vdf_memory_init(&page, "small", 4096);
-    small.memory = &page;
+    struct vdf_space page_space = vdf_space_of(&page);
+    small.space = &page_space;
     small.machine = &other_machine;
     cr_assert_eq(vdf_guest_attach(queue, 0, &small, true, NULL), -EBUSY);
 
@@ -346,7 +349,8 @@ Test(guest, hwqueue_leaves_what_only_the_guest_has)
     struct vdf_guest g = guest();
 
     vdf_memory_init(&large, "large", 4u << 20);
-    g.memory = &large;
+    struct vdf_space large_space = vdf_space_of(&large);
+    g.space = &large_space;
     cr_assert_eq(vdf_guest_attach(dev, 0, &g, true, NULL), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/ioas/map", "0x100000 0x1000 0x1000"), 0);
     cr_assert_eq(vdf_test_write("hwqueue/smmu0/ioas/map", "0x200000 0x1000 0x300000"), 0);
