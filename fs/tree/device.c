@@ -115,6 +115,7 @@ void vdf_obj_touched(struct vdf_obj *obj)
 }
 
 #define STOP_CHECK_NS 2000000 /* between two checks of @stop */
+#define LET_IN_NS 200000      /* for other threads, after a wait for exclusive access */
 
 /* A thread that sets @stop waits for the caller, perhaps with these locks held. */
 bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
@@ -147,6 +148,32 @@ void vdf_obj_leave(struct vdf_obj *obj, bool changed, const atomic_bool *stop)
     struct vdf_tree *tree = obj->device->tree;
 
     vdf_device_leave(obj->device, changed);
+    if (tree->edge_ops)
+        tree->edge_ops->settle(tree->edge, stop);
+}
+
+/* A waiting writer keeps readers out. The thread inside may stay for long, so that the wait has pauses,
+ * in which other threads reach other devices. */
+bool vdf_obj_enter_exclusive(struct vdf_obj *obj, const atomic_bool *stop)
+{
+    struct vdf_tree *tree = obj->device->tree;
+
+    while (!atomic_load(stop)) {
+        struct timespec until = vdf_lock_deadline(STOP_CHECK_NS);
+        vdf_rank_take(VDF_RANK_TREE);
+        if (pthread_rwlock_timedwrlock(&tree->lock, &until) == 0)
+            return true;
+        vdf_rank_leave(VDF_RANK_TREE);
+        nanosleep(&(struct timespec){ .tv_nsec = LET_IN_NS }, NULL);
+    }
+    return false;
+}
+
+void vdf_obj_leave_exclusive(struct vdf_obj *obj, const atomic_bool *stop)
+{
+    struct vdf_tree *tree = obj->device->tree;
+
+    vdf_tree_leave_exclusive(tree, NULL);
     if (tree->edge_ops)
         tree->edge_ops->settle(tree->edge, stop);
 }

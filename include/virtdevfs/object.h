@@ -75,6 +75,22 @@ bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop);
  */
 void vdf_obj_leave(struct vdf_obj *obj, bool changed, const atomic_bool *stop);
 
+/**
+ * vdf_obj_enter_exclusive() - keep all other threads out of all devices, as in a VDF_EXCLUSIVE row. For
+ * a thread of a component's own that is inside no device.
+ * @obj:  an object in the tree
+ * @stop: the call gives up when another thread sets this
+ *
+ * Return: whether the caller is alone.
+ */
+bool vdf_obj_enter_exclusive(struct vdf_obj *obj, const atomic_bool *stop);
+/**
+ * vdf_obj_leave_exclusive() - let other threads in, and return when no process can read earlier values
+ * of devices that were reported with vdf_obj_touched() any longer.
+ * @stop: the call returns at once when another thread sets this
+ */
+void vdf_obj_leave_exclusive(struct vdf_obj *obj, const atomic_bool *stop);
+
 /** vdf_obj_set_live() - treat all rows of the object as VDF_LIVE, or as the rows say. Call it before a
  *  value can change without a hook. */
 void vdf_obj_set_live(struct vdf_obj *obj, bool live);
