@@ -56,12 +56,10 @@ static bool is_root_state(const struct vdf_file *file)
 
 void vdf_file_enter(struct vdf_file *file)
 {
-    struct vdf_device *device = file->place.obj->device;
-
     if (is_root_state(file))
-        vdf_tree_enter_exclusive(device->tree);
+        vdf_tree_enter_exclusive(file->place.obj->device->tree);
     else
-        vdf_device_enter(device);
+        vdf_place_enter(&file->place);
 }
 
 bool vdf_file_used(struct vdf_file *file)
@@ -74,13 +72,11 @@ bool vdf_file_used(struct vdf_file *file)
 
 void vdf_file_leave(struct vdf_file *file, bool changed)
 {
-    struct vdf_device *device = file->place.obj->device;
-
     changed |= vdf_file_used(file);
     if (is_root_state(file))
-        vdf_tree_leave_exclusive(device->tree, NULL);
+        vdf_tree_leave_exclusive(file->place.obj->device->tree, NULL);
     else
-        vdf_device_leave(device, changed);
+        vdf_place_leave(&file->place, changed);
 }
 
 static bool is_exclusive(const struct vdf_file *file)

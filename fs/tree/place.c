@@ -53,6 +53,34 @@ unsigned vdf_place_mode(const struct vdf_place *place)
            (entry->attr->flags & VDF_W ? 0200 : 0);
 }
 
+static bool is_read_exclusively(const struct vdf_place *place)
+{
+    const struct vdf_attr *attr = place->entry->special == VDF_PLAIN ? place->entry->attr : NULL;
+
+    return attr && attr->flags & VDF_EXCLUSIVE &&
+           (attr->type == VDF_RAW || attr->type == VDF_WINDOW);
+}
+
+void vdf_place_enter(const struct vdf_place *place)
+{
+    if (is_read_exclusively(place))
+        vdf_tree_enter_exclusive(place->obj->device->tree);
+    else
+        vdf_device_enter(place->obj->device);
+}
+
+void vdf_place_leave(const struct vdf_place *place, bool changed)
+{
+    struct vdf_device *device = place->obj->device;
+
+    if (is_read_exclusively(place)) {
+        device->touched |= changed;
+        vdf_tree_leave_exclusive(device->tree, NULL);
+    } else {
+        vdf_device_leave(device, changed);
+    }
+}
+
 /* Path of an entry within its object, with the numbers filled in. */
 static void entry_path(const struct vdf_entry *entry, const struct vdf_place *place,
                        struct vdf_buf *out)
@@ -480,13 +508,13 @@ int vdf_place_stat(const struct vdf_place *place, struct vdf_seen *seen)
         if (ret < 0)
             return ret;
     }
-    vdf_device_enter(obj->device);
+    vdf_place_enter(place);
     now.mtime = obj->device->changed;
     if (obj->dead)
         ret = -ENODEV;
     else if (place->entry->special != VDF_STATE)
         ret = vdf_place_exists(place) ? content_stat(place, &now) : -ENOENT;
-    vdf_device_leave(obj->device, false);
+    vdf_place_leave(place, false);
     if (ret < 0)
         return ret;
     if (!obj->parent)

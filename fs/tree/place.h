@@ -19,6 +19,10 @@ int vdf_place_lookup(const struct vdf_place *dir, const char *name, struct vdf_p
 bool vdf_place_is_dir(const struct vdf_place *place);
 /** vdf_place_mode() - type and permission bits as stat(2) shows them. */
 unsigned vdf_place_mode(const struct vdf_place *place);
+/** vdf_place_enter(), vdf_place_leave() - take and release the locks for reading the file: those of a
+ *  device, or of the tree where also reads of the row are exclusive. */
+void vdf_place_enter(const struct vdf_place *place);
+void vdf_place_leave(const struct vdf_place *place, bool changed);
 void vdf_place_path(const struct vdf_place *place, struct vdf_buf *out);
 struct vdf_at vdf_place_at(const struct vdf_place *place);
 /** vdf_place_list() - call @emit for each name; a consistent list. */

@@ -55,7 +55,9 @@ enum vdf_type {
 #define VDF_HOLDS 0x20u  /* VDF_RAW: an open file of it makes rmdir answer EBUSY */
 #define VDF_FIXED 0x40u  /* VDF_OBJECTS: mkdir and rmdir answer EPERM */
 #define VDF_BINARY 0x80u /* VDF_STREAM: records, not text (manual only) */
-/* A write is exclusive: it runs while no other thread is inside any device, and may touch others. */
+/* A write is exclusive: it runs while no other thread is inside any device, and may touch others. Of
+ * VDF_RAW and VDF_WINDOW files everything is: also open, read, the size in stat(2), and close. Reads of
+ * values are not, since poll(2), stat(2) and a device's state render them under the device's lock. */
 #define VDF_EXCLUSIVE 0x100u
 /* VDF_RAW with memory: not in a state, and unchanged by a restore. */
 #define VDF_UNSAVED 0x200u

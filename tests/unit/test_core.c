@@ -140,6 +140,64 @@ static uint64_t window_size(const struct vdf_at *at)
     return 0x40;
 }
 
+static struct vdf_tree *tree;
+
+/* Can no other thread be inside a device? */
+static bool is_alone(void)
+{
+    if (pthread_rwlock_tryrdlock(&tree->lock) != 0)
+        return true;
+    pthread_rwlock_unlock(&tree->lock);
+    return false;
+}
+
+/* The register of the box before, by a file of this one. */
+static struct box *box_before(const struct vdf_at *at, struct vdf_obj **obj)
+{
+    const char *rest;
+
+    *obj = vdf_obj_walk(at->obj, "box/box0", &rest);
+    return vdf_obj_priv(*obj);
+}
+
+static uint64_t before_size(const struct vdf_at *at)
+{
+    return is_alone() ? sizeof(uint32_t) : 0;
+}
+
+static int before_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
+                       struct vdf_err *err)
+{
+    struct vdf_obj *obj;
+
+    memcpy(bytes, (const char *)&box_before(at, &obj)->reg + offset, n);
+    return is_alone() ? 0 : -EDEADLK;
+}
+
+static int before_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
+                        struct vdf_err *err)
+{
+    struct vdf_obj *obj;
+
+    memcpy((char *)&box_before(at, &obj)->reg + offset, bytes, n);
+    vdf_obj_touched(obj);
+    return is_alone() ? 0 : -EDEADLK;
+}
+
+static unsigned before_opened;
+
+static void before_open(const struct vdf_at *at, bool open)
+{
+    before_opened += is_alone();
+}
+
+static const struct vdf_raw_ops before_ops = {
+    .size = before_size,
+    .read = before_read,
+    .write = before_write,
+    .opened = before_open,
+};
+
 static const struct vdf_stream_ops pipe_ops = {
     .read = pipe_read,
     .write = pipe_write,
@@ -224,6 +282,7 @@ static const struct vdf_attr box_rows[] = {
       .type = VDF_RAW,
       .flags = VDF_RW | VDF_SAVE | VDF_MAP,
       VDF_FIELD(struct box, memory) },
+    { .path = "before", .type = VDF_RAW, .flags = VDF_RW | VDF_EXCLUSIVE, .raw = &before_ops },
     { .path = "regs", .type = VDF_WINDOW, .flags = VDF_RW, .window = 1, .window_ops = &window_ops },
     { .path = "parts", .type = VDF_OBJECTS, .flags = VDF_RW, .objects = &part_objects },
 };
@@ -307,8 +366,6 @@ static const struct vdf_class box_class = {
 };
 static const struct vdf_component box_component = { .cls = &box_class, .default_name = "box0" };
 static const struct vdf_component *const components[] = { &box_component, NULL };
-
-static struct vdf_tree *tree;
 
 static void setup(void)
 {
@@ -655,6 +712,37 @@ Test(core, memory)
     cr_assert_eq(read_at(&file, bytes, 16, 8184, &changed), 8);
     cr_assert_eq(memcmp(bytes, "abcdefgh", 8), 0);
     close_file(&file);
+}
+
+/* Bytes that belong to another device, as they do in the configuration space of a PCI function. */
+Test(core, an_exclusive_raw_file_reaches_other_devices)
+{
+    struct vdf_file file;
+    struct vdf_place dir, made;
+    struct vdf_seen seen = { 0 };
+    struct vdf_err err = { 0 };
+    uint32_t value = 0;
+    bool changed;
+
+    cr_assert_eq(vdf_test_resolve(tree, "box", &dir), 0);
+    cr_assert_eq(vdf_place_mkdir(&dir, "b", &made), 0);
+    uint64_t generation = object("box/box0")->device->generation;
+    box0()->reg = 0x12345678;
+    open_file(&file, "box/b/before", O_RDWR, 0);
+    cr_assert_eq(read_at(&file, &value, 2, 1, &changed), 2);
+    cr_assert_eq(value, 0x3456);
+    vdf_file_enter_write(&file);
+    cr_assert_eq(vdf_file_write(&file, "\xff", 1, 3, &err), 1);
+    vdf_file_leave_write(&file, true);
+    cr_assert_eq(box0()->reg, 0xff345678);
+    cr_assert_eq(object("box/box0")->device->generation, generation + 1, "a change of another box");
+    cr_assert_eq(vdf_place_stat(&file.place, &seen), 0);
+    cr_assert_eq(seen.size, 4);
+    close_file(&file);
+    cr_assert_eq(before_opened, 2, "at the open and at the close");
+    cr_assert(!is_alone());
+    vdf_obj_unref(made.obj);
+    vdf_obj_unref(dir.obj);
 }
 
 /* --- logs and streams ------------------------------------------------------------------------- */
