@@ -7,26 +7,56 @@
 
 #include "backends/console/virtqueue.h"
 
+static _Alignas(VDF_PAGE_SIZE) uint8_t queue_walk_memory[2 * VDF_PAGE_SIZE];
+
+/* The memory as another process has it: see the regions below. */
+static inline uint8_t *queue_walk_at(uint64_t addr)
+{
+    return queue_walk_memory +
+           (addr < VDF_PAGE_SIZE ? addr : VDF_PAGE_SIZE + (addr - (UINT64_MAX - 0x7ff)));
+}
+
+static inline int queue_walk_read(void *ctx, uint64_t addr, void *to, size_t n)
+{
+    memcpy(to, queue_walk_at(addr), n);
+    return 0;
+}
+
+static inline int queue_walk_write(void *ctx, uint64_t addr, const void *from, size_t n)
+{
+    memcpy(queue_walk_at(addr), from, n);
+    return 0;
+}
+
 /**
  * queue_walk() - take, copy and give back the chains of a queue.
  * @bytes, @n: the first eight bytes choose addresses and indices, the rest is the memory
+ * @messages: the memory is in another process, which is asked by messages
  *
  * Return: bytes that the chains described.
  */
-static inline uint64_t queue_walk(const uint8_t *bytes, size_t n)
+static inline uint64_t queue_walk(const uint8_t *bytes, size_t n, bool messages)
 {
-    static _Alignas(VDF_PAGE_SIZE) uint8_t content[2 * VDF_PAGE_SIZE];
-    struct vdf_memory mem = { .label = "fuzz", .size = sizeof(content), .fd = -1, .base = content };
-    /* Two regions with a gap: the second begins in mid-page of the memory and is read-only. */
-    struct vdf_space space = {
-        .n = 2,
-        .regions = { { .addr = 0, .len = VDF_PAGE_SIZE, .mem = &mem },
-                     { .addr = UINT64_MAX - 0x7ff,
-                       .len = 0x800,
-                       .mem = &mem,
-                       .offset = VDF_PAGE_SIZE,
-                       .read_only = true } },
+    static const struct vdf_remote_memory remote = {
+        .read = queue_walk_read,
+        .write = queue_walk_write,
+        .most = 100,
     };
+    uint8_t *content = queue_walk_memory;
+    const size_t size = sizeof(queue_walk_memory);
+    struct vdf_memory memory = { .label = "fuzz", .size = size, .fd = -1, .base = content };
+    struct vdf_memory *mem = messages ? NULL : &memory;
+    /* Two regions with a gap: the second begins in mid-page of the memory and is read-only. */
+    const struct vdf_region regions[] = {
+        { .addr = 0, .len = VDF_PAGE_SIZE, .mem = mem, .remote = &remote },
+        { .addr = UINT64_MAX - 0x7ff,
+          .len = 0x800,
+          .mem = mem,
+          .remote = &remote,
+          .offset = VDF_PAGE_SIZE,
+          .read_only = true },
+    };
+    struct vdf_space space = { .n = 2, .regions = regions };
     struct vdf_vq vq = { .num = 1 };
     uint64_t total = 0;
     uint8_t copy[256] = { 0 };
@@ -44,8 +74,8 @@ static inline uint64_t queue_walk(const uint8_t *bytes, size_t n)
         vq.last_avail &= VDF_VQ_ROUND | (vq.num - 1u);
         vq.used_idx = vq.last_avail;
     }
-    memset(content, 0, sizeof(content));
-    memcpy(content, bytes + 8, n - 8 < sizeof(content) ? n - 8 : sizeof(content));
+    memset(content, 0, size);
+    memcpy(content, bytes + 8, n - 8 < size ? n - 8 : size);
 
     if (vdf_vq_check(&space, &vq, NULL))
         return 0;

@@ -51,9 +51,9 @@ void vdf_console_use_memory(struct vdf_console *con, struct vdf_memory *mem)
 {
     uint64_t start = mem && vdf_console_pool(con) ? vdf_console_pool_addr(con) : 0;
 
-    con->space.n = mem != NULL;
+    con->space = (struct vdf_space){ .n = mem != NULL };
     if (mem)
-        con->space.regions[0] = (struct vdf_region){
+        con->space.one = (struct vdf_region){
             .addr = start,
             .len = mem->size - start,
             .mem = mem,

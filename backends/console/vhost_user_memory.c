@@ -85,9 +85,9 @@ int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
 
     if (vu->n_fds != 1)
         return vdf_fail(err, EPROTO, "a region with %u descriptors, one is needed", vu->n_fds);
-    if (vu->n_mappings == VDF_SPACE_REGIONS)
+    if (vu->n_mappings == VDF_VU_REGIONS_MAX)
         return vdf_fail(err, ENOSPC, "there are %u regions, no more are possible",
-                        VDF_SPACE_REGIONS);
+                        VDF_VU_REGIONS_MAX);
     int ret = region_check(region, vu->mappings, vu->n_mappings, err);
     if (!ret)
         ret = map(&vu->mappings[vu->n_mappings], region, vu->fds[0], err);
@@ -135,13 +135,21 @@ void vdf_vhost_user_space(struct vdf_console *con)
 {
     struct vdf_vhost_user *vu = con->vhost;
 
-    con->space.n = vu ? vu->n_mappings : 0;
-    for (unsigned i = 0; i < con->space.n; i++)
-        con->space.regions[i] = (struct vdf_region){
-            .addr = vu->mappings[i].region.guest,
-            .len = vu->mappings[i].region.size,
+    con->space = (struct vdf_space){ 0 };
+    for (unsigned i = 0; vu && i < vu->n_mappings; i++) {
+        const struct vdf_vu_region *region = &vu->mappings[i].region;
+        unsigned at = i;
+
+        for (; at && vu->regions[at - 1].addr > region->guest; at--)
+            vu->regions[at] = vu->regions[at - 1];
+        vu->regions[at] = (struct vdf_region){
+            .addr = region->guest,
+            .len = region->size,
             .mem = &vu->mappings[i].import.mem,
         };
+        con->space.n = i + 1;
+        con->space.regions = vu->regions;
+    }
 }
 
 bool vdf_vhost_user_translate(const struct vdf_vhost_user *vu, uint64_t user, uint64_t *guest)

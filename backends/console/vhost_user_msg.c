@@ -155,7 +155,7 @@ static int get_number(struct vdf_vhost_user *vu, struct vdf_err *err)
         *value = vdf_console_queues(vu->con);
         break;
     case VDF_VU_GET_MAX_MEM_SLOTS:
-        *value = VDF_SPACE_REGIONS;
+        *value = VDF_VU_REGIONS_MAX;
         break;
     default: /* GET_STATUS */
         *value = vu->status | (vu->con->status & VDF_CONSOLE_S_NEEDS_RESET);

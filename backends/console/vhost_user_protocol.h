@@ -11,6 +11,7 @@
 #define VDF_VU_FDS_SENT 253u    /* that can be sent at once; all are taken, and closed here */
 #define VDF_VU_PAYLOAD_MAX 512u /* the longest is SET_MEM_TABLE, 264 bytes */
 #define VDF_VU_TABLE_MAX 8u     /* regions in SET_MEM_TABLE */
+#define VDF_VU_REGIONS_MAX 32u  /* regions at one time */
 #define VDF_VU_CONFIG_MAX 256u  /* bytes of configuration space that can be asked for */
 
 #define VDF_VU_F_PROTOCOL_FEATURES (UINT64_C(1) << 30)

@@ -115,8 +115,9 @@ struct vdf_vhost_user {
     struct vdf_async *backend_async;
     bool config_pending;
 
-    struct vdf_vu_mapping mappings[VDF_SPACE_REGIONS];
+    struct vdf_vu_mapping mappings[VDF_VU_REGIONS_MAX];
     unsigned n_mappings;
+    struct vdf_region regions[VDF_VU_REGIONS_MAX]; /* of con->space: the mappings, sorted */
 
     struct vdf_vu_ring *rings; /* n_rings of them, while connected */
     unsigned n_rings;

@@ -34,18 +34,6 @@ bool vdf_vq_load_desc(const struct vdf_space *space, uint64_t table, uint32_t in
     return true;
 }
 
-void *vdf_vq_word(const struct vdf_space *space, uint64_t ring, uint64_t offset, unsigned width,
-                  bool write)
-{
-    uint64_t at;
-    void *p;
-
-    if (__builtin_add_overflow(ring, offset, &at))
-        return NULL;
-    p = vdf_space_at(space, at, width, write);
-    return (uintptr_t)p % width ? NULL : p;
-}
-
 int vdf_vq_part_check(const struct vdf_space *space, const char *what, uint64_t addr, uint64_t len,
                       unsigned align, bool write, struct vdf_err *err)
 {
@@ -88,19 +76,18 @@ int vdf_vq_check(const struct vdf_space *space, const struct vdf_vq *vq, struct 
 
 uint16_t vdf_vq_avail_idx(const struct vdf_space *space, const struct vdf_vq *vq)
 {
-    const void *p;
+    uint16_t idx;
 
     if (vq->modes & VDF_VQ_PACKED)
         return vdf_vq_packed_avail_idx(space, vq);
-    p = vdf_vq_word(space, vq->driver, AVAIL_IDX, 2, false);
-    return p ? vdf_load_le16(p) : 0;
+    return vdf_space_load_le16(space, vq->driver + AVAIL_IDX, &idx) ? idx : 0;
 }
 
 uint16_t vdf_vq_used_idx(const struct vdf_space *space, const struct vdf_vq *vq)
 {
-    const void *p = vdf_vq_word(space, vq->device, USED_IDX, 2, false);
+    uint16_t idx;
 
-    return p ? vdf_load_le16(p) : 0;
+    return vdf_space_load_le16(space, vq->device + USED_IDX, &idx) ? idx : 0;
 }
 
 void vdf_vq_skip(struct vdf_vq *vq, const struct vdf_vq_chain *chain)
@@ -113,15 +100,12 @@ void vdf_vq_skip(struct vdf_vq *vq, const struct vdf_vq_chain *chain)
 
 int vdf_vq_pending(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
 {
-    const void *p;
     uint16_t idx, n;
 
     if (vq->modes & VDF_VQ_PACKED)
         return vdf_vq_packed_pending(space, vq, err);
-    p = vdf_vq_word(space, vq->driver, AVAIL_IDX, 2, false);
-    if (!p)
+    if (!vdf_space_load_le16(space, vq->driver + AVAIL_IDX, &idx))
         return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
-    idx = vdf_load_le16(p);
     n = (uint16_t)(idx - vq->last_avail);
     if (n > vq->num)
         return vdf_fail(err, EPROTO,
@@ -249,31 +233,25 @@ int vdf_vq_walk(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t
 
 /* The words after the rings with EVENT_IDX: the index of the entry of which each side wants to be
  * notified. */
-static void *used_event(const struct vdf_space *space, const struct vdf_vq *vq)
+static uint64_t used_event(const struct vdf_vq *vq)
 {
-    return vdf_vq_word(space, vq->driver, AVAIL_RING + vq->num * 2u, 2, false);
+    return vq->driver + AVAIL_RING + vq->num * 2u;
 }
 
-static void *avail_event(const struct vdf_space *space, const struct vdf_vq *vq)
+static uint64_t avail_event(const struct vdf_vq *vq)
 {
-    return vdf_vq_word(space, vq->device, USED_RING + vq->num * USED_ELEM, 2, true);
+    return vq->device + USED_RING + vq->num * USED_ELEM;
 }
 
 void vdf_vq_want_kicks(const struct vdf_space *space, struct vdf_vq *vq, bool wanted)
 {
-    bool event = vq->modes & VDF_VQ_EVENT_IDX;
-    void *at;
-
     vq->quiet = !wanted;
-    if (vq->modes & VDF_VQ_PACKED) {
+    if (vq->modes & VDF_VQ_PACKED)
         vdf_vq_packed_want_kicks(space, vq, wanted);
-    } else {
-        at = event ? avail_event(space, vq) : vdf_vq_word(space, vq->device, USED_FLAGS, 2, true);
-        if (at && !event)
-            vdf_store_le16(at, wanted ? 0 : VDF_VQ_USED_NO_NOTIFY);
-        else if (at && wanted)
-            vdf_store_le16(at, vq->last_avail);
-    }
+    else if (!(vq->modes & VDF_VQ_EVENT_IDX))
+        vdf_space_store_le16(space, vq->device + USED_FLAGS, wanted ? 0 : VDF_VQ_USED_NO_NOTIFY);
+    else if (wanted)
+        vdf_space_store_le16(space, avail_event(vq), vq->last_avail);
     /* The driver makes a chain available and then reads the word. A look at the queue after this
      * fence finds a chain of which the driver did not notify. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -289,15 +267,12 @@ void vdf_vq_start(const struct vdf_space *space, struct vdf_vq *vq, uint8_t mode
 /* Whether the driver wants an interrupt for the entry that was filled last. */
 static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *vq)
 {
-    const void *at = vq->modes & VDF_VQ_EVENT_IDX
-                         ? used_event(space, vq)
-                         : vdf_vq_word(space, vq->driver, AVAIL_FLAGS, 2, false);
+    bool event = vq->modes & VDF_VQ_EVENT_IDX;
+    uint16_t word;
 
-    if (!at)
+    if (!vdf_space_load_le16(space, event ? used_event(vq) : vq->driver + AVAIL_FLAGS, &word))
         return true;
-    if (vq->modes & VDF_VQ_EVENT_IDX)
-        return vdf_load_le16(at) == (uint16_t)(vq->used_idx - 1u);
-    return !(vdf_load_le16(at) & VDF_VQ_AVAIL_NO_INTERRUPT);
+    return event ? word == (uint16_t)(vq->used_idx - 1u) : !(word & VDF_VQ_AVAIL_NO_INTERRUPT);
 }
 
 /* --- chains in and out ------------------------------------------------------------------------ */
@@ -307,16 +282,13 @@ static int next_head(const struct vdf_space *space, const struct vdf_vq *vq, uin
                      struct vdf_err *err)
 {
     unsigned entry = vq->last_avail & (vq->num - 1u);
-    const void *p;
 
     if (vq->modes & VDF_VQ_PACKED) {
         *head = vdf_vq_packed_next(vq);
         return 0;
     }
-    p = vdf_vq_word(space, vq->driver, AVAIL_RING + entry * 2u, 2, false);
-    if (!p)
+    if (!vdf_space_load_le16(space, vq->driver + AVAIL_RING + entry * 2u, head))
         return vdf_fail(err, EFAULT, "available ring at 0x%" PRIx64 ": not in memory", vq->driver);
-    *head = vdf_load_le16(p);
     if (*head >= vq->num)
         return vdf_fail(err, EPROTO, "available entry %u names descriptor %u of %u", entry, *head,
                         vq->num);
@@ -357,19 +329,15 @@ int vdf_vq_push(const struct vdf_space *space, struct vdf_vq *vq, uint16_t head,
                 bool *interrupt)
 {
     uint64_t entry = USED_RING + (vq->used_idx & (vq->num - 1u)) * USED_ELEM;
-    void *id, *written, *idx;
+    const uint32_t used[] = { htole32(head), htole32(len) };
 
     if (vq->modes & VDF_VQ_PACKED)
         return vdf_vq_packed_push(space, vq, len, interrupt);
-    id = vdf_vq_word(space, vq->device, entry, 4, true);
-    written = vdf_vq_word(space, vq->device, entry + 4, 4, true);
-    idx = vdf_vq_word(space, vq->device, USED_IDX, 2, true);
-    if (!id || !written || !idx)
+    /* The index publishes the entry. */
+    if (!vdf_space_copy_out(space, vq->device + entry, used, sizeof(used)) ||
+        !vdf_space_store_le16(space, vq->device + USED_IDX, (uint16_t)(vq->used_idx + 1u)))
         return -EFAULT;
-    vdf_store_le32(id, head);
-    vdf_store_le32(written, len);
     vq->used_idx++;
-    vdf_store_le16(idx, vq->used_idx);
     /* The driver writes its wish and then reads the index. So the index has to be visible before
      * the wish is read (2.7.7.2). */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

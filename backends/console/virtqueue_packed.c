@@ -61,10 +61,10 @@ static unsigned distance(const struct vdf_vq *vq, uint16_t from, uint16_t to)
     return (end + rounds - start) % rounds;
 }
 
-static void *desc_word(const struct vdf_space *space, const struct vdf_vq *vq, unsigned at,
-                       unsigned offset, unsigned width, bool write)
+/* The guest address of a field of the descriptor at a place. */
+static uint64_t field(const struct vdf_vq *vq, unsigned at, unsigned offset)
 {
-    return vdf_vq_word(space, vq->desc, at * VDF_VQ_DESC_SIZE + offset, width, write);
+    return vq->desc + at * VDF_VQ_DESC_SIZE + offset;
 }
 
 int vdf_vq_packed_check(const struct vdf_space *space, const struct vdf_vq *vq, struct vdf_err *err)
@@ -92,13 +92,11 @@ int vdf_vq_packed_check(const struct vdf_space *space, const struct vdf_vq *vq, 
 /* 1: the descriptor at this index is available; 0; -EFAULT: it is not in memory. */
 static int available(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t index)
 {
-    const void *p = desc_word(space, vq, place(index), FLAGS_AT, 2, false);
     bool avail, used;
     uint16_t flags;
 
-    if (!p)
+    if (!vdf_space_load_le16(space, field(vq, place(index), FLAGS_AT), &flags))
         return -EFAULT;
-    flags = vdf_load_le16(p);
     avail = flags & AVAIL;
     used = flags & USED;
     return avail == wrap_counter(index) && used != wrap_counter(index);
@@ -160,11 +158,11 @@ static int extent(const struct vdf_space *space, const struct vdf_vq *vq, uint16
     if (head >= vq->num)
         return vdf_fail(err, EPROTO, "chain of descriptor %u: the ring has %u", head, vq->num);
     for (unsigned n = 0; n < vq->num; n++) {
-        const void *p = desc_word(space, vq, (head + n) % vq->num, FLAGS_AT, 2, false);
+        uint16_t flags;
 
-        if (!p)
+        if (!vdf_space_load_le16(space, field(vq, (head + n) % vq->num, FLAGS_AT), &flags))
             return unreadable(vq->desc, head, err);
-        if (!(vdf_load_le16(p) & VDF_VQ_DESC_NEXT))
+        if (!(flags & VDF_VQ_DESC_NEXT))
             return (int)n + 1;
     }
     return vdf_fail(err, EPROTO, "chain of descriptor %u: longer than the queue's %u descriptors",
@@ -225,28 +223,21 @@ int vdf_vq_packed_walk(const struct vdf_space *space, const struct vdf_vq *vq, u
 
 void vdf_vq_packed_want_kicks(const struct vdf_space *space, const struct vdf_vq *vq, bool wanted)
 {
-    void *at = vdf_vq_word(space, vq->device, 0, EVENT_SIZE, true);
+    uint32_t word = EVENT(wanted ? EVENT_ENABLE : EVENT_DISABLE, 0u);
 
-    if (!at)
-        return;
-    if (!wanted)
-        vdf_store_le32(at, EVENT(EVENT_DISABLE, 0u));
-    else if (vq->modes & VDF_VQ_EVENT_IDX)
-        vdf_store_le32(at, EVENT(EVENT_DESC, vq->last_avail ^ VDF_VQ_ROUND));
-    else
-        vdf_store_le32(at, EVENT(EVENT_ENABLE, 0u));
+    if (wanted && vq->modes & VDF_VQ_EVENT_IDX)
+        word = EVENT(EVENT_DESC, vq->last_avail ^ VDF_VQ_ROUND);
+    vdf_space_store_le32(space, vq->device, word);
 }
 
 /* Whether the driver wants an interrupt for the chain that was given back between these indices. */
 static bool wants_interrupt(const struct vdf_space *space, const struct vdf_vq *vq, uint16_t before,
                             uint16_t now)
 {
-    const void *at = vdf_vq_word(space, vq->driver, 0, EVENT_SIZE, false);
     uint32_t word;
 
-    if (!at)
+    if (!vdf_space_load_le32(space, vq->driver, &word))
         return true;
-    word = vdf_load_le32(at);
     if (EVENT_FLAGS(word) == EVENT_DESC && vq->modes & VDF_VQ_EVENT_IDX)
         return distance(vq, before, (uint16_t)word ^ VDF_VQ_ROUND) < distance(vq, before, now);
     return EVENT_FLAGS(word) != EVENT_DISABLE;
@@ -258,20 +249,19 @@ int vdf_vq_packed_push(const struct vdf_space *space, struct vdf_vq *vq, uint32_
                        bool *interrupt)
 {
     uint16_t before = vq->used_idx;
-    unsigned next = place(vq->last_avail);
-    const void *last = desc_word(space, vq, (next ? next : vq->num) - 1u, ID_AT, 2, false);
-    void *written = desc_word(space, vq, place(before), LEN_AT, 4, true);
-    void *id = desc_word(space, vq, place(before), ID_AT, 2, true);
-    void *flags = desc_word(space, vq, place(before), FLAGS_AT, 2, true);
+    unsigned next = place(vq->last_avail), at = place(before);
+    uint16_t flags =
+        (uint16_t)((wrap_counter(before) ? AVAIL | USED : 0u) | (len ? VDF_VQ_DESC_WRITE : 0u));
+    uint16_t id;
 
-    if (!last || !written || !id || !flags)
+    /* Section 2.8.6: the buffer's id is that of the chain's last descriptor. The flags publish the
+     * used descriptor. */
+    if (!vdf_space_load_le16(space, field(vq, (next ? next : vq->num) - 1u, ID_AT), &id) ||
+        !vdf_space_store_le16(space, field(vq, at, ID_AT), id) ||
+        !vdf_space_store_le32(space, field(vq, at, LEN_AT), len) ||
+        !vdf_space_store_le16(space, field(vq, at, FLAGS_AT), flags))
         return -EFAULT;
-    /* Section 2.8.6: the buffer's id is that of the chain's last descriptor. */
-    vdf_store_le16(id, vdf_load_le16(last));
-    vdf_store_le32(written, len);
     vq->used_idx = vq->last_avail;
-    vdf_store_le16(flags, (uint16_t)((wrap_counter(before) ? AVAIL | USED : 0u) |
-                                     (len ? VDF_VQ_DESC_WRITE : 0u)));
     /* The driver writes its wish and then reads the descriptor. So the descriptor has to be visible
      * before the wish is read (2.8.21.3.1). */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

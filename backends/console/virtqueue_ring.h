@@ -16,9 +16,6 @@ struct vdf_vq_desc {
 /** vdf_vq_load_desc() - read the descriptor of a split table. False: it is not in memory. */
 bool vdf_vq_load_desc(const struct vdf_space *space, uint64_t table, uint32_t index,
                       struct vdf_vq_desc *desc);
-/** vdf_vq_word() - a pointer to a word of a ring; NULL: it is not in memory, or not aligned. */
-void *vdf_vq_word(const struct vdf_space *space, uint64_t ring, uint64_t offset, unsigned width,
-                  bool write);
 int vdf_vq_part_check(const struct vdf_space *space, const char *what, uint64_t addr, uint64_t len,
                       unsigned align, bool write, struct vdf_err *err);
 /** vdf_vq_table_check() - whether the descriptor's buffer may be an indirect table. */

@@ -7,8 +7,9 @@
  * its content may change at any time: read a word once (vdf_load*), decide, and use the value that
  * was read.
  *
- * A struct vdf_space is the address space of a device's DMA: a few regions, each at a guest address.
- * Addresses and lengths come from guests; every access is checked without overflow.
+ * A struct vdf_space is the address space of a device's DMA: regions, each at a guest address. A
+ * region has memory here, or another process answers for it by messages. Addresses and lengths come
+ * from guests; every access is checked without overflow.
  */
 #ifndef VIRTDEVFS_MEMORY_H
 #define VIRTDEVFS_MEMORY_H
@@ -113,57 +114,103 @@ void vdf_import_close(struct vdf_import *import);
 /** vdf_import_lost() - has the owner truncated memory that was accessed? Then use no more of it. */
 bool vdf_import_lost(const struct vdf_import *import);
 
-#define VDF_SPACE_REGIONS 32
+/* Memory that another process reads and writes for this one. */
+struct vdf_remote_memory {
+    /* Copy @n bytes, at most `most`, at guest address @addr. Return: 0 or -errno. */
+    int (*read)(void *ctx, uint64_t addr, void *to, size_t n);
+    int (*write)(void *ctx, uint64_t addr, const void *from, size_t n);
+    void *ctx;
+    size_t most; /* bytes, at least 8 */
+};
+
+/* All words of a region's bitmap of dirty pages; page 0 begins at the region's first byte. */
+#define VDF_DIRTY_PAGE 4096u
+#define VDF_DIRTY_WORDS(len) (((len)-1) / VDF_DIRTY_PAGE / 64 + 1)
 
 struct vdf_region {
-    uint64_t addr; /* guest address */
-    uint64_t len;  /* bytes */
-    struct vdf_memory *mem;
-    uint64_t offset; /* of the region in `mem` */
-    bool read_only;  /* for the device */
+    uint64_t addr;          /* guest address */
+    uint64_t len;           /* bytes */
+    struct vdf_memory *mem; /* NULL: `remote` has it */
+    uint64_t offset;        /* of the region in `mem` */
+    const struct vdf_remote_memory *remote;
+    _Atomic uint64_t *dirty; /* bitmap of the pages that devices may have written; NULL: none */
+    bool read_only;          /* for the device */
 };
 
 struct vdf_space {
-    unsigned n;
-    struct vdf_region regions[VDF_SPACE_REGIONS];
+    unsigned n;                       /* regions */
+    const struct vdf_region *regions; /* sorted by address, without overlaps; NULL: `one` */
+    struct vdf_region one;
 };
 
 /** vdf_space_of() - the space that is one memory from address 0. */
 static inline struct vdf_space vdf_space_of(struct vdf_memory *mem)
 {
-    return (struct vdf_space){ .n = 1, .regions[0] = { .len = mem->size, .mem = mem } };
+    return (struct vdf_space){ .n = 1, .one = { .len = mem->size, .mem = mem } };
+}
+
+/** vdf_space_regions() - the space's `n` regions. */
+static inline const struct vdf_region *vdf_space_regions(const struct vdf_space *space)
+{
+    return space->regions ? space->regions : &space->one;
 }
 
 /** vdf_space_single() - the memory of a space that is one memory from address 0; NULL: it is not. */
 static inline struct vdf_memory *vdf_space_single(const struct vdf_space *space)
 {
-    return space->n == 1 && !space->regions[0].addr && !space->regions[0].offset
-               ? space->regions[0].mem
-               : NULL;
+    const struct vdf_region *region = vdf_space_regions(space);
+
+    return space->n == 1 && !region->addr && !region->offset ? region->mem : NULL;
 }
 
 /**
  * vdf_space_at() - the address of guest memory.
  * @addr, @len: guest address and bytes; the range has to lie in one region
- * @write: the device wants to write there
+ * @write: the device wants to write there; the pages become dirty
  *
- * Return: NULL when @len is 0, the range overflows, crosses or leaves a region, or is read-only.
+ * Return: NULL when @len is 0, the range overflows, crosses or leaves a region, is read-only, or is
+ * in a region without memory here.
  */
 void *vdf_space_at(const struct vdf_space *space, uint64_t addr, uint64_t len, bool write);
 
 /**
  * vdf_space_has() - whether a device can reach a range of guest memory. The range may cross from one
  * region into an adjacent one, since a guest sees memory that was plugged in later as one memory.
- * Otherwise false where vdf_space_at() returns NULL.
+ * Otherwise false where vdf_space_at() returns NULL, except in regions of other processes.
  */
 bool vdf_space_has(const struct vdf_space *space, uint64_t addr, uint64_t len, bool write);
 
-/** vdf_space_copy_in() - copy guest memory to @to; false where vdf_space_has() is false. */
+/** vdf_space_copy_in() - copy guest memory to @to. False: vdf_space_has() is false, or another
+ *  process has not answered for its part; @to may have been written to then. */
 bool vdf_space_copy_in(const struct vdf_space *space, uint64_t addr, void *to, uint64_t len);
 
-/** vdf_space_copy_out() - copy @from to guest memory; false where vdf_space_has() is false. */
+/** vdf_space_copy_out() - copy @from to guest memory; false as vdf_space_copy_in(). */
 bool vdf_space_copy_out(const struct vdf_space *space, uint64_t addr, const void *from,
                         uint64_t len);
+
+/*
+ * vdf_space_load_le16() and the like load or store one word of guest memory as vdf_load_le16() and
+ * the like below do; in a region of another process, with one message.
+ * False: the word is not in the space, or not naturally aligned.
+ */
+#define VDF_SPACE_WORD(bits)                                                    \
+    bool vdf_space_load_le##bits(const struct vdf_space *space, uint64_t addr,  \
+                                 uint##bits##_t *value);                        \
+    bool vdf_space_store_le##bits(const struct vdf_space *space, uint64_t addr, \
+                                  uint##bits##_t value);
+VDF_SPACE_WORD(16)
+VDF_SPACE_WORD(32)
+VDF_SPACE_WORD(64)
+#undef VDF_SPACE_WORD
+
+/**
+ * vdf_dirty_take() - read and clear a part of the region's bitmap of dirty pages.
+ * @first, @n: pages, all within the region
+ * @bitmap: result, (@n + 7) / 8 bytes: bit i % 8 of byte i / 8 is page @first + i
+ *
+ * No thread is inside a device that uses the region: a page becomes dirty before it is written.
+ */
+void vdf_dirty_take(const struct vdf_region *region, uint64_t first, uint64_t n, uint8_t *bitmap);
 
 /*
  * One load or one store of a word that others may change at the same time: naturally aligned, with

@@ -4,6 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    queue_walk(data, size);
+    queue_walk(data, size, false);
+    queue_walk(data, size, true);
     return 0;
 }

@@ -18,6 +18,7 @@
 #define SIZE 0x10000u
 
 static struct vdf_memory mem;
+static struct vdf_region regions[2];
 static struct vdf_space space;
 static struct vdf_vq vq;
 static struct vdf_vq_chain chain;
@@ -26,7 +27,8 @@ static struct vdf_err err;
 static void setup(void)
 {
     vdf_memory_init(&mem, "test", SIZE);
-    space = (struct vdf_space){ .n = 1, .regions = { { .addr = 0, .len = SIZE, .mem = &mem } } };
+    regions[0] = (struct vdf_region){ .len = SIZE, .mem = &mem };
+    space = (struct vdf_space){ .n = 1, .regions = regions };
     vq = (struct vdf_vq){ .desc = DESC,
                           .driver = AVAIL,
                           .device = USED,
@@ -164,7 +166,7 @@ Test(virtqueue, addresses)
 
 Test(virtqueue, read_only_memory)
 {
-    space.regions[0].read_only = true;
+    regions[0].read_only = true;
     desc(0, DATA, 1, 0, 0);
     cr_assert_eq(vdf_vq_walk(&space, &vq, 0, &chain, &err), 0);
     desc(0, DATA, 1, WRITE, 0);
@@ -352,7 +354,7 @@ Test(virtqueue, memory_that_shrinks)
 {
     bool interrupt;
 
-    space.regions[0].len = AVAIL;
+    regions[0].len = AVAIL;
     cr_assert_eq(vdf_vq_pop(&space, &vq, &chain, &err), -EFAULT);
     cr_assert_eq(vdf_vq_push(&space, &vq, 0, 0, &interrupt), -EFAULT);
     cr_assert_eq(vdf_vq_avail_idx(&space, &vq), 0);
@@ -368,8 +370,8 @@ Test(virtqueue, adjacent_regions)
 
     /* The second region is not behind the first in the memory that both are of. */
     space.n = 2;
-    space.regions[0].len = border;
-    space.regions[1] = (struct vdf_region){
+    regions[0].len = border;
+    regions[1] = (struct vdf_region){
         .addr = border, .len = SIZE - DATA - 0x1000, .mem = &mem, .offset = DATA + 0x1000
     };
     first = vdf_memory_at(&mem, border - 4, 4);
@@ -400,10 +402,10 @@ Test(virtqueue, adjacent_regions)
     /* Not past the end, nor over a gap, nor into memory that cannot be written to. */
     desc(0, border - 4, SIZE - DATA - 0x1000 + 5, 0, 0);
     walk_says(-EFAULT, "not in memory");
-    space.regions[1].read_only = true;
+    regions[1].read_only = true;
     desc(0, border - 4, 8, WRITE, 0);
     walk_says(-EFAULT, "write");
-    space.regions[1].addr++;
+    regions[1].addr++;
     desc(0, border - 4, 8, 0, 0);
     walk_says(-EFAULT, "not in memory");
 }
@@ -412,8 +414,8 @@ Test(virtqueue, adjacent_regions)
 Test(virtqueue, regions)
 {
     space.n = 2;
-    space.regions[0].len = DATA;
-    space.regions[1] = (struct vdf_region){
+    regions[0].len = DATA;
+    regions[1] = (struct vdf_region){
         .addr = UINT64_C(1) << 40, .len = SIZE - DATA, .mem = &mem, .offset = DATA
     };
     memcpy(vdf_memory_at(&mem, DATA + 4, 3), "xyz", 3);
@@ -427,9 +429,10 @@ Test(virtqueue, regions)
 }
 
 /* Descriptors that are nearly right, in their thousands: neither the walker nor the rings may
- * crash, hang or read outside. */
+ * crash, hang or read outside. Memory of another process makes no difference. */
 Test(virtqueue, random_descriptors)
 {
+    static uint8_t after[sizeof(queue_walk_memory)];
     uint8_t bytes[8 + 4096];
     uint64_t total = 0;
     struct vdf_random random = vdf_random_begin("random_descriptors", 1);
@@ -452,8 +455,74 @@ Test(virtqueue, random_descriptors)
             vdf_store_le16(bytes + 8 + 0x504 + n * 2, (uint16_t)vdf_random_below(&random, 65));
         }
         vdf_store_le16(bytes + 8 + 0x502, (uint16_t)vdf_random_below(&random, 66));
-        total += queue_walk(bytes, sizeof(bytes));
+        uint64_t walked = queue_walk(bytes, sizeof(bytes), false);
+        memcpy(after, queue_walk_memory, sizeof(after));
+        cr_assert_eq(queue_walk(bytes, sizeof(bytes), true), walked, "round %u", round);
+        cr_assert_arr_eq(after, queue_walk_memory, sizeof(after), "round %u", round);
+        total += walked;
     }
     cr_assert_gt(total, 0);
-    cr_assert_eq(queue_walk(bytes, 7), 0);
+    cr_assert_eq(queue_walk(bytes, 7, false), 0);
+}
+
+/* --- rings of another process ----------------------------------------------------------------- */
+
+static unsigned messages_left;
+
+static int message_read(void *ctx, uint64_t addr, void *to, size_t n)
+{
+    if (!messages_left)
+        return -ETIMEDOUT;
+    messages_left--;
+    memcpy(to, vdf_memory_at(&mem, addr, n), n);
+    return 0;
+}
+
+static int message_write(void *ctx, uint64_t addr, const void *from, size_t n)
+{
+    if (!messages_left)
+        return -ETIMEDOUT;
+    messages_left--;
+    memcpy(vdf_memory_at(&mem, addr, n), from, n);
+    return 0;
+}
+
+/* The process may fail to answer at any time. A chain is given back whole or not at all. */
+static void fail_after(unsigned messages, uint8_t modes)
+{
+    static const struct vdf_remote_memory remote = { .read = message_read,
+                                                     .write = message_write,
+                                                     .most = 64 };
+    bool interrupt = false;
+
+    regions[0].mem = NULL;
+    regions[0].remote = &remote;
+    vq.modes = modes;
+    vq.last_avail = vq.used_idx = 0;
+    vq.device = modes & VDF_VQ_PACKED ? USED + 0x800 : USED;
+    vdf_store_le16(vdf_memory_at(&mem, USED + 2, 2), 0);
+    vdf_store_le32(vdf_memory_at(&mem, USED + 4, 4), 0xffff);
+    desc(0, DATA, 4, WRITE, modes & VDF_VQ_PACKED ? 1u << 7 | WRITE : 0);
+    avail(1, 0);
+    messages_left = messages;
+    int ret = vdf_vq_pop(&space, &vq, &chain, &err);
+    bool popped = !ret;
+    if (popped)
+        ret = vdf_vq_push(&space, &vq, chain.head, 4, &interrupt);
+    cr_assert(!ret || ret == -EFAULT, "%d after %u messages", ret, messages);
+    cr_assert_eq(!ret, vq.used_idx == 1, "after %u messages", messages);
+    if (modes & VDF_VQ_PACKED)
+        cr_assert_eq(vdf_load_le16(vdf_memory_at(&mem, DESC + 14, 2)) >> 15, !ret);
+    else
+        cr_assert_eq(vdf_load_le16(vdf_memory_at(&mem, USED + 2, 2)), !ret);
+    cr_assert(!ret || messages < 12, "enough messages");
+}
+
+Test(virtqueue, another_process_fails)
+{
+    for (unsigned messages = 0; messages < 15; messages++) {
+        fail_after(messages, 0);
+        fail_after(messages, VDF_VQ_EVENT_IDX);
+        fail_after(messages, VDF_VQ_PACKED);
+    }
 }
