@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The function as a client uses it. See function.h. */
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "pci.h"
+
+/* --- regions ---------------------------------------------------------------------------------- */
+
+/* The memory of a window, if a process can map it from the start of a page. */
+static struct vdf_memory *mappable(struct vdf_memory *memory)
+{
+    return memory && memory->base && memory->fd >= 0 ? memory : NULL;
+}
+
+static struct vdf_memory *bar_memory(const struct vdf_pci *pci, unsigned n)
+{
+    if (!pci->attached)
+        return NULL;
+    if (pci->bars[n] && pci->bars[n]->own.size)
+        return mappable(&pci->bars[n]->own);
+    return mappable(pci->parts[n].page);
+}
+
+void vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region)
+{
+    *region = (struct vdf_pci_region){ 0 };
+    if (index < VDF_PCI_BARS) {
+        region->size = vdf_pci_bar_size(pci, index);
+        region->memory = region->size ? bar_memory(pci, index) : NULL;
+    } else if (index == VDF_PCI_CONFIG) {
+        region->size = vdf_pci_config_size(pci);
+    }
+    region->writable = region->size != 0;
+}
+
+/* An access that lies in the register. Where the window ends before the register does, nothing is. */
+static int read_part(struct vdf_pci_part *part, uint64_t offset, unsigned width, uint64_t *value,
+                     struct vdf_err *err)
+{
+    uint64_t size = vdf_guest_size(part->target, part->part);
+
+    *value = 0;
+    if (offset >= size || width > size - offset)
+        return 0;
+    return vdf_guest_read(part->target, part->part, offset, width, value, err);
+}
+
+static int write_part(struct vdf_pci_part *part, uint64_t offset, unsigned width, uint64_t value,
+                      struct vdf_err *err)
+{
+    uint64_t size = vdf_guest_size(part->target, part->part);
+
+    if (offset >= size || width > size - offset)
+        return 0;
+    return vdf_guest_write(part->target, part->part, offset, width, value, err);
+}
+
+/* The widest aligned access of up to 8 bytes. */
+static unsigned width_at(uint64_t offset, size_t n)
+{
+    unsigned width = 8;
+
+    while (offset % width || n < width)
+        width /= 2;
+    return width;
+}
+
+static int read_window(struct vdf_pci_part *part, uint64_t offset, uint8_t *bytes, size_t n,
+                       const atomic_bool *stop, struct vdf_err *err)
+{
+    int ret = 0;
+
+    if (!vdf_pci_enter(part->target, stop))
+        return -ESHUTDOWN;
+    while (ret == 0 && n) {
+        unsigned width = width_at(offset, n);
+        uint64_t value;
+
+        ret = read_part(part, offset, width, &value, err);
+        value = htole64(value);
+        memcpy(bytes, &value, width);
+        offset += width;
+        bytes += width;
+        n -= width;
+    }
+    vdf_pci_leave(part->target, true, stop);
+    return ret;
+}
+
+static int write_window(struct vdf_pci_part *part, uint64_t offset, const uint8_t *bytes, size_t n,
+                        const atomic_bool *stop, struct vdf_err *err)
+{
+    int ret = 0;
+
+    if (!vdf_pci_enter(part->target, stop))
+        return -ESHUTDOWN;
+    while (ret == 0 && n) {
+        unsigned width = width_at(offset, n);
+        uint64_t value = 0;
+
+        memcpy(&value, bytes, width);
+        ret = write_part(part, offset, width, le64toh(value), err);
+        offset += width;
+        bytes += width;
+        n -= width;
+    }
+    vdf_pci_leave(part->target, true, stop);
+    return ret;
+}
+
+static int read_msix(struct vdf_pci *pci, uint64_t offset, uint8_t *bytes, size_t n)
+{
+    while (n) {
+        unsigned width = width_at(offset, n);
+        uint64_t value = htole64(vdf_pci_msix_read(&pci->irqs, offset, width));
+
+        memcpy(bytes, &value, width);
+        offset += width;
+        bytes += width;
+        n -= width;
+    }
+    return 0;
+}
+
+static int write_msix(struct vdf_pci *pci, uint64_t offset, const uint8_t *bytes, size_t n,
+                      const atomic_bool *stop)
+{
+    if (!vdf_pci_enter(pci->priv.obj, stop))
+        return -ESHUTDOWN;
+    while (n) {
+        unsigned width = width_at(offset, n);
+        uint64_t value = 0;
+
+        memcpy(&value, bytes, width);
+        vdf_pci_msix_write(&pci->irqs, offset, width, le64toh(value));
+        offset += width;
+        bytes += width;
+        n -= width;
+    }
+    vdf_pci_leave(pci->priv.obj, true, stop);
+    return 0;
+}
+
+static int check_range(const struct vdf_pci *pci, unsigned region, uint64_t offset, size_t n,
+                       struct vdf_err *err)
+{
+    struct vdf_pci_region is;
+
+    vdf_pci_region(pci, region, &is);
+    if (offset > is.size || n > is.size - offset)
+        return vdf_fail(err, EINVAL,
+                        "%zu bytes at 0x%" PRIx64 " of region %u: the region has 0x%" PRIx64, n,
+                        offset, region, is.size);
+    return 0;
+}
+
+int vdf_pci_read(struct vdf_pci *pci, unsigned region, uint64_t offset, void *bytes, size_t n,
+                 const atomic_bool *stop, struct vdf_err *err)
+{
+    int ret = check_range(pci, region, offset, n, err);
+
+    if (ret < 0)
+        return ret;
+    if (region == VDF_PCI_CONFIG)
+        return vdf_pci_config_read(pci, offset, bytes, n, stop, err);
+    struct vdf_pci_part *part = vdf_pci_window(pci, region);
+    if (part)
+        return read_window(part, offset, bytes, n, stop, err);
+    if (pci->bars[region] && pci->bars[region]->own.base)
+        memcpy(bytes, pci->bars[region]->own.base + offset, n);
+    else if (pci->irqs.n && pci->msix_bar == region)
+        return read_msix(pci, offset, bytes, n);
+    else
+        memset(bytes, 0, n);
+    return 0;
+}
+
+int vdf_pci_write(struct vdf_pci *pci, unsigned region, uint64_t offset, const void *bytes,
+                  size_t n, const atomic_bool *stop, struct vdf_err *err)
+{
+    int ret = check_range(pci, region, offset, n, err);
+
+    if (ret < 0)
+        return ret;
+    if (region == VDF_PCI_CONFIG)
+        return vdf_pci_config_write(pci, offset, bytes, n, stop, err);
+    struct vdf_pci_part *part = vdf_pci_window(pci, region);
+    if (part)
+        return write_window(part, offset, bytes, n, stop, err);
+    if (pci->irqs.n && pci->msix_bar == region && !pci->bars[region])
+        return write_msix(pci, offset, bytes, n, stop);
+    if (pci->bars[region] && pci->bars[region]->own.base)
+        memcpy(pci->bars[region]->own.base + offset, bytes, n);
+    return 0;
+}
+
+unsigned vdf_pci_doorbells(const struct vdf_pci *pci, unsigned region,
+                           struct vdf_guest_doorbell *list, int *fds, unsigned max)
+{
+    const struct vdf_pci_part *part =
+        region < VDF_PCI_BARS ? vdf_pci_window((struct vdf_pci *)pci, region) : NULL;
+    unsigned n = part ? part->n_doorbells : 0;
+
+    if (n > max)
+        n = max;
+    for (unsigned k = 0; k < n; k++) {
+        list[k] = part->doorbells[k].doorbell;
+        fds[k] = part->doorbells[k].fd;
+    }
+    return n;
+}
+
+/* --- interrupts ------------------------------------------------------------------------------- */
+
+unsigned vdf_pci_irqs(const struct vdf_pci *pci, unsigned index)
+{
+    return index == VDF_PCI_INTX ? 1 : index == VDF_PCI_MSIX ? pci->irqs.n : 0;
+}
+
+/* Run @code with the lock of the function, whose registers show the change. */
+#define WITH_LOCK(pci, stop, code)                    \
+    do {                                              \
+        if (!vdf_pci_enter((pci)->priv.obj, (stop)))  \
+            return -ESHUTDOWN;                        \
+        code;                                         \
+        vdf_pci_leave((pci)->priv.obj, true, (stop)); \
+    } while (0)
+
+static void connect(struct vdf_pci *pci, unsigned index, unsigned n, struct vdf_signal *signal)
+{
+    if (index == VDF_PCI_INTX)
+        vdf_pci_intx_connect(&pci->irqs, signal);
+    else
+        vdf_pci_msix_connect(&pci->irqs, n, signal);
+}
+
+int vdf_pci_irq_connect(struct vdf_pci *pci, unsigned index, unsigned n, struct vdf_signal *signal,
+                        const atomic_bool *stop)
+{
+    WITH_LOCK(pci, stop, connect(pci, index, n, signal));
+    return 0;
+}
+
+static void disconnect(struct vdf_pci *pci, unsigned index)
+{
+    for (unsigned n = 0; n < vdf_pci_irqs(pci, index); n++)
+        connect(pci, index, n, NULL);
+}
+
+static void disable(struct vdf_pci *pci, unsigned index)
+{
+    disconnect(pci, index);
+    if (index == VDF_PCI_MSIX)
+        vdf_pci_msix_enable(&pci->irqs, false);
+}
+
+int vdf_pci_irq_disable(struct vdf_pci *pci, unsigned index, const atomic_bool *stop)
+{
+    WITH_LOCK(pci, stop, disable(pci, index));
+    return 0;
+}
+
+void vdf_pci_irq_disconnect_all(struct vdf_pci *pci)
+{
+    disconnect(pci, VDF_PCI_INTX);
+    disconnect(pci, VDF_PCI_MSIX);
+}
+
+/* The guest has ended the interrupt: every device of the line hears of that, and then a line that is
+ * still high interrupts again. */
+static int end_interrupt(struct vdf_pci *pci, const atomic_bool *stop)
+{
+    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
+        struct vdf_pci_part *part = &pci->parts[k];
+
+        if (!part->target || !part->ops->eoi)
+            continue;
+        if (!vdf_pci_enter(part->target, stop))
+            return -ESHUTDOWN;
+        part->ops->eoi(part->target, part->part);
+        vdf_pci_leave(part->target, true, stop);
+    }
+    return 0;
+}
+
+int vdf_pci_irq_mask(struct vdf_pci *pci, unsigned index, unsigned n, bool mask,
+                     const atomic_bool *stop)
+{
+    int ret = index == VDF_PCI_INTX && !mask ? end_interrupt(pci, stop) : 0;
+
+    if (ret < 0)
+        return ret;
+    if (index == VDF_PCI_INTX)
+        WITH_LOCK(pci, stop, vdf_pci_intx_mask(&pci->irqs, mask));
+    else
+        WITH_LOCK(pci, stop, vdf_pci_msix_mask(&pci->irqs, n, mask));
+    return 0;
+}
+
+int vdf_pci_irq_trigger(struct vdf_pci *pci, unsigned index, unsigned n, const atomic_bool *stop)
+{
+    if (index == VDF_PCI_INTX)
+        WITH_LOCK(pci, stop, vdf_pci_intx_trigger(&pci->irqs));
+    else
+        WITH_LOCK(pci, stop, vdf_pci_msix_send(&pci->irqs, n));
+    return 0;
+}
+
+/* --- memory, start and stop, reset ------------------------------------------------------------ */
+
+static int give_space(struct vdf_pci *pci, const struct vdf_space *space, const atomic_bool *stop)
+{
+    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
+        struct vdf_pci_part *part = &pci->parts[k];
+
+        if (!part->target || !part->ops->memory)
+            continue;
+        if (!vdf_pci_enter(part->target, stop))
+            return -ESHUTDOWN;
+        part->ops->memory(part->target, part->part, space);
+        vdf_pci_leave(part->target, true, stop);
+    }
+    return 0;
+}
+
+int vdf_pci_set_space(struct vdf_pci *pci, const struct vdf_space *space, const atomic_bool *stop)
+{
+    pci->space = space ? space : &pci->none;
+    return pci->running ? give_space(pci, pci->space, stop) : 0;
+}
+
+static int run_parts(struct vdf_pci *pci, bool running, const atomic_bool *stop)
+{
+    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
+        struct vdf_pci_part *part = &pci->parts[k];
+
+        if (!part->target || !part->ops->runs)
+            continue;
+        if (!vdf_pci_enter(part->target, stop))
+            return -ESHUTDOWN;
+        part->ops->runs(part->target, part->part, running);
+        vdf_pci_leave(part->target, true, stop);
+    }
+    return 0;
+}
+
+int vdf_pci_set_running(struct vdf_pci *pci, bool running, const atomic_bool *stop)
+{
+    if (running == pci->running)
+        return 0;
+    if (!running) {
+        int ret = run_parts(pci, false, stop);
+        if (ret == 0)
+            ret = give_space(pci, &pci->none, stop);
+        if (ret < 0)
+            return ret;
+        pci->running = false;
+        vdf_pci_irqs_run(&pci->irqs, false);
+        return 0;
+    }
+    pci->running = true;
+    vdf_pci_irqs_run(&pci->irqs, true);
+    int ret = give_space(pci, pci->space, stop);
+    return ret < 0 ? ret : run_parts(pci, true, stop);
+}
+
+static void reset_own(struct vdf_pci *pci)
+{
+    vdf_pci_header_reset(pci);
+    vdf_pci_irqs_reset(&pci->irqs);
+}
+
+int vdf_pci_reset(struct vdf_pci *pci, const atomic_bool *stop)
+{
+    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
+        struct vdf_pci_part *part = &pci->parts[k];
+
+        if (!part->target || !part->ops->reset)
+            continue;
+        if (!vdf_pci_enter(part->target, stop))
+            return -ESHUTDOWN;
+        part->ops->reset(part->target, part->part);
+        vdf_pci_leave(part->target, true, stop);
+    }
+    WITH_LOCK(pci, stop, reset_own(pci));
+    return 0;
+}
