@@ -67,6 +67,42 @@ static void eoi(struct vdf_obj *obj, uint32_t part)
         vdf_intx_ops(dev)->guest_eoi(dev, NULL);
 }
 
+/* A reset by the guest. A device of the host refuses, and stays as it is. */
+static void reset(struct vdf_obj *obj, uint32_t part)
+{
+    struct vdf_intx_dev *dev = vdf_obj_priv(obj);
+
+    vdf_intx_ops(dev)->reset(dev, NULL);
+}
+
+static uint16_t config_word(struct vdf_intx_dev *dev, uint64_t offset)
+{
+    uint16_t word = 0;
+
+    vdf_intx_ops(dev)->config_read(dev, &word, sizeof(word), offset, NULL);
+    return le16toh(word);
+}
+
+/* The guest of a function has the device's own header, with its registers and their rules. */
+static int function(struct vdf_obj *obj, uint32_t part, struct vdf_guest_function *function,
+                    struct vdf_err *err)
+{
+    struct vdf_intx_dev *dev = vdf_obj_priv(obj);
+    uint16_t revision = config_word(dev, VDF_PCI_REVISION_ID);
+    uint32_t class_code = config_word(dev, VDF_PCI_SUB_CLASS);
+
+    *function = (struct vdf_guest_function){
+        .vendor = config_word(dev, VDF_PCI_VENDOR_ID),
+        .device = config_word(dev, VDF_PCI_DEVICE_ID),
+        .subsystem_vendor = config_word(dev, VDF_PCI_SUBSYSTEM_VENDOR_ID),
+        .subsystem = config_word(dev, VDF_PCI_SUBSYSTEM_ID),
+        .class_code = class_code << 8 | revision >> 8,
+        .revision = (uint8_t)revision,
+        .header = true,
+    };
+    return 0;
+}
+
 /* KVM unmasks the host's device at the guest's EOI, without this program in between. */
 static int eoi_fd(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err)
 {
@@ -84,6 +120,8 @@ const struct vdf_guest_ops vdf_intx_guest_ops = {
     .size = config_size,
     .attach = attach,
     .detach = detach,
+    .reset = reset,
+    .function = function,
     .read = guest_read,
     .write = guest_write,
     .eoi = eoi,
