@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <virtdevfs/socket.h>
 
 #include "driver.h"
 #include "port.h"
@@ -84,7 +85,7 @@ static int vhost_user_restored(const struct vdf_console *con, struct vdf_err *er
     if (!con->vhost_path)
         return 0;
     int ret = vdf_vhost_user_possible(con, con->vhost_path, err);
-    return ret ? ret : vdf_vhost_user_servable(con->vhost_path, err);
+    return ret ? ret : vdf_listener_possible(con->vhost_path, err);
 }
 
 int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)

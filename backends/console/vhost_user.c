@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,8 +15,6 @@
 
 /* Reads and writes in one call of the engine. After them other sources have their turn. */
 #define STEPS_AT_ONCE 256u
-
-#define RETRY_NS UINT64_C(1000000000)
 
 static void listen_again(struct vdf_vhost_user *vu);
 static void retry_later(struct vdf_vhost_user *vu);
@@ -40,52 +37,16 @@ static struct iovec rest(struct vdf_vhost_user *vu)
                            vu->msg.header.size - (vu->done - header) };
 }
 
-/* All descriptors are taken out, so that none is left open. */
-static void take_fds(struct vdf_vhost_user *vu, struct msghdr *mh)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-        size_t n;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-            if (vu->n_fds < VDF_VU_FDS_SENT) {
-                vu->fds[vu->n_fds++] = fd;
-            } else {
-                vu->lost_fds = true;
-                vdf_vhost_user_close(vu, fd);
-            }
-        }
-    }
-    vu->lost_fds |= (mh->msg_flags & MSG_CTRUNC) != 0;
-}
-
 /* Return: 1 when the message is complete, 0 when it is not, -EAGAIN, -EPIPE at the end. */
 static int read_step(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    union {
-        char bytes[CMSG_SPACE(VDF_VU_FDS_SENT * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = rest(vu);
-    struct msghdr mh = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
-    ssize_t n = recvmsg(vu->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct iovec part = rest(vu);
+    ssize_t n = vdf_socket_receive(vu->fd, part.iov_base, part.iov_len, &vu->passed, MSG_DONTWAIT);
 
-    if (n < 0) {
-        if (errno == EAGAIN || errno == EINTR)
-            return -EAGAIN;
-        return vdf_fail(err, errno, "receiving: %s", strerror(errno));
-    }
-    take_fds(vu, &mh);
+    if (n == -EAGAIN)
+        return -EAGAIN;
+    if (n < 0)
+        return vdf_fail(err, (int)-n, "receiving: %s", strerror((int)-n));
     if (!n) {
         if (vu->done)
             return vdf_fail(err, EPROTO, "the front end closed the connection in mid-message");
@@ -113,28 +74,13 @@ static void drop_reply_fd(struct vdf_vhost_user *vu)
 /* Return: 1 when the reply has gone out, 0, -EAGAIN. */
 static int write_step(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-    struct iovec iov = rest(vu);
-    struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-    ssize_t n;
+    struct iovec part = rest(vu);
+    ssize_t n = vdf_socket_send(vu->fd, &part, 1, &vu->reply_fd, vu->reply_fd >= 0, MSG_DONTWAIT);
 
-    if (vu->reply_fd >= 0) {
-        mh.msg_control = control.bytes;
-        mh.msg_controllen = sizeof(control.bytes);
-        memcpy(CMSG_DATA(&control.align), &vu->reply_fd, sizeof(vu->reply_fd));
-    }
-    n = sendmsg(vu->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    if (n < 0) {
-        if (errno == EAGAIN || errno == EINTR)
-            return -EAGAIN;
-        if (errno == EPIPE || errno == ECONNRESET)
-            return -EPIPE;
-        return vdf_fail(err, errno, "sending a reply: %s", strerror(errno));
-    }
+    if (n == -EAGAIN || n == -EPIPE)
+        return (int)n;
+    if (n < 0)
+        return vdf_fail(err, (int)-n, "sending a reply: %s", strerror((int)-n));
     drop_reply_fd(vu);
     vu->done += (size_t)n;
     return vu->done == sizeof(vu->msg.header) + vu->msg.header.size;
@@ -157,7 +103,7 @@ static int step(struct vdf_vhost_user *vu, struct vdf_err *err)
     if (ret <= 0)
         return ret;
     vu->writing = vdf_vhost_user_handle(vu);
-    vdf_vhost_user_close_all(vu);
+    vdf_passed_close_all(&vu->passed);
     vu->done = 0;
     return 0;
 }
@@ -172,11 +118,11 @@ static bool on_connection(struct vdf_obj *obj, void *ctx, uint64_t events)
 /* Wait for messages or for room. @writing: `async`, if there is one, waits for room. */
 static int watch(struct vdf_vhost_user *vu, bool writing)
 {
-    if (vu->async && writing == vu->writing && !vu->closing)
+    if (vu->async && writing == vu->writing && !vu->passed.closing)
         return 0;
     vdf_async_free(vu->async);
     vu->async = NULL;
-    if (vu->closing)
+    if (vu->passed.closing)
         return 0;
     vu->async = vdf_async_fd(object(vu), on_connection, vu, vu->fd, vu->writing ? POLLOUT : POLLIN);
     return vu->async ? 0 : -ENOMEM;
@@ -189,7 +135,7 @@ bool vdf_vhost_user_receive(struct vdf_vhost_user *vu)
     unsigned steps = 0;
     int ret = 0;
 
-    while (!vdf_vhost_user_closing(vu) && vu->fd >= 0 && !ret && steps++ < STEPS_AT_ONCE)
+    while (!vdf_passed_closing(&vu->passed) && vu->fd >= 0 && !ret && steps++ < STEPS_AT_ONCE)
         ret = step(vu, &err);
     if (vu->fd < 0)
         return true;
@@ -247,7 +193,7 @@ static void drop_backend(struct vdf_vhost_user *vu)
     vdf_async_free(vu->backend_async);
     vu->backend_async = NULL;
     if (vu->backend_fd >= 0)
-        vdf_vhost_user_close(vu, vu->backend_fd);
+        vdf_passed_close(&vu->passed, vu->backend_fd);
     vu->backend_fd = -1;
     vu->config_pending = false;
 }
@@ -260,9 +206,9 @@ void vdf_vhost_user_disconnect(struct vdf_vhost_user *vu)
     vu->async = NULL;
     vdf_vhost_user_rings_free(vu);
     vdf_vhost_user_drop_memory(vu);
-    vdf_vhost_user_close_all(vu);
+    vdf_passed_close_all(&vu->passed);
     shutdown(vu->fd, SHUT_RDWR);
-    vdf_vhost_user_close(vu, vu->fd);
+    vdf_passed_close(&vu->passed, vu->fd);
     vu->fd = -1;
     drop_backend(vu);
     vu->protocol = false;
@@ -334,17 +280,13 @@ static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
 {
     struct vdf_vhost_user *vu = ctx;
     struct vdf_err err = { 0 };
-    int fd, ret = 0;
 
     if (vu->fd >= 0)
         return false;
-    fd = accept4(vu->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+    int fd = vdf_listener_accept(&vu->listener, SOCK_NONBLOCK, &err);
+    if (fd == -EAGAIN)
         return false;
-    if (fd < 0)
-        ret = vdf_fail(&err, errno, "accept: %s", strerror(errno));
-    else
-        ret = vdf_vhost_user_connect(vu, fd, &err);
+    int ret = fd < 0 ? fd : vdf_vhost_user_connect(vu, fd, &err);
     if (!ret)
         return true;
     vdf_report(obj, -ret, "vhost-user: a front end could not be served: %s", err.text);
@@ -356,7 +298,7 @@ static bool on_listen(struct vdf_obj *obj, void *ctx, uint64_t events)
 
 static int arm_listener(struct vdf_vhost_user *vu)
 {
-    vu->listen_async = vdf_async_fd(object(vu), on_listen, vu, vu->listen_fd, POLLIN);
+    vu->listen_async = vdf_async_fd(object(vu), on_listen, vu, vu->listener.fd, POLLIN);
     return vu->listen_async ? 0 : -errno;
 }
 
@@ -365,12 +307,12 @@ static void retry_later(struct vdf_vhost_user *vu)
     vdf_async_free(vu->listen_async);
     vu->listen_async = vdf_async_timer(object(vu), on_retry, vu);
     if (vu->listen_async)
-        vdf_async_set(vu->listen_async, RETRY_NS);
+        vdf_async_set(vu->listen_async, VDF_LISTENER_RETRY_NS);
 }
 
 static void listen_again(struct vdf_vhost_user *vu)
 {
-    if (vu->listen_fd < 0 || vu->listen_async || vdf_vhost_user_closing(vu))
+    if (vu->listener.fd < 0 || vu->listen_async || vdf_passed_closing(&vu->passed))
         return;
     if (!arm_listener(vu))
         return;
@@ -383,7 +325,7 @@ static bool on_closed(struct vdf_obj *obj, void *ctx, uint64_t n)
 {
     struct vdf_vhost_user *vu = ctx;
 
-    vu->closing -= n < vu->closing ? (unsigned)n : vu->closing;
+    vdf_passed_note(&vu->passed, n);
     if (vu->fd >= 0)
         return vdf_vhost_user_receive(vu);
     listen_again(vu);
@@ -399,13 +341,12 @@ struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con)
     if (!vu)
         return NULL;
     vu->con = con;
-    vu->listen_fd = -1;
+    vu->listener.fd = -1;
     vu->fd = -1;
     vu->backend_fd = -1;
     vu->reply_fd = -1;
-    vu->closed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (vu->closed >= 0)
-        vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, vu, vu->closed);
+    if (vdf_passed_init(&vu->passed) == 0)
+        vu->closed_async = vdf_async_eventfd(con->priv.obj, on_closed, vu, vu->passed.closed);
     if (vu->closed_async)
         return vu;
     int code = errno;
@@ -419,14 +360,7 @@ static void drop_listener(struct vdf_vhost_user *vu, const char *path)
 {
     vdf_async_free(vu->listen_async);
     vu->listen_async = NULL;
-    if (vu->listen_fd < 0)
-        return;
-    if (path)
-        vdf_vhost_user_unlink(path, vu->dev, vu->ino);
-    /* Waiting front ends may have sent descriptors, which may be slow to close. */
-    shutdown(vu->listen_fd, SHUT_RDWR);
-    vdf_vhost_user_close(vu, vu->listen_fd);
-    vu->listen_fd = -1;
+    vdf_listener_close(&vu->listener, path, &vu->passed);
 }
 
 void vdf_vhost_user_free(struct vdf_vhost_user *vu)
@@ -436,30 +370,23 @@ void vdf_vhost_user_free(struct vdf_vhost_user *vu)
     drop_listener(vu, NULL);
     vdf_vhost_user_disconnect(vu);
     vdf_async_free(vu->closed_async);
-    if (vu->closed >= 0)
-        close(vu->closed);
+    vdf_passed_destroy(&vu->passed);
     free(vu);
 }
 
 /* Make the socket and watch it. */
 static int serve(struct vdf_vhost_user *vu, const char *path, struct vdf_err *err)
 {
-    struct stat made;
-    int ret = vdf_vhost_user_listen(path, &made, err);
+    int ret = vdf_listener_open(&vu->listener, path, err);
 
     if (ret < 0)
         return ret;
-    vu->listen_fd = ret;
-    vu->dev = made.st_dev;
-    vu->ino = made.st_ino;
     ret = vu->fd < 0 ? arm_listener(vu) : 0;
     if (!ret)
         return 0;
     vdf_fail(err, -ret, "the socket cannot be watched: %s%s", strerror(-ret),
              ret == -EAGAIN ? " (fs.aio-max-nr is used up)" : "");
-    vdf_vhost_user_unlink(path, vu->dev, vu->ino);
-    close(vu->listen_fd);
-    vu->listen_fd = -1;
+    drop_listener(vu, path);
     return ret;
 }
 
@@ -485,7 +412,7 @@ int vdf_vhost_user_again(struct vdf_console *con, struct vdf_err *err)
 
     if (!vu)
         return vdf_vhost_user_start(con, con->vhost_path, err);
-    if (vu->listen_fd >= 0 && vdf_vhost_user_listens(con->vhost_path, vu->dev, vu->ino))
+    if (vdf_listener_is_at(&vu->listener, con->vhost_path))
         return 0;
     drop_listener(vu, con->vhost_path);
     return serve(vu, con->vhost_path, err);
@@ -513,7 +440,7 @@ int vdf_vhost_user_ports_check(uint32_t max_ports, struct vdf_err *err)
 
 int vdf_vhost_user_possible(const struct vdf_console *con, const char *path, struct vdf_err *err)
 {
-    int ret = vdf_vhost_user_path_check(path, err);
+    int ret = vdf_listener_path_check(path, err);
 
     return ret ? ret : vdf_vhost_user_ports_check(con->max_ports, err);
 }

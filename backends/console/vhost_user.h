@@ -15,9 +15,6 @@ int vdf_vhost_user_again(struct vdf_console *con, struct vdf_err *err);
 void vdf_vhost_user_stop(struct vdf_console *con);
 /** vdf_vhost_user_possible() - whether this device can be served at @path. It looks at no file. */
 int vdf_vhost_user_possible(const struct vdf_console *con, const char *path, struct vdf_err *err);
-/** vdf_vhost_user_servable() - whether a socket can be made at @path now. A socket of this process
- *  may be there. */
-int vdf_vhost_user_servable(const char *path, struct vdf_err *err);
 /** vdf_vhost_user_ports_check() - whether a front end can reach so many ports. 0 or -EINVAL. */
 int vdf_vhost_user_ports_check(uint32_t max_ports, struct vdf_err *err);
 bool vdf_vhost_user_connected(const struct vdf_console *con);

@@ -55,9 +55,9 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
     unsigned n = 0;
     int ret = 0;
 
-    if (table->n > VDF_VU_TABLE_MAX || table->n != vu->n_fds)
+    if (table->n > VDF_VU_TABLE_MAX || table->n != vu->passed.n)
         return vdf_fail(err, EPROTO, "%u regions with %u descriptors: up to %u, one for each",
-                        table->n, vu->n_fds, VDF_VU_TABLE_MAX);
+                        table->n, vu->passed.n, VDF_VU_TABLE_MAX);
     if (vu->msg.header.size <
         offsetof(struct vdf_vu_table, regions) + table->n * sizeof(table->regions[0]))
         return vdf_fail(err, EPROTO, "%u regions in a message of %u bytes", table->n,
@@ -65,7 +65,7 @@ int vdf_vhost_user_set_table(struct vdf_vhost_user *vu, struct vdf_err *err)
     while (!ret && n < table->n) {
         ret = region_check(&table->regions[n], mappings, n, err);
         if (!ret)
-            ret = map(&mappings[n], &table->regions[n], vu->fds[n], err);
+            ret = map(&mappings[n], &table->regions[n], vu->passed.fds[n], err);
         if (!ret)
             n++;
     }
@@ -83,14 +83,14 @@ int vdf_vhost_user_add_region(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
     const struct vdf_vu_region *region = &vu->msg.payload.one.region;
 
-    if (vu->n_fds != 1)
-        return vdf_fail(err, EPROTO, "a region with %u descriptors, one is needed", vu->n_fds);
+    if (vu->passed.n != 1)
+        return vdf_fail(err, EPROTO, "a region with %u descriptors, one is needed", vu->passed.n);
     if (vu->n_mappings == VDF_VU_REGIONS_MAX)
         return vdf_fail(err, ENOSPC, "there are %u regions, no more are possible",
                         VDF_VU_REGIONS_MAX);
     int ret = region_check(region, vu->mappings, vu->n_mappings, err);
     if (!ret)
-        ret = map(&vu->mappings[vu->n_mappings], region, vu->fds[0], err);
+        ret = map(&vu->mappings[vu->n_mappings], region, vu->passed.fds[0], err);
     if (ret)
         return ret;
     vu->n_mappings++;

@@ -250,7 +250,7 @@ static int set_vring_enable(struct vdf_vhost_user *vu, struct vdf_err *err)
 /* The descriptor that comes with SET_VRING_KICK, CALL and ERR; -1: none. */
 static int ring_fd(const struct vdf_vhost_user *vu)
 {
-    return vu->n_fds ? vu->fds[0] : -1;
+    return vu->passed.n ? vu->passed.fds[0] : -1;
 }
 
 static int set_vring_kick(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -337,8 +337,8 @@ static int set_inflight_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 
     if (ret)
         return ret;
-    if (vu->n_fds != 1 || vdf_foreign_kind(vu->fds[0]) != VDF_FOREIGN_MEMORY)
-        return vdf_fail(err, EINVAL, "%u descriptors: one file in memory is needed", vu->n_fds);
+    if (vu->passed.n != 1 || vdf_foreign_kind(vu->passed.fds[0]) != VDF_FOREIGN_MEMORY)
+        return vdf_fail(err, EINVAL, "%u descriptors: one file in memory is needed", vu->passed.n);
     if (inflight->size / inflight->n_queues < inflight_size(inflight))
         return vdf_fail(err, EINVAL, "0x%" PRIx64 " bytes: %u queues of %u entries need more",
                         inflight->size, inflight->n_queues, inflight->queue_size);
@@ -418,16 +418,16 @@ static int set_config(struct vdf_vhost_user *vu, struct vdf_err *err)
 
 static int set_backend_req_fd(struct vdf_vhost_user *vu, struct vdf_err *err)
 {
-    if (vu->n_fds != 1)
-        return vdf_fail(err, EPROTO, "%u descriptors: one socket is needed", vu->n_fds);
-    if (vdf_foreign_kind(vu->fds[0]) != VDF_FOREIGN_SOCKET)
+    if (vu->passed.n != 1)
+        return vdf_fail(err, EPROTO, "%u descriptors: one socket is needed", vu->passed.n);
+    if (vdf_foreign_kind(vu->passed.fds[0]) != VDF_FOREIGN_SOCKET)
         return vdf_fail(err, EINVAL, "the descriptor is no socket of AF_UNIX");
     if (vu->backend_fd >= 0)
-        vdf_vhost_user_close(vu, vu->backend_fd);
+        vdf_passed_close(&vu->passed, vu->backend_fd);
     vdf_async_free(vu->backend_async);
     vu->backend_async = NULL;
     vu->config_pending = false;
-    vu->backend_fd = vdf_vhost_user_take_fd(vu);
+    vu->backend_fd = vdf_passed_take(&vu->passed);
     return 0;
 }
 
@@ -516,13 +516,13 @@ static int check(const struct vdf_vhost_user *vu, const struct request *request,
     if (header->size < request->size || (header->size > request->size && !request->longer))
         return vdf_fail(err, EPROTO, "a payload of %u bytes: %u to %u are possible", header->size,
                         request->size, request->longer ? VDF_VU_PAYLOAD_MAX : request->size);
-    if (vu->lost_fds || vu->n_fds > VDF_VU_FDS_MAX)
+    if (vu->passed.lost || vu->passed.n > VDF_VU_FDS_MAX)
         return vdf_fail(err, EPROTO,
                         "more than %u descriptors with a message, or no room for them in this "
                         "process",
                         VDF_VU_FDS_MAX);
-    if (vu->n_fds > request->max_fds)
-        return vdf_fail(err, EPROTO, "%u descriptors: %u may come along", vu->n_fds,
+    if (vu->passed.n > request->max_fds)
+        return vdf_fail(err, EPROTO, "%u descriptors: %u may come along", vu->passed.n,
                         request->max_fds);
     return 0;
 }
@@ -541,9 +541,9 @@ static int find_ring(struct vdf_vhost_user *vu, enum ring_in in, struct vdf_err 
                         value);
     if (index >= vu->n_rings)
         return vdf_fail(err, EINVAL, "ring %u: there are %u", index, vu->n_rings);
-    if (in == WITH_FD && (value & RING_NO_FD ? 0 : 1) != vu->n_fds)
+    if (in == WITH_FD && (value & RING_NO_FD ? 0 : 1) != vu->passed.n)
         return vdf_fail(err, EPROTO, "ring %u: %u descriptors came along, %u announced", index,
-                        vu->n_fds, value & RING_NO_FD ? 0 : 1);
+                        vu->passed.n, value & RING_NO_FD ? 0 : 1);
     vu->ring = &vu->rings[index];
     if (in == STOPPED && vu->ring->active)
         return vdf_fail(err, EBUSY, "ring %u is running", index);

@@ -8,7 +8,6 @@
 #define VDF_VU_QUEUES_MAX 256u /* the ring messages have eight bits for the number */
 #define VDF_VU_PORTS_MAX (VDF_VU_QUEUES_MAX / 2 - 1)
 #define VDF_VU_FDS_MAX 8u       /* descriptors in a message */
-#define VDF_VU_FDS_SENT 253u    /* that can be sent at once; all are taken, and closed here */
 #define VDF_VU_PAYLOAD_MAX 512u /* the longest is SET_MEM_TABLE, 264 bytes */
 #define VDF_VU_TABLE_MAX 8u     /* regions in SET_MEM_TABLE */
 #define VDF_VU_REGIONS_MAX 32u  /* regions at one time */

@@ -337,7 +337,7 @@ void vdf_vhost_user_rings_free(struct vdf_vhost_user *vu)
         vdf_signal_close(ring->call);
         vdf_signal_close(ring->err);
         if (ring->call_sock >= 0)
-            vdf_vhost_user_close(vu, ring->call_sock);
+            vdf_passed_close(&vu->passed, ring->call_sock);
     }
     free(vu->rings);
     vu->rings = NULL;
@@ -386,7 +386,7 @@ int vdf_vhost_user_set_call(struct vdf_vu_ring *ring, int fd, bool errors, struc
             return vdf_fail(err, errno, "ring %u: the %s descriptor cannot be used: %s",
                             ring->index, errors ? "error" : "call", strerror(errno));
     } else if (kind == VDF_FOREIGN_SOCKET && !errors) {
-        sock = vdf_vhost_user_take_fd(ring->vu);
+        sock = vdf_passed_take(&ring->vu->passed);
     } else if (fd >= 0) {
         return vdf_fail(err, EINVAL, "ring %u: the %s descriptor is no eventfd%s", ring->index,
                         errors ? "error" : "call", errors ? "" : " and no socket of AF_UNIX");
@@ -395,7 +395,7 @@ int vdf_vhost_user_set_call(struct vdf_vu_ring *ring, int fd, bool errors, struc
     *slot = signal;
     if (!errors) {
         if (ring->call_sock >= 0)
-            vdf_vhost_user_close(ring->vu, ring->call_sock);
+            vdf_passed_close(&ring->vu->passed, ring->call_sock);
         ring->call_sock = sock;
     }
     return 0;

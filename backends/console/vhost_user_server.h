@@ -4,8 +4,6 @@
  * and the rings. It connects to the device's socket and sends messages about them.
  *
  *     vhost_user.c         the socket: listen, accept, messages in, replies out
- *     vhost_user_fds.c     the descriptors that come with messages
- *     vhost_user_path.c    the place of the socket: checks, a stale socket, removal
  *     vhost_user_msg.c     the requests, one row each
  *     vhost_user_memory.c  the memory of the front end
  *     vhost_user_ring.c    the rings of the front end: kicks in, calls out
@@ -18,7 +16,7 @@
  * end is served at a time. The next one waits in the backlog of the socket.
  *
  * No function waits, whatever the front end does to a descriptor that it shares with this process
- * (virtdevfs/foreign.h). While a reply does not fit into the socket, or a descriptor is slow to
+ * (virtdevfs/foreign.h, virtdevfs/socket.h). While a reply does not fit into the socket, or a descriptor is slow to
  * close, further requests stay unread.
  *
  * The protocol is that of QEMU's docs/interop/vhost-user.rst, whose sections and messages the
@@ -27,9 +25,8 @@
 #ifndef VDF_CONSOLE_VHOST_USER_SERVER_H
 #define VDF_CONSOLE_VHOST_USER_SERVER_H
 
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <virtdevfs/foreign.h>
+#include <virtdevfs/socket.h>
 
 #include "console.h"
 #include "vhost_user_protocol.h"
@@ -83,28 +80,19 @@ struct vdf_vhost_user {
     struct vdf_console *con;
 
     /* The socket. */
-    int listen_fd;
+    struct vdf_listener listener;
     struct vdf_async *listen_async; /* while no front end is connected */
-    dev_t dev;                      /* of the socket's file: no other file is removed */
-    ino_t ino;
 
     /* The connection; -1: none. */
     int fd;
     struct vdf_async *async;
     bool writing; /* `async` waits for room, not for messages */
     struct vdf_vu_message msg;
-    size_t done; /* bytes of `msg` that have been read or written, header first */
-    int fds[VDF_VU_FDS_SENT];
-    unsigned n_fds;
-    bool lost_fds;            /* there were more, which were closed */
+    size_t done;              /* bytes of `msg` that have been read or written, header first */
+    struct vdf_passed passed; /* came with it */
+    struct vdf_async *closed_async;
     int reply_fd;             /* goes out with the reply; -1: none */
     struct vdf_vu_ring *ring; /* of the message; NULL: it has none */
-
-    /* Descriptors that another thread is closing. Meanwhile no message is read and no other front
-     * end is served, so that the number of open descriptors is limited. */
-    int closed; /* an eventfd that counts the lots that are closed */
-    struct vdf_async *closed_async;
-    unsigned closing; /* lots of them */
 
     bool protocol; /* VHOST_USER_F_PROTOCOL_FEATURES has been accepted */
     uint64_t protocol_features;
@@ -140,34 +128,6 @@ void vdf_vhost_user_send_config(struct vdf_vhost_user *vu);
 /** vdf_vhost_user_new() - a server without a socket. NULL: errno says why there is none. */
 struct vdf_vhost_user *vdf_vhost_user_new(struct vdf_console *con);
 void vdf_vhost_user_free(struct vdf_vhost_user *vu);
-
-/* --- vhost_user_fds.c ------------------------------------------------------------------------- */
-
-/** vdf_vhost_user_take_fd() - the only descriptor of the message, which is not closed with it. */
-int vdf_vhost_user_take_fd(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_close() - close a descriptor of the front end, in another thread where that may
- *  wait. */
-void vdf_vhost_user_close(struct vdf_vhost_user *vu, int fd);
-/** vdf_vhost_user_close_all() - close the descriptors of the message. */
-void vdf_vhost_user_close_all(struct vdf_vhost_user *vu);
-/** vdf_vhost_user_closing() - whether descriptors are still being closed. */
-bool vdf_vhost_user_closing(struct vdf_vhost_user *vu);
-
-/* --- vhost_user_path.c ------------------------------------------------------------------------ */
-
-/** vdf_vhost_user_path_check() - whether @path may be that of a socket. It looks at no file. */
-int vdf_vhost_user_path_check(const char *path, struct vdf_err *err);
-/**
- * vdf_vhost_user_listen() - make the socket. A stale file, a socket without a listener, is
- * replaced.
- * Return: the listening descriptor or -errno (EADDRINUSE, EEXIST).
- */
-int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err);
-/** vdf_vhost_user_listens() - whether the socket's file is still there. */
-bool vdf_vhost_user_listens(const char *path, dev_t dev, ino_t ino);
-/** vdf_vhost_user_unlink() - remove the socket's file, if it is still the same and the user of the
- *  request is allowed to. */
-void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino);
 
 /* --- vhost_user_msg.c ------------------------------------------------------------------------- */
 

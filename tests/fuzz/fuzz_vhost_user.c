@@ -82,7 +82,7 @@ static void handle(void)
 {
     do
         vdf_vhost_user_receive(con->vhost);
-    while (con->vhost->closing);
+    while (con->vhost->passed.closing);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -629,13 +629,13 @@ Test(vhost_user, messages_wait_for_the_close_of_descriptors)
     cr_assert_eq(pipe(pipes), 0);
     fe_post(VDF_VU_SET_OWNER, VDF_VU_VERSION, NULL, 0, NULL, 0);
     vdf_vhost_user_receive(fe.vu);
-    fe.vu->closing++;
+    fe.vu->passed.closing++;
     fe_post(VDF_VU_SET_VRING_NUM, VDF_VU_VERSION, &(struct vdf_vu_vring_state){ 5, 32 }, 8, NULL,
             0);
     vdf_vhost_user_receive(fe.vu);
     cr_assert_eq(fe.vu->rings[5].num, 0);
-    cr_assert(vdf_foreign_close(pipes, 2, fe.vu->closed));
-    while (fe.vu->closing)
+    cr_assert(vdf_foreign_close(pipes, 2, fe.vu->passed.closed));
+    while (fe.vu->passed.closing)
         vdf_vhost_user_receive(fe.vu);
     cr_assert_eq(fe.vu->rings[5].num, 32);
 }

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "backends/console/vhost_user_server.h"
@@ -53,7 +54,7 @@ static inline void fe_connect(void)
     strcpy(addr.sun_path, fe.path);
     cr_assert_eq(connect(fe.sock, (struct sockaddr *)&addr, sizeof(addr)), 0, "%s",
                  strerror(errno));
-    fd = accept4(fe.vu->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    fd = accept4(fe.vu->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     cr_assert_geq(fd, 0);
     cr_assert_eq(vdf_vhost_user_connect(fe.vu, fd, NULL), 0);
 }

@@ -97,7 +97,7 @@ static void again(uint64_t features, uint64_t protocol)
     close(fe.sock);
     vdf_vhost_user_receive(fe.vu);
     cr_assert_eq(fe.vu->fd, -1);
-    while (fe.vu->closing)
+    while (fe.vu->passed.closing)
         vdf_vhost_user_receive(fe.vu);
     fe_connect();
     if (features)
@@ -122,7 +122,7 @@ static int sent(const struct message *m, const uint64_t *payload, uint32_t size,
         fds[i] = descriptor(m);
     fe_post(m->id, VDF_VU_VERSION | flags, bytes, size, fds, n);
     vdf_vhost_user_receive(fe.vu);
-    while (fe.vu->closing)
+    while (fe.vu->passed.closing)
         vdf_vhost_user_receive(fe.vu);
     return fe_reply(reply, reply_size);
 }
@@ -248,7 +248,7 @@ Test(vhost_user_messages, malformed_headers_end_the_connection)
         cr_assert_eq(send(fe.sock, &headers[i], sizeof(headers[i]), 0), sizeof(headers[i]));
         vdf_vhost_user_receive(fe.vu);
         cr_assert_eq(fe.vu->fd, -1, "header %zu", i);
-        while (fe.vu->closing)
+        while (fe.vu->passed.closing)
             vdf_vhost_user_receive(fe.vu);
         fe_connect();
     }

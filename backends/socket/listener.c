@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The place of the socket of a vhost-user device. */
+/* The place of a socket. See virtdevfs/socket.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-#include <virtdevfs/lock.h>
-#include <virtdevfs/user.h>
 
-#include "vhost_user.h"
-#include "vhost_user_server.h"
+#include <virtdevfs/lock.h>
+#include <virtdevfs/socket.h>
+#include <virtdevfs/user.h>
 
 /* A killed process needs about this time to disappear. */
 #define BUSY_NS 100000000
@@ -22,7 +21,7 @@
 
 #define LINKS_MAX 40u /* symbolic links in a path, as the kernel */
 
-int vdf_vhost_user_path_check(const char *path, struct vdf_err *err)
+int vdf_listener_path_check(const char *path, struct vdf_err *err)
 {
     size_t len = strlen(path);
 
@@ -301,7 +300,7 @@ static void close_fd(const int *fd)
     __attribute__((cleanup(leave_user))) int entered = vdf_user_enter(err); \
     __attribute__((cleanup(close_fd))) int dir = entered < 0 ? entered : open_dir(path, err)
 
-int vdf_vhost_user_servable(const char *path, struct vdf_err *err)
+int vdf_listener_possible(const char *path, struct vdf_err *err)
 {
     ENTER(dir, path, err);
     struct sockaddr_un addr;
@@ -319,26 +318,51 @@ int vdf_vhost_user_servable(const char *path, struct vdf_err *err)
 }
 
 /* Whether the socket's file is still the one that was made. */
-static bool is_same(int dir, const char *path, dev_t dev, ino_t ino)
+static bool is_same(int dir, const char *path, const struct vdf_listener *listener)
 {
     struct stat st;
 
     return dir >= 0 && !fstatat(dir, strrchr(path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) &&
-           st.st_dev == dev && st.st_ino == ino;
+           st.st_dev == listener->dev && st.st_ino == listener->ino;
 }
 
-bool vdf_vhost_user_listens(const char *path, dev_t dev, ino_t ino)
+bool vdf_listener_is_at(const struct vdf_listener *listener, const char *path)
 {
+    if (listener->fd < 0)
+        return false;
     ENTER(dir, path, NULL);
-    return is_same(dir, path, dev, ino);
+    return is_same(dir, path, listener);
 }
 
-void vdf_vhost_user_unlink(const char *path, dev_t dev, ino_t ino)
+static void remove_file(const struct vdf_listener *listener, const char *path)
 {
-    forget(dev, ino);
+    forget(listener->dev, listener->ino);
     ENTER(dir, path, NULL);
-    if (is_same(dir, path, dev, ino))
+    if (is_same(dir, path, listener))
         unlinkat(dir, strrchr(path, '/') + 1, 0);
+}
+
+void vdf_listener_close(struct vdf_listener *listener, const char *path, struct vdf_passed *passed)
+{
+    if (listener->fd < 0)
+        return;
+    if (path)
+        remove_file(listener, path);
+    /* Waiting programs may have sent descriptors, which may be slow to close. */
+    shutdown(listener->fd, SHUT_RDWR);
+    vdf_passed_close(passed, listener->fd);
+    listener->fd = -1;
+}
+
+int vdf_listener_accept(const struct vdf_listener *listener, int flags, struct vdf_err *err)
+{
+    int fd = accept4(listener->fd, NULL, NULL, flags | SOCK_CLOEXEC);
+
+    if (fd >= 0)
+        return fd;
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return -EAGAIN;
+    return vdf_fail(err, errno, "accept: %s", strerror(errno));
 }
 
 /* Bind, and replace a stale socket. */
@@ -357,11 +381,25 @@ static int bind_socket(int fd, int dir, const char *path, struct vdf_err *err)
     return vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
 }
 
-int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *err)
+/* Listen on the bound socket, and note its file. */
+static int listen_at(int fd, int dir, const char *path, struct vdf_listener *listener,
+                     struct vdf_err *err)
 {
-    const char *name = strrchr(path, '/') + 1;
+    struct stat st;
+
+    if (listen(fd, 1) || fstatat(dir, strrchr(path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW))
+        return vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
+    if (note(&st) < 0)
+        return vdf_fail(err, ENOMEM, "no memory to serve the device");
+    *listener = (struct vdf_listener){ .fd = fd, .dev = st.st_dev, .ino = st.st_ino };
+    return 0;
+}
+
+int vdf_listener_open(struct vdf_listener *listener, const char *path, struct vdf_err *err)
+{
     ENTER(dir, path, err);
 
+    listener->fd = -1;
     if (dir < 0)
         return dir;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -372,14 +410,12 @@ int vdf_vhost_user_listen(const char *path, struct stat *made, struct vdf_err *e
     fchmod(fd, 0600);
     int ret = bind_socket(fd, dir, path, err);
     bool bound = ret == 0;
-    if (bound && (listen(fd, 1) || fstatat(dir, name, made, AT_SYMLINK_NOFOLLOW)))
-        ret = vdf_fail(err, errno, "\"%.60s\": %s", path, strerror(errno));
-    if (ret == 0 && note(made) < 0)
-        ret = vdf_fail(err, ENOMEM, "no memory to serve the device");
-    if (ret == 0)
-        return fd;
     if (bound)
-        unlinkat(dir, name, 0);
+        ret = listen_at(fd, dir, path, listener, err);
+    if (ret == 0)
+        return 0;
+    if (bound)
+        unlinkat(dir, strrchr(path, '/') + 1, 0);
     close(fd);
     return ret;
 }
