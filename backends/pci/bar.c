@@ -37,6 +37,17 @@ uint64_t vdf_pci_bar_size(const struct vdf_pci *pci, unsigned n)
     return pci->irqs.n && pci->msix_bar == n ? 2 * vdf_pci_msix_half(&pci->irqs) : 0;
 }
 
+const struct vdf_memory *vdf_pci_bar_memory(const struct vdf_pci *pci, unsigned n)
+{
+    const struct vdf_memory *memory = pci->parts[n].page;
+
+    if (!pci->attached)
+        return NULL;
+    if (pci->bars[n] && pci->bars[n]->own.size)
+        memory = &pci->bars[n]->own;
+    return memory && memory->base && memory->fd >= 0 ? memory : NULL;
+}
+
 /* Two users of one register, or a register whose upper half another one has. */
 int vdf_pci_bars_check(const struct vdf_pci *pci, struct vdf_err *err)
 {
@@ -183,10 +194,8 @@ static int check_kind(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 static int get_mapped(const struct vdf_at *at, uint64_t *value)
 {
     const struct vdf_pci_bar *bar = at->priv;
-    struct vdf_pci_region region;
 
-    vdf_pci_region(bar->pci, bar->number, &region);
-    *value = region.memory != NULL;
+    *value = vdf_pci_bar_memory(bar->pci, bar->number) != NULL;
     return 0;
 }
 

@@ -248,24 +248,38 @@ static unsigned width_at(uint64_t offset, uint64_t end)
     return width;
 }
 
+/* The device that has the header; NULL: the function has it. A client's function is attached. */
+static struct vdf_obj *header_device(const struct vdf_pci *pci, uint32_t *part)
+{
+    struct vdf_obj *target = pci->parts[VDF_PCI_SELF].target;
+
+    *part = pci->parts[VDF_PCI_SELF].part;
+    if (!pci->described.header)
+        return NULL;
+    if (!target && vdf_pci_target(pci, pci->function, &target, part, NULL) < 0)
+        return NULL;
+    return target;
+}
+
 /* Bytes 0 to 0x3f as the device has them. */
 static int read_device(struct vdf_pci *pci, uint8_t *space, const atomic_bool *stop,
                        struct vdf_err *err)
 {
-    struct vdf_pci_part *part = &pci->parts[VDF_PCI_SELF];
+    uint32_t part;
+    struct vdf_obj *device = header_device(pci, &part);
     int ret = 0;
 
-    if (!pci->described.header || !part->target)
+    if (!device)
         return 0;
-    if (!vdf_pci_enter(part->target, stop))
+    if (!vdf_pci_enter(device, stop))
         return -ESHUTDOWN;
     for (unsigned at = 0; ret == 0 && at < HEADER_END; at += 4) {
         uint64_t value;
-        ret = vdf_guest_read(part->target, part->part, at, 4, &value, err);
+        ret = vdf_guest_read(device, part, at, 4, &value, err);
         if (ret == 0)
             put32(&space[at], (uint32_t)value);
     }
-    vdf_pci_leave(part->target, false, stop);
+    vdf_pci_leave(device, false, stop);
     return ret;
 }
 
@@ -279,13 +293,14 @@ static bool is_devices(unsigned at)
 static int write_device(struct vdf_pci *pci, uint64_t offset, const uint8_t *bytes, size_t n,
                         const atomic_bool *stop, struct vdf_err *err)
 {
-    struct vdf_pci_part *part = &pci->parts[VDF_PCI_SELF];
+    uint32_t part;
+    struct vdf_obj *device = header_device(pci, &part);
     uint64_t end = offset + n < HEADER_END ? offset + n : HEADER_END;
     int ret = 0;
 
-    if (!pci->described.header || !part->target || offset >= end)
+    if (!device || offset >= end)
         return 0;
-    if (!vdf_pci_enter(part->target, stop))
+    if (!vdf_pci_enter(device, stop))
         return -ESHUTDOWN;
     for (uint64_t at = offset; ret == 0 && at < end;) {
         unsigned width = width_at(at, end);
@@ -293,10 +308,10 @@ static int write_device(struct vdf_pci *pci, uint64_t offset, const uint8_t *byt
 
         memcpy(&value, bytes + (at - offset), width);
         if (is_devices((unsigned)at))
-            ret = vdf_guest_write(part->target, part->part, at, width, le64toh(value), err);
+            ret = vdf_guest_write(device, part, at, width, le64toh(value), err);
         at += width;
     }
-    vdf_pci_leave(part->target, true, stop);
+    vdf_pci_leave(device, true, stop);
     return ret;
 }
 

@@ -2,6 +2,7 @@
 /* The function as a client uses it. See function.h. */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,31 +10,35 @@
 
 /* --- regions ---------------------------------------------------------------------------------- */
 
-/* The memory of a window, if a process can map it from the start of a page. */
-static struct vdf_memory *mappable(struct vdf_memory *memory)
+static uint64_t region_size(const struct vdf_pci *pci, unsigned index)
 {
-    return memory && memory->base && memory->fd >= 0 ? memory : NULL;
+    if (index < VDF_PCI_BARS)
+        return vdf_pci_bar_size(pci, index);
+    return index == VDF_PCI_CONFIG ? vdf_pci_config_size(pci) : 0;
 }
 
-static struct vdf_memory *bar_memory(const struct vdf_pci *pci, unsigned n)
+/* The descriptor is a duplicate, because the device may give its page up at any time. */
+static int map_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region)
 {
-    if (!pci->attached)
-        return NULL;
-    if (pci->bars[n] && pci->bars[n]->own.size)
-        return mappable(&pci->bars[n]->own);
-    return mappable(pci->parts[n].page);
+    const struct vdf_memory *memory = index < VDF_PCI_BARS ? vdf_pci_bar_memory(pci, index) : NULL;
+
+    if (!memory)
+        return 0;
+    region->fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0);
+    region->maps = memory->size < region->size ? memory->size : region->size;
+    return region->fd < 0 ? -errno : 0;
 }
 
-void vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region)
+int vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region,
+                   const atomic_bool *stop)
 {
-    *region = (struct vdf_pci_region){ 0 };
-    if (index < VDF_PCI_BARS) {
-        region->size = vdf_pci_bar_size(pci, index);
-        region->memory = region->size ? bar_memory(pci, index) : NULL;
-    } else if (index == VDF_PCI_CONFIG) {
-        region->size = vdf_pci_config_size(pci);
-    }
+    *region = (struct vdf_pci_region){ .size = region_size(pci, index), .fd = -1 };
     region->writable = region->size != 0;
+    if (!vdf_pci_enter(pci->priv.obj, stop))
+        return -ESHUTDOWN;
+    int ret = map_region(pci, index, region);
+    vdf_pci_leave(pci->priv.obj, false, stop);
+    return ret;
 }
 
 /* An access that lies in the register. Where the window ends before the register does, nothing is. */
@@ -147,13 +152,12 @@ static int write_msix(struct vdf_pci *pci, uint64_t offset, const uint8_t *bytes
 static int check_range(const struct vdf_pci *pci, unsigned region, uint64_t offset, size_t n,
                        struct vdf_err *err)
 {
-    struct vdf_pci_region is;
+    uint64_t size = region_size(pci, region);
 
-    vdf_pci_region(pci, region, &is);
-    if (offset > is.size || n > is.size - offset)
+    if (offset > size || n > size - offset)
         return vdf_fail(err, EINVAL,
                         "%zu bytes at 0x%" PRIx64 " of region %u: the region has 0x%" PRIx64, n,
-                        offset, region, is.size);
+                        offset, region, size);
     return 0;
 }
 

@@ -34,11 +34,14 @@ enum {
 struct vdf_pci_region {
     uint64_t size; /* bytes; 0: the region does not exist */
     bool writable;
-    struct vdf_memory *memory; /* from the region's start, with a descriptor; NULL: accesses trap */
+    int fd;        /* the caller's; maps memory from the region's start; -1: accesses trap */
+    uint64_t maps; /* bytes of that memory, at most `size` */
 };
 
-/** vdf_pci_region() - describe a region, below VDF_PCI_REGIONS. */
-void vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region);
+/** vdf_pci_region() - describe a region, below VDF_PCI_REGIONS. Return: 0, -ESHUTDOWN, or -errno of
+ *  fcntl(2) for the descriptor. */
+int vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region,
+                   const atomic_bool *stop);
 
 /**
  * vdf_pci_read() - read @n bytes at @offset of a region, in aligned accesses of up to 8 bytes.

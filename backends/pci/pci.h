@@ -137,6 +137,9 @@ void vdf_pci_header_reset(struct vdf_pci *pci);
 /** vdf_pci_bar_kind(), vdf_pci_bar_size() - of register @n, whatever has it; size 0: nothing. */
 enum vdf_pci_kind vdf_pci_bar_kind(const struct vdf_pci *pci, unsigned n);
 uint64_t vdf_pci_bar_size(const struct vdf_pci *pci, unsigned n);
+/** vdf_pci_bar_memory() - the memory that register @n maps; NULL: accesses trap. With the function's
+ *  lock, or exclusive. */
+const struct vdf_memory *vdf_pci_bar_memory(const struct vdf_pci *pci, unsigned n);
 /** vdf_pci_bars_check() - whether the registers do not contradict each other. */
 int vdf_pci_bars_check(const struct vdf_pci *pci, struct vdf_err *err);
 
