@@ -8,7 +8,6 @@
 
 #include "pci.h"
 
-#define PATH_MOST 512u
 #define MEMORY "memory"
 #define IO_MOST 256u                           /* bytes of I/O space (section 6.2.5.1) */
 #define MEM32_MOST (UINT64_C(1) << 31)         /* bytes below 4 GiB that a register can ask for */
@@ -107,20 +106,17 @@ static int keep_device(struct vdf_pci_bar *bar, const char *text, size_t len, st
 {
     bool memory = strcmp(text, MEMORY) == 0;
     uint64_t size = memory && bar->size < MEMORY_LEAST ? MEMORY_LEAST : bar->size;
+    char *path = NULL;
+    int ret = vdf_guest_keep_path(&path, text, len, err);
 
-    if (len > PATH_MOST)
-        return vdf_fail(err, ENODEV, "\"%.40s...\": no device has a path of more than 512 bytes",
-                        text);
-    char *copy = len ? strdup(text) : NULL;
-    if (len && !copy)
-        return vdf_fail(err, ENOMEM, "no memory");
-    int ret = set_memory(bar, memory ? size : 0, err);
+    if (ret == 0)
+        ret = set_memory(bar, memory ? size : 0, err);
     if (ret < 0) {
-        free(copy);
+        free(path);
         return ret;
     }
     free(bar->device);
-    bar->device = copy;
+    bar->device = path;
     bar->size = size;
     return 0;
 }
@@ -136,11 +132,14 @@ static int store_device(const struct vdf_at *at, const char *text, size_t len, s
         return 0;
     int ret = check_detached(bar, err);
     if (ret == 0 && len && strcmp(text, MEMORY) != 0) {
-        ret = vdf_pci_target(bar->pci, text, &target, &part, err);
+        ret = vdf_guest_find(at->obj, text, &target, &part, err);
         window = ret == 0 ? vdf_guest_size(target, part) : 0;
         if (ret == 0 && !window)
             ret = vdf_fail(err, EINVAL, "\"%.80s\" has no window", text);
     }
+    if (ret == 0 && bar->kind == VDF_PCI_IO && (window > IO_MOST || strcmp(text, MEMORY) == 0))
+        ret = vdf_fail(err, EINVAL, "\"%.80s\" does not fit into the %u bytes of an I/O register",
+                       text, IO_MOST);
     if (ret == 0)
         ret = keep_device(bar, text, len, err);
     if (ret == 0 && bar->size < window)

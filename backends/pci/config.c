@@ -256,7 +256,7 @@ static struct vdf_obj *header_device(const struct vdf_pci *pci, uint32_t *part)
     *part = pci->parts[VDF_PCI_SELF].part;
     if (!pci->described.header)
         return NULL;
-    if (!target && vdf_pci_target(pci, pci->function, &target, part, NULL) < 0)
+    if (!target && vdf_guest_find(pci->priv.obj, pci->function, &target, part, NULL) < 0)
         return NULL;
     return target;
 }

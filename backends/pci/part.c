@@ -23,28 +23,6 @@ void vdf_pci_leave(struct vdf_obj *obj, bool changed, const atomic_bool *stop)
         vdf_obj_touched(obj);
 }
 
-int vdf_pci_target(const struct vdf_pci *pci, const char *path, struct vdf_obj **target,
-                   uint32_t *part, struct vdf_err *err)
-{
-    const char *rest;
-    struct vdf_obj *obj = vdf_obj_walk(pci->priv.obj, path, &rest);
-    const struct vdf_guest_ops *ops = obj ? vdf_obj_class(obj)->guest : NULL;
-
-    *target = obj;
-    *part = 0;
-    if (!ops)
-        return vdf_fail(err, ENODEV,
-                        "\"%.80s\": no device that can be attached; write its path from the root, "
-                        "as console/con0",
-                        path);
-    if (ops->part)
-        return ops->part(obj, rest, part, err);
-    if (*rest)
-        return vdf_fail(err, ENODEV, "\"%.80s\": \"%.40s\" cannot be attached by itself", path,
-                        rest);
-    return 0;
-}
-
 int vdf_pci_describe(struct vdf_pci *pci, struct vdf_err *err)
 {
     struct vdf_obj *target;
@@ -53,7 +31,7 @@ int vdf_pci_describe(struct vdf_pci *pci, struct vdf_err *err)
     pci->described = (struct vdf_guest_function){ 0 };
     if (!pci->function)
         return 0;
-    int ret = vdf_pci_target(pci, pci->function, &target, &part, err);
+    int ret = vdf_guest_find(pci->priv.obj, pci->function, &target, &part, err);
     if (ret < 0)
         return ret;
     if (!vdf_obj_class(target)->guest->function)
@@ -208,7 +186,7 @@ static int attach_bar(struct vdf_pci *pci, struct vdf_pci_bar *bar, bool fresh, 
         int ret = vdf_memory_touch(&bar->own);
         return ret < 0 ? vdf_fail(err, -ret, "no memory for bars/%u", bar->number) : 0;
     }
-    int ret = vdf_pci_target(pci, bar->device, &target, &part, err);
+    int ret = vdf_guest_find(pci->priv.obj, bar->device, &target, &part, err);
     if (ret < 0)
         return ret;
     if (vdf_guest_size(target, part) > bar->size)
@@ -224,7 +202,7 @@ static int attach_self(struct vdf_pci *pci, bool fresh, struct vdf_err *err)
 
     if (!pci->function)
         return 0;
-    int ret = vdf_pci_target(pci, pci->function, &target, &part, err);
+    int ret = vdf_guest_find(pci->priv.obj, pci->function, &target, &part, err);
     if (ret < 0)
         return ret;
     if (pci->described.has_bar)

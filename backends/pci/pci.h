@@ -102,9 +102,6 @@ extern const struct vdf_class vdf_pci_bar_class;
 
 /* --- part.c ----------------------------------------------------------------------------------- */
 
-/** vdf_pci_target() - the device, or the part of one, that a path names. Exclusive. */
-int vdf_pci_target(const struct vdf_pci *pci, const char *path, struct vdf_obj **target,
-                   uint32_t *part, struct vdf_err *err);
 /** vdf_pci_describe() - fill in pci->described. Exclusive. */
 int vdf_pci_describe(struct vdf_pci *pci, struct vdf_err *err);
 /** vdf_pci_attach() - attach all parts. @fresh: see struct vdf_guest_ops. Exclusive. */

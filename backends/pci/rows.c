@@ -11,7 +11,6 @@
 
 #include "vfu.h"
 
-#define PATH_MOST 512u
 #define CLASS_MOST 0xffffffu
 #define CLASS_UNASSIGNED 0xff0000u
 #define VENDOR 0x1b36u /* of Red Hat, whose ids QEMU's devices use */
@@ -37,22 +36,6 @@ static int check_same(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 static int check_limited(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     return value <= at->attr->max ? check_same(at, value, err) : 0;
-}
-
-static int keep_path(char **kept, const char *text, size_t len, struct vdf_err *err)
-{
-    char *copy = NULL;
-
-    if (len > PATH_MOST)
-        return vdf_fail(err, ENODEV, "\"%.40s...\": a path has at most %u bytes", text, PATH_MOST);
-    if (len) {
-        copy = strdup(text);
-        if (!copy)
-            return vdf_fail(err, ENOMEM, "no memory");
-    }
-    free(*kept);
-    *kept = copy;
-    return 0;
 }
 
 static void show_function(const struct vdf_at *at, struct vdf_buf *out)
@@ -103,7 +86,7 @@ static int store_function(const struct vdf_at *at, const char *text, size_t len,
     if (ret < 0)
         return ret;
     pci->function = NULL;
-    ret = keep_path(&pci->function, text, len, err);
+    ret = vdf_guest_keep_path(&pci->function, text, len, err);
     if (ret == 0)
         ret = describe(pci, err);
     if (ret < 0) {
@@ -124,7 +107,7 @@ static int restore_function(const struct vdf_at *at, const char *text, size_t le
 {
     struct vdf_pci *pci = at->priv;
 
-    return keep_path(&pci->function, text, len, err);
+    return vdf_guest_keep_path(&pci->function, text, len, err);
 }
 
 static uint64_t config_size(const struct vdf_at *at)
@@ -305,7 +288,7 @@ static int store_vfio_user(const struct vdf_at *at, const char *text, size_t len
     if (len && pci->vfu)
         return vdf_fail(err, EBUSY, "%.80s is served: write an empty line first", pci->vfio_user);
     end_service(pci);
-    ret = keep_path(&pci->vfio_user, text, len, err);
+    ret = vdf_guest_keep_path(&pci->vfio_user, text, len, err);
     if (ret == 0 && len)
         ret = begin_service(pci, true, err);
     if (ret < 0) {
@@ -321,7 +304,8 @@ static int restore_vfio_user(const struct vdf_at *at, const char *text, size_t l
 {
     int ret = len ? vdf_vfu_path_check(text, err) : 0;
 
-    return ret < 0 ? ret : keep_path(&((struct vdf_pci *)at->priv)->vfio_user, text, len, err);
+    return ret < 0 ? ret
+                   : vdf_guest_keep_path(&((struct vdf_pci *)at->priv)->vfio_user, text, len, err);
 }
 
 static void show_client(const struct vdf_at *at, struct vdf_buf *out)

@@ -37,29 +37,7 @@ struct vdf_slot *vdf_slot_at(struct vdf_vm *vm, uint64_t addr, unsigned width)
     return NULL;
 }
 
-/* --- the device and the place ----------------------------------------------------------------- */
-
-int vdf_slot_target(const struct vdf_slot *slot, const char *path, struct vdf_obj **target,
-                    uint32_t *part, struct vdf_err *err)
-{
-    const char *rest;
-    struct vdf_obj *obj = vdf_obj_walk(slot->priv.obj, path, &rest);
-    const struct vdf_guest_ops *ops = obj ? vdf_obj_class(obj)->guest : NULL;
-
-    *target = obj;
-    *part = 0;
-    if (!ops)
-        return vdf_fail(err, ENODEV,
-                        "\"%.80s\": no device that can be attached; write its path from the root, "
-                        "as console/con0",
-                        path);
-    if (ops->part)
-        return ops->part(obj, rest, part, err);
-    if (*rest)
-        return vdf_fail(err, ENODEV, "\"%.80s\": \"%.40s\" cannot be attached by itself", path,
-                        rest);
-    return 0;
-}
+/* --- the place -------------------------------------------------------------------------------- */
 
 static bool overlaps(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
 {
@@ -300,7 +278,7 @@ int vdf_slot_reserve(struct vdf_slot *slot, struct vdf_err *err)
 
     if (!slot->device)
         return vdf_fail(err, EINVAL, "1: write the path of a device to device first");
-    int ret = vdf_slot_target(slot, slot->device, &target, &part, err);
+    int ret = vdf_guest_find(slot->priv.obj, slot->device, &target, &part, err);
     if (ret < 0)
         return ret;
     const struct vdf_guest_ops *ops = vdf_obj_class(target)->guest;

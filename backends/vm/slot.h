@@ -54,9 +54,6 @@ extern const struct vdf_class vdf_slot_class;
 
 /** vdf_slot_at() - the attached window that contains an access of @width bytes; NULL: none. */
 struct vdf_slot *vdf_slot_at(struct vdf_vm *vm, uint64_t addr, unsigned width);
-/** vdf_slot_target() - the device, or the part of one, that a path names. */
-int vdf_slot_target(const struct vdf_slot *slot, const char *path, struct vdf_obj **target,
-                    uint32_t *part, struct vdf_err *err);
 
 /* These are exclusive, and the machine is parked. */
 

@@ -10,7 +10,6 @@
 #include "slot.h"
 #include "vm.h"
 
-#define PATH_MOST 512u
 #define VECTOR_RESET 32u /* the lower vectors of x86 are exceptions */
 
 static int check_detached(const struct vdf_slot *slot, struct vdf_err *err)
@@ -41,20 +40,11 @@ static void show_device(const struct vdf_at *at, struct vdf_buf *out)
 
 static int keep_device(struct vdf_slot *slot, const char *text, size_t len, struct vdf_err *err)
 {
-    char *copy = NULL;
+    int ret = vdf_guest_keep_path(&slot->device, text, len, err);
 
-    if (len > PATH_MOST)
-        return vdf_fail(err, ENODEV, "\"%.40s...\": no device has a path of more than 512 bytes",
-                        text);
-    if (len) {
-        copy = strdup(text);
-        if (!copy)
-            return vdf_fail(err, ENOMEM, "no memory");
-    }
-    free(slot->device);
-    slot->device = copy;
-    slot->size = 0;
-    return 0;
+    if (ret == 0)
+        slot->size = 0;
+    return ret;
 }
 
 static int store_device(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err)
@@ -67,7 +57,7 @@ static int store_device(const struct vdf_at *at, const char *text, size_t len, s
         return 0;
     int ret = check_detached(slot, err);
     if (ret == 0 && len)
-        ret = vdf_slot_target(slot, text, &target, &part, err);
+        ret = vdf_guest_find(slot->priv.obj, text, &target, &part, err);
     if (ret == 0)
         ret = keep_device(slot, text, len, err);
     if (ret == 0 && len)
@@ -249,7 +239,7 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
 
     if (slot->attached && !slot->device)
         return vdf_fail(err, EINVAL, "attached is 1 and device is empty");
-    return slot->attached ? vdf_slot_target(slot, slot->device, &target, &part, err) : 0;
+    return slot->attached ? vdf_guest_find(slot->priv.obj, slot->device, &target, &part, err) : 0;
 }
 
 const struct vdf_class vdf_slot_class = {

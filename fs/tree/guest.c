@@ -1,13 +1,56 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The guest's side of an object: the operations of its class, or their defaults. */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <virtdevfs/guest.h>
 
 #include "object.h"
 
+#define PATH_MOST 512u
+
 static struct vdf_guest *kept_guest(const struct vdf_obj *obj)
 {
     return (struct vdf_guest *)((char *)obj->priv + obj->cls->guest->guest);
+}
+
+int vdf_guest_find(struct vdf_obj *from, const char *path, struct vdf_obj **target, uint32_t *part,
+                   struct vdf_err *err)
+{
+    const char *rest;
+    struct vdf_obj *obj = vdf_obj_walk(from, path, &rest);
+    const struct vdf_guest_ops *ops = obj ? obj->cls->guest : NULL;
+
+    *target = obj;
+    *part = 0;
+    if (!ops)
+        return vdf_fail(err, ENODEV,
+                        "\"%.80s\": no device that can be attached; write its path from the root, "
+                        "as console/con0",
+                        path);
+    if (ops->part)
+        return ops->part(obj, rest, part, err);
+    if (*rest)
+        return vdf_fail(err, ENODEV, "\"%.80s\": \"%.40s\" cannot be attached by itself", path,
+                        rest);
+    return 0;
+}
+
+int vdf_guest_keep_path(char **path, const char *text, size_t len, struct vdf_err *err)
+{
+    char *copy = NULL;
+
+    if (len > PATH_MOST)
+        return vdf_fail(err, ENODEV, "\"%.40s...\": no device has a path of more than %u bytes",
+                        text, PATH_MOST);
+    if (len) {
+        copy = strdup(text);
+        if (!copy)
+            return vdf_fail(err, ENOMEM, "no memory");
+    }
+    free(*path);
+    *path = copy;
+    return 0;
 }
 
 uint64_t vdf_guest_size(struct vdf_obj *obj, uint32_t part)

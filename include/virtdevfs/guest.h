@@ -137,6 +137,20 @@ struct vdf_guest_ops {
     int (*eoi_fd)(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err);
 };
 
+/**
+ * vdf_guest_find() - the device, or the part of one, that a path from the root names. Exclusive, or among
+ * the devices of a state that is being loaded.
+ * @from: an object in the same tree
+ *
+ * Return: 0; -ENODEV: nothing that can be attached has this path; or the errno of part().
+ */
+int vdf_guest_find(struct vdf_obj *from, const char *path, struct vdf_obj **target, uint32_t *part,
+                   struct vdf_err *err);
+
+/** vdf_guest_keep_path() - keep a copy of such a path in *@path, NULL for an empty one, and free the one
+ *  before. 0, -ENODEV: no device has so long a path, -ENOMEM. */
+int vdf_guest_keep_path(char **path, const char *text, size_t len, struct vdf_err *err);
+
 /* For the machine: the operations of an object's class, or their defaults. */
 uint64_t vdf_guest_size(struct vdf_obj *obj, uint32_t part);
 int vdf_guest_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
