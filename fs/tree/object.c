@@ -168,6 +168,11 @@ static int natural_order(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+void vdf_obj_sort(struct vdf_obj **list, size_t n)
+{
+    qsort(list, n, sizeof(struct vdf_obj *), natural_order);
+}
+
 int vdf_obj_sorted(const struct vdf_obj *parent, struct vdf_obj ***list)
 {
     size_t n = 0;
@@ -177,7 +182,7 @@ int vdf_obj_sorted(const struct vdf_obj *parent, struct vdf_obj ***list)
         return -ENOMEM;
     for (struct vdf_obj *o = parent->children; o; o = o->next)
         (*list)[n++] = o;
-    qsort(*list, n, sizeof(struct vdf_obj *), natural_order);
+    vdf_obj_sort(*list, n);
     return 0;
 }
 

@@ -70,8 +70,9 @@ static inline bool vdf_obj_is_device(const struct vdf_obj *obj)
     return obj->parent && !obj->parent->parent;
 }
 
-/* The n_children children in the order of state files: by row, and in natural order (numbers by
- * value); the array is malloc'ed. -ENOMEM. */
+/** vdf_obj_sort() - the order of state files: by row, and in natural order (numbers by value). */
+void vdf_obj_sort(struct vdf_obj **list, size_t n);
+/* The n_children children in that order; the array is malloc'ed. -ENOMEM. */
 int vdf_obj_sorted(const struct vdf_obj *parent, struct vdf_obj ***list);
 
 #endif

@@ -234,18 +234,43 @@ static void notify_saving(struct vdf_obj *obj, bool begin)
         notify_saving(child, begin);
 }
 
-int vdf_state_save(struct vdf_obj *obj, struct vdf_buf *out)
+/* A state of the objects in this order. */
+static int save_objects(struct vdf_obj *const *objs, unsigned n, struct vdf_buf *out)
 {
-    notify_saving(obj, true);
+    struct vdf_crc crc = { 0 };
+    size_t begin = out->len;
+    int ret = 0;
+
+    for (unsigned k = 0; k < n; k++)
+        notify_saving(objs[k], true);
     vdf_buf_printf(out, "%s %d\n", VDF_STATE_HEADER, VDF_STATE_VERSION);
-    int ret = save_object(obj, out);
-    notify_saving(obj, false);
+    for (unsigned k = 0; ret == 0 && k < n; k++)
+        ret = save_object(objs[k], out);
+    for (unsigned k = 0; k < n; k++)
+        notify_saving(objs[k], false);
     if (ret == 0 && !out->oom) {
-        struct vdf_crc crc = { 0 };
-        vdf_crc_add(&crc, out->data, out->len);
+        vdf_crc_add(&crc, out->data + begin, out->len - begin);
         vdf_buf_printf(out, "%s%" PRIu32 "\n", VDF_STATE_CHECKSUM, vdf_crc_sum(&crc));
     }
     return ret < 0 ? ret : out->oom ? -ENOMEM : 0;
+}
+
+int vdf_state_save(struct vdf_obj *obj, struct vdf_buf *out)
+{
+    return save_objects(&obj, 1, out);
+}
+
+int vdf_objs_save(struct vdf_obj *const *devices, unsigned n, struct vdf_buf *out)
+{
+    struct vdf_obj **sorted = malloc((n + 1) * sizeof(struct vdf_obj *));
+    if (!sorted)
+        return -ENOMEM;
+
+    memcpy(sorted, devices, n * sizeof(struct vdf_obj *));
+    vdf_obj_sort(sorted, n);
+    int ret = save_objects(sorted, n, out);
+    free(sorted);
+    return ret;
 }
 
 uint64_t vdf_state_version(const struct vdf_obj *obj)

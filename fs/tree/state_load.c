@@ -43,8 +43,12 @@ enum phase { HEAD, BODY, SUMMED };
 struct vdf_state_load {
     struct vdf_tree *tree;
     struct vdf_obj *root;
-    struct vdf_obj *only; /* the device to restore, under any name in the file; or NULL */
-    char only_name[VDF_NAME_MAX + 1]; /* its name in the file */
+    struct vdf_obj *const *devices; /* to restore; none: all of the tree */
+    unsigned n_devices;
+    struct vdf_obj *only; /* of a device's own state: the device, referenced; else NULL */
+    char only_name[VDF_NAME_MAX + 1]; /* its name in the file, which may be any */
+    const struct vdf_obj *self;       /* the device whose thread loads the state, or NULL */
+    bool exclusive;                   /* that thread is inside all devices */
     struct reader r;
     struct cursor cursor;
     struct vdf_crc crc;   /* of the lines so far, without that of the checksum */
@@ -289,12 +293,31 @@ static int valid_object(struct vdf_obj *parent, const struct vdf_attr *row, cons
     return row->objects->allow ? row->objects->allow(parent, name, err) : 0;
 }
 
+static int refuse_device(struct reader *r, const struct vdf_state_load *load,
+                         const struct vdf_attr *row, const char *name)
+{
+    struct vdf_buf wanted = VDF_BUF_INIT;
+
+    for (unsigned k = 0; k < load->n_devices; k++) {
+        vdf_buf_add(&wanted, ", ", k ? 2 : 0);
+        vdf_buf_printf(&wanted, "%s/%s", load->devices[k]->row->path, load->devices[k]->name);
+    }
+    int ret = BAD_LINE(r, EINVAL, "%s/%.64s: this has to be the state of %.*s", row->path, name,
+                       (int)wanted.len, wanted.data);
+    vdf_buf_free(&wanted);
+    return ret;
+}
+
 /* A device may load the state of another device of its class: the name in the file is ignored. */
 static int map_device_name(struct reader *r, struct vdf_state_load *load,
                            const struct vdf_attr *row, char name[VDF_NAME_MAX + 1])
 {
-    if (!load->only)
-        return 0;
+    if (!load->only) {
+        for (unsigned k = 0; k < load->n_devices; k++)
+            if (row == load->devices[k]->row && strcmp(name, load->devices[k]->name) == 0)
+                return 0;
+        return load->n_devices ? refuse_device(r, load, row, name) : 0;
+    }
     if (!vdf_name_valid(name))
         return BAD_LINE(r, EINVAL, "\"%s\" is no name of an object", name);
     if (!load->only_name[0])
@@ -316,6 +339,18 @@ static bool has_kept_rows(const struct vdf_class *cls)
     return false;
 }
 
+static void enter(const struct vdf_state_load *load, const struct vdf_obj *obj)
+{
+    if (!load->exclusive)
+        vdf_device_enter(obj->device);
+}
+
+static void leave(const struct vdf_state_load *load, const struct vdf_obj *obj)
+{
+    if (!load->exclusive)
+        vdf_device_leave(obj->device, false);
+}
+
 /* The device in the tree that the unlinked device @now replaces, referenced; NULL: none. */
 static struct vdf_obj *find_old_device(const struct vdf_state_load *load, const struct vdf_obj *now)
 {
@@ -323,11 +358,11 @@ static struct vdf_obj *find_old_device(const struct vdf_state_load *load, const 
 
     if (load->only)
         return vdf_obj_ref(load->only);
-    vdf_device_enter(root->device);
+    enter(load, root);
     old = vdf_obj_find(root, now->row, now->name);
     if (old)
         vdf_obj_ref(old);
-    vdf_device_leave(root->device, false);
+    leave(load, root);
     return old;
 }
 
@@ -375,12 +410,12 @@ static int keep_choices(const struct vdf_state_load *load, struct vdf_obj *now, 
     struct vdf_obj *old_device = find_old_device(load, device);
     if (!old_device)
         return 0;
-    vdf_device_enter(old_device->device);
+    enter(load, old_device);
     struct vdf_obj *old = old_device->dead ? NULL : find_old(old_device, device, now);
     for (size_t k = 0; ret == 0 && old && k < now->cls->n_attrs; k++)
         if (now->cls->attrs[k].flags & VDF_LOCAL)
             ret = keep_row(old, now, &now->cls->attrs[k], err);
-    vdf_device_leave(old_device->device, false);
+    leave(load, old_device);
     vdf_obj_unref(old_device);
     return ret;
 }
@@ -622,6 +657,12 @@ bool vdf_state_ends(const struct vdf_state_load *load)
     return load->phase == SUMMED || (load->phase == BODY && starts(begun, VDF_STATE_CHECKSUM));
 }
 
+/* The unlinked device that replaces @old; NULL: none. */
+static struct vdf_obj *find_new(const struct vdf_state_load *load, const struct vdf_obj *old)
+{
+    return vdf_obj_find(load->root, old->row, old->name);
+}
+
 static int end_text(struct vdf_state_load *load)
 {
     struct vdf_obj *root = load->root;
@@ -636,9 +677,11 @@ static int end_text(struct vdf_state_load *load)
                        VDF_STATE_CHECKSUM, VDF_STATE_CHECKSUM);
     else if (load->begun.len)
         ret = end_line(load, (struct slice){ "", 0 });
-    if (ret == 0 && load->only && !root->children)
-        ret = vdf_fail(load->r.err, EINVAL, "the state has no section \"[%s/NAME]\"",
-                       load->only->row->path);
+    for (unsigned k = 0; ret == 0 && k < load->n_devices; k++)
+        if (!find_new(load, load->devices[k]))
+            ret =
+                vdf_fail(load->r.err, EINVAL, "the state has no section \"[%s/%s]\"",
+                         load->devices[k]->row->path, load->only ? "NAME" : load->devices[k]->name);
     if (ret < 0)
         return ret;
     drop_unnamed(root);
@@ -792,22 +835,43 @@ static void replace(struct vdf_obj *old, struct vdf_obj *now)
         vdf_report(old, -ret, "not started after the restore: %s", err.text);
 }
 
-static int restore_device(struct vdf_obj *obj, struct vdf_state_load *load, struct vdf_err *err)
+/* May @now, or nothing, take the place of @old? */
+static int check_device(struct vdf_obj *old, struct vdf_obj *now, struct vdf_err *err)
 {
-    struct vdf_obj *now = load->root->children;
+    int ret = check_held(old, now, err);
 
-    vdf_device_enter(obj->device);
-    int ret = obj->dead ? vdf_fail(err, ENODEV, "it was removed") : check_held(obj, now, err);
-    if (ret == 0)
-        ret = check_kept(obj, now, err);
-    if (ret == 0 && vdf_obj_used(obj))
-        ret =
-            vdf_fail(err, EBUSY,
-                     "the device is attached to a VM: detach it, or restore the state of the root");
-    if (ret == 0)
-        replace(obj, now);
-    vdf_device_leave(obj->device, ret == 0);
-    return ret;
+    return ret == 0 && now ? check_kept(old, now, err) : ret;
+}
+
+static int check_unused(const struct vdf_state_load *load, const struct vdf_obj *obj,
+                        struct vdf_err *err)
+{
+    if (obj == load->self || !vdf_obj_used(obj))
+        return 0;
+    if (!load->only)
+        return vdf_fail(err, EBUSY, "%s/%s is attached to a guest: detach it", obj->row->path,
+                        obj->name);
+    return vdf_fail(err, EBUSY,
+                    "the device is attached to a VM: detach it, or restore the state of the root");
+}
+
+/* The lock of the only device is held, or the caller is exclusive. */
+static int restore_devices(const struct vdf_state_load *load, struct vdf_err *err)
+{
+    for (unsigned k = 0; k < load->n_devices; k++) {
+        struct vdf_obj *old = load->devices[k];
+        int ret = old->dead ? vdf_fail(err, ENODEV, "it was removed")
+                            : check_device(old, find_new(load, old), err);
+        if (ret == 0)
+            ret = check_unused(load, old, err);
+        if (ret < 0)
+            return ret;
+    }
+    for (unsigned k = 0; k < load->n_devices; k++) {
+        replace(load->devices[k], find_new(load, load->devices[k]));
+        vdf_obj_touched(load->devices[k]);
+    }
+    return 0;
 }
 
 /* Exclusive: no other thread is inside a device. */
@@ -819,10 +883,7 @@ static int restore_root(struct vdf_tree *tree, struct vdf_state_load *load,
     if (root->dead)
         return vdf_fail(err, ENODEV, "the tree is being unmounted");
     for (struct vdf_obj *old = root->children; old; old = old->next) {
-        struct vdf_obj *now = vdf_obj_find(load->root, old->row, old->name);
-        int ret = vdf_obj_held(old) ? check_held(old, now, err) : 0;
-        if (ret == 0 && now)
-            ret = check_kept(old, now, err);
+        int ret = check_device(old, find_new(load, old), err);
         if (ret < 0)
             return ret;
     }
@@ -831,7 +892,7 @@ static int restore_root(struct vdf_tree *tree, struct vdf_state_load *load,
             old->cls->disconnect(old);
     for (struct vdf_obj *old = root->children, *next; old; old = next) {
         next = old->next;
-        struct vdf_obj *now = vdf_obj_find(load->root, old->row, old->name);
+        struct vdf_obj *now = find_new(load, old);
         /* Removes the object that is left over: @now, which has the old contents, or the old device. */
         struct vdf_obj *gone = now ? now : old;
         if (now)
@@ -857,9 +918,8 @@ static int restore_root(struct vdf_tree *tree, struct vdf_state_load *load,
     return 0;
 }
 
-int vdf_state_begin(struct vdf_obj *obj, struct vdf_state_load **result, struct vdf_err *err)
+static int begin(struct vdf_tree *tree, struct vdf_state_load **result, struct vdf_err *err)
 {
-    struct vdf_tree *tree = obj->device->tree;
     struct vdf_state_load *load = calloc(1, sizeof(*load));
     if (!load)
         return vdf_fail(err, ENOMEM, "no memory for the state");
@@ -870,9 +930,20 @@ int vdf_state_begin(struct vdf_obj *obj, struct vdf_state_load **result, struct 
         return ret;
     }
     load->tree = tree;
-    load->only = obj->parent ? vdf_obj_ref(obj) : NULL;
     *result = load;
     return 0;
+}
+
+int vdf_state_begin(struct vdf_obj *obj, struct vdf_state_load **result, struct vdf_err *err)
+{
+    int ret = begin(obj->device->tree, result, err);
+
+    if (ret == 0 && obj->parent) {
+        (*result)->only = vdf_obj_ref(obj);
+        (*result)->devices = &(*result)->only;
+        (*result)->n_devices = 1;
+    }
+    return ret;
 }
 
 int vdf_state_finish(struct vdf_state_load *load, struct vdf_err *err)
@@ -883,8 +954,13 @@ int vdf_state_finish(struct vdf_state_load *load, struct vdf_err *err)
     int ret = end_text(load);
     if (ret < 0)
         return ret;
-    if (load->only)
-        return restore_device(load->only, load, err);
+    if (load->n_devices) {
+        /* Devices that have changed are reported as touched. */
+        enter(load, load->devices[0]);
+        ret = restore_devices(load, err);
+        leave(load, load->devices[0]);
+        return ret;
+    }
     vdf_tree_enter_exclusive(load->tree);
     ret = restore_root(load->tree, load, &done, err);
     vdf_tree_leave_exclusive(load->tree, done);
@@ -902,16 +978,39 @@ void vdf_state_free(struct vdf_state_load *load)
     free(load);
 }
 
+/* The whole text at once; frees @load. */
+static int load_text_at_once(struct vdf_state_load *load, const char *text, size_t len,
+                             struct vdf_err *err)
+{
+    int ret = vdf_state_feed(load, text, len, err);
+
+    if (ret == 0)
+        ret = vdf_state_finish(load, err);
+    vdf_state_free(load);
+    return ret;
+}
+
 int vdf_state_restore(struct vdf_obj *obj, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_state_load *load;
     int ret = vdf_state_begin(obj, &load, err);
 
+    return ret < 0 ? ret : load_text_at_once(load, text, len, err);
+}
+
+int vdf_objs_load(struct vdf_obj *const *devices, unsigned n, const struct vdf_obj *self,
+                  const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_state_load *load;
+
+    assert(n > 0);
+    int ret = begin(devices[0]->device->tree, &load, err);
     if (ret < 0)
         return ret;
-    ret = vdf_state_feed(load, text, len, err);
-    if (ret == 0)
-        ret = vdf_state_finish(load, err);
-    vdf_state_free(load);
-    return ret;
+
+    load->devices = devices;
+    load->n_devices = n;
+    load->self = self;
+    load->exclusive = true;
+    return load_text_at_once(load, text, len, err);
 }

@@ -63,8 +63,8 @@ struct vdf_class {
      * their places. */
     void (*disconnect)(struct vdf_obj *obj);
     void (*connect)(struct vdf_obj *obj);
-    /* A state of the device or of the root is about to be read (@begin), or has been read; the second
-     * call is exclusive. Changes are reported with vdf_obj_touched(). */
+    /* A state of the device, of several devices or of the root is about to be read (@begin), or has been
+     * read; of the latter two the calls are exclusive. Changes are reported with vdf_obj_touched(). */
     void (*saving)(struct vdf_obj *obj, bool begin);
     bool exclusive; /* rmdir runs while no other thread is inside any device */
     bool no_state;  /* a device without a `state` file; the root's has it */

@@ -91,6 +91,25 @@ bool vdf_obj_enter_exclusive(struct vdf_obj *obj, const atomic_bool *stop);
  */
 void vdf_obj_leave_exclusive(struct vdf_obj *obj, const atomic_bool *stop);
 
+/**
+ * vdf_objs_save() - append the state of several devices, as the root's `state` shows them; exclusive.
+ * @devices: devices in the tree, at least one, each once and in any order
+ *
+ * Return: 0 or -errno; @out then has a part of the text.
+ */
+int vdf_objs_save(struct vdf_obj *const *devices, unsigned n, struct vdf_buf *out);
+/**
+ * vdf_objs_load() - load such a state, which has these devices under their paths and no others;
+ * exclusive. All devices are restored, or none. A restore replaces private structures, as one of a
+ * device does; disconnect() and connect() are not called.
+ * @devices: as for vdf_objs_save()
+ * @self:    the one of them whose own thread calls, or NULL; all others are attached to no guest
+ *
+ * Return: 0 or -errno.
+ */
+int vdf_objs_load(struct vdf_obj *const *devices, unsigned n, const struct vdf_obj *self,
+                  const char *text, size_t len, struct vdf_err *err);
+
 /** vdf_obj_set_live() - treat all rows of the object as VDF_LIVE, or as the rows say. Call it before a
  *  value can change without a hook. */
 void vdf_obj_set_live(struct vdf_obj *obj, bool live);

@@ -2,7 +2,8 @@
 /*
  * The whole tree under several threads and an engine, for ThreadSanitizer: each thread does what a
  * FUSE thread does for a shell script, and the scripts meet in the same devices. One of them saves
- * and restores the state of everything meanwhile.
+ * and restores the state of everything meanwhile, and a thread as components have them that of two
+ * devices.
  *
  *     build/tsan/tests/stress_tree [ROUNDS]
  *
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtdevfs/object.h>
 
 #include "harness.h"
 
@@ -240,6 +242,29 @@ static void *states(void *arg)
     return NULL;
 }
 
+/* The devices are the same before and after, and nobody sees them in between. */
+static void *sets(void *arg)
+{
+    struct vdf_obj *devices[] = { vdf_test_obj("intx/bus0"), vdf_test_obj("console/con0") };
+    const atomic_bool stop = false;
+
+    for (unsigned k = 0; k < rounds / 4; k++) {
+        struct vdf_buf before = VDF_BUF_INIT, after = VDF_BUF_INIT;
+        struct vdf_err err = { 0 };
+        check(vdf_obj_enter_exclusive(devices[0], &stop), "no exclusive access");
+        check(vdf_objs_save(devices, 2, &before) == 0, "no state of two devices");
+        int ret = vdf_objs_load(devices, 2, NULL, before.data, before.len, &err);
+        check(ret == 0, "a state of two devices is refused with %d: %s", ret, err.text);
+        check(vdf_objs_save(devices, 2, &after) == 0, "no state of two devices");
+        vdf_obj_leave_exclusive(devices[0], &stop);
+        check(after.len == before.len && memcmp(after.data, before.data, after.len) == 0,
+              "the state of two devices is another one now: %.*s", (int)after.len, after.data);
+        vdf_buf_free(&before);
+        vdf_buf_free(&after);
+    }
+    return NULL;
+}
+
 /* --- before and afterwards -------------------------------------------------------------------- */
 
 static void set_up(void)
@@ -286,7 +311,7 @@ static void check_rest(void)
 
 static bool run(enum vdf_engine_kind kind)
 {
-    void *(*const bodies[])(void *) = { interrupts, lines, queues, objects, states };
+    void *(*const bodies[])(void *) = { interrupts, lines, queues, objects, states, sets };
     pthread_t threads[sizeof(bodies) / sizeof(bodies[0])];
     struct vdf_test_resources before = vdf_test_resources();
 

@@ -316,6 +316,40 @@ static void box_adopt(struct vdf_obj *obj, void *old, void *now)
     ((struct box *)now)->adopted = ((struct box *)old)->adopted + 1;
 }
 
+/* The life of the boxes, a letter a call. */
+static char calls[16];
+
+static void note_call(const struct vdf_obj *obj, char call)
+{
+    size_t n = strlen(calls);
+
+    if (n + 2 < sizeof(calls)) {
+        calls[n] = call;
+        calls[n + 1] = vdf_obj_name(obj)[0];
+    }
+}
+
+static int box_start(struct vdf_obj *obj, bool fresh, struct vdf_err *err)
+{
+    note_call(obj, fresh ? '*' : '+');
+    return 0;
+}
+
+static void box_stop(struct vdf_obj *obj)
+{
+    note_call(obj, '-');
+}
+
+static void box_disconnect(struct vdf_obj *obj)
+{
+    note_call(obj, '<');
+}
+
+static void box_connect(struct vdf_obj *obj)
+{
+    note_call(obj, '>');
+}
+
 static int get_elsewhere(const struct vdf_at *at, uint64_t *value)
 {
     *value = elsewhere;
@@ -363,6 +397,10 @@ static const struct vdf_class box_class = {
     .destroy = box_destroy,
     .restored = box_restored,
     .adopt = box_adopt,
+    .start = box_start,
+    .stop = box_stop,
+    .disconnect = box_disconnect,
+    .connect = box_connect,
 };
 static const struct vdf_component box_component = { .cls = &box_class, .default_name = "box0" };
 static const struct vdf_component *const components[] = { &box_component, NULL };
@@ -981,6 +1019,39 @@ Test(core, the_checksum_is_that_of_cksum)
     struct vdf_err err;
     cr_assert_eq(restore("", "virtdevfs-state 1\nchecksum = 3055492215\n", &err), 0, "%s",
                  err.text);
+}
+
+/* The devices of a set are exchanged as one by its own state is: the others notice nothing. */
+Test(core, states_of_several_devices_run_the_hooks_of_a_restore)
+{
+    static const char *const names[] = { "x", "y", "z" };
+    struct vdf_place dir, made;
+    struct vdf_buf text = VDF_BUF_INIT;
+    struct vdf_err err = { 0 };
+    struct vdf_obj *devices[2], *y;
+
+    cr_assert_eq(vdf_test_resolve(tree, "box", &dir), 0);
+    for (unsigned k = 0; k < 3; k++) {
+        cr_assert_eq(vdf_place_mkdir(&dir, names[k], &made), 0);
+        vdf_obj_unref(made.obj);
+    }
+    devices[0] = object("box/z");
+    devices[1] = object("box/x");
+    y = object("box/y");
+    vdf_tree_enter_exclusive(tree);
+    cr_assert_eq(vdf_objs_save(devices, 2, &text), 0);
+    memset(calls, 0, sizeof(calls));
+    cr_assert_eq(vdf_objs_load(devices, 2, NULL, text.data, text.len, &err), 0, "%s", err.text);
+    cr_assert_str_eq(calls, "-z+z-x+x");
+    cr_assert_eq(((struct box *)vdf_obj_priv(devices[0]))->adopted, 1);
+    cr_assert_eq(((struct box *)vdf_obj_priv(y))->adopted, 0);
+    /* A choice of this mount stays, and the text has none. */
+    ((struct box *)vdf_obj_priv(devices[1]))->behind = 1;
+    cr_assert_eq(vdf_objs_load(devices, 2, NULL, text.data, text.len, &err), 0, "%s", err.text);
+    cr_assert_eq(((struct box *)vdf_obj_priv(devices[1]))->behind, 1);
+    vdf_tree_leave_exclusive(tree, NULL);
+    vdf_buf_free(&text);
+    vdf_obj_unref(dir.obj);
 }
 
 /* --- errors ----------------------------------------------------------------------------------- */

@@ -487,6 +487,48 @@ Test(failing, states)
     }
 }
 
+/* Devices whose states are saved and loaded together. */
+static struct vdf_obj *set[3];
+
+static int save_set(const char *what)
+{
+    struct vdf_buf out = VDF_BUF_INIT;
+
+    vdf_tree_enter_exclusive(set[0]->device->tree);
+    int ret = vdf_objs_save(set, 3, &out);
+    vdf_tree_leave_exclusive(set[0]->device->tree, NULL);
+    vdf_buf_free(&out);
+    return ret;
+}
+
+static int load_set(const char *what)
+{
+    struct vdf_err err = { 0 };
+
+    vdf_tree_enter_exclusive(set[0]->device->tree);
+    int ret = vdf_objs_load(set, 3, NULL, whole, strlen(whole), &err);
+    vdf_tree_leave_exclusive(set[0]->device->tree, NULL);
+    return ret;
+}
+
+Test(failing, states_of_several_devices)
+{
+    static const char *const paths[] = { "intx/bus0", "console/con0", "hwqueue/smmu0" };
+    struct vdf_buf out = VDF_BUF_INIT;
+
+    for (size_t k = 0; k < 3; k++)
+        set[k] = vdf_test_obj(paths[k]);
+    sweep("save", save_set, put_back, "three devices");
+    vdf_tree_enter_exclusive(set[0]->device->tree);
+    cr_assert_eq(vdf_objs_save(set, 3, &out), 0);
+    vdf_tree_leave_exclusive(set[0]->device->tree, NULL);
+    vdf_buf_add(&out, "", 1);
+    whole = out.data;
+    cr_assert_eq(load_set("three devices"), 0);
+    sweep("load", load_set, put_back, "three devices");
+    vdf_buf_free(&out);
+}
+
 /* Each of two states is restored over the other one, so that objects are made and removed. */
 static char *other;
 
