@@ -392,3 +392,83 @@ int vdf_pci_reset(struct vdf_pci *pci, const atomic_bool *stop)
     WITH_LOCK(pci, stop, reset_own(pci));
     return 0;
 }
+
+/* --- states ----------------------------------------------------------------------------------- */
+
+/* The device in the tree's sense that an object belongs to. */
+static struct vdf_obj *device_of(struct vdf_obj *obj)
+{
+    while (vdf_obj_parent(vdf_obj_parent(obj)))
+        obj = vdf_obj_parent(obj);
+    return obj;
+}
+
+/* The function and the devices that it is made of, each once. Return: their number. */
+static unsigned list_devices(const struct vdf_pci *pci, struct vdf_obj *list[VDF_PCI_PARTS + 1])
+{
+    unsigned n = 0;
+
+    list[n++] = pci->priv.obj;
+    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
+        struct vdf_obj *device = pci->parts[k].target ? device_of(pci->parts[k].target) : NULL;
+        unsigned seen = 0;
+
+        while (seen < n && list[seen] != device)
+            seen++;
+        if (device && seen == n)
+            list[n++] = device;
+    }
+    return n;
+}
+
+int vdf_pci_save(struct vdf_pci *pci, struct vdf_buf *out, const atomic_bool *stop)
+{
+    struct vdf_obj *list[VDF_PCI_PARTS + 1], *obj = pci->priv.obj;
+
+    if (!vdf_obj_enter_exclusive(obj, stop))
+        return -ESHUTDOWN;
+    int ret = vdf_objs_save(list, list_devices(pci, list), out);
+    vdf_obj_leave_exclusive(obj, stop);
+    return ret;
+}
+
+/* Devices that lose their guest forget what it has set up, so a refused state needs the one before. */
+static int load(struct vdf_pci *pci, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_obj *list[VDF_PCI_PARTS + 1], *obj = pci->priv.obj;
+    unsigned n = list_devices(pci, list);
+    struct vdf_buf before = VDF_BUF_INIT;
+    struct vdf_err again = { 0 };
+    int ret = vdf_objs_save(list, n, &before);
+
+    if (ret < 0) {
+        vdf_buf_free(&before);
+        return vdf_fail(err, -ret, "no memory for the state before");
+    }
+    pci->moves = true;
+    vdf_pci_detach(pci);
+    ret = vdf_objs_load(list, n, obj, text, len, err);
+    if (ret == 0)
+        ret = vdf_pci_attach(vdf_obj_priv(obj), false, err);
+    if (ret < 0) {
+        ((struct vdf_pci *)vdf_obj_priv(obj))->moves = true;
+        if (vdf_objs_load(list, n, obj, before.data, before.len, &again) < 0 ||
+            vdf_pci_attach(vdf_obj_priv(obj), false, &again) < 0)
+            vdf_report(obj, again.code, "the state before cannot be restored: %s", again.text);
+    }
+    ((struct vdf_pci *)vdf_obj_priv(obj))->moves = false;
+    vdf_buf_free(&before);
+    return ret;
+}
+
+int vdf_pci_load(struct vdf_pci *pci, const char *text, size_t len, const atomic_bool *stop,
+                 struct vdf_err *err)
+{
+    struct vdf_obj *obj = pci->priv.obj;
+
+    if (!vdf_obj_enter_exclusive(obj, stop))
+        return -ESHUTDOWN;
+    int ret = load(pci, text, len, err);
+    vdf_obj_leave_exclusive(obj, stop);
+    return ret;
+}

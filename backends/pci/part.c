@@ -129,6 +129,7 @@ static void detach_part(struct vdf_pci_part *part)
         part->ops->runs(target, part->part, false);
     close_doorbells(part);
     vdf_guest_detach(target, part->part);
+    vdf_pci_intx_set(&part->pci->irqs, part->number, false);
     vdf_obj_unuse(target);
     vdf_obj_touched(target);
     *part = (struct vdf_pci_part){ 0 };
@@ -140,7 +141,7 @@ static int attach_part(struct vdf_pci *pci, unsigned number, struct vdf_obj *tar
     struct vdf_pci_part *part = &pci->parts[number];
     const struct vdf_guest guest = {
         .machine = pci,
-        .space = pci->space,
+        .space = pci->running ? pci->space : &pci->none,
         .irq = { .set_level = set_level, .message = send_message, .ctx = part },
         .vector = vector,
         .remote = true,

@@ -867,11 +867,34 @@ static int restore_devices(const struct vdf_state_load *load, struct vdf_err *er
         if (ret < 0)
             return ret;
     }
+    if (load->only && load->only->cls->disconnect)
+        load->only->cls->disconnect(load->only);
     for (unsigned k = 0; k < load->n_devices; k++) {
         replace(load->devices[k], find_new(load, load->devices[k]));
         vdf_obj_touched(load->devices[k]);
     }
+    if (load->only && load->only->cls->connect)
+        load->only->cls->connect(load->only);
     return 0;
+}
+
+/* A device that uses others is restored while no other thread is inside any device. */
+static int finish_device(struct vdf_state_load *load, struct vdf_err *err)
+{
+    bool exclusive = load->only->cls->connect != NULL;
+
+    load->exclusive = exclusive;
+    if (exclusive)
+        vdf_tree_enter_exclusive(load->tree);
+    else
+        vdf_device_enter(load->only->device);
+    int ret = restore_devices(load, err);
+    /* Devices that have changed are reported as touched. */
+    if (exclusive)
+        vdf_tree_leave_exclusive(load->tree, NULL);
+    else
+        vdf_device_leave(load->only->device, false);
+    return ret;
 }
 
 /* Exclusive: no other thread is inside a device. */
@@ -954,13 +977,10 @@ int vdf_state_finish(struct vdf_state_load *load, struct vdf_err *err)
     int ret = end_text(load);
     if (ret < 0)
         return ret;
-    if (load->n_devices) {
-        /* Devices that have changed are reported as touched. */
-        enter(load, load->devices[0]);
-        ret = restore_devices(load, err);
-        leave(load, load->devices[0]);
-        return ret;
-    }
+    if (load->only)
+        return finish_device(load, err);
+    if (load->n_devices)
+        return restore_devices(load, err);
     vdf_tree_enter_exclusive(load->tree);
     ret = restore_root(load->tree, load, &done, err);
     vdf_tree_leave_exclusive(load->tree, done);

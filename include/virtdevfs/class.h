@@ -58,9 +58,9 @@ struct vdf_class {
      * as counts of open files, to @now. The tree moves logs and mapped memory. */
     void (*adopt)(struct vdf_obj *obj, void *old, void *now);
 
-    /* For devices that use other devices; exclusive. disconnect comes before a restore of the root
-     * replaces anything and before all devices are removed, connect when all restored devices are in
-     * their places. */
+    /* For devices that use other devices; exclusive. disconnect comes before a restore of the device or
+     * of the root replaces anything and before all devices are removed, connect when all restored
+     * devices are in their places. */
     void (*disconnect)(struct vdf_obj *obj);
     void (*connect)(struct vdf_obj *obj);
     /* A state of the device, of several devices or of the root is about to be read (@begin), or has been
