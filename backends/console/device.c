@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The virtio device: its driver, status, reset, notifications, and the work that follows them. */
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -53,10 +54,102 @@ void vdf_console_queue_reset(struct vdf_console *con, uint32_t index)
 {
     struct vdf_vq *vq = vdf_console_queue_make(con, index);
 
-    if (!vq)
+    if (!vq || !(con->driver_features & VDF_CONSOLE_F_RING_RESET))
         return;
     forget_sent(con, index);
     *vq = (struct vdf_vq){ 0 };
+}
+
+/* The selected queue, to change its layout. Sections 4.1.4.3 and 4.2.2: a ready queue does not change
+ * it. NULL: nothing changes. */
+static struct vdf_vq *selected(struct vdf_console *con, unsigned reg)
+{
+    struct vdf_vq *vq = vdf_console_queue_make(con, con->queue_sel);
+
+    if (!vq || !vq->ready)
+        return vq;
+    vdf_report(con->priv.obj, EBUSY, "queue %u: register 0x%03x written while ready: ignored",
+               con->queue_sel, reg);
+    return NULL;
+}
+
+void vdf_console_queue_set_num(struct vdf_console *con, unsigned reg, uint32_t num)
+{
+    struct vdf_vq *vq = selected(con, reg);
+
+    if (!vq)
+        return;
+    if (num && vdf_vq_size_possible(num, con->queue_size, vdf_console_modes(con)))
+        vq->num = (uint16_t)num;
+    else
+        vdf_report(con->priv.obj, EINVAL,
+                   "queue %u: size %u ignored: a power of two up to %u is needed, or any size "
+                   "up to that with RING_PACKED",
+                   con->queue_sel, num, con->queue_size);
+}
+
+void vdf_console_queue_set_addr(struct vdf_console *con, unsigned reg, enum vdf_console_area area,
+                                uint64_t addr, uint64_t mask)
+{
+    struct vdf_vq *vq = selected(con, reg);
+
+    if (!vq)
+        return;
+    uint64_t *to = area == VDF_CONSOLE_DESC     ? &vq->desc
+                   : area == VDF_CONSOLE_DRIVER ? &vq->driver
+                                                : &vq->device;
+    *to = (*to & ~mask) | addr;
+}
+
+/* --- features and configuration --------------------------------------------------------------- */
+
+uint16_t vdf_console_id(const struct vdf_console *con)
+{
+    return con->device == VDF_CONSOLE_RPROC ? VDF_CONSOLE_ID_RPROC : VDF_CONSOLE_ID;
+}
+
+uint32_t vdf_console_half(uint64_t features, uint32_t sel)
+{
+    return sel == 0 ? (uint32_t)features : sel == 1 ? (uint32_t)(features >> 32) : 0;
+}
+
+void vdf_console_accept(struct vdf_console *con, uint32_t half)
+{
+    unsigned shift = 32 * con->driver_features_sel;
+
+    if (con->driver_features_sel > 1)
+        return;
+    if (con->status & VDF_CONSOLE_S_FEATURES_OK) {
+        vdf_report(con->priv.obj, EBUSY, "DriverFeatures is written after FEATURES_OK: ignored");
+        return;
+    }
+    con->driver_features &= ~((uint64_t)UINT32_MAX << shift);
+    con->driver_features |= (uint64_t)half << shift;
+}
+
+void vdf_console_config(const struct vdf_console *con, uint8_t bytes[VDF_CONSOLE_CONFIG_SIZE])
+{
+    const struct {
+        uint16_t cols, rows;
+        uint32_t max_ports;
+        uint32_t emergency;
+    } config = { htole16(con->cols), htole16(con->rows), htole32(con->max_ports), 0 };
+
+    _Static_assert(sizeof(config) == VDF_CONSOLE_CONFIG_SIZE, "section 5.3.4");
+    memcpy(bytes, &config, sizeof(config));
+}
+
+void vdf_console_emergency(struct vdf_console *con, uint32_t value)
+{
+    struct vdf_console_port *port = vdf_console_port(con, 0);
+
+    if (con->device != VDF_CONSOLE_CONSOLE || con->dma_mem ||
+        !(con->features & VDF_CONSOLE_F_EMERG_WRITE))
+        return;
+    if (port)
+        vdf_console_port_emergency(port, (uint8_t)value);
+    else
+        con->discarded++;
 }
 
 /* --- status ----------------------------------------------------------------------------------- */

@@ -361,17 +361,11 @@ static int config_range(const struct vdf_vhost_user *vu, struct vdf_err *err)
     return 0;
 }
 
-/* Section 5.3.4. The rest is zero. */
+/* The rest is zero. */
 static void config_bytes(const struct vdf_console *con, uint8_t bytes[VDF_VU_CONFIG_MAX])
 {
-    struct {
-        uint16_t cols, rows;
-        uint32_t max_ports;
-        uint32_t emergency;
-    } space = { htole16(con->cols), htole16(con->rows), htole32(con->max_ports), 0 };
-
     memset(bytes, 0, VDF_VU_CONFIG_MAX);
-    memcpy(bytes, &space, sizeof(space));
+    vdf_console_config(con, bytes);
 }
 
 static int get_config(struct vdf_vhost_user *vu, struct vdf_err *err)
@@ -412,7 +406,7 @@ static int set_config(struct vdf_vhost_user *vu, struct vdf_err *err)
                         "%u bytes at %u: only emerg_wr can be written, 1 to 4 bytes at %u, once "
                         "EMERG_WRITE is negotiated",
                         config->size, config->offset, emergency);
-    vdf_console_reg_write(vu->con, VDF_CONSOLE_REG_EMERG_WR, config->bytes[0]);
+    vdf_console_emergency(vu->con, config->bytes[0]);
     return 0;
 }
 

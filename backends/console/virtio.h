@@ -73,6 +73,8 @@ enum vdf_console_reg {
 #define VDF_CONSOLE_MAGIC 0x74726976u
 #define VDF_CONSOLE_VENDOR 0x53464456u
 
+#define VDF_CONSOLE_CONFIG_SIZE 12u /* section 5.3.4: from COLS to EMERG_WR */
+
 /* Control messages, section 5.3.6.2. */
 enum vdf_console_event {
     VDF_CONSOLE_DEVICE_READY,
