@@ -84,7 +84,7 @@ struct vdf_console {
     struct vdf_space space; /* the memory that the device reaches */
     struct vdf_irq irq;
     bool irq_level;
-    struct vdf_memory *guest_memory; /* of the guest that the device is attached to; NULL: none */
+    const struct vdf_space *guest_space; /* of the guest that it is attached to; NULL: none */
     struct vdf_log control;
     uint64_t violations;
     uint64_t discarded; /* bytes for which there is no port to count them */

@@ -48,6 +48,7 @@ void vdf_console_queue_set_ready(struct vdf_console *con, uint32_t index, bool r
         return;
     }
     vq->ready = true;
+    vq->lost = false;
 }
 
 void vdf_console_queue_reset(struct vdf_console *con, uint32_t index)
@@ -241,13 +242,16 @@ void vdf_console_notify(struct vdf_console *con, uint32_t index)
 
 #define LOOK_AGAIN_NS 1000u
 
-static bool look_again(struct vdf_obj *obj, void *ctx, uint64_t value)
+void vdf_console_look(struct vdf_console *con)
 {
-    struct vdf_console *con = ctx;
-
     for (uint32_t i = 0; i < con->n_queues; i++)
         vdf_console_notify(con, i);
     vdf_console_settle(con);
+}
+
+static bool look_again(struct vdf_obj *obj, void *ctx, uint64_t value)
+{
+    vdf_console_look(ctx);
     return true;
 }
 

@@ -38,6 +38,8 @@ void vdf_console_reset(struct vdf_console *con);
 void vdf_console_set_status(struct vdf_console *con, uint8_t status);
 /** vdf_console_notify() - the driver's notification of a queue. */
 void vdf_console_notify(struct vdf_console *con, uint32_t index);
+/** vdf_console_look() - notify of all queues, and settle. */
+void vdf_console_look(struct vdf_console *con);
 /** vdf_console_settle() - at the end of every hook: let device and driver work until both
  *  are done. */
 void vdf_console_settle(struct vdf_console *con);

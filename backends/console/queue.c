@@ -8,6 +8,8 @@
 #include "driver.h"
 #include "queue.h"
 
+#define DIRTY_WORD_BYTES (64ull * VDF_DIRTY_PAGE) /* of memory, in a word of the bitmap */
+
 uint64_t vdf_console_default_features(unsigned device)
 {
     uint64_t common = VDF_CONSOLE_F_INDIRECT | VDF_CONSOLE_F_EVENT_IDX | VDF_CONSOLE_F_VERSION_1 |
@@ -40,33 +42,64 @@ bool vdf_console_pool(const struct vdf_console *con)
     return con->dma_mem && con->driver_features & VDF_CONSOLE_F_DMA_MEM;
 }
 
-uint64_t vdf_console_pool_addr(const struct vdf_console *con)
+/* The pool in a space: the end of its last region. False: it does not fit. */
+static bool pool_region(const struct vdf_console *con, const struct vdf_space *space,
+                        struct vdf_region *pool)
 {
-    uint64_t size = con->guest_memory ? con->guest_memory->size : con->memory.size;
+    const struct vdf_region *last = space->n ? &vdf_space_regions(space)[space->n - 1] : NULL;
 
-    return size > con->dma_size ? size - con->dma_size : 0;
+    if (!last || last->len < con->dma_size)
+        return false;
+    *pool = *last;
+    uint64_t cut = last->len - con->dma_size;
+    if (pool->dirty) {
+        /* The bitmap begins with a whole word, so that the region may be larger than the pool. */
+        cut -= cut % DIRTY_WORD_BYTES;
+        pool->dirty += cut / DIRTY_WORD_BYTES;
+    }
+    pool->addr += cut;
+    pool->offset += cut;
+    pool->len -= cut;
+    return true;
 }
 
-void vdf_console_use_memory(struct vdf_console *con, struct vdf_memory *mem)
+bool vdf_console_pool_fits(const struct vdf_console *con, const struct vdf_space *space)
 {
-    uint64_t start = mem && vdf_console_pool(con) ? vdf_console_pool_addr(con) : 0;
+    struct vdf_region pool;
 
-    con->space = (struct vdf_space){ .n = mem != NULL };
-    if (mem)
-        con->space.one = (struct vdf_region){
-            .addr = start,
-            .len = mem->size - start,
-            .mem = mem,
-            .offset = start,
-        };
+    return pool_region(con, space, &pool);
+}
+
+uint64_t vdf_console_pool_addr(const struct vdf_console *con)
+{
+    struct vdf_space own = vdf_space_of((struct vdf_memory *)&con->memory);
+    struct vdf_region pool;
+
+    if (!pool_region(con, con->guest_space ? con->guest_space : &own, &pool))
+        return 0;
+    return pool.addr + pool.len - con->dma_size;
+}
+
+void vdf_console_use_space(struct vdf_console *con, const struct vdf_space *space)
+{
+    struct vdf_region pool;
+
+    if (!vdf_console_pool(con))
+        con->space = *space;
+    else if (pool_region(con, space, &pool))
+        con->space = (struct vdf_space){ .n = 1, .one = pool };
+    else
+        con->space = (struct vdf_space){ 0 };
 }
 
 void vdf_console_update_space(struct vdf_console *con)
 {
-    if (vdf_console_driver(con)->space)
+    if (vdf_console_driver(con)->space) {
         vdf_console_driver(con)->space(con);
-    else
-        vdf_console_use_memory(con, &con->memory);
+    } else {
+        const struct vdf_space own = vdf_space_of(&con->memory);
+        vdf_console_use_space(con, &own);
+    }
 }
 
 /* --- queues ----------------------------------------------------------------------------------- */

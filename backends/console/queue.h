@@ -12,11 +12,13 @@ uint64_t vdf_console_possible_features(unsigned device);
 bool vdf_console_multiport(const struct vdf_console *con);
 /** vdf_console_pool() - whether buffers and rings have to lie in the DMA pool. */
 bool vdf_console_pool(const struct vdf_console *con);
-/** vdf_console_pool_addr() - guest address of the pool: the end of the memory. */
+/** vdf_console_pool_fits() - whether the last region of the space has room for the pool. */
+bool vdf_console_pool_fits(const struct vdf_console *con, const struct vdf_space *space);
+/** vdf_console_pool_addr() - guest address of the pool: the end of the memory. 0: it does not fit. */
 uint64_t vdf_console_pool_addr(const struct vdf_console *con);
-/** vdf_console_use_memory() - let the device reach @mem, or only the DMA pool in it; NULL:
- *  nothing. */
-void vdf_console_use_memory(struct vdf_console *con, struct vdf_memory *mem);
+/** vdf_console_use_space() - let the device reach @space, or only the DMA pool in it. Its regions stay
+ *  the caller's. */
+void vdf_console_use_space(struct vdf_console *con, const struct vdf_space *space);
 /** vdf_console_update_space() - to be called after a change of memory, pool or features. */
 void vdf_console_update_space(struct vdf_console *con);
 

@@ -284,7 +284,7 @@ static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
 
     if (value == now->side && value != VDF_CONSOLE_SOFT)
         return 0;
-    if (value != now->side && con->guest_memory)
+    if (value != now->side && con->guest_space)
         return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first", name);
     if (value > VDF_CONSOLE_NONE)
         return vdf_fail(err, EINVAL,

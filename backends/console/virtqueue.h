@@ -48,6 +48,8 @@ struct vdf_vq {
     uint8_t modes; /* VDF_VQ_INDIRECT, ...: vdf_vq_start() */
     bool broken;   /* the driver has broken the rules: not used until a reset */
     bool quiet;    /* the driver is asked not to notify: vdf_vq_want_kicks() */
+    /* Of the transport. */
+    bool lost; /* its parts are not in the guest's memory now */
 };
 
 struct vdf_vq_seg {
