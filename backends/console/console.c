@@ -6,6 +6,7 @@
 #include <virtdevfs/socket.h>
 
 #include "driver.h"
+#include "pci.h"
 #include "port.h"
 #include "queue.h"
 #include "soft.h"
@@ -116,6 +117,7 @@ int vdf_console_restored(struct vdf_obj *obj, struct vdf_err *err)
             return vdf_fail(err, EINVAL, "port %u holds a chain of a queue that is not ready", id);
     }
     ret = queues_restored(con, err);
+    ret = ret ? ret : vdf_console_pci_restored(con, err);
     return ret ? ret : vdf_soft_restored(con, err);
 }
 

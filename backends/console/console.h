@@ -7,10 +7,11 @@
  *     fifo.c, port.c          data between the host's end of a port and its queues
  *     control.c               control messages
  *     device.c                status, reset and notifications; the choice of the driver
- *     mmio.c, size.c          the registers of virtio-mmio; the size of the terminal
+ *     mmio.c, pci.c           the registers of virtio-mmio and of virtio-pci
+ *     size.c                  the size of the terminal
  *     soft*.c                 the soft driver, see soft_driver.h
  *     vhost_user*.c           a driver in another process, see vhost_user_server.h
- *     guest.c                 a driver in a guest of the component vm
+ *     guest.c                 a driver in a guest, which accesses registers of mmio.c or pci.c
  *     console.c               the life of a console
  *     rows.c, port_rows.c     the rows of console/NAME and of its ports
  *
@@ -35,6 +36,12 @@
 enum vdf_console_device {
     VDF_CONSOLE_CONSOLE,
     VDF_CONSOLE_RPROC,
+};
+
+/* Parts that can be attached to a guest: a window of registers each. */
+enum vdf_console_part {
+    VDF_CONSOLE_PART_MMIO, /* "" */
+    VDF_CONSOLE_PART_PCI,  /* "pci" */
 };
 
 enum vdf_console_order {
@@ -77,7 +84,8 @@ struct vdf_console {
     uint32_t device_features_sel, driver_features_sel;
     uint32_t queue_sel, shm_sel;
     uint32_t generation;
-    struct vdf_vq *queues; /* vdf_console_queues() of them, made with the first that is set up */
+    uint16_t config_vector; /* of MSI-X, for changes of the configuration; VDF_CONSOLE_NO_VECTOR */
+    struct vdf_vq *queues;  /* vdf_console_queues() of them, made with the first that is set up */
     unsigned n_queues;
 
     /* Towards the outside. */
@@ -85,6 +93,7 @@ struct vdf_console {
     struct vdf_irq irq;
     bool irq_level;
     const struct vdf_space *guest_space; /* of the guest that it is attached to; NULL: none */
+    uint32_t guest_vector;               /* added to the numbers of the guest's vectors */
     struct vdf_log control;
     uint64_t violations;
     uint64_t discarded; /* bytes for which there is no port to count them */
@@ -95,6 +104,7 @@ struct vdf_console {
     uint32_t n_removed;
 
     struct vdf_soft *soft;        /* the soft driver while it has the device */
+    bool calls_pending;           /* a queue has vdf_vq.call set */
     bool look_again;              /* a queue was not emptied: look at all queues again */
     struct vdf_async *timer;      /* of look_again; NULL: not made yet */
     struct vdf_vhost_user *vhost; /* the server while the object is started and has `vhost_path` */

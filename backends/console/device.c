@@ -166,6 +166,7 @@ void vdf_console_reset(struct vdf_console *con)
     con->driver_features_sel = 0;
     con->queue_sel = 0;
     con->shm_sel = 0;
+    con->config_vector = VDF_CONSOLE_NO_VECTOR;
     con->device_ready = false;
     con->resumed = false;
     con->n_removed = 0;

@@ -11,6 +11,7 @@ enum vdf_console_side {
     VDF_CONSOLE_NONE,
     VDF_CONSOLE_VHOST_USER,
     VDF_CONSOLE_VM,
+    VDF_CONSOLE_PCI,
 };
 
 /* The operations of the device in which its drivers differ. A console has one in priv.backend. */
@@ -20,6 +21,8 @@ struct vdf_console_driver {
     /* Another process has the memory, chooses the sizes of the queues, and starts and stops them:
      * there is no DMA pool, and queues and drivers come and go without a reset of the device. */
     bool remote;
+    /* "VM": a guest has the driver, and this is what the console is attached to. NULL: it is not. */
+    const char *guest;
 
     /* A NULL member means that nothing is done, or the default. */
 
@@ -45,7 +48,8 @@ extern const struct vdf_console_driver vdf_console_no_driver;
 extern const struct vdf_console_driver vdf_console_soft_driver;
 extern const struct vdf_console_driver vdf_console_vhost_user_driver;
 extern const struct vdf_console_driver vdf_console_vm_driver;
-extern const struct vdf_guest_ops vdf_console_guest_ops; /* attach and detach that driver */
+extern const struct vdf_console_driver vdf_console_pci_driver;
+extern const struct vdf_guest_ops vdf_console_guest_ops; /* attach and detach these two */
 
 /** vdf_console_driver() - the present driver. */
 static inline const struct vdf_console_driver *vdf_console_driver(const struct vdf_console *con)

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "device.h"
 #include "driver.h"
+#include "pci.h"
 #include "port.h"
 #include "queue.h"
 #include "soft.h"
@@ -28,6 +29,14 @@ static int need_idle(const struct vdf_console *con, struct vdf_err *err)
     if (vdf_vhost_user_connected(con))
         return vdf_fail(err, EBUSY, "a vhost-user front end is connected: write 1 to reset first");
     return 0;
+}
+
+/* A function of a guest keeps its identity and its number of queues. */
+static int need_no_function(const struct vdf_console *con, struct vdf_err *err)
+{
+    if (vdf_console_driver(con)->side != VDF_CONSOLE_PCI)
+        return 0;
+    return vdf_fail(err, EBUSY, "driver is pci: detach the console from the PCI function first");
 }
 
 /* Queues that a driver has described depend on such a value, so that a change resets the device.
@@ -51,6 +60,8 @@ static int device_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (value == con->device)
         return 0;
     int ret = need_idle(con, err);
+    if (ret == 0)
+        ret = need_no_function(con, err);
     if (ret == 0 && value == VDF_CONSOLE_RPROC)
         ret = vdf_console_need_one_port(con, err);
     if (ret < 0)
@@ -87,6 +98,8 @@ static int features_set(const struct vdf_at *at, uint64_t value, struct vdf_err 
     int ret =
         con->features & ~value & VDF_CONSOLE_F_MULTIPORT ? vdf_console_need_one_port(con, err) : 0;
 
+    if (ret == 0 && (con->features ^ value) & VDF_CONSOLE_F_MULTIPORT)
+        ret = need_no_function(con, err);
     return ret < 0 ? ret : change(at, value, err);
 }
 
@@ -133,6 +146,8 @@ static int max_ports_set(const struct vdf_at *at, uint64_t value, struct vdf_err
                         value);
     if (con->vhost_path && vdf_vhost_user_ports_check((uint32_t)value, err))
         return -EINVAL;
+    if (value != con->max_ports && need_no_function(con, err))
+        return -EBUSY;
     return change(at, value, err);
 }
 
@@ -261,13 +276,14 @@ static int size_restore(const struct vdf_at *at, const char *text, size_t len, s
 
 static const char *const device_names[] = { "console", "rproc-serial", NULL };
 static const char *const order_names[] = { "cols-rows", "rows-cols", NULL };
-static const char *const driver_names[] = { "soft", "none", "vhost-user", "vm", NULL };
+static const char *const driver_names[] = { "soft", "none", "vhost-user", "vm", "pci", NULL };
 
 static const struct vdf_console_driver *const drivers[] = {
     [VDF_CONSOLE_SOFT] = &vdf_console_soft_driver,
     [VDF_CONSOLE_NONE] = &vdf_console_no_driver,
     [VDF_CONSOLE_VHOST_USER] = &vdf_console_vhost_user_driver,
     [VDF_CONSOLE_VM] = &vdf_console_vm_driver,
+    [VDF_CONSOLE_PCI] = &vdf_console_pci_driver,
 };
 
 static int driver_get(const struct vdf_at *at, uint64_t *value)
@@ -285,13 +301,14 @@ static int driver_set(const struct vdf_at *at, uint64_t value, struct vdf_err *e
     if (value == now->side && value != VDF_CONSOLE_SOFT)
         return 0;
     if (value != now->side && con->guest_space)
-        return vdf_fail(err, EBUSY, "%s: the console is attached to a VM; detach it first", name);
+        return vdf_fail(err, EBUSY, "%s: the console is attached to a %s; detach it first", name,
+                        now->guest);
     if (value > VDF_CONSOLE_NONE)
         return vdf_fail(err, EINVAL,
                         "%s: set when a machine or a front end attaches; write soft or none", name);
     if (value != now->side && con->vhost_path)
         return vdf_fail(err, EBUSY, "vhost_user is set: empty it first");
-    bool fresh = value == VDF_CONSOLE_SOFT ? !con->soft : con->soft || now->side == VDF_CONSOLE_VM;
+    bool fresh = value == VDF_CONSOLE_SOFT ? !con->soft : con->soft || now->guest;
     if (value != now->side)
         vdf_console_set_driver(con, drivers[value]);
     if (fresh)
@@ -337,8 +354,9 @@ static int vhost_user_store(const struct vdf_at *at, const char *text, size_t le
         set_path(con, NULL, drivers[con->side_before]);
         return 0;
     }
-    if (vdf_console_driver(con) == &vdf_console_vm_driver)
-        return vdf_fail(err, EBUSY, "driver is vm: detach the console from the VM first");
+    if (vdf_console_driver(con)->guest)
+        return vdf_fail(err, EBUSY, "driver is %s: detach the console from the %s first",
+                        vdf_console_driver(con)->backend.name, vdf_console_driver(con)->guest);
     int ret = vdf_vhost_user_possible(con, text, err);
     if (ret)
         return ret;
@@ -414,17 +432,83 @@ static int reg_get(const struct vdf_at *at, uint64_t *value)
     return 0;
 }
 
+/* A guest that resets the device takes it over. Status has eight bits (2.1). */
+static int take_over(struct vdf_console *con, bool status, uint64_t value, struct vdf_err *err)
+{
+    if (vdf_console_driver(con)->remote)
+        return vdf_fail(err, EBUSY, "the driver is behind the socket of vhost_user");
+    if (status && !(value & UINT8_MAX))
+        vdf_console_leave(con);
+    return 0;
+}
+
 static int reg_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
 {
     struct vdf_console *con = at->priv;
+    int ret = take_over(con, at->attr->offset == VDF_CONSOLE_REG_STATUS, value, err);
 
-    if (vdf_console_driver(con)->remote)
-        return vdf_fail(err, EBUSY, "the driver is behind the socket of vhost_user");
-    /* A guest that resets the device takes it over. Status has eight bits (2.1). */
-    if (at->attr->offset == VDF_CONSOLE_REG_STATUS && !(value & UINT8_MAX))
-        vdf_console_leave(con);
+    if (ret < 0)
+        return ret;
     vdf_console_reg_write(con, (unsigned)at->attr->offset, (uint32_t)value);
     vdf_console_settle(con);
+    return 0;
+}
+
+/* --- the window of virtio-pci ------------------------------------------------------------------- */
+
+static uint64_t pci_size(const struct vdf_at *at)
+{
+    return vdf_console_pci_size(at->priv);
+}
+
+static const struct vdf_window_ops pci_ops = {
+    .size = pci_size,
+    .align = 1,
+    .halves = true,
+};
+
+static int pci_get(const struct vdf_at *at, uint64_t *value)
+{
+    *value = vdf_console_pci_read(at->priv, (unsigned)at->attr->offset);
+    return 0;
+}
+
+static int pci_set(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_console *con = at->priv;
+    int ret = take_over(con, at->attr->offset == VDF_CONSOLE_PCI_STATUS, value, err);
+
+    if (ret < 0)
+        return ret;
+    vdf_console_pci_write(con, (unsigned)at->attr->offset, at->i, value);
+    vdf_console_settle(con);
+    return 0;
+}
+
+static int isr_read(const struct vdf_at *at, uint64_t *value)
+{
+    struct vdf_console *con = at->priv;
+
+    *value = vdf_console_pci_isr(con);
+    vdf_console_settle(con);
+    return 0;
+}
+
+static int vector_get(const struct vdf_at *at, uint64_t *value)
+{
+    const struct vdf_console *con = at->priv;
+
+    *value = (uint16_t)(vdf_console_queue(con, at->i)->vector - 1u);
+    return 0;
+}
+
+static int vector_restore(const struct vdf_at *at, uint64_t value, struct vdf_err *err)
+{
+    struct vdf_vq *vq = vdf_console_queue_make(at->priv, at->i);
+
+    if (!vq)
+        return vdf_fail(err, ENOMEM, "no memory for the queues");
+    vq->vector = (uint16_t)(value + 1);
     return 0;
 }
 
@@ -516,6 +600,7 @@ static const struct vdf_bits interrupt_bits[] = {
     { "ConfigurationChangeNotification", .low = 1 },
     { 0 },
 };
+static const struct vdf_bits emergency_bits[] = { { "emerg_wr", .low = 0, .width = 8 }, { 0 } };
 static const struct vdf_bits feature_bits[] = {
     { "VIRTIO_CONSOLE_F_SIZE", .low = 0 },
     { "VIRTIO_CONSOLE_F_MULTIPORT", .low = 1 },
@@ -555,6 +640,18 @@ static const struct vdf_bits feature_bits[] = {
         .path = "reg/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE,                \
         VDF_FIELD(struct vdf_console, member), .doc = text, .window = VDF_REGS, .offset = at, \
         __VA_ARGS__                                                                           \
+    }
+#define PCI(name, at, access, bytes, text, ...)                                                \
+    {                                                                                          \
+        .path = "pci/" name, .type = VDF_REG, .flags = (access) | VDF_NO_FILE, .width = bytes, \
+        .doc = text, .get = pci_get, .set = pci_set, .window = VDF_CONSOLE_PCI_REGS,           \
+        .offset = VDF_CONSOLE_PCI_##at, __VA_ARGS__                                            \
+    }
+#define CONFIG(name, at, member, text)                                                      \
+    {                                                                                       \
+        .path = "pci/" name, .type = VDF_REG, .flags = VDF_R | VDF_NO_FILE,                 \
+        VDF_FIELD(struct vdf_console, member), .doc = text, .window = VDF_CONSOLE_PCI_REGS, \
+        .offset = VDF_CONSOLE_PCI_CONFIG + (at),                                            \
     }
 
 static const struct vdf_attr console_rows[] = {
@@ -635,8 +732,8 @@ static const struct vdf_attr console_rows[] = {
       .width = 1,
       .doc =
           "the driver of the device: soft (a built-in driver, which probes the device when soft is "
-          "written or a port is first opened) or none; vhost-user and vm while one of these is "
-          "attached",
+          "written or a port is first opened) or none; vhost-user, vm and pci (a PCI function) "
+          "while one of these is attached",
       .choices = driver_names,
       .get = driver_get,
       .set = driver_set,
@@ -688,6 +785,15 @@ static const struct vdf_attr console_rows[] = {
     QUEUE("last_avail", VDF_UINT, last_avail,
           "entries of the available ring that the device has taken, or the next place of a packed "
           "one"),
+    { .path = "queues/#/msix_vector",
+      .type = VDF_REG,
+      .flags = VDF_R | VDF_SAVE,
+      .width = 2,
+      .doc = "vector of the queue's interrupts in pci/regs; 0xffff: none",
+      .range = { QUEUES },
+      .reset = VDF_CONSOLE_NO_VECTOR,
+      .get = vector_get,
+      .restore = vector_restore },
 
     { .path = "regs",
       .type = VDF_WINDOW,
@@ -743,8 +849,49 @@ static const struct vdf_attr console_rows[] = {
     FIELD("rows", VDF_CONSOLE_REG_ROWS, VDF_R, rows, "rows of port 0"),
     FIELD("max_nr_ports", VDF_CONSOLE_REG_MAX_PORTS, VDF_R, max_ports, "max_ports"),
     REG("emerg_wr", VDF_CONSOLE_REG_EMERG_WR, VDF_W, 4,
-        "the low byte goes to port 0's data at any time",
-        .bits = (const struct vdf_bits[]){ { "emerg_wr", .low = 0, .width = 8 }, { 0 } }),
+        "the low byte goes to port 0's data at any time", .bits = emergency_bits),
+
+    { .path = "pci/regs",
+      .type = VDF_WINDOW,
+      .flags = VDF_RW,
+      .doc = "the virtio-pci window",
+      .window_ops = &pci_ops,
+      .window = VDF_CONSOLE_PCI_REGS },
+    PCI("device_feature_select", DEVICE_FEATURE_SELECT, VDF_RW, 4, "which half: 0 or 1"),
+    PCI("device_feature", DEVICE_FEATURE, VDF_R, 4, "the selected half of features"),
+    PCI("driver_feature_select", DRIVER_FEATURE_SELECT, VDF_RW, 4, "which half: 0 or 1"),
+    PCI("driver_feature", DRIVER_FEATURE, VDF_RW, 4, "the selected half of driver_features"),
+    { .path = "pci/config_msix_vector",
+      .type = VDF_REG,
+      .flags = VDF_RW | VDF_SAVE | VDF_NO_FILE,
+      VDF_FIELD(struct vdf_console, config_vector),
+      .doc = "vector of configuration changes; 0xffff: none",
+      .reset = VDF_CONSOLE_NO_VECTOR,
+      .set = pci_set,
+      .window = VDF_CONSOLE_PCI_REGS,
+      .offset = VDF_CONSOLE_PCI_CONFIG_VECTOR },
+    PCI("num_queues", NUM_QUEUES, VDF_R, 2, "queues of the device"),
+    PCI("device_status", STATUS, VDF_RW, 1, "device status; 0 resets", .bits = status_bits),
+    PCI("config_generation", GENERATION, VDF_R, 1, "counts changes of the configuration"),
+    PCI("queue_select", QUEUE_SELECT, VDF_RW, 2, "queue that the queue registers are for"),
+    PCI("queue_size", QUEUE_SIZE, VDF_RW, 2, "size of the queue, at first the largest one"),
+    PCI("queue_msix_vector", QUEUE_VECTOR, VDF_RW, 2,
+        "vector of the queue's interrupts; 0xffff: none"),
+    PCI("queue_enable", QUEUE_ENABLE, VDF_RW, 2, "1: the device may use the queue"),
+    PCI("queue_notify_off", QUEUE_NOTIFY_OFF, VDF_R, 2, "number of the queue's notification"),
+    PCI("queue_desc", QUEUE_DESC, VDF_RW, 8, "descriptor table"),
+    PCI("queue_driver", QUEUE_DRIVER, VDF_RW, 8, "available ring"),
+    PCI("queue_device", QUEUE_DEVICE, VDF_RW, 8, "used ring"),
+    PCI("queue_reset", QUEUE_RESET, VDF_RW, 2, "1 resets the queue; 0 when done"),
+    PCI("isr_status", ISR, VDF_R, 1, "interrupts since the last read, which clears the register",
+        .bits = interrupt_bits, .read_side = isr_read),
+    CONFIG("cols", 0, cols, "columns of port 0"),
+    CONFIG("rows", 2, rows, "rows of port 0"),
+    CONFIG("max_nr_ports", 4, max_ports, "max_ports"),
+    PCI("emerg_wr", CONFIG + 8, VDF_W, 4, "the low byte goes to port 0's data at any time",
+        .bits = emergency_bits),
+    PCI("notify/#", NOTIFY, VDF_W, 2, "number of the queue, which has new buffers",
+        .range = { QUEUES }, .stride = VDF_CONSOLE_PCI_NOTIFY_STEP),
 
     VALUE("device_ready", VDF_BOOL, VDF_NO_FILE, device_ready,
           "the driver has sent DEVICE_READY 1, or goes on without that"),

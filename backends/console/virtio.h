@@ -75,6 +75,52 @@ enum vdf_console_reg {
 
 #define VDF_CONSOLE_CONFIG_SIZE 12u /* section 5.3.4: from COLS to EMERG_WR */
 
+/* The virtio-pci window: four structures (section 4.1.4), each at the start of a page. */
+enum vdf_console_pci_reg {
+    VDF_CONSOLE_PCI_COMMON = 0x0000,
+    VDF_CONSOLE_PCI_DEVICE_FEATURE_SELECT = 0x0000,
+    VDF_CONSOLE_PCI_DEVICE_FEATURE = 0x0004,
+    VDF_CONSOLE_PCI_DRIVER_FEATURE_SELECT = 0x0008,
+    VDF_CONSOLE_PCI_DRIVER_FEATURE = 0x000c,
+    VDF_CONSOLE_PCI_CONFIG_VECTOR = 0x0010, /* 2 bytes */
+    VDF_CONSOLE_PCI_NUM_QUEUES = 0x0012,    /* 2 bytes */
+    VDF_CONSOLE_PCI_STATUS = 0x0014,        /* 1 byte */
+    VDF_CONSOLE_PCI_GENERATION = 0x0015,    /* 1 byte */
+    VDF_CONSOLE_PCI_QUEUE_SELECT = 0x0016,  /* 2 bytes, as those up to QUEUE_NOTIFY_OFF */
+    VDF_CONSOLE_PCI_QUEUE_SIZE = 0x0018,
+    VDF_CONSOLE_PCI_QUEUE_VECTOR = 0x001a,
+    VDF_CONSOLE_PCI_QUEUE_ENABLE = 0x001c,
+    VDF_CONSOLE_PCI_QUEUE_NOTIFY_OFF = 0x001e,
+    VDF_CONSOLE_PCI_QUEUE_DESC = 0x0020, /* 8 bytes, as the next two */
+    VDF_CONSOLE_PCI_QUEUE_DRIVER = 0x0028,
+    VDF_CONSOLE_PCI_QUEUE_DEVICE = 0x0030,
+    VDF_CONSOLE_PCI_QUEUE_RESET = 0x003a, /* 2 bytes; 0x0038 is for a feature that is not offered */
+    VDF_CONSOLE_PCI_ISR = 0x1000,         /* 1 byte */
+    VDF_CONSOLE_PCI_CONFIG = 0x2000,
+    VDF_CONSOLE_PCI_NOTIFY = 0x3000, /* 2 bytes every 4 bytes, for each queue */
+};
+#define VDF_CONSOLE_PCI_COMMON_SIZE 0x3cu
+#define VDF_CONSOLE_PCI_NOTIFY_STEP 4u
+
+#define VDF_CONSOLE_PCI_VENDOR 0x1af4u
+#define VDF_CONSOLE_PCI_DEVICE 0x1040u /* plus the virtio id */
+#define VDF_CONSOLE_PCI_SUBSYSTEM 0x1100u
+#define VDF_CONSOLE_PCI_CLASS 0x078000u /* a communication controller of another kind */
+
+/* Capabilities of virtio in the configuration space of PCI, section 4.1.4. */
+#define VDF_CONSOLE_CAP_VENDOR 0x09u
+enum vdf_console_cap {
+    VDF_CONSOLE_CAP_COMMON = 1,
+    VDF_CONSOLE_CAP_NOTIFY = 2,
+    VDF_CONSOLE_CAP_ISR = 3,
+    VDF_CONSOLE_CAP_CONFIG = 4,
+    VDF_CONSOLE_CAP_ACCESS = 5, /* accesses a base address register through the capability */
+};
+
+#define VDF_CONSOLE_NO_VECTOR 0xffffu
+#define VDF_CONSOLE_VECTORS_MAX 2048u /* PCI 3.0, section 6.8.2 */
+#define VDF_CONSOLE_PCI_QUEUES_MAX 0xffffu
+
 /* Control messages, section 5.3.6.2. */
 enum vdf_console_event {
     VDF_CONSOLE_DEVICE_READY,

@@ -49,7 +49,9 @@ struct vdf_vq {
     bool broken;   /* the driver has broken the rules: not used until a reset */
     bool quiet;    /* the driver is asked not to notify: vdf_vq_want_kicks() */
     /* Of the transport. */
-    bool lost; /* its parts are not in the guest's memory now */
+    bool lost;       /* its parts are not in the guest's memory now */
+    bool call;       /* a message about used buffers is to be sent */
+    uint16_t vector; /* of MSI-X for that message, plus 1; 0: none */
 };
 
 struct vdf_vq_seg {
