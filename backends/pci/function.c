@@ -206,13 +206,13 @@ unsigned vdf_pci_doorbells(const struct vdf_pci *pci, unsigned region,
 {
     const struct vdf_pci_part *part =
         region < VDF_PCI_BARS ? vdf_pci_window((struct vdf_pci *)pci, region) : NULL;
-    unsigned n = part ? part->n_doorbells : 0;
+    unsigned n = part ? part->bells.n : 0;
 
     if (n > max)
         n = max;
     for (unsigned k = 0; k < n; k++) {
-        list[k] = part->doorbells[k].doorbell;
-        fds[k] = part->doorbells[k].fd;
+        list[k] = part->bells.list[k].doorbell;
+        fds[k] = part->bells.list[k].fd;
     }
     return n;
 }
@@ -341,11 +341,14 @@ static int run_parts(struct vdf_pci *pci, bool running, const atomic_bool *stop)
     for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
         struct vdf_pci_part *part = &pci->parts[k];
 
-        if (!part->target || !part->ops->runs)
+        if (!part->target)
             continue;
         if (!vdf_pci_enter(part->target, stop))
             return -ESHUTDOWN;
-        part->ops->runs(part->target, part->part, running);
+        if (!running)
+            vdf_guest_bells_ring(&part->bells);
+        if (part->ops->runs)
+            part->ops->runs(part->target, part->part, running);
         vdf_pci_leave(part->target, true, stop);
     }
     return 0;

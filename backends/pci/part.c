@@ -3,12 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "pci.h"
-
-#define DOORBELLS 128u /* of a part */
 
 bool vdf_pci_enter(struct vdf_obj *obj, const atomic_bool *stop)
 {
@@ -63,52 +59,6 @@ static void send_message(void *ctx, uint64_t address, uint32_t data)
     vdf_pci_msix_send(&part->pci->irqs, data);
 }
 
-/* --- doorbells -------------------------------------------------------------------------------- */
-
-static bool ring(struct vdf_obj *obj, void *ctx, uint64_t value)
-{
-    const struct vdf_pci_doorbell *doorbell = ctx;
-    const struct vdf_pci_part *part = doorbell->part;
-
-    part->ops->ring(obj, part->part, (unsigned)(doorbell - part->doorbells));
-    return true;
-}
-
-static void close_doorbells(struct vdf_pci_part *part)
-{
-    for (unsigned k = 0; k < part->n_doorbells; k++) {
-        vdf_async_free(part->doorbells[k].bell);
-        close(part->doorbells[k].fd);
-    }
-    free(part->doorbells);
-    part->doorbells = NULL;
-    part->n_doorbells = 0;
-}
-
-static int open_doorbells(struct vdf_pci_part *part, struct vdf_err *err)
-{
-    struct vdf_guest_doorbell list[DOORBELLS];
-    unsigned n =
-        part->ops->doorbells ? part->ops->doorbells(part->target, part->part, list, DOORBELLS) : 0;
-
-    part->doorbells = n ? calloc(n, sizeof(*part->doorbells)) : NULL;
-    if (n && !part->doorbells)
-        return vdf_fail(err, ENOMEM, "no memory for %u doorbells", n);
-    for (unsigned k = 0; k < n; k++) {
-        struct vdf_pci_doorbell *doorbell = &part->doorbells[k];
-
-        *doorbell = (struct vdf_pci_doorbell){ .part = part, .doorbell = list[k] };
-        doorbell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (doorbell->fd < 0)
-            return vdf_fail(err, errno, "a doorbell cannot be made: %s", strerror(errno));
-        part->n_doorbells++;
-        doorbell->bell = vdf_async_eventfd(part->target, ring, doorbell, doorbell->fd);
-        if (!doorbell->bell)
-            return vdf_fail(err, errno, "a doorbell cannot be watched: %s", strerror(errno));
-    }
-    return 0;
-}
-
 /* --- attaching -------------------------------------------------------------------------------- */
 
 /* A page that appears or goes while a client is connected is the next client's. */
@@ -127,7 +77,7 @@ static void detach_part(struct vdf_pci_part *part)
         return;
     if (part->ops->runs && part->pci->running)
         part->ops->runs(target, part->part, false);
-    close_doorbells(part);
+    vdf_guest_bells_close(&part->bells);
     vdf_guest_detach(target, part->part);
     vdf_pci_intx_set(&part->pci->irqs, part->number, false);
     vdf_obj_unuse(target);
@@ -163,7 +113,7 @@ static int attach_part(struct vdf_pci *pci, unsigned number, struct vdf_obj *tar
         return ret;
     }
     vdf_obj_use(target);
-    ret = open_doorbells(part, err);
+    ret = vdf_guest_bells_open(&part->bells, target, which, err);
     if (ret < 0) {
         detach_part(part);
         return ret;

@@ -37,13 +37,7 @@ struct vdf_pci_part {
     uint32_t part;
     const struct vdf_guest_ops *ops;
     struct vdf_memory *page; /* in place of a window that traps; NULL: none */
-    unsigned n_doorbells;
-    struct vdf_pci_doorbell {
-        struct vdf_pci_part *part;
-        struct vdf_guest_doorbell doorbell;
-        int fd;
-        struct vdf_async *bell;
-    } * doorbells;
+    struct vdf_guest_bells bells;
 };
 
 enum vdf_pci_kind { VDF_PCI_MEM32, VDF_PCI_MEM64, VDF_PCI_IO };

@@ -183,7 +183,7 @@ static int get_ioeventfds(const struct vdf_at *at, uint64_t *value)
 
     *value = 0;
     for (unsigned k = 0; k < VDF_VM_SLOTS; k++)
-        *value += vm->slots[k] ? vm->slots[k]->n_doorbells : 0;
+        *value += vm->slots[k] ? vm->slots[k]->bells.n : 0;
     return 0;
 }
 

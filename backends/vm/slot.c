@@ -13,7 +13,6 @@
 #include "slot.h"
 #include "vm.h"
 
-#define DOORBELLS 64u                 /* of a slot */
 #define ADDRESSES (UINT64_C(1) << 36) /* every processor that KVM runs on can address these */
 
 /* Where KVM's own controllers are. */
@@ -74,25 +73,17 @@ static int check_place(const struct vdf_slot *slot, uint64_t bytes, bool page, s
 
 /* --- doorbells -------------------------------------------------------------------------------- */
 
-static bool ring(struct vdf_obj *obj, void *ctx, uint64_t value)
-{
-    struct vdf_slot_doorbell *doorbell = ctx;
-    struct vdf_slot *slot = doorbell->slot;
-
-    slot->ops->ring(obj, slot->part, (unsigned)(doorbell - slot->doorbells));
-    return true;
-}
-
-static int set_ioeventfd(const struct vdf_slot_doorbell *doorbell, uint32_t flags)
+static int set_ioeventfd(const struct vdf_slot *slot, const struct vdf_guest_bell *bell,
+                         uint32_t flags)
 {
     struct kvm_ioeventfd request = {
-        .datamatch = doorbell->doorbell.data,
-        .addr = doorbell->slot->addr + doorbell->doorbell.offset,
-        .len = doorbell->doorbell.width,
-        .fd = doorbell->fd,
+        .datamatch = bell->doorbell.data,
+        .addr = slot->addr + bell->doorbell.offset,
+        .len = bell->doorbell.width,
+        .fd = bell->fd,
         .flags = KVM_IOEVENTFD_FLAG_DATAMATCH | flags,
     };
-    int vm = doorbell->slot->vm->fd;
+    int vm = slot->vm->fd;
     int ret = flags & KVM_IOEVENTFD_FLAG_DEASSIGN ? vdf_kvm_undo(vm, KVM_IOEVENTFD, &request)
                                                   : vdf_kvm_ioctl(vm, KVM_IOEVENTFD, &request);
     return ret < 0 ? -errno : 0;
@@ -100,41 +91,22 @@ static int set_ioeventfd(const struct vdf_slot_doorbell *doorbell, uint32_t flag
 
 static void close_doorbells(struct vdf_slot *slot)
 {
-    for (unsigned k = 0; k < slot->n_doorbells; k++) {
-        set_ioeventfd(&slot->doorbells[k], KVM_IOEVENTFD_FLAG_DEASSIGN);
-        vdf_async_free(slot->doorbells[k].bell);
-        close(slot->doorbells[k].fd);
-    }
-    free(slot->doorbells);
-    slot->doorbells = NULL;
-    slot->n_doorbells = 0;
+    for (unsigned k = 0; k < slot->bells.n; k++)
+        set_ioeventfd(slot, &slot->bells.list[k], KVM_IOEVENTFD_FLAG_DEASSIGN);
+    vdf_guest_bells_close(&slot->bells);
 }
 
 static int open_doorbells(struct vdf_slot *slot, struct vdf_err *err)
 {
-    struct vdf_guest_doorbell list[DOORBELLS];
-    unsigned n =
-        slot->ops->doorbells ? slot->ops->doorbells(slot->target, slot->part, list, DOORBELLS) : 0;
-    int ret = 0;
+    int ret = vdf_guest_bells_open(&slot->bells, slot->target, slot->part, err);
 
-    slot->doorbells = n ? calloc(n, sizeof(*slot->doorbells)) : NULL;
-    if (n && !slot->doorbells)
-        return vdf_fail(err, ENOMEM, "no memory for %u doorbells", n);
-    for (unsigned k = 0; ret == 0 && k < n; k++) {
-        struct vdf_slot_doorbell *doorbell = &slot->doorbells[k];
-        *doorbell = (struct vdf_slot_doorbell){ .slot = slot, .doorbell = list[k] };
-        doorbell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (doorbell->fd < 0) {
-            ret = -errno;
-            break;
-        }
-        slot->n_doorbells++;
-        doorbell->bell = vdf_async_eventfd(slot->target, ring, doorbell, doorbell->fd);
-        ret = doorbell->bell ? set_ioeventfd(doorbell, 0) : -errno;
-    }
+    if (ret < 0)
+        return ret;
+    for (unsigned k = 0; ret == 0 && k < slot->bells.n; k++)
+        ret = set_ioeventfd(slot, &slot->bells.list[k], 0);
     if (ret < 0) {
         close_doorbells(slot);
-        return vdf_fail(err, -ret, "a doorbell cannot be made: %s", vdf_errno_name(-ret));
+        return vdf_fail(err, -ret, "KVM refuses a doorbell: %s", vdf_errno_name(-ret));
     }
     return 0;
 }
@@ -356,9 +328,8 @@ void vdf_slot_release(struct vdf_slot *slot)
 
 void vdf_slot_runs(struct vdf_slot *slot, bool running)
 {
-    /* The engine may have read a doorbell and not called ring() yet: one more call does no harm. */
-    for (unsigned k = 0; k < slot->n_doorbells && !running; k++)
-        slot->ops->ring(slot->target, slot->part, k);
+    if (!running)
+        vdf_guest_bells_ring(&slot->bells);
     if (slot->ops->runs)
         slot->ops->runs(slot->target, slot->part, running);
     vdf_obj_touched(slot->target);

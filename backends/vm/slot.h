@@ -34,13 +34,7 @@ struct vdf_slot {
     const struct vdf_guest_ops *ops;
     bool asleep; /* restored; the device gets the guest at its next start */
     bool mapped; /* a page of the device is there instead of a window */
-    unsigned n_doorbells;
-    struct vdf_slot_doorbell {
-        struct vdf_slot *slot;
-        struct vdf_guest_doorbell doorbell;
-        int fd;
-        struct vdf_async *bell;
-    } * doorbells;
+    struct vdf_guest_bells bells;
     int line_fd, pulse_fd, resample_fd; /* -1: none */
     int eoi_fd; /* never written: the irqfd with the device's own resamplefd; -1: none */
     bool level; /* of the device's line; under the device's lock */

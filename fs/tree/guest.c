@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <virtdevfs/guest.h>
 
 #include "object.h"
 
 #define PATH_MOST 512u
+#define DOORBELLS_MOST 128u /* of an object */
 
 static struct vdf_guest *kept_guest(const struct vdf_obj *obj)
 {
@@ -105,6 +108,71 @@ void vdf_guest_drive(struct vdf_obj *obj)
         vdf_irq_set(&guest->irq, level);
     guest->level = level;
 }
+
+/* --- doorbells -------------------------------------------------------------------------------- */
+
+static bool ring(struct vdf_obj *obj, void *ctx, uint64_t value)
+{
+    const struct vdf_guest_bell *bell = ctx;
+    const struct vdf_guest_bells *bells = bell->bells;
+
+    obj->cls->guest->ring(obj, bells->part, (unsigned)(bell - bells->list));
+    return true;
+}
+
+void vdf_guest_bells_close(struct vdf_guest_bells *bells)
+{
+    for (unsigned k = 0; k < bells->n; k++) {
+        vdf_async_free(bells->list[k].async);
+        close(bells->list[k].fd);
+    }
+    free(bells->list);
+    bells->list = NULL;
+    bells->n = 0;
+}
+
+static int open_bell(struct vdf_guest_bells *bells, const struct vdf_guest_doorbell *doorbell,
+                     struct vdf_err *err)
+{
+    struct vdf_guest_bell *bell = &bells->list[bells->n];
+
+    *bell = (struct vdf_guest_bell){ .bells = bells, .doorbell = *doorbell };
+    bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bell->fd < 0)
+        return vdf_fail(err, errno, "a doorbell cannot be made: %s", vdf_errno_name(errno));
+    bells->n++;
+    bell->async = vdf_async_eventfd(bells->obj, ring, bell, bell->fd);
+    if (!bell->async)
+        return vdf_fail(err, errno, "a doorbell cannot be watched: %s", vdf_errno_name(errno));
+    return 0;
+}
+
+int vdf_guest_bells_open(struct vdf_guest_bells *bells, struct vdf_obj *obj, uint32_t part,
+                         struct vdf_err *err)
+{
+    struct vdf_guest_doorbell doorbells[DOORBELLS_MOST];
+    const struct vdf_guest_ops *ops = obj->cls->guest;
+    unsigned n = ops->doorbells ? ops->doorbells(obj, part, doorbells, DOORBELLS_MOST) : 0;
+    int ret = 0;
+
+    *bells = (struct vdf_guest_bells){ .obj = obj, .part = part };
+    bells->list = n ? calloc(n, sizeof(*bells->list)) : NULL;
+    if (n && !bells->list)
+        return vdf_fail(err, ENOMEM, "no memory for %u doorbells", n);
+    for (unsigned k = 0; ret == 0 && k < n; k++)
+        ret = open_bell(bells, &doorbells[k], err);
+    if (ret < 0)
+        vdf_guest_bells_close(bells);
+    return ret;
+}
+
+void vdf_guest_bells_ring(const struct vdf_guest_bells *bells)
+{
+    for (unsigned k = 0; k < bells->n; k++)
+        bells->obj->cls->guest->ring(bells->obj, bells->part, k);
+}
+
+/* --- accesses --------------------------------------------------------------------------------- */
 
 int vdf_guest_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                    uint64_t *value, struct vdf_err *err)

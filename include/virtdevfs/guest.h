@@ -137,6 +137,29 @@ struct vdf_guest_ops {
     int (*eoi_fd)(struct vdf_obj *obj, uint32_t part, int *fd, struct vdf_err *err);
 };
 
+/* The doorbells of an attached object: each has an eventfd, and a write to the eventfd calls ring(). */
+struct vdf_guest_bells {
+    struct vdf_obj *obj;
+    uint32_t part;
+    unsigned n;
+    struct vdf_guest_bell {
+        struct vdf_guest_bells *bells;
+        struct vdf_guest_doorbell doorbell;
+        int fd;
+        struct vdf_async *async;
+    } * list; /* n of them */
+};
+
+/** vdf_guest_bells_open() - make the eventfds and watch them; @bells does not move until it is closed.
+ *  0, -ENOMEM, or -errno of eventfd(2) or of the engine. */
+int vdf_guest_bells_open(struct vdf_guest_bells *bells, struct vdf_obj *obj, uint32_t part,
+                         struct vdf_err *err);
+/** vdf_guest_bells_close() - no call of ring() begins any more. Nothing when they are not open. */
+void vdf_guest_bells_close(struct vdf_guest_bells *bells);
+/** vdf_guest_bells_ring() - call ring() for all, with the device's lock: when a guest has stopped, the
+ *  engine may have read an eventfd and not called ring() yet. */
+void vdf_guest_bells_ring(const struct vdf_guest_bells *bells);
+
 /**
  * vdf_guest_find() - the device, or the part of one, that a path from the root names. Exclusive, or among
  * the devices of a state that is being loaded.
