@@ -41,26 +41,41 @@ int vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_reg
     return ret;
 }
 
-/* An access that lies in the register. Where the window ends before the register does, nothing is. */
-static int read_part(struct vdf_pci_part *part, uint64_t offset, unsigned width, uint64_t *value,
-                     struct vdf_err *err)
+/* --- accesses --------------------------------------------------------------------------------- */
+
+/* The registers behind a region: a device's window, or the table of MSI-X. */
+struct registers {
+    struct vdf_pci *pci;
+    struct vdf_pci_part *part; /* NULL: the table */
+};
+
+/* Where a window ends before its base address register does, nothing is. */
+static bool within(const struct vdf_pci_part *part, uint64_t offset, unsigned width)
 {
     uint64_t size = vdf_guest_size(part->target, part->part);
 
-    *value = 0;
-    if (offset >= size || width > size - offset)
-        return 0;
-    return vdf_guest_read(part->target, part->part, offset, width, value, err);
+    return offset < size && width <= size - offset;
 }
 
-static int write_part(struct vdf_pci_part *part, uint64_t offset, unsigned width, uint64_t value,
-                      struct vdf_err *err)
+static int read_one(const struct registers *from, uint64_t offset, unsigned width, uint64_t *value,
+                    struct vdf_err *err)
 {
-    uint64_t size = vdf_guest_size(part->target, part->part);
+    *value = 0;
+    if (!from->part)
+        *value = vdf_pci_msix_read(&from->pci->irqs, offset, width);
+    else if (within(from->part, offset, width))
+        return vdf_guest_read(from->part->target, from->part->part, offset, width, value, err);
+    return 0;
+}
 
-    if (offset >= size || width > size - offset)
-        return 0;
-    return vdf_guest_write(part->target, part->part, offset, width, value, err);
+static int write_one(const struct registers *to, uint64_t offset, unsigned width, uint64_t value,
+                     struct vdf_err *err)
+{
+    if (!to->part)
+        vdf_pci_msix_write(&to->pci->irqs, offset, width, value);
+    else if (within(to->part, offset, width))
+        return vdf_guest_write(to->part->target, to->part->part, offset, width, value, err);
+    return 0;
 }
 
 /* The widest aligned access of up to 8 bytes. */
@@ -73,80 +88,53 @@ static unsigned width_at(uint64_t offset, size_t n)
     return width;
 }
 
-static int read_window(struct vdf_pci_part *part, uint64_t offset, uint8_t *bytes, size_t n,
-                       const atomic_bool *stop, struct vdf_err *err)
+/* One access after the other; @to NULL: writes of @from. */
+static int access_all(const struct registers *registers, uint64_t offset, uint8_t *to,
+                      const uint8_t *from, size_t n, struct vdf_err *err)
 {
     int ret = 0;
 
-    if (!vdf_pci_enter(part->target, stop))
-        return -ESHUTDOWN;
-    while (ret == 0 && n) {
-        unsigned width = width_at(offset, n);
-        uint64_t value;
+    for (size_t done = 0; ret == 0 && done < n;) {
+        unsigned width = width_at(offset + done, n - done);
+        uint64_t value = 0;
 
-        ret = read_part(part, offset, width, &value, err);
-        value = htole64(value);
-        memcpy(bytes, &value, width);
-        offset += width;
-        bytes += width;
-        n -= width;
+        if (to) {
+            ret = read_one(registers, offset + done, width, &value, err);
+            value = htole64(value);
+            memcpy(to + done, &value, width);
+        } else {
+            memcpy(&value, from + done, width);
+            ret = write_one(registers, offset + done, width, le64toh(value), err);
+        }
+        done += width;
     }
-    vdf_pci_leave(part->target, true, stop);
     return ret;
 }
 
-static int write_window(struct vdf_pci_part *part, uint64_t offset, const uint8_t *bytes, size_t n,
-                        const atomic_bool *stop, struct vdf_err *err)
+static int access_registers(struct vdf_pci *pci, unsigned region, uint64_t offset, void *to,
+                            const void *from, size_t n, const atomic_bool *stop,
+                            struct vdf_err *err)
 {
-    int ret = 0;
+    const struct registers registers = { .pci = pci, .part = vdf_pci_window(pci, region) };
+    struct vdf_obj *obj = registers.part ? registers.part->target : pci->priv.obj;
 
-    if (!vdf_pci_enter(part->target, stop))
+    if (!vdf_pci_enter(obj, stop))
         return -ESHUTDOWN;
-    while (ret == 0 && n) {
-        unsigned width = width_at(offset, n);
-        uint64_t value = 0;
-
-        memcpy(&value, bytes, width);
-        ret = write_part(part, offset, width, le64toh(value), err);
-        offset += width;
-        bytes += width;
-        n -= width;
-    }
-    vdf_pci_leave(part->target, true, stop);
+    int ret = access_all(&registers, offset, to, from, n, err);
+    vdf_pci_leave(obj, true, stop);
     return ret;
 }
 
-static int read_msix(struct vdf_pci *pci, uint64_t offset, uint8_t *bytes, size_t n)
+/* The memory that a base address register has of its own; NULL: it has none. */
+static uint8_t *own_memory(const struct vdf_pci *pci, unsigned region)
 {
-    while (n) {
-        unsigned width = width_at(offset, n);
-        uint64_t value = htole64(vdf_pci_msix_read(&pci->irqs, offset, width));
-
-        memcpy(bytes, &value, width);
-        offset += width;
-        bytes += width;
-        n -= width;
-    }
-    return 0;
+    return pci->bars[region] ? pci->bars[region]->own.base : NULL;
 }
 
-static int write_msix(struct vdf_pci *pci, uint64_t offset, const uint8_t *bytes, size_t n,
-                      const atomic_bool *stop)
+static bool has_registers(struct vdf_pci *pci, unsigned region)
 {
-    if (!vdf_pci_enter(pci->priv.obj, stop))
-        return -ESHUTDOWN;
-    while (n) {
-        unsigned width = width_at(offset, n);
-        uint64_t value = 0;
-
-        memcpy(&value, bytes, width);
-        vdf_pci_msix_write(&pci->irqs, offset, width, le64toh(value));
-        offset += width;
-        bytes += width;
-        n -= width;
-    }
-    vdf_pci_leave(pci->priv.obj, true, stop);
-    return 0;
+    return vdf_pci_window(pci, region) ||
+           (!pci->bars[region] && pci->irqs.n && pci->msix_bar == region);
 }
 
 static int check_range(const struct vdf_pci *pci, unsigned region, uint64_t offset, size_t n,
@@ -170,13 +158,10 @@ int vdf_pci_read(struct vdf_pci *pci, unsigned region, uint64_t offset, void *by
         return ret;
     if (region == VDF_PCI_CONFIG)
         return vdf_pci_config_read(pci, offset, bytes, n, stop, err);
-    struct vdf_pci_part *part = vdf_pci_window(pci, region);
-    if (part)
-        return read_window(part, offset, bytes, n, stop, err);
-    if (pci->bars[region] && pci->bars[region]->own.base)
-        memcpy(bytes, pci->bars[region]->own.base + offset, n);
-    else if (pci->irqs.n && pci->msix_bar == region)
-        return read_msix(pci, offset, bytes, n);
+    if (has_registers(pci, region))
+        return access_registers(pci, region, offset, bytes, NULL, n, stop, err);
+    if (own_memory(pci, region))
+        memcpy(bytes, own_memory(pci, region) + offset, n);
     else
         memset(bytes, 0, n);
     return 0;
@@ -191,13 +176,10 @@ int vdf_pci_write(struct vdf_pci *pci, unsigned region, uint64_t offset, const v
         return ret;
     if (region == VDF_PCI_CONFIG)
         return vdf_pci_config_write(pci, offset, bytes, n, stop, err);
-    struct vdf_pci_part *part = vdf_pci_window(pci, region);
-    if (part)
-        return write_window(part, offset, bytes, n, stop, err);
-    if (pci->irqs.n && pci->msix_bar == region && !pci->bars[region])
-        return write_msix(pci, offset, bytes, n, stop);
-    if (pci->bars[region] && pci->bars[region]->own.base)
-        memcpy(pci->bars[region]->own.base + offset, bytes, n);
+    if (has_registers(pci, region))
+        return access_registers(pci, region, offset, NULL, bytes, n, stop, err);
+    if (own_memory(pci, region))
+        memcpy(own_memory(pci, region) + offset, bytes, n);
     return 0;
 }
 
