@@ -199,6 +199,23 @@ unsigned vdf_pci_doorbells(const struct vdf_pci *pci, unsigned region,
     return n;
 }
 
+/* Call @fn for each device that is attached, with its lock. */
+static int with_parts(struct vdf_pci *pci, void (*fn)(struct vdf_pci_part *part, const void *arg),
+                      const void *arg, const atomic_bool *stop)
+{
+    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
+        struct vdf_pci_part *part = &pci->parts[k];
+
+        if (!part->target)
+            continue;
+        if (!vdf_pci_enter(part->target, stop))
+            return -ESHUTDOWN;
+        fn(part, arg);
+        vdf_pci_leave(part->target, true, stop);
+    }
+    return 0;
+}
+
 /* --- interrupts ------------------------------------------------------------------------------- */
 
 unsigned vdf_pci_irqs(const struct vdf_pci *pci, unsigned index)
@@ -255,27 +272,18 @@ void vdf_pci_irq_disconnect_all(struct vdf_pci *pci)
     disconnect(pci, VDF_PCI_MSIX);
 }
 
-/* The guest has ended the interrupt: every device of the line hears of that, and then a line that is
- * still high interrupts again. */
-static int end_interrupt(struct vdf_pci *pci, const atomic_bool *stop)
+static void end_interrupt(struct vdf_pci_part *part, const void *arg)
 {
-    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
-        struct vdf_pci_part *part = &pci->parts[k];
-
-        if (!part->target || !part->ops->eoi)
-            continue;
-        if (!vdf_pci_enter(part->target, stop))
-            return -ESHUTDOWN;
+    if (part->ops->eoi)
         part->ops->eoi(part->target, part->part);
-        vdf_pci_leave(part->target, true, stop);
-    }
-    return 0;
 }
 
+/* When the guest ends the interrupt, every device of the line hears of that, and then a line that is
+ * still high interrupts again. */
 int vdf_pci_irq_mask(struct vdf_pci *pci, unsigned index, unsigned n, bool mask,
                      const atomic_bool *stop)
 {
-    int ret = index == VDF_PCI_INTX && !mask ? end_interrupt(pci, stop) : 0;
+    int ret = index == VDF_PCI_INTX && !mask ? with_parts(pci, end_interrupt, NULL, stop) : 0;
 
     if (ret < 0)
         return ret;
@@ -297,43 +305,32 @@ int vdf_pci_irq_trigger(struct vdf_pci *pci, unsigned index, unsigned n, const a
 
 /* --- memory, start and stop, reset ------------------------------------------------------------ */
 
-static int give_space(struct vdf_pci *pci, const struct vdf_space *space, const atomic_bool *stop)
+static void give_space(struct vdf_pci_part *part, const void *space)
 {
-    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
-        struct vdf_pci_part *part = &pci->parts[k];
-
-        if (!part->target || !part->ops->memory)
-            continue;
-        if (!vdf_pci_enter(part->target, stop))
-            return -ESHUTDOWN;
+    if (part->ops->memory)
         part->ops->memory(part->target, part->part, space);
-        vdf_pci_leave(part->target, true, stop);
-    }
-    return 0;
 }
 
 int vdf_pci_set_space(struct vdf_pci *pci, const struct vdf_space *space, const atomic_bool *stop)
 {
     pci->space = space ? space : &pci->none;
-    return pci->running ? give_space(pci, pci->space, stop) : 0;
+    return pci->running ? with_parts(pci, give_space, pci->space, stop) : 0;
 }
 
-static int run_parts(struct vdf_pci *pci, bool running, const atomic_bool *stop)
+static void start(struct vdf_pci_part *part, const void *space)
 {
-    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
-        struct vdf_pci_part *part = &pci->parts[k];
+    give_space(part, space);
+    if (part->ops->runs)
+        part->ops->runs(part->target, part->part, true);
+}
 
-        if (!part->target)
-            continue;
-        if (!vdf_pci_enter(part->target, stop))
-            return -ESHUTDOWN;
-        if (!running)
-            vdf_guest_bells_ring(&part->bells);
-        if (part->ops->runs)
-            part->ops->runs(part->target, part->part, running);
-        vdf_pci_leave(part->target, true, stop);
-    }
-    return 0;
+/* The device completes what the guest has asked for, and then has no memory. */
+static void halt(struct vdf_pci_part *part, const void *none)
+{
+    vdf_guest_bells_ring(&part->bells);
+    if (part->ops->runs)
+        part->ops->runs(part->target, part->part, false);
+    give_space(part, none);
 }
 
 int vdf_pci_set_running(struct vdf_pci *pci, bool running, const atomic_bool *stop)
@@ -341,19 +338,19 @@ int vdf_pci_set_running(struct vdf_pci *pci, bool running, const atomic_bool *st
     if (running == pci->running)
         return 0;
     if (!running) {
-        int ret = run_parts(pci, false, stop);
-        if (ret == 0)
-            ret = give_space(pci, &pci->none, stop);
+        int ret = with_parts(pci, halt, &pci->none, stop);
         if (ret < 0)
             return ret;
-        pci->running = false;
-        vdf_pci_irqs_run(&pci->irqs, false);
-        return 0;
     }
-    pci->running = true;
-    vdf_pci_irqs_run(&pci->irqs, true);
-    int ret = give_space(pci, pci->space, stop);
-    return ret < 0 ? ret : run_parts(pci, true, stop);
+    pci->running = running;
+    vdf_pci_irqs_run(&pci->irqs, running);
+    return running ? with_parts(pci, start, pci->space, stop) : 0;
+}
+
+static void reset_part(struct vdf_pci_part *part, const void *arg)
+{
+    if (part->ops->reset)
+        part->ops->reset(part->target, part->part);
 }
 
 static void reset_own(struct vdf_pci *pci)
@@ -364,16 +361,10 @@ static void reset_own(struct vdf_pci *pci)
 
 int vdf_pci_reset(struct vdf_pci *pci, const atomic_bool *stop)
 {
-    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
-        struct vdf_pci_part *part = &pci->parts[k];
+    int ret = with_parts(pci, reset_part, NULL, stop);
 
-        if (!part->target || !part->ops->reset)
-            continue;
-        if (!vdf_pci_enter(part->target, stop))
-            return -ESHUTDOWN;
-        part->ops->reset(part->target, part->part);
-        vdf_pci_leave(part->target, true, stop);
-    }
+    if (ret < 0)
+        return ret;
     WITH_LOCK(pci, stop, reset_own(pci));
     return 0;
 }
