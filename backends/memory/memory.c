@@ -40,6 +40,23 @@ void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint
     };
 }
 
+void vdf_memory_part(struct vdf_memory *mem, const char *label, const struct vdf_memory *whole,
+                     uint64_t offset, uint64_t size)
+{
+    vdf_memory_view(mem, label, whole->base + offset, size);
+    mem->whole = whole;
+}
+
+int vdf_memory_file(const struct vdf_memory *mem, uint64_t *offset)
+{
+    const struct vdf_memory *file = mem->whole ? mem->whole : mem;
+
+    if (!mem->base || !file->base || file->huge)
+        return -1;
+    *offset = (uint64_t)(mem->base - file->base);
+    return file->fd;
+}
+
 /* A mapping of huge pages is a whole number of them. */
 static uint64_t mapped_size(const struct vdf_memory *mem)
 {

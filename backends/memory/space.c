@@ -137,7 +137,7 @@ static bool copy_part(const struct vdf_region *region, uint64_t into, void *to, 
         return false;
     if (to)
         memcpy(to, at, len);
-    else
+    if (from)
         memcpy(at, from, len);
     return true;
 }

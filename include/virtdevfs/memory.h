@@ -30,11 +30,12 @@ struct vdf_memory {
     uint64_t length;   /* bytes of the file, up to the end of its last page; the mapping has all of
                        * that page */
     bool view;         /* of another owner's mapping: never made, never freed */
-    int fd;            /* valid while `base` is set; -1: a view has none */
-    uint8_t *base;     /* NULL until first touched, and in a view of nothing */
     bool prefer_huge;  /* set before the first touch: use huge pages if the machine has free ones.
                        * Their memfd can neither be written nor passed to others. */
+    int fd;            /* valid while `base` is set; -1: a view has none */
+    uint8_t *base;     /* NULL until first touched, and in a view of nothing */
     uint64_t huge;     /* bytes of a huge page; 0: the pages are ordinary */
+    const struct vdf_memory *whole; /* that a view is a part of; NULL: not known */
 };
 
 /** vdf_memory_init() - describe memory of @size bytes, rounded up to whole pages; touches nothing. */
@@ -47,6 +48,19 @@ void vdf_memory_free(struct vdf_memory *mem);
 /** vdf_memory_view() - describe @size bytes at @base that have another owner. @mem has no memory of
  *  its own. */
 void vdf_memory_view(struct vdf_memory *mem, const char *label, void *base, uint64_t size);
+
+/** vdf_memory_part() - describe a part of @whole, which has been touched, as a view. */
+void vdf_memory_part(struct vdf_memory *mem, const char *label, const struct vdf_memory *whole,
+                     uint64_t offset, uint64_t size);
+
+/**
+ * vdf_memory_file() - the descriptor by which another process can map the memory.
+ * @offset: result: where the memory begins in the file
+ *
+ * Return: -1: there is none. The memory has not been touched, is a view of memory without a
+ * descriptor, or has huge pages.
+ */
+int vdf_memory_file(const struct vdf_memory *mem, uint64_t *offset);
 
 /**
  * vdf_memory_touch() - make the memfd and map it, if that has not been done.

@@ -332,6 +332,30 @@ Test(memory, swap_in_of_large_sparse_memory_fills_no_pages)
     vdf_memory_free(&other);
 }
 
+/* --- files ------------------------------------------------------------------------------------ */
+
+Test(memory, file_of_a_memory_and_of_its_parts)
+{
+    struct vdf_memory mem, part;
+    uint64_t offset = 1;
+
+    vdf_memory_init(&mem, "test", 4 * PAGE);
+    cr_assert_eq(vdf_memory_file(&mem, &offset), -1, "not made");
+    memcpy(vdf_memory_at(&mem, 2 * PAGE, 4), "abc", 4);
+    cr_assert_eq(vdf_memory_file(&mem, &offset), mem.fd);
+    cr_assert_eq(offset, 0);
+    vdf_memory_part(&part, "part", &mem, 2 * PAGE, PAGE);
+    cr_assert_str_eq(vdf_memory_at(&part, 0, 4), "abc");
+    cr_assert_null(vdf_memory_at(&part, PAGE, 1));
+    cr_assert_eq(vdf_memory_file(&part, &offset), mem.fd);
+    cr_assert_eq(offset, 2 * PAGE);
+    vdf_memory_free(&part);
+    cr_assert_eq(vdf_memory_file(&part, &offset), -1);
+    vdf_memory_view(&part, "view", mem.base, PAGE);
+    cr_assert_eq(vdf_memory_file(&part, &offset), -1, "a view of memory that is not known");
+    vdf_memory_free(&mem);
+}
+
 /* --- tripwires -------------------------------------------------------------------------------- */
 
 static bool is_tripped(const struct vdf_tripwire *wire, int ms)
