@@ -114,16 +114,17 @@ static bool log_entry(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, uint64_
     if (!queue->run)
         return false;
     uint64_t next = (queue->tail + ENTRY_BYTES) & (ring_bytes(queue) - 1);
-    uint8_t *entry = vdf_memory_at(vdf_hwqueue_memory(dev), queue->ring + queue->tail, ENTRY_BYTES);
-    if (next == queue->head || !entry) {
+    uint64_t entry = queue->ring + queue->tail;
+    struct vdf_space own;
+    const struct vdf_space *space = vdf_hwqueue_space(dev, &own);
+    if (next == queue->head || !vdf_space_store_le64(space, entry + 8, w1) ||
+        !vdf_space_store_le64(space, entry, w0)) {
         queue->overflow = 1;
         queue->run = 0;
         vdf_log_printf(&dev->events, "%s_log overflow", kind == VDF_AMDVI_PPR ? "ppr" : "event");
         vdf_hwqueue_update_irq(dev);
         return false;
     }
-    vdf_store_le64(entry + 8, w1);
-    vdf_store_le64(entry, w0);
     queue->tail = next;
     dev->amdvi.status |= kind == VDF_AMDVI_PPR ? STATUS_PPR_INT : STATUS_EVENT_INT;
     vdf_hwqueue_update_irq(dev);
@@ -242,19 +243,18 @@ static bool complete_ppr(struct vdf_hwqueue *dev, const uint32_t data[4], uint64
 #define COMPL_WAIT_STORE 1u
 #define COMPL_WAIT_INT 2u
 
-/* The place of the store of a COMPLETION_WAIT. NULL: the address is not mapped. */
-static void *semaphore(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t *address)
+/* The address of the store of a COMPLETION_WAIT. */
+static uint64_t semaphore(const uint32_t data[4])
 {
-    *address = (uint64_t)(data[1] & 0xfffff) << 32 | (data[0] & ~7u);
-    return vdf_ioas_at(dev, *address, sizeof(uint64_t), true);
+    return (uint64_t)(data[1] & 0xfffff) << 32 | (data[0] & ~7u);
 }
 
 /* False: the store cannot reach memory. */
 static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t at)
 {
-    uint64_t address;
+    uint64_t address = semaphore(data);
 
-    if ((data[0] & COMPL_WAIT_STORE) && !semaphore(dev, data, &address)) {
+    if ((data[0] & COMPL_WAIT_STORE) && !vdf_ioas_has(dev, address, sizeof(uint64_t), true)) {
         log_event(dev, CMD_HW_ERR, 0, 0, 0, address);
         vdf_report(dev->priv.obj, EFAULT,
                    "COMPL_WAIT stores to 0x%" PRIx64 ", which is not mapped writable", address);
@@ -268,11 +268,13 @@ static bool compl_wait(struct vdf_hwqueue *dev, const uint32_t data[4], uint64_t
  * interrupt. */
 static void tell_completion(struct vdf_hwqueue *dev, const uint32_t data[4])
 {
-    uint64_t address;
-    void *to = data[0] & COMPL_WAIT_STORE ? semaphore(dev, data, &address) : NULL;
-
-    if (to)
-        vdf_store_le64(to, (uint64_t)data[3] << 32 | data[2]);
+    /* Another process may not have answered for its memory. */
+    if ((data[0] & COMPL_WAIT_STORE) &&
+        !vdf_ioas_store_le64(dev, semaphore(data), (uint64_t)data[3] << 32 | data[2])) {
+        dev->amdvi.queues[VDF_AMDVI_CMD].run = 0;
+        log_event(dev, CMD_HW_ERR, 0, 0, 0, semaphore(data));
+        return;
+    }
     if (data[0] & COMPL_WAIT_INT) {
         dev->amdvi.status |= STATUS_COM_WAIT_INT;
         vdf_hwqueue_update_irq(dev);
@@ -334,20 +336,17 @@ static void run_commands(struct vdf_hwqueue *dev)
 
     if (!queue->run || queue->head == queue->tail || vdf_hwqueue_memory_absent(dev))
         return;
-    const uint8_t *ring = vdf_memory_at(vdf_hwqueue_memory(dev), queue->ring, ring_bytes(queue));
-    if (!ring) {
-        queue->run = 0;
-        log_event(dev, CMD_HW_ERR, 0, 0, 0, queue->base + queue->head);
-        return;
-    }
+    struct vdf_space own;
+    const struct vdf_space *space = vdf_hwqueue_space(dev, &own);
     while (queue->run && queue->head != queue->tail) {
-        const uint8_t *command = ring + queue->head;
-        const uint32_t data[4] = {
-            vdf_load_le32(command),
-            vdf_load_le32(command + 4),
-            vdf_load_le32(command + 8),
-            vdf_load_le32(command + 12),
-        };
+        uint32_t data[4];
+        if (!vdf_space_copy_in(space, queue->ring + queue->head, data, sizeof(data))) {
+            queue->run = 0;
+            log_event(dev, CMD_HW_ERR, 0, 0, 0, queue->base + queue->head);
+            break;
+        }
+        for (unsigned k = 0; k < 4; k++)
+            data[k] = le32toh(data[k]);
         if (!run_command(dev, data, queue->base + queue->head)) {
             queue->run = 0;
             break;
@@ -467,8 +466,7 @@ static int allocate(struct vdf_hwqueue *dev, enum vdf_amdvi_kind kind, struct vd
 {
     struct vdf_amdvi_queue *queue = &dev->amdvi.queues[kind];
     uint64_t ring;
-    int ret =
-        vdf_ioas_pin(&dev->ioas, queue->base, ring_bytes(queue), kind != VDF_AMDVI_CMD, &ring, err);
+    int ret = vdf_ioas_pin(dev, queue->base, ring_bytes(queue), kind != VDF_AMDVI_CMD, &ring, err);
 
     if (ret < 0)
         return ret;

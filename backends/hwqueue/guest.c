@@ -2,7 +2,13 @@
 /*
  * A vIOMMU in a guest: the device's register window, and the register page of a queue. As `doorbell`
  * says, the page is mapped into the guest, which shares it with the engine, or accesses to it trap.
- * While the device or a queue is attached, mappings of the I/O address space are of the guest's memory.
+ * While the device or a queue is attached, mappings of the I/O address space are of the guest's memory:
+ * an OFFSET is an address of the guest.
+ *
+ * The memory of a guest in another process changes. A mapping may be of memory that is not there, or not
+ * any more. A fetch from such memory aborts, a store to it fails as one to an address that is not mapped,
+ * and no queue is made there. The kernel's objects need pages that this process has mapped: the whole of
+ * each mapping in one region. Where a change of the memory takes that away, the model takes over.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,18 +16,19 @@
 
 #include "vcmdq.h"
 
-struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev)
+const struct vdf_space *vdf_hwqueue_space(struct vdf_hwqueue *dev, struct vdf_space *own)
 {
-    static struct vdf_memory absent; /* memory of 0 bytes */
-
-    if (dev->guest_memory)
-        return dev->guest_memory;
-    return dev->vm_memory ? &absent : &dev->memory;
+    *own = (struct vdf_space){ 0 };
+    if (dev->space)
+        return dev->space;
+    if (!dev->vm_memory)
+        *own = vdf_space_of(&dev->memory);
+    return own;
 }
 
 bool vdf_hwqueue_memory_absent(const struct vdf_hwqueue *dev)
 {
-    return dev->vm_memory && !dev->guest_memory;
+    return dev->vm_memory && !(dev->space && dev->space->n);
 }
 
 uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev)
@@ -29,27 +36,47 @@ uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev)
     return dev->vm_memory ? dev->vm_memory : dev->memory_size;
 }
 
-/* The device or one of its queues has been attached to a machine. */
-static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, struct vdf_err *err)
+static uint64_t end_of(const struct vdf_guest *guest)
+{
+    const struct vdf_space *space = guest->space;
+    const struct vdf_region *last = vdf_space_regions(space) + (space->n - 1);
+    uint64_t end;
+
+    if (guest->remote || !space->n || __builtin_add_overflow(last->addr, last->len, &end))
+        return VDF_MEMORY_CHANGES;
+    return end;
+}
+
+static int check_mappings(const struct vdf_hwqueue *dev, const struct vdf_guest *guest,
+                          struct vdf_err *err)
 {
     const struct vdf_ioas *ioas = &dev->ioas;
-    struct vdf_memory *memory = vdf_space_single(guest->space);
 
-    if (dev->guest_memory && dev->guest_memory != memory)
-        return vdf_fail(err, EBUSY, "a part of it is attached to another VM");
-    for (unsigned k = 0; k < ioas->n; k++)
-        if (ioas->maps[k].offset + ioas->maps[k].len > memory->size)
+    for (unsigned k = 0; k < ioas->n && !guest->remote; k++)
+        if (!vdf_space_has(guest->space, ioas->maps[k].offset, ioas->maps[k].len,
+                           !ioas->maps[k].read_only))
             return vdf_fail(err, EINVAL,
                             "0x%" PRIx64 " is mapped beyond the VM's memory of 0x%" PRIx64
                             " bytes; unmap it",
-                            ioas->maps[k].iova, memory->size);
+                            ioas->maps[k].iova, end_of(guest));
+    return 0;
+}
+
+/* The device or one of its queues has been attached to a machine. */
+static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, struct vdf_err *err)
+{
+    if (dev->space && dev->space != guest->space)
+        return vdf_fail(err, EBUSY, "a part of it is attached to another VM");
+    int ret = check_mappings(dev, guest, err);
+    if (ret < 0)
+        return ret;
     if (dev->attached == 0) {
         uint64_t before = dev->vm_memory;
-        dev->guest_memory = memory;
-        dev->vm_memory = memory->size;
-        int ret = dev->backend == VDF_HWQUEUE_IOMMUFD ? vdf_kernel_reopen(dev, err) : 0;
+        dev->space = guest->space;
+        dev->vm_memory = end_of(guest);
+        ret = dev->backend == VDF_HWQUEUE_IOMMUFD ? vdf_kernel_reopen(dev, err) : 0;
         if (ret < 0) {
-            dev->guest_memory = NULL;
+            dev->space = NULL;
             dev->vm_memory = before;
             if (!vdf_hwqueue_memory_absent(dev))
                 vdf_kernel_reopen(dev, NULL);
@@ -66,11 +93,41 @@ static void leave_memory(struct vdf_hwqueue *dev)
 {
     if (--dev->attached > 0)
         return;
-    dev->guest_memory = NULL;
+    dev->space = NULL;
     dev->vm_memory = 0;
     vdf_ioas_cut(dev);
     if (dev->backend == VDF_HWQUEUE_IOMMUFD)
         vdf_kernel_reopen(dev, NULL);
+}
+
+/* Is any mapping in @space of another part of this process's memory than before? */
+static bool moves(const struct vdf_hwqueue *dev, const struct vdf_space *space)
+{
+    for (unsigned k = 0; k < dev->ioas.n; k++) {
+        const struct vdf_ioas_map *map = &dev->ioas.maps[k];
+        if (vdf_space_at(dev->space, map->offset, map->len, false) !=
+            vdf_space_at(space, map->offset, map->len, false))
+            return true;
+    }
+    return false;
+}
+
+/* Queues keep addresses of the guest, which the next fetch or store looks up in the new memory. The
+ * kernel keeps pages. */
+static void change_memory(struct vdf_hwqueue *dev, const struct vdf_space *space)
+{
+    bool absent = vdf_hwqueue_memory_absent(dev);
+    bool moved = dev->kernel && moves(dev, space);
+
+    dev->space = space;
+    if (moved)
+        vdf_kernel_reopen(dev, NULL);
+    if (!absent || vdf_hwqueue_memory_absent(dev))
+        return;
+    for (unsigned k = 0; k < VDF_QUEUES; k++)
+        if (dev->vcmdqs[k])
+            vdf_vcmdq_round(dev->vcmdqs[k]);
+    vdf_amdvi_start(dev);
 }
 
 /* --- the device ------------------------------------------------------------------------------- */
@@ -98,10 +155,16 @@ static void regs_detach(struct vdf_obj *obj, uint32_t part)
     leave_memory(dev);
 }
 
+static void regs_memory(struct vdf_obj *obj, uint32_t part, const struct vdf_space *space)
+{
+    change_memory(vdf_obj_priv(obj), space);
+}
+
 const struct vdf_guest_ops vdf_hwqueue_guest_ops = {
     .interrupts = VDF_GUEST_LINE | VDF_GUEST_MESSAGE,
     .attach = regs_attach,
     .detach = regs_detach,
+    .memory = regs_memory,
 };
 
 /* --- a queue ---------------------------------------------------------------------------------- */
@@ -113,10 +176,19 @@ static uint64_t page_size(struct vdf_obj *obj, uint32_t part)
     return queue->page.size;
 }
 
+/* A guest in another process maps the page by its descriptor, which hardware's pages do not have. */
+static bool can_map(const struct vdf_vcmdq *queue)
+{
+    uint64_t offset;
+
+    return !queue->guest.remote || vdf_memory_file(&queue->page, &offset) >= 0;
+}
+
 /* The engine polls the page in every round while a running guest has it mapped. */
 static void follow_doorbell(struct vdf_vcmdq *queue)
 {
-    queue->page_mapped = queue->guest.machine && queue->dev->doorbell == VDF_DOORBELL_MAPPED;
+    queue->page_mapped =
+        queue->guest.machine && queue->dev->doorbell == VDF_DOORBELL_MAPPED && can_map(queue);
     queue->page_stored_to = queue->page_mapped && queue->guest_runs;
     vdf_vcmdq_watch(queue);
 }
@@ -131,10 +203,11 @@ static bool tripped(struct vdf_obj *obj, void *ctx, uint64_t events)
     return false;
 }
 
-/* Without a tripwire, polling by the engine suffices. */
+/* Without a tripwire, polling by the engine suffices. Another process maps the page itself, around any
+ * tripwire. */
 static void lay_wire(struct vdf_vcmdq *queue)
 {
-    if (vdf_tripwire_open(&queue->wire, &queue->page) < 0)
+    if (queue->guest.remote || vdf_tripwire_open(&queue->wire, &queue->page) < 0)
         return;
     queue->trip = vdf_async_fd(queue->priv.obj, tripped, queue, queue->wire.fd, POLLIN);
     if (!queue->trip)
@@ -191,6 +264,13 @@ static void queue_detach(struct vdf_obj *obj, uint32_t part)
     leave_memory(queue->dev);
 }
 
+static void queue_memory(struct vdf_obj *obj, uint32_t part, const struct vdf_space *space)
+{
+    const struct vdf_vcmdq *queue = vdf_obj_priv(obj);
+
+    change_memory(queue->dev, space);
+}
+
 static int queue_read(struct vdf_obj *obj, uint32_t part, uint64_t offset, unsigned width,
                       uint64_t *value, struct vdf_err *err)
 {
@@ -240,6 +320,7 @@ const struct vdf_guest_ops vdf_vcmdq_guest_ops = {
     .size = page_size,
     .attach = queue_attach,
     .detach = queue_detach,
+    .memory = queue_memory,
     .read = queue_read,
     .write = queue_write,
     .page = queue_page,

@@ -114,6 +114,10 @@ enum {
     VDF_HWQUEUE_IOMMUFD,
 };
 
+/* `vm_memory`: the memory comes and goes while the guest runs. A mapping may be of memory that is not
+ * there; an access by way of it then fails as one to an address that is not mapped. */
+#define VDF_MEMORY_CHANGES UINT64_MAX
+
 /* `doorbell` */
 enum vdf_doorbell {
     VDF_DOORBELL_MAPPED,
@@ -139,9 +143,10 @@ struct vdf_hwqueue {
     struct vdf_log events;
     struct vdf_irq irq;
     bool irq_level;
-    struct vdf_memory *guest_memory; /* instead of `memory`, while `attached` */
-    uint64_t vm_memory;              /* its bytes; 0: mappings are of `memory` */
-    unsigned attached;               /* slots of a guest */
+    const struct vdf_space *space; /* of a guest, instead of `memory`, while `attached` */
+    uint64_t vm_memory;            /* where it ends, or VDF_MEMORY_CHANGES; 0: mappings are of
+                                    * `memory` */
+    unsigned attached;             /* slots of a guest */
     uint64_t commands, tlbi, atc_inv, sync, illegal;
 
     struct vdf_vdevice *vdevices[VDF_VDEVICES]; /* by slot; NULL: free */
@@ -166,11 +171,12 @@ void vdf_hwqueue_choose(struct vdf_hwqueue *dev, uint8_t type);
 /** vdf_hwqueue_soft_map() - the `map` of a model without limits of its own. */
 int vdf_hwqueue_soft_map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map,
                          struct vdf_err *err);
-/** vdf_hwqueue_memory() - the memory that mappings are of: the device's own, or the guest's. */
-struct vdf_memory *vdf_hwqueue_memory(struct vdf_hwqueue *dev);
-/** vdf_hwqueue_memory_absent() - are mappings of the memory of a guest that is not attached yet? */
+/** vdf_hwqueue_space() - the memory that mappings are of: the guest's, or the device's own as @own. */
+const struct vdf_space *vdf_hwqueue_space(struct vdf_hwqueue *dev, struct vdf_space *own);
+/** vdf_hwqueue_memory_absent() - are mappings of the memory of a guest that is not attached yet, or
+ *  has none now? */
 bool vdf_hwqueue_memory_absent(const struct vdf_hwqueue *dev);
-/** vdf_hwqueue_memory_end() - the bytes of that memory, also before the guest is attached. */
+/** vdf_hwqueue_memory_end() - the end of that memory, also before the guest is attached. */
 uint64_t vdf_hwqueue_memory_end(const struct vdf_hwqueue *dev);
 void vdf_hwqueue_after_doorbell(const struct vdf_at *at, uint64_t value);
 /** vdf_hwqueue_update_irq() - set the interrupt output to the level that the registers give. */

@@ -94,6 +94,12 @@ int vdf_ioas_check_map(const struct vdf_hwqueue *dev, const struct vdf_ioas_map 
                         "0x%" PRIx64 ": offset and length end within memory_size, or an "
                         "attached guest's memory, 0x%" PRIx64,
                         new->offset, vdf_hwqueue_memory_end(dev));
+    if (dev->space && dev->vm_memory != VDF_MEMORY_CHANGES &&
+        !vdf_space_has(dev->space, new->offset, new->len, !new->read_only))
+        return vdf_fail(err, EFAULT,
+                        "0x%" PRIx64 ": 0x%" PRIx64
+                        " bytes from there on are not in the memory of the attached guest",
+                        new->offset, new->len);
     return 0;
 }
 
@@ -279,9 +285,10 @@ int vdf_ioas_restore(const struct vdf_at *at, const char *text, size_t len, stru
     return vdf_hwqueue_split(text, parse_map, dev, err);
 }
 
-int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool write,
+int vdf_ioas_pin(const struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write,
                  uint64_t *offset, struct vdf_err *err)
 {
+    const struct vdf_ioas *ioas = &dev->ioas;
     uint64_t last;
 
     assert(len > 0);
@@ -316,29 +323,52 @@ int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool 
     if (write && !writable)
         return vdf_fail(err, EPERM,
                         "0x%" PRIx64 ": the device writes there, and it is mapped read-only", iova);
+    if (dev->space && !vdf_space_has(dev->space, *offset, len, write))
+        return vdf_fail(err, EFAULT,
+                        "0x%" PRIx64 ": the queue's 0x%" PRIx64 " bytes at 0x%" PRIx64
+                        " of the guest are not in its memory",
+                        iova, len, *offset);
     return 0;
 }
 
-void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write)
+bool vdf_ioas_find(const struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write,
+                   uint64_t *offset)
 {
     const struct vdf_ioas *ioas = &dev->ioas;
     unsigned k = first_from(ioas, iova);
 
     if (k == ioas->n || len == 0)
-        return NULL;
+        return false;
     const struct vdf_ioas_map *map = &ioas->maps[k];
     if (map->iova > iova || len - 1 > map_last(map) - iova || (write && map->read_only))
-        return NULL;
-    return vdf_memory_at(vdf_hwqueue_memory(dev), map->offset + (iova - map->iova), len);
+        return false;
+    *offset = map->offset + (iova - map->iova);
+    return true;
 }
 
-void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
-                    uint64_t n)
+bool vdf_ioas_has(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write)
 {
-    uint64_t ring;
+    struct vdf_space own;
+    uint64_t at;
 
-    if (offset > len || n > len - offset ||
-        vdf_ioas_pin(&dev->ioas, iova, len, false, &ring, NULL) < 0)
-        return NULL;
-    return vdf_memory_at(vdf_hwqueue_memory(dev), ring + offset, n);
+    return vdf_ioas_find(dev, iova, len, write, &at) &&
+           vdf_space_has(vdf_hwqueue_space(dev, &own), at, len, write);
+}
+
+bool vdf_ioas_store_le32(struct vdf_hwqueue *dev, uint64_t iova, uint32_t value)
+{
+    struct vdf_space own;
+    uint64_t at;
+
+    return vdf_ioas_find(dev, iova, sizeof(value), true, &at) &&
+           vdf_space_store_le32(vdf_hwqueue_space(dev, &own), at, value);
+}
+
+bool vdf_ioas_store_le64(struct vdf_hwqueue *dev, uint64_t iova, uint64_t value)
+{
+    struct vdf_space own;
+    uint64_t at;
+
+    return vdf_ioas_find(dev, iova, sizeof(value), true, &at) &&
+           vdf_space_store_le64(vdf_hwqueue_space(dev, &own), at, value);
 }

@@ -12,7 +12,7 @@ struct vdf_hwqueue;
 struct vdf_ioas_map {
     uint64_t iova;
     uint64_t len;    /* bytes */
-    uint64_t offset; /* in the device's memory */
+    uint64_t offset; /* in the device's memory, or address of an attached guest */
     bool read_only;  /* for the device */
 };
 
@@ -50,14 +50,18 @@ void vdf_ioas_cut(struct vdf_hwqueue *dev);
  *
  * Return: 0, EOVERFLOW, ENOENT, EFAULT (not contiguous) or EPERM (read-only), negative.
  */
-int vdf_ioas_pin(const struct vdf_ioas *ioas, uint64_t iova, uint64_t len, bool write,
+int vdf_ioas_pin(const struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write,
                  uint64_t *offset, struct vdf_err *err);
-/** vdf_ioas_ring() - @n bytes at @offset of a queue of @len bytes that can be pinned; or NULL. */
-void *vdf_ioas_ring(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, uint64_t offset,
-                    uint64_t n);
-/** vdf_ioas_at() - @len bytes at @iova in one mapping; NULL when the device must not access
- *  them. */
-void *vdf_ioas_at(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write);
+/** vdf_ioas_find() - the position in the memory of @len bytes at @iova in one mapping; false when the
+ *  device must not access them. */
+bool vdf_ioas_find(const struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write,
+                   uint64_t *offset);
+/** vdf_ioas_has() - the same, and whether the memory is there. */
+bool vdf_ioas_has(struct vdf_hwqueue *dev, uint64_t iova, uint64_t len, bool write);
+/* Store a word at @iova. False where vdf_ioas_has() is false, or when another process has not answered
+ * for the memory. */
+bool vdf_ioas_store_le32(struct vdf_hwqueue *dev, uint64_t iova, uint32_t value);
+bool vdf_ioas_store_le64(struct vdf_hwqueue *dev, uint64_t iova, uint64_t value);
 
 int vdf_ioas_store_map(const struct vdf_at *at, const char *text, size_t len, struct vdf_err *err);
 int vdf_ioas_store_unmap(const struct vdf_at *at, const char *text, size_t len,

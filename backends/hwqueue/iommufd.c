@@ -277,20 +277,26 @@ static int trigger(struct vdf_hwqueue *dev, struct vdf_err *err)
 
 static int map(struct vdf_hwqueue *dev, const struct vdf_ioas_map *map, struct vdf_err *err)
 {
-    struct vdf_memory *mem = vdf_hwqueue_memory(dev);
+    struct vdf_space own;
+    const struct vdf_space *space = vdf_hwqueue_space(dev, &own);
     uint64_t end;
-    /* Nothing is mapped at the first page of a process: beyond the end of the memory, this address
-     * makes the kernel answer as for unmapped memory. */
-    void *from = (void *)(uintptr_t)(map->offset % VDF_PAGE_SIZE);
-    int ret = vdf_memory_touch(mem);
+    int ret = dev->vm_memory ? 0 : vdf_memory_touch(&dev->memory);
 
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory to be mapped: %s", strerror(-ret));
     if (__builtin_add_overflow(map->offset, map->len, &end))
         return vdf_fail(err, EOVERFLOW, "0x%" PRIx64 ": offset and length exceed 64 bits",
                         map->offset);
-    if (end <= mem->size)
-        from = mem->base + map->offset;
+    void *from = vdf_space_at(space, map->offset, map->len, !map->read_only);
+    if (!from && vdf_space_has(space, map->offset, map->len, !map->read_only))
+        return vdf_fail(err, EFAULT,
+                        "0x%" PRIx64 ": the guest's 0x%" PRIx64
+                        " bytes are not in one region that is mapped here, as the kernel needs it",
+                        map->offset, map->len);
+    /* Nothing is mapped at the first page of a process: where there is no memory, this address makes
+     * the kernel answer as for unmapped memory. */
+    if (!from)
+        from = (void *)(uintptr_t)(map->offset % VDF_PAGE_SIZE);
     return vdf_iommufd_map(dev->kernel->host->iommu, dev->kernel->ioas, from, map->iova, map->len,
                            !map->read_only, err);
 }

@@ -805,14 +805,15 @@ static const struct vdf_attr attrs[] = {
       VDF_FIELD(DEV, memory_size), .reset = 2u << 20, .check = check_memory_size,
       .set = set_memory_size, .restore = vdf_restore_by_write },
     { VDF_ROW("vm_memory", VDF_UINT, VDF_NO_FILE | VDF_SAVE,
-              "bytes of the VM's memory that the mappings are of; 0: they are of memory"),
+              "end of the VM's memory that the mappings are of; the largest number: that memory "
+              "changes; 0: they are of memory"),
       VDF_FIELD(DEV, vm_memory) },
     { VDF_ROW("memory", VDF_RAW, VDF_RW | VDF_MAP | VDF_HOLDS | VDF_SAVE,
               "guest memory that queues live in"),
       .has_field = true, .field = offsetof(DEV, memory), .raw = &memory_ops },
     { VDF_ROW("ioas/map", VDF_TEXT, VDF_W,
               "IOVA LENGTH [OFFSET [ro]]: memory from OFFSET (0) appears at IOVA; ro: not written "
-              "by the device"),
+              "by the device; with a guest attached, the guest's memory from address OFFSET"),
       .store = vdf_ioas_store_map },
     { VDF_ROW("ioas/unmap", VDF_TEXT, VDF_W,
               "IOVA LENGTH: removes the mappings in that range; EBUSY while a queue uses one"),

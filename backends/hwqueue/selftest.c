@@ -69,7 +69,7 @@ static int pin(struct vdf_vcmdq *queue, struct vdf_err *err)
                         "a mapping is not of whole pages of 0x%x bytes, as they have to be while "
                         "there is a queue",
                         VDF_PAGE_SIZE);
-    return vdf_ioas_pin(&queue->dev->ioas, queue->base, queue->length, false, &queue->ring, err);
+    return vdf_ioas_pin(queue->dev, queue->base, queue->length, false, &queue->ring, err);
 }
 
 static int mock_alloc(struct vdf_vcmdq *queue, struct vdf_err *err)
@@ -169,7 +169,7 @@ int vdf_selftest_page(struct vdf_vcmdq *queue)
     int ret = vdf_memory_touch(region);
     if (ret < 0)
         return ret;
-    vdf_memory_view(&queue->page, "vcmdq-page", region->base + (size_t)queue->index * VDF_PAGE_SIZE,
+    vdf_memory_part(&queue->page, "vcmdq-page", region, (uint64_t)queue->index * VDF_PAGE_SIZE,
                     VDF_PAGE_SIZE);
     return 0;
 }

@@ -232,10 +232,11 @@ static enum vdf_cerror sync(struct vdf_vcmdq *queue, uint64_t w0, uint64_t w1, c
 void vdf_smmu_signal(struct vdf_vcmdq *queue)
 {
     struct vdf_hwqueue *dev = queue->dev;
-    void *to = vdf_ioas_at(dev, queue->msi_address, sizeof(uint32_t), true);
+    uint64_t at;
 
-    if (to)
-        vdf_store_le32(to, queue->msi_data);
+    /* A store to memory that is mapped but not there is lost. */
+    if (vdf_ioas_find(dev, queue->msi_address, sizeof(uint32_t), true, &at))
+        vdf_ioas_store_le32(dev, queue->msi_address, queue->msi_data);
     else
         vdf_irq_message(&dev->irq, queue->msi_address, queue->msi_data);
     queue->msi_address = 0;

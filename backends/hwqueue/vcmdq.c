@@ -269,10 +269,7 @@ static void store_cons(struct vdf_vcmdq *queue)
 
     if (!(dev->tegra.global_config & VDF_GLOBAL_CONFIG_CONS_DRAM_EN) || !queue->cons_base)
         return;
-    void *to = vdf_ioas_at(dev, queue->cons_base & ~UINT64_C(3), sizeof(uint32_t), true);
-    if (to)
-        vdf_store_le32(to, queue->cons);
-    else
+    if (!vdf_ioas_store_le32(dev, queue->cons_base & ~UINT64_C(3), queue->cons))
         raise_error(queue, GERROR_CONS_DRAM_WR_ABT);
 }
 
@@ -286,6 +283,28 @@ static void signal_sync(struct vdf_vcmdq *queue, uint32_t rd)
     store_cons(queue);
     publish_everywhere(queue, REG_CONS, queue->cons);
     vdf_smmu_signal(queue);
+}
+
+#define COMMANDS_AT_ONCE 16u
+
+/* Fetch up to @n commands from @index on, at most to the end of the ring. Return: how many; 0: the fetch
+ * of the first one aborts. */
+static uint32_t fetch(struct vdf_vcmdq *queue, uint32_t index, uint32_t n, uint64_t (*words)[2])
+{
+    struct vdf_space own;
+    const struct vdf_space *space = vdf_hwqueue_space(queue->dev, &own);
+    uint64_t at = queue->ring + (uint64_t)index * COMMAND_BYTES;
+
+    if (n > COMMANDS_AT_ONCE)
+        n = COMMANDS_AT_ONCE;
+    if (n > vdf_vcmdq_entries(queue) - index)
+        n = vdf_vcmdq_entries(queue) - index;
+    if (queue->fetch_abort)
+        return 0;
+    if (vdf_space_copy_in(space, at, words, (uint64_t)n * COMMAND_BYTES))
+        return n;
+    /* The commands before the one that is not there are executed. */
+    return n > 1 && vdf_space_copy_in(space, at, words, COMMAND_BYTES);
 }
 
 static void run_commands(struct vdf_vcmdq *queue)
@@ -307,17 +326,20 @@ static void run_commands(struct vdf_vcmdq *queue)
 
     struct vdf_hwqueue *dev = queue->dev;
     uint32_t rd = queue->cons & wrap_mask;
-    const uint8_t *ring = queue->fetch_abort
-                              ? NULL
-                              : vdf_memory_at(vdf_hwqueue_memory(dev), queue->ring,
-                                              (uint64_t)vdf_vcmdq_entries(queue) * COMMAND_BYTES);
-    enum vdf_cerror error = ring ? VDF_CERROR_NONE : VDF_CERROR_ABT;
-    uint64_t w0 = 0;
+    enum vdf_cerror error = VDF_CERROR_NONE;
+    uint64_t words[COMMANDS_AT_ONCE][2], w0 = 0;
     const char *why = "";
-    for (; n > 0 && error == VDF_CERROR_NONE; n--) {
-        const uint8_t *command = ring + (size_t)(rd & mask) * COMMAND_BYTES;
-        w0 = vdf_load_le64(command);
-        error = vdf_smmu_command(queue, w0, vdf_load_le64(command + 8), &why);
+    for (uint32_t got = 0, next = 0; n > 0 && error == VDF_CERROR_NONE; n--, next++) {
+        if (next == got) {
+            next = 0;
+            got = fetch(queue, rd & mask, n, words);
+            if (got == 0) {
+                error = VDF_CERROR_ABT;
+                break;
+            }
+        }
+        w0 = le64toh(words[next][0]);
+        error = vdf_smmu_command(queue, w0, le64toh(words[next][1]), &why);
         if (error == VDF_CERROR_NONE) {
             dev->commands++;
             rd = (rd + 1) & wrap_mask;
@@ -352,7 +374,7 @@ static int pin(struct vdf_vcmdq *queue, bool restored, struct vdf_err *err)
 {
     struct vdf_hwqueue *dev = queue->dev;
     uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
-    int ret = vdf_ioas_pin(&dev->ioas, queue->base, length, false, &ring, err);
+    int ret = vdf_ioas_pin(dev, queue->base, length, false, &ring, err);
 
     if (ret < 0)
         return ret;

@@ -224,39 +224,35 @@ static uint64_t ring_size(const struct vdf_at *at)
     const struct vdf_vcmdq *queue = at->priv;
     uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
 
-    return vdf_ioas_pin(&queue->dev->ioas, queue->base, length, false, &ring, NULL) == 0 ? length
-                                                                                         : 0;
+    return vdf_ioas_pin(queue->dev, queue->base, length, false, &ring, NULL) == 0 ? length : 0;
 }
 
-static void *ring_at(const struct vdf_vcmdq *queue, size_t n, uint64_t offset, struct vdf_err *err)
+/* Copy from or to the ring; @to or @from is NULL. */
+static int ring_copy(const struct vdf_vcmdq *queue, void *to, const void *from, size_t n,
+                     uint64_t offset, struct vdf_err *err)
 {
-    void *bytes = vdf_ioas_ring(queue->dev, queue->base, (uint64_t)COMMAND_BYTES << queue->log2size,
-                                offset, n);
-    if (!bytes)
-        vdf_fail(err, ENOMEM, "no memory for the ring");
-    return bytes;
+    uint64_t length = (uint64_t)COMMAND_BYTES << queue->log2size, ring;
+    struct vdf_space own;
+    const struct vdf_space *space = vdf_hwqueue_space(queue->dev, &own);
+    bool done = n == 0;
+
+    if (!done && offset <= length && n <= length - offset &&
+        vdf_ioas_pin(queue->dev, queue->base, length, false, &ring, NULL) == 0)
+        done = to ? vdf_space_copy_in(space, ring + offset, to, n)
+                  : vdf_space_copy_out(space, ring + offset, from, n);
+    return done ? 0 : vdf_fail(err, ENOMEM, "no memory for the ring");
 }
 
 static int ring_read(const struct vdf_at *at, void *bytes, size_t n, uint64_t offset,
                      struct vdf_err *err)
 {
-    const void *from = ring_at(at->priv, n, offset, err);
-
-    if (!from)
-        return -ENOMEM;
-    memcpy(bytes, from, n);
-    return 0;
+    return ring_copy(at->priv, bytes, NULL, n, offset, err);
 }
 
 static int ring_write(const struct vdf_at *at, const void *bytes, size_t n, uint64_t offset,
                       struct vdf_err *err)
 {
-    void *to = ring_at(at->priv, n, offset, err);
-
-    if (!to)
-        return -ENOMEM;
-    memcpy(to, bytes, n);
-    return 0;
+    return ring_copy(at->priv, NULL, bytes, n, offset, err);
 }
 
 static void ring_opened(const struct vdf_at *at, bool open)

@@ -97,8 +97,10 @@ struct vdf_guest_ops {
     int (*attach)(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *guest, bool fresh,
                   struct vdf_err *err);
     void (*detach)(struct vdf_obj *obj, uint32_t part);
-    /* The guest's memory is @space from now on. The device does not touch the memory before once this
-     * has returned. Runs under the device's lock. NULL: the device uses no memory of the guest. */
+    /* The guest's memory is @space from now on, another structure than before; all parts of a device
+     * that are attached to the guest are told. The device does not touch the memory before once this
+     * has returned. Without regions there is no memory now, and the device waits for some. Runs under
+     * the device's lock. NULL: the device uses no memory of the guest. */
     void (*memory)(struct vdf_obj *obj, uint32_t part, const struct vdf_space *space);
     /* The guest resets the device, as a PCI function is reset. Under the device's lock. */
     void (*reset)(struct vdf_obj *obj, uint32_t part);
