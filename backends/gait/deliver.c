@@ -178,7 +178,7 @@ static bool interpret(struct gait *gait, struct gait_function *function,
 int vdf_gait_deliver(struct gait_function *function, uint32_t vector, struct vdf_err *err)
 {
     struct gait *gait = vdf_gait_of(function->base.obj);
-    uint8_t *aibv = vdf_memory_at(vdf_gait_memory(function->guest), function->ibv + vector / 8, 1);
+    uint8_t *aibv = vdf_gait_at(function->guest, function->ibv + vector / 8, 1, true);
     uint8_t *sbv = vdf_memory_at(&gait->sbv, 0, GAIT_SBV_BYTES);
 
     if (!aibv || !sbv)

@@ -52,7 +52,7 @@ uint8_t *vdf_gait_summary_word(const struct gait *gait, const struct gait_entry 
     if (number == 0 || entry->aisbo > GAIT_SBO_MAX)
         return NULL;
     struct gait_guest *guest = guest_of_slot(gait, (uint32_t)(number - 1), likely);
-    return guest ? vdf_memory_at(vdf_gait_memory(guest), (uint32_t)entry->aisb, 8) : NULL;
+    return guest ? vdf_gait_at(guest, (uint32_t)entry->aisb, 8, true) : NULL;
 }
 
 static const uint8_t *entry_bytes(const struct gait *gait, unsigned n)

@@ -104,10 +104,10 @@ static void show_aibv(const struct vdf_at *at, struct vdf_buf *out)
 {
     const struct gait_function *function = at->priv;
 
-    if (!function->registered || !vdf_gait_memory(function->guest)->base)
+    if (!function->registered || (!function->guest->vm_memory && !function->guest->memory.base))
         return;
     const uint8_t *aibv =
-        vdf_memory_at(vdf_gait_memory(function->guest), function->ibv, (function->vectors + 7) / 8);
+        vdf_gait_at(function->guest, function->ibv, (function->vectors + 7) / 8, false);
     if (!aibv)
         return;
     for (uint32_t v = 0; v < function->vectors; v++)

@@ -44,6 +44,7 @@
 #define GAIT_SBV_ADDRESS 0x00012000u
 #define GAIT_GISA_BASE 0x01000000u
 #define GAIT_GISA_STRIDE 0x1000u
+#define GAIT_GUEST_END (UINT64_C(1) << 32) /* of a guest's addresses in the host */
 
 /* Interruption modes of SIC. */
 enum gait_sic_mode { GAIT_SIC_ALL, GAIT_SIC_SINGLE };

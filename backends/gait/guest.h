@@ -23,9 +23,10 @@ struct gait_guest {
 
     bool memory_open; /* a process has the file open */
 
-    struct vdf_memory *ram; /* of the VM that it is, instead of `memory`; NULL: none */
-    uint64_t vm_memory;     /* its bytes; 0: none, or nothing is registered in it any more */
-    unsigned attached;      /* functions */
+    const struct vdf_space *space; /* of the VM that it is, instead of `memory`; NULL: none */
+    uint64_t vm_memory;            /* its end, at most GAIT_GUEST_END; 0: none, or nothing is
+                                    * registered in it any more */
+    unsigned attached;             /* functions */
 };
 
 extern const struct vdf_class vdf_gait_guest_class;
@@ -49,10 +50,12 @@ void vdf_gait_restore_iam(struct gait_guest *guest);
 
 /* --- attach.c --------------------------------------------------------------------------------- */
 
-/** vdf_gait_memory() - the guest's memory: its own, or that of the VM that it is. */
-struct vdf_memory *vdf_gait_memory(struct gait_guest *guest);
-/** vdf_gait_memory_size() - its bytes, also while the VM does not exist yet. */
-uint64_t vdf_gait_memory_size(const struct gait_guest *guest);
+/** vdf_gait_at() - the address of memory of the guest: its own, or that of the VM that it is. NULL, with
+ *  errno set: it is not there, or not in one region that is mapped here. */
+void *vdf_gait_at(struct gait_guest *guest, uint64_t address, uint64_t len, bool write);
+/** vdf_gait_may_have() - whether vdf_gait_at() finds the range; while the VM does not exist yet, whether
+ *  its memory is large enough. */
+bool vdf_gait_may_have(struct gait_guest *guest, uint64_t address, uint64_t len);
 /** vdf_gait_vm_missing() - are functions registered in the memory of a VM that does not exist? This
  *  is so after the state of a device with a VM was restored without the VM. */
 bool vdf_gait_vm_missing(const struct gait_guest *guest);

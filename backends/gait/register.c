@@ -27,11 +27,12 @@ struct gait_guest *vdf_gait_find_guest(const struct gait *gait, const char *name
     return obj ? vdf_obj_priv(obj) : NULL;
 }
 
-static bool in_memory(const struct gait_guest *guest, uint64_t address, uint64_t len)
+/* Why a vector or summary word cannot be where it is said to be. */
+static const char *why_not(const struct gait_guest *guest, uint64_t address, uint64_t len)
 {
-    uint64_t size = vdf_gait_memory_size(guest);
-
-    return len <= size && address <= size - len;
+    if (guest->space && vdf_space_has(guest->space, address, len, true))
+        return "not in one region, below 4 GiB, that is mapped here";
+    return "not in memory";
 }
 
 static uint32_t pages_of(uint64_t address, uint64_t len)
@@ -51,15 +52,14 @@ static int plan(const struct gait *gait, const struct gait_function *function, s
     p->vectors = function->noi < function->max_msi ? function->noi : function->max_msi;
 
     uint32_t bytes = (p->vectors + 7) / 8;
-    if (!in_memory(guest, function->ibv, bytes))
-        return vdf_fail(err, EIO,
-                        "ibv 0x%016" PRIx64 ": the %u bytes of the vector are not in memory",
-                        function->ibv, bytes);
+    if (!vdf_gait_may_have(guest, function->ibv, bytes))
+        return vdf_fail(err, EIO, "ibv 0x%016" PRIx64 ": the %u bytes of the vector are %s",
+                        function->ibv, bytes, why_not(guest, function->ibv, bytes));
     p->pages = pages_of(function->ibv, bytes);
     if (function->sb) {
-        if (!in_memory(guest, function->sb, 8))
-            return vdf_fail(err, EIO, "sb 0x%016" PRIx64 ": the summary word is not in memory",
-                            function->sb);
+        if (!vdf_gait_may_have(guest, function->sb, 8))
+            return vdf_fail(err, EIO, "sb 0x%016" PRIx64 ": the summary word is %s", function->sb,
+                            why_not(guest, function->sb, 8));
         p->pages += pages_of(function->sb, 8);
     }
     return 0;
@@ -148,7 +148,8 @@ int vdf_gait_register(struct gait_function *function, struct vdf_err *err)
         index++;
     if (index == GAIT_ENTRIES)
         return vdf_fail(err, ENOSPC, "all %u bits of the summary vector are in use", GAIT_ENTRIES);
-    ret = vdf_memory_touch_both(vdf_gait_memory(p.guest), &gait->table);
+    ret = p.guest->space ? vdf_memory_touch(&gait->table)
+                         : vdf_memory_touch_both(&p.guest->memory, &gait->table);
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the guest or the table: %s", strerror(-ret));
 

@@ -251,7 +251,7 @@ Test(gait_state, saved_in_a_vm_and_restored_without, .fini = vdf_test_tree_free)
     IS(G "functions/f/aibv", "1");
 
     char *huge = with_line(own, "vm_memory = 0x8000000000000000\n", "ipm = ");
-    REFUSED(EINVAL, "1073741824", vdf_test_write(G "state", huge));
+    REFUSED(EINVAL, "4294967296", vdf_test_write(G "state", huge));
     free(own);
     free(in_vm);
     free(again);

@@ -428,3 +428,65 @@ Test(guest_memory, amd_memory_comes_and_goes)
     is(CMD "run", "0");
     is(CMD "head", "0x0000000000000010");
 }
+
+/* --- gait ------------------------------------------------------------------------------------- */
+
+#define F "gait/gait0/functions/f/"
+
+static void start_gait(const char *ibv, const char *sb)
+{
+    put("gait/gait0/enabled", "1");
+    cr_assert_eq(vdf_test_mkdir("gait/gait0/guests/g"), 0);
+    cr_assert_eq(vdf_test_mkdir("gait/gait0/functions/f"), 0);
+    put(F "guest", "g");
+    put(F "isc", "3");
+    attach("gait/gait0/functions/f", &all);
+    put(F "ibv", ibv);
+    put(F "sb", sb);
+}
+
+Test(guest_memory, gait_bits_in_two_regions)
+{
+    start_gait("0x7ffc0", "0x80040");
+    put(F "registered", "1");
+    put(F "signal", "9");
+    cr_assert_eq(messages, 1);
+    cr_assert_eq(*(uint8_t *)vdf_memory_at(&low, 0x7ffc1, 1), 0x40);
+    cr_assert_eq(*(uint8_t *)vdf_memory_at(&low, LOW_SIZE / 4 * 3 + 0x40, 1), 0x80);
+    is(F "aibv", "9");
+
+    /* The vector is still there, the summary word is not: the host drops the event. */
+    use("gait/gait0/functions/f", &some);
+    put(F "signal", "10");
+    cr_assert_eq(messages, 1);
+    cr_assert(strstr(vdf_test_last_error(), "the event is dropped"), "%s", vdf_test_last_error());
+    is(F "aibv", "9\n10");
+    use("gait/gait0/functions/f", &nothing);
+    cr_assert_eq(vdf_test_write(F "signal", "11"), -EFAULT);
+    is(F "aibv", "");
+    use("gait/gait0/functions/f", &all);
+    put(F "signal", "11");
+    cr_assert_eq(messages, 2);
+    vdf_guest_detach(vdf_test_obj("gait/gait0/functions/f"), 0);
+    is(F "registered", "0");
+}
+
+Test(guest_memory, gait_needs_memory_that_is_mapped_here)
+{
+    start_gait("0x40000000", "0");
+    cr_assert_eq(vdf_test_write(F "registered", "1"), -EIO);
+    cr_assert(strstr(vdf_test_last_error(), "that is mapped here"), "%s", vdf_test_last_error());
+    put(F "ibv", "0x100000000"); /* the table's addresses cannot say that */
+    cr_assert_eq(vdf_test_write(F "registered", "1"), -EIO);
+    cr_assert(strstr(vdf_test_last_error(), "below 4 GiB"), "%s", vdf_test_last_error());
+    put(F "ibv", "0xc0000");
+    cr_assert_eq(vdf_test_write(F "registered", "1"), -EIO);
+    cr_assert(strstr(vdf_test_last_error(), "not in memory"), "%s", vdf_test_last_error());
+    put(F "ibv", "0");
+    put(F "sb", "0x7fffc");
+    cr_assert_eq(vdf_test_write(F "registered", "1"), -EIO);
+    cr_assert(strstr(vdf_test_last_error(), "in one region"), "%s", vdf_test_last_error());
+    put(F "sb", "0x7fff8");
+    put(F "registered", "1");
+    cr_assert_eq(asked, 0);
+}
