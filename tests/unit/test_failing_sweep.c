@@ -367,9 +367,9 @@ static void detach(const char *device)
 }
 
 static const char *const devices[] = {
-    "console/con0",           "aplic/aplic0",    "aplic/direct",
-    "aplic/aplic0/imsic/0",   "hwqueue/amd",     "hwqueue/smmu0",
-    "hwqueue/smmu0/queues/0", DEVICE_WITH_GUEST, "intx/bus0/devices/d",
+    "console/con0",         "console/con0/pci",    "aplic/aplic0",  "aplic/direct",
+    "aplic/aplic0/imsic/0", "hwqueue/amd",         "hwqueue/smmu0", "hwqueue/smmu0/queues/0",
+    DEVICE_WITH_GUEST,      "intx/bus0/devices/d",
 };
 
 Test(failing, attachment)
