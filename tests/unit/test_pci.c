@@ -287,3 +287,147 @@ Test(pci, state)
     cr_assert_eq(config(0x18, 4), 0xfe000000);
     cr_assert(pci()->irqs.intx_disabled);
 }
+
+/* --- attached --------------------------------------------------------------------------------- */
+
+static void attach(void)
+{
+    struct vdf_err err = { 0 };
+
+    cr_assert_eq(vdf_pci_attach(pci(), true, &err), 0, "%s", err.text);
+    cr_assert_eq(vdf_pci_set_running(pci(), true, &never), 0);
+}
+
+static uint32_t load(unsigned region, uint64_t offset, unsigned width)
+{
+    struct vdf_err err = { 0 };
+    uint32_t value = 0;
+
+    cr_assert_eq(vdf_pci_read(pci(), region, offset, &value, width, &never, &err), 0, "%s",
+                 err.text);
+    return value;
+}
+
+static void store(unsigned region, uint64_t offset, unsigned width, uint32_t value)
+{
+    struct vdf_err err = { 0 };
+
+    cr_assert_eq(vdf_pci_write(pci(), region, offset, &value, width, &never, &err), 0, "%s",
+                 err.text);
+}
+
+/* The sequence of uio_pci_generic in Linux: the handler reads status and masks, the user unmasks. */
+Test(pci, an_intx_device_interrupts)
+{
+    cr_assert_eq(vdf_test_mkdir("intx/bus0/devices/d"), 0);
+    cr_assert_eq(vdf_test_write("intx/bus0/devices/d/enabled", "1"), 0);
+    cr_assert_eq(vdf_test_write("pci/nic/function", "intx/bus0/devices/d"), 0);
+    attach();
+    int fd = listen_to(VDF_PCI_INTX, 0);
+
+    for (unsigned k = 1; k <= 3; k++) {
+        cr_assert_eq(vdf_test_write("intx/bus0/devices/d/assert", "1"), 0);
+        cr_assert_eq(heard(fd, true), 1);
+        cr_assert_eq(load(VDF_PCI_CONFIG, 4, 4) & 0x00080400, 0x00080000);
+        store(VDF_PCI_CONFIG, 4, 2, 0x0406);
+        cr_assert_eq(vdf_test_read_u64("intx/bus0/devices/d/guest_mask"), 1);
+        cr_assert_eq(vdf_pci_irq_mask(pci(), VDF_PCI_INTX, 0, false, &never), 0);
+        cr_assert_eq(heard(fd, false), 0);
+        cr_assert_eq(vdf_test_write("intx/bus0/devices/d/assert", "0"), 0);
+        store(VDF_PCI_CONFIG, 4, 2, 0x0006);
+        cr_assert_eq(vdf_pci_irq_mask(pci(), VDF_PCI_INTX, 0, false, &never), 0);
+        cr_assert_eq(heard(fd, false), 0);
+        cr_assert_eq(vdf_test_read_u64("pci/nic/intx/sent"), k);
+    }
+    /* A device that is never served is a storm. */
+    cr_assert_eq(vdf_test_write("intx/bus0/devices/d/assert", "1"), 0);
+    for (unsigned k = 0; k < 5; k++) {
+        cr_assert_eq(heard(fd, true), 1);
+        cr_assert_eq(vdf_pci_irq_mask(pci(), VDF_PCI_INTX, 0, false, &never), 0);
+    }
+    cr_assert_eq(vdf_test_write("intx/bus0/devices/d/assert", "0"), 0);
+    heard(fd, false);
+    cr_assert_eq(vdf_pci_irq_mask(pci(), VDF_PCI_INTX, 0, false, &never), 0);
+    cr_assert_eq(heard(fd, false), 0);
+    cr_assert_eq(vdf_test_rmdir("intx/bus0/devices/d"), -EBUSY);
+    cr_assert_eq(vdf_test_write("pci/nic/vendor", "1"), -EBUSY);
+    cr_assert_eq(vdf_test_mkdir("pci/nic/bars/0"), -EBUSY);
+    vdf_pci_detach(pci());
+    cr_assert_eq(vdf_test_rmdir("intx/bus0/devices/d"), 0);
+    close(fd);
+}
+
+Test(pci, windows_and_memory)
+{
+    static const char *const devices[] = { "aplic/aplic0", "console/con0", "hwqueue/smmu0/queues/0",
+                                           "memory" };
+
+    cr_assert_eq(vdf_test_mkdir("hwqueue/smmu0/queues/0"), 0);
+    for (unsigned n = 0; n < 4; n++) {
+        char path[64];
+        snprintf(path, sizeof(path), "pci/nic/bars/%u", n);
+        cr_assert_eq(vdf_test_mkdir(path), 0);
+        snprintf(path, sizeof(path), "pci/nic/bars/%u/device", n);
+        cr_assert_eq(vdf_test_write(path, devices[n]), 0, "%s", vdf_test_last_error());
+    }
+    cr_assert_eq(vdf_test_write("pci/nic/bars/1/size", "8192"), 0);
+    attach();
+    store(0, 0, 4, 0x100);
+    cr_assert_str_eq(vdf_test_read("aplic/aplic0/domaincfg"), "0x80000104");
+    cr_assert_eq(load(1, 0, 4), 0x74726976);
+    /* Behind the window there is nothing, and behind the register no access. */
+    cr_assert_eq(load(1, 4096, 4), 0);
+    store(1, 8188, 4, 1);
+    uint32_t word;
+    cr_assert_eq(vdf_pci_read(pci(), 1, 8190, &word, 4, &never, NULL), -EINVAL);
+    cr_assert_eq(vdf_pci_read(pci(), 1, UINT64_MAX, &word, 4, &never, NULL), -EINVAL);
+    cr_assert_eq(vdf_pci_read(pci(), 5, 0, &word, 4, &never, NULL), -EINVAL);
+    store(3, 100, 4, 0x11223344);
+    cr_assert_eq(vdf_test_pread("pci/nic/bars/3/memory", &word, 4, 100), 4);
+    cr_assert_eq(word, 0x11223344);
+    struct vdf_pci_region region;
+    cr_assert_eq(vdf_pci_region(pci(), 3, &region, &never), 0);
+    cr_assert_geq(region.fd, 0);
+    cr_assert_eq(region.maps, 4096);
+    close(region.fd);
+    cr_assert_eq(vdf_pci_region(pci(), 2, &region, &never), 0);
+    cr_assert_eq(region.maps, 4096);
+    cr_assert_eq(vdf_test_read_u64("pci/nic/bars/2/mapped"), 1);
+    cr_assert_eq(vdf_test_read_u64("pci/nic/bars/0/mapped"), 0);
+    close(region.fd);
+    struct vdf_guest_doorbell list[4];
+    int fds[4];
+    cr_assert_eq(vdf_pci_doorbells(pci(), 1, list, fds, 4), 4);
+    cr_assert_eq(list[2].data, 2);
+    vdf_pci_detach(pci());
+}
+
+Test(pci, migration)
+{
+    struct vdf_buf saved = VDF_BUF_INIT, again = VDF_BUF_INIT;
+    struct vdf_err err = { 0 };
+
+    cr_assert_eq(vdf_test_mkdir("pci/nic/bars/0"), 0);
+    cr_assert_eq(vdf_test_write("pci/nic/bars/0/device", "console/con0"), 0);
+    cr_assert_eq(vdf_test_write("pci/nic/msix/vectors", "2"), 0);
+    attach();
+    store(0, 0x70, 4, 3);
+    vdf_pci_msix_send(&pci()->irqs, 1);
+    cr_assert_eq(vdf_pci_save(pci(), &saved, &never), 0);
+    store(0, 0x70, 4, 0);
+    cr_assert_eq(vdf_pci_reset(pci(), &never), 0);
+    cr_assert_eq(vdf_test_read_u64("pci/nic/msix/1/pending"), 0);
+    /* A refused state changes nothing. */
+    store(0, 0x70, 4, 1);
+    cr_assert_eq(vdf_pci_load(pci(), saved.data, saved.len / 2, &never, &err), -EINVAL);
+    cr_assert_eq(load(0, 0x70, 4), 1);
+    cr_assert_eq(vdf_pci_load(pci(), saved.data, saved.len, &never, &err), 0, "%s", err.text);
+    cr_assert_eq(load(0, 0x70, 4), 3);
+    cr_assert_eq(vdf_test_read_u64("pci/nic/msix/1/pending"), 1);
+    cr_assert_eq(vdf_pci_save(pci(), &again, &never), 0);
+    cr_assert_eq(again.len, saved.len);
+    cr_assert_eq(memcmp(again.data, saved.data, saved.len), 0);
+    vdf_buf_free(&saved);
+    vdf_buf_free(&again);
+    vdf_pci_detach(pci());
+}
