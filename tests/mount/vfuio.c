@@ -80,6 +80,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vfu.h"
+
 #define WAIT_MS 10000
 #define QUIET_MS 100 /* that no reply came is known only by waiting */
 
@@ -93,37 +95,7 @@
 #define FDS_MAX 64u
 #define WORDS_MAX 1024u
 
-#define TYPE 0xfu
-#define REPLY 1u
-#define NO_REPLY 0x10u
-#define ERROR 0x20u
-
-enum {
-    VERSION = 1,
-    DMA_MAP = 2,
-    DMA_UNMAP = 3,
-    GET_INFO = 4,
-    GET_REGION_INFO = 5,
-    GET_REGION_IO_FDS = 6,
-    GET_IRQ_INFO = 7,
-    SET_IRQS = 8,
-    REGION_READ = 9,
-    REGION_WRITE = 10,
-    DMA_READ = 11,
-    DMA_WRITE = 12,
-    RESET = 13,
-    REGION_WRITE_MULTI = 15,
-    FEATURE = 16,
-    MIG_DATA_READ = 17,
-    MIG_DATA_WRITE = 18,
-};
-
 enum { FEATURE_STATE = 2, LOG_START = 6, LOG_STOP = 7, LOG_REPORT = 8 };
-
-struct header {
-    uint16_t id, command;
-    uint32_t size, flags, error;
-};
 
 struct message {
     struct header header;
@@ -151,12 +123,6 @@ struct bar {
     uint64_t offset;
     unsigned n_bells;
     int bells[FDS_MAX];
-};
-
-struct rw {
-    uint64_t offset;
-    uint32_t region, count;
-    uint8_t data[];
 };
 
 struct dma {
@@ -627,29 +593,25 @@ static bool do_region(uint32_t index)
 
 static bool do_iofds(uint32_t index)
 {
-    uint32_t info[4] = { 4096, 0, index, 0 };
+    struct io_fds info = { .argsz = 4096, .index = index };
     int at;
 
     if (index >= REGIONS)
         return give_up("no region");
-    if (!ask(GET_REGION_IO_FDS, info, sizeof(info), sizeof(info)))
+    if (!ask(GET_REGION_IO_FDS, &info, sizeof(info), sizeof(info)))
         return false;
-    memcpy(info, in.payload, sizeof(info));
-    if (info[0] != in.len || info[2] != index || in.len != 16 + 40 * (uint64_t)info[3] ||
-        info[3] > FDS_MAX)
+    memcpy(&info, in.payload, sizeof(info));
+    if (info.argsz != in.len || info.index != index || info.count > FDS_MAX ||
+        in.len != sizeof(info) + sizeof(struct io_fd) * info.count)
         return give_up("wrong reply");
     for (unsigned n = 0; n < bars[index].n_bells; n++)
         close(bars[index].bells[n]);
     bars[index].n_bells = 0;
-    at = snprintf(answer, sizeof(answer), "%u", info[3]);
-    for (uint32_t i = 0; i < info[3]; i++) {
-        struct {
-            uint64_t offset, size;
-            uint32_t fd_index, type, flags, padding;
-            uint64_t data;
-        } sub;
+    at = snprintf(answer, sizeof(answer), "%u", info.count);
+    for (uint32_t i = 0; i < info.count; i++) {
+        struct io_fd sub;
 
-        memcpy(&sub, in.payload + 16 + 40 * i, sizeof(sub));
+        memcpy(&sub, in.payload + sizeof(info) + sizeof(sub) * i, sizeof(sub));
         if (sub.fd_index >= in.n_fds || sub.type)
             return give_up("wrong sub-region");
         bars[index].bells[bars[index].n_bells++] = dup(in.fds[sub.fd_index]);
@@ -801,12 +763,11 @@ static bool do_mapped(uint64_t region, uint64_t offset, uint64_t count, uint64_t
 static bool do_dma_map(uint64_t iova, uint64_t size, bool with_fd, uint64_t offset,
                        const char *access)
 {
-    struct {
-        uint32_t argsz, flags;
-        uint64_t offset, iova, size;
-    } map = { .argsz = sizeof(map), .offset = with_fd ? offset : 0, .iova = iova, .size = size };
+    struct dma_map map = {
+        .argsz = sizeof(map), .offset = with_fd ? offset : 0, .iova = iova, .size = size
+    };
 
-    map.flags = (strchr(access, 'r') ? 1u : 0) | (strchr(access, 'w') ? 2u : 0);
+    map.flags = (strchr(access, 'r') ? DMA_READABLE : 0) | (strchr(access, 'w') ? DMA_WRITABLE : 0);
     if (n_maps == MAPS_MAX)
         return give_up("too many");
     if (!ask_with(DMA_MAP, &map, sizeof(map), &memfd, with_fd ? 1 : 0))
