@@ -5,6 +5,7 @@
  *     bench.c    the rows, the table, JSON
  *     compare.c  a thing and its yardsticks, in turns; figures
  *     tools.c    time, processors, daemons and their files
+ *     loop.c     from an eventfd to an eventfd
  *     qtest.c    QEMU's registers
  *     plot.c     SVG
  *     empty.c    a program: the file system that ours is compared with
@@ -15,6 +16,8 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -232,6 +235,30 @@ void bench_make_queue(const struct bench_mount *mount, unsigned n, uint64_t base
 /** bench_sum() - sum of the numbers behind @name in the files that match @pattern; @name "": the
  * first number of each. */
 uint64_t bench_sum(const char *pattern, const char *name);
+
+/* --- eventfds --------------------------------------------------------------------------------- */
+
+/** bench_eventfd() - one that does not block: io_uring hands the writes of others to a thread. */
+int bench_eventfd(void);
+void bench_ring(int fd);
+/** bench_hear() - wait until @fd has been written; @spin: without sleeping. */
+void bench_hear(int fd, bool spin);
+
+/* A thread that answers one eventfd by the other. */
+struct bench_loop {
+    int question, answer;
+    bool spin; /* the client, for the answer */
+    pthread_t thread;
+    atomic_bool stop;
+};
+
+/** bench_has_io_uring() - whether such a thread is to be had. */
+bool bench_has_io_uring(void);
+/** bench_start_loop() - on the daemon's processor. */
+void bench_start_loop(struct bench_loop *loop, bool spin);
+void bench_stop_loop(struct bench_loop *loop);
+/* For struct bench_timed. */
+double bench_by_loop(void *ctx, uint64_t ns);
 
 /* --- QEMU ------------------------------------------------------------------------------------- */
 

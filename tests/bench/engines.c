@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From an eventfd to an eventfd: through the console, as its vhost-user front end sees it, and
- * through the engines alone, within this process. The yardstick is a thread with an io_uring that
- * does nothing but read the one and write the other. On one processor the client sleeps until it is
- * answered; elsewhere it spins, so that only the other's waking up is in the time.
+ * through the engines alone, within this process. The yardstick is the bare loop of loop.c.
  *
  *     doorbell   an eventfd that the engine watches, whose function writes to another
  *     polling    the same while a poller keeps the engine awake
@@ -12,14 +10,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -28,115 +22,6 @@
 #include "bench.h"
 
 #define MANY 1000u
-#define PATIENCE_MS 10000
-
-/* None blocks: io_uring hands the writes of one that does to a thread. */
-static int new_eventfd(void)
-{
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-    if (fd < 0)
-        bench_die("eventfd");
-    return fd;
-}
-
-static void ring(int fd)
-{
-    uint64_t one = 1;
-
-    if (write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-        bench_die("write");
-}
-
-static void hear(int fd, bool spin)
-{
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    uint64_t value;
-
-    do {
-        if (!spin && poll(&p, 1, PATIENCE_MS) != 1)
-            bench_die("no answer");
-    } while (read(fd, &value, sizeof(value)) != (ssize_t)sizeof(value) && errno == EAGAIN);
-}
-
-/* --- the bare loop ---------------------------------------------------------------------------- */
-
-struct loop {
-    int question, answer;
-    bool spin; /* the client, for the answer */
-    pthread_t thread;
-    atomic_bool stop;
-};
-
-static void *run_loop(void *arg)
-{
-    struct loop *loop = arg;
-    struct io_uring uring;
-    struct io_uring_sqe *sqe;
-    struct io_uring_cqe *cqe;
-    uint64_t got, one = 1;
-    unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-
-    bench_pin(0, bench_core(false));
-    if (io_uring_queue_init(8, &uring, flags) < 0 && io_uring_queue_init(8, &uring, 0) < 0)
-        return (void *)"this kernel allows no io_uring";
-    for (bool answer = false;; answer = true) {
-        if (answer) {
-            sqe = io_uring_get_sqe(&uring);
-            io_uring_prep_write(sqe, loop->answer, &one, sizeof(one), 0);
-            sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-        }
-        sqe = io_uring_get_sqe(&uring);
-        io_uring_prep_read(sqe, loop->question, &got, sizeof(got), 0);
-        io_uring_submit_and_wait(&uring, 1);
-        if (io_uring_wait_cqe(&uring, &cqe) < 0 || atomic_load(&loop->stop))
-            break;
-        io_uring_cqe_seen(&uring, cqe);
-    }
-    io_uring_queue_exit(&uring);
-    return NULL;
-}
-
-static void start_loop(struct loop *loop, bool spin)
-{
-    *loop =
-        (struct loop){ .question = eventfd(0, EFD_CLOEXEC), .answer = new_eventfd(), .spin = spin };
-    int rc = pthread_create(&loop->thread, NULL, run_loop, loop);
-    if (rc) {
-        errno = rc;
-        bench_die("pthread_create");
-    }
-}
-
-static void stop_loop(struct loop *loop)
-{
-    atomic_store(&loop->stop, true);
-    ring(loop->question);
-    pthread_join(loop->thread, NULL);
-    close(loop->question);
-    close(loop->answer);
-}
-
-static double by_loop(void *ctx, uint64_t ns)
-{
-    const struct loop *loop = ctx;
-
-    return BENCH_LOOP(ns, 16, {
-        ring(loop->question);
-        hear(loop->answer, loop->spin);
-    });
-}
-
-/* The yardstick needs io_uring itself. */
-static bool has_io_uring(void)
-{
-    struct io_uring uring;
-    bool ok = io_uring_queue_init(2, &uring, 0) == 0;
-
-    if (ok)
-        io_uring_queue_exit(&uring);
-    return ok;
-}
 
 /* --- the console ------------------------------------------------------------------------------ */
 
@@ -220,7 +105,7 @@ static const char *attach(struct front *front)
 static void compare_console(struct bench_mount *mount, const char *engine, enum bench_cores cores)
 {
     struct front front = { .spin = cores == BENCH_OTHER };
-    struct loop loop;
+    struct bench_loop loop;
     char socket[sizeof(bench.scratch) + 16];
 
     snprintf(socket, sizeof(socket), "%s/console", bench.scratch);
@@ -238,12 +123,13 @@ static void compare_console(struct bench_mount *mount, const char *engine, enum 
             .cores = bench_cores_name(cores),
             .unit = "ns",
             .ours = { "", by_console, &front },
-            .yardsticks = { { .timed = { "bare io_uring loop", by_loop, &loop }, .goal = goal } },
+            .yardsticks = { { .timed = { "bare io_uring loop", bench_by_loop, &loop },
+                              .goal = goal } },
             .n_yardsticks = 1
         };
-        start_loop(&loop, front.spin);
+        bench_start_loop(&loop, front.spin);
         bench_compare(&what);
-        stop_loop(&loop);
+        bench_stop_loop(&loop);
     }
     stop_front(&front);
     bench_put(mount, "console/con0/vhost_user", "\n");
@@ -257,7 +143,7 @@ void bench_doorbell(void)
 
     if (!bench_wanted("doorbell"))
         return;
-    if (!has_io_uring()) {
+    if (!bench_has_io_uring()) {
         bench_skip("doorbell", "", "", "this kernel allows no io_uring");
         return;
     }
@@ -296,7 +182,7 @@ static struct asked asked;
 
 static void on_question(struct vdf_source *source, uint64_t value)
 {
-    ring(asked.answer);
+    bench_ring(asked.answer);
 }
 
 static void on_poll(struct vdf_source *source, uint64_t value)
@@ -322,8 +208,8 @@ static double by_engine(void *ctx, uint64_t ns)
         if (asked.how == TIMER)
             vdf_engine_set_timer(&asked.source, 0);
         else
-            ring(asked.question);
-        hear(asked.answer, asked.spin);
+            bench_ring(asked.question);
+        bench_hear(asked.answer, asked.spin);
     });
     if (asked.how == POLLING) {
         atomic_store(&asked.released, false);
@@ -344,15 +230,15 @@ static bool start_engine(enum vdf_engine_kind kind, enum how how, bool spin, str
         return false;
     bench_pin(0, bench_core(false));
     int rc = vdf_engine_start(asked.engine);
-    asked.question = new_eventfd();
-    asked.answer = new_eventfd();
+    asked.question = bench_eventfd();
+    asked.answer = bench_eventfd();
     asked.source = (struct vdf_source){ .fn = on_question };
     asked.poller = (struct vdf_source){ .poll = on_look, .release = on_release };
     if (rc == 0)
         rc = how == TIMER ? vdf_engine_add_timer(asked.engine, &asked.source)
                           : vdf_engine_add_eventfd(asked.engine, &asked.source, asked.question);
     for (unsigned k = 0; rc == 0 && how == MANY_WATCHED && k < MANY; k++) {
-        asked.fds[k] = new_eventfd();
+        asked.fds[k] = bench_eventfd();
         asked.others[k] = (struct vdf_source){ .fn = on_poll };
         rc = vdf_engine_add_eventfd(asked.engine, &asked.others[k], asked.fds[k]);
     }
@@ -377,7 +263,7 @@ static void compare_engine(enum vdf_engine_kind kind, enum how how, enum bench_c
     static const char *const names[] = { "doorbell", "polling", "timer", "many" };
     bool spin = cores == BENCH_OTHER;
     struct vdf_err err = { 0 };
-    struct loop loop;
+    struct bench_loop loop;
     char variant[48];
 
     snprintf(variant, sizeof(variant), "%s, %s", kind == VDF_ENGINE_LIBAIO ? "libaio" : "io_uring",
@@ -393,12 +279,12 @@ static void compare_engine(enum vdf_engine_kind kind, enum how how, enum bench_c
             .cores = bench_cores_name(cores),
             .unit = "ns",
             .ours = { "", by_engine, NULL },
-            .yardsticks = { { .timed = { "bare io_uring loop", by_loop, &loop } } },
+            .yardsticks = { { .timed = { "bare io_uring loop", bench_by_loop, &loop } } },
             .n_yardsticks = 1
         };
-        start_loop(&loop, spin);
+        bench_start_loop(&loop, spin);
         bench_compare(&what);
-        stop_loop(&loop);
+        bench_stop_loop(&loop);
     }
     stop_engine();
 }
@@ -409,7 +295,7 @@ void bench_engines(void)
 
     if (!bench_wanted("engine"))
         return;
-    if (!has_io_uring()) {
+    if (!bench_has_io_uring()) {
         bench_skip("engine", "", "", "this kernel allows no io_uring");
         return;
     }
