@@ -169,14 +169,6 @@ static inline const struct vdf_region *vdf_space_regions(const struct vdf_space 
     return space->regions ? space->regions : &space->one;
 }
 
-/** vdf_space_single() - the memory of a space that is one memory from address 0; NULL: it is not. */
-static inline struct vdf_memory *vdf_space_single(const struct vdf_space *space)
-{
-    const struct vdf_region *region = vdf_space_regions(space);
-
-    return space->n == 1 && !region->addr && !region->offset ? region->mem : NULL;
-}
-
 /**
  * vdf_space_at() - the address of guest memory.
  * @addr, @len: guest address and bytes; the range has to lie in one region

@@ -11,6 +11,7 @@
  * state that was accepted is the state of the device. At the end the state of the whole tree is
  * saved, restored and saved again, and both are the same.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -230,8 +231,48 @@ static void save(struct input *in)
 
 /* --- a guest that is played here -------------------------------------------------------------- */
 
+#define MEMORY_SIZE (1u << 20)
+
 static struct vdf_memory memory;
-static struct vdf_space space; /* of `memory` */
+
+/* The guest's memory is one of these: all of `memory`, nothing, a part of it with the rest by messages, or
+ * its begin. */
+static struct vdf_space spaces[4];
+static const struct vdf_space *space;
+
+static int answer_read(void *ctx, uint64_t addr, void *to, size_t n)
+{
+    memcpy(to, vdf_memory_at(&memory, addr, n), n);
+    return 0;
+}
+
+/* This process gives up before the end of the memory. */
+static int answer_write(void *ctx, uint64_t addr, const void *from, size_t n)
+{
+    if (addr >= MEMORY_SIZE - VDF_PAGE_SIZE)
+        return -ETIMEDOUT;
+    memcpy(vdf_memory_at(&memory, addr, n), from, n);
+    return 0;
+}
+
+static void make_spaces(void)
+{
+    static const struct vdf_remote_memory other = { .read = answer_read,
+                                                    .write = answer_write,
+                                                    .most = 512 };
+    static const struct vdf_region parts[] = {
+        { .addr = 0, .len = 0x10400, .mem = &memory },
+        { .addr = 0x10400, .len = 0x1000, .mem = &memory, .offset = 0x10400, .read_only = true },
+        { .addr = 0x11400, .len = MEMORY_SIZE - 0x11400, .remote = &other },
+    };
+
+    vdf_memory_init(&memory, "guest", MEMORY_SIZE);
+    spaces[0] = vdf_space_of(&memory);
+    spaces[1] = (struct vdf_space){ 0 };
+    spaces[2] = (struct vdf_space){ .n = 3, .regions = parts };
+    spaces[3] = (struct vdf_space){ .n = 1, .regions = parts };
+    space = &spaces[0];
+}
 
 static void remap(void *ctx)
 {
@@ -284,11 +325,12 @@ static void attach_alone(struct target *target, unsigned how)
 {
     const struct vdf_guest guest = {
         .machine = &machine,
-        .space = &space,
+        .space = space,
         .irq = { .set_level = set_level, .message = send_message, .ctx = &machine },
         .line_is_message = how & 2,
         .vector = 32,
         .remap = remap,
+        .remote = how & 16,
         .ctx = &machine,
     };
     uint32_t part;
@@ -322,6 +364,14 @@ static void detach_all(void)
     vdf_tree_leave_exclusive(tree, NULL);
 }
 
+static void change_memory(const struct vdf_space *now)
+{
+    space = now;
+    for (size_t k = 0; k < COUNT(targets); k++)
+        if (targets[k].obj && ops_of(targets[k].obj)->memory)
+            ops_of(targets[k].obj)->memory(targets[k].obj, targets[k].part, now);
+}
+
 static void attach(struct input *in)
 {
     struct target *target = take_target(in);
@@ -333,6 +383,8 @@ static void attach(struct input *in)
         attach_alone(target, how);
     else if (how & 8)
         detach_alone(target);
+    else if (how & 16)
+        change_memory(&spaces[how / 32 % COUNT(spaces)]);
     else if (target->obj && ops_of(target->obj)->runs)
         ops_of(target->obj)->runs(target->obj, target->part, how & 2);
     vdf_tree_leave_exclusive(tree, NULL);
@@ -820,8 +872,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         collect();
         vdf_test_rmdir("vm/m");
     }
-    vdf_memory_init(&memory, "guest", 1u << 20);
-    space = vdf_space_of(&memory);
+    make_spaces();
     for (unsigned n = 0; n < MAX_OPERATIONS && in.left; n++)
         operations[take(&in, 1) % COUNT(operations)](&in);
     finish();

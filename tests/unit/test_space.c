@@ -141,12 +141,8 @@ Test(space, a_space_of_one_memory)
 {
     struct vdf_space one = vdf_space_of(&low), copied = one;
 
-    cr_assert_eq(vdf_space_single(&copied), &low);
     cr_assert(vdf_space_has(&copied, 0, 4 * PAGE, true));
     cr_assert(!vdf_space_has(&copied, 0, 4 * PAGE + 1, true));
-    cr_assert_null(vdf_space_single(&space));
-    copied.one.addr = PAGE;
-    cr_assert_null(vdf_space_single(&copied));
 }
 
 /* Every number of regions up to the largest that clients ask for, with gaps of one page. */
@@ -259,7 +255,6 @@ Test(space_remote, has_no_address)
     cr_assert(vdf_space_has(&space, 0x20000, 2 * PAGE, true));
     cr_assert(!vdf_space_has(&space, 0x20000, 2 * PAGE + 1, true));
     cr_assert_null(vdf_space_at(&space, 0x20000, 1, false));
-    cr_assert_null(vdf_space_single(&space));
     cr_assert_eq(calls, 0);
     regions[1].read_only = true;
     cr_assert(!vdf_space_has(&space, 0x20000, 1, true));
