@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <virtdevfs/guest.h>
 
 #include "backends/hwqueue/vcmdq.h"
+#include "fs/tree/tree.h"
 #include "test_hwqueue.h"
 
 #define LOW_SIZE (UINT64_C(1) << 20)
@@ -342,6 +344,72 @@ Test(guest_memory, vcmdq_page_by_its_descriptor)
     cr_assert_not_null(queue->poller);
     vdf_guest_detach(obj, 0);
     cr_assert_null(queue->poller);
+    munmap(page, VDF_PAGE_SIZE);
+}
+
+/* In front of and behind operations for which no thread may be inside any device. */
+static void alone(bool begin)
+{
+    struct vdf_tree *tree = vdf_test_obj("")->device->tree;
+
+    if (begin)
+        vdf_tree_enter_exclusive(tree);
+    else
+        vdf_tree_leave_exclusive(tree, NULL);
+}
+
+static bool cons_becomes(const char *text)
+{
+    const struct timespec moment = { .tv_nsec = 1000000 };
+    bool is = false;
+
+    for (unsigned n = 0; !is && n < 10000; n++) {
+        is = strcmp(vdf_test_read(Q0 "cons"), text) == 0;
+        nanosleep(&moment, NULL);
+    }
+    return is;
+}
+
+/* No call tells of the stores: the engine finds them. */
+Test(guest_memory, vcmdq_page_is_polled)
+{
+    if (!vdf_test_tree_with_engine(VDF_ENGINE_AUTO, false))
+        return;
+    cr_assert_eq(vdf_test_mkdir(DEV "queues/0"), 0);
+    struct vdf_obj *obj = vdf_test_obj(DEV "queues/0");
+    const struct vdf_guest_ops *ops = vdf_obj_class(obj)->guest;
+    struct vdf_guest guest = guest_of(&all);
+
+    alone(true);
+    cr_assert_eq(vdf_guest_attach(obj, 0, &guest, true, NULL), 0);
+    uint8_t *page = map_page(ops->page(obj, 0));
+    ops->runs(obj, 0, true);
+    alone(false);
+    put(DEV "ioas/map", "0x100000 0x10000 0x40000000");
+    put(Q0 "base", "0x100000");
+    put(Q0 "log2size", "4");
+    for (unsigned k = 0; k < 16; k++)
+        store_sync(elsewhere + k * 16);
+    vdf_store_le32(page + 8, 1);
+    vdf_store_le32(page + 4, 3);
+    cr_assert(cons_becomes("0x00000003"), "%s", vdf_test_read(Q0 "cons"));
+    cr_assert_eq(vdf_load_le32(page), 3);
+
+    /* A guest that stands still has all done, and then nothing more. */
+    vdf_store_le32(page + 4, 4);
+    alone(true);
+    ops->runs(obj, 0, false);
+    cr_assert_eq(vdf_load_le32(page), 4);
+    vdf_store_le32(page + 4, 5);
+    alone(false);
+    is(Q0 "cons", "0x00000004");
+    alone(true);
+    ops->runs(obj, 0, true);
+    alone(false);
+    cr_assert(cons_becomes("0x00000005"), "%s", vdf_test_read(Q0 "cons"));
+    alone(true);
+    vdf_guest_detach(obj, 0);
+    alone(false);
     munmap(page, VDF_PAGE_SIZE);
 }
 
