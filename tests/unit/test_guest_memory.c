@@ -11,6 +11,7 @@
 
 #include "backends/hwqueue/vcmdq.h"
 #include "fs/tree/tree.h"
+#include "skip.h"
 #include "test_hwqueue.h"
 
 #define LOW_SIZE (UINT64_C(1) << 20)
@@ -68,19 +69,44 @@ static struct vdf_guest guest_of(const struct vdf_space *space)
     };
 }
 
+/* In front of and behind operations for which no thread may be inside any device. */
+static void alone(bool begin)
+{
+    struct vdf_tree *tree = vdf_test_obj("")->device->tree;
+
+    if (begin)
+        vdf_tree_enter_exclusive(tree);
+    else
+        vdf_tree_leave_exclusive(tree, NULL);
+}
+
 static void attach(const char *path, const struct vdf_space *space)
 {
     struct vdf_guest guest = guest_of(space);
+    struct vdf_obj *obj = vdf_test_obj(path);
     struct vdf_err err = { 0 };
 
-    cr_assert_eq(vdf_guest_attach(vdf_test_obj(path), 0, &guest, true, &err), 0, "%s", err.text);
+    alone(true);
+    cr_assert_eq(vdf_guest_attach(obj, 0, &guest, true, &err), 0, "%s", err.text);
+    alone(false);
+}
+
+static void detach(const char *path)
+{
+    struct vdf_obj *obj = vdf_test_obj(path);
+
+    alone(true);
+    vdf_guest_detach(obj, 0);
+    alone(false);
 }
 
 static void use(const char *path, const struct vdf_space *space)
 {
     struct vdf_obj *obj = vdf_test_obj(path);
 
+    alone(true);
     vdf_obj_class(obj)->guest->memory(obj, 0, space);
+    alone(false);
 }
 
 static void set_up(void)
@@ -134,7 +160,7 @@ Test(guest_memory, vcmdq_in_a_high_region)
     put(Q0 "prod", "1");
     is(Q0 "cons", "0x00000001");
     cr_assert_eq(asked, 0);
-    vdf_guest_detach(vdf_test_obj("hwqueue/smmu0"), 0);
+    detach("hwqueue/smmu0");
     is(DEV "ioas/mappings", "");
 }
 
@@ -279,7 +305,7 @@ Test(guest_memory, hwqueue_state)
     start_ring("0x100000");
     char *state = strdup(vdf_test_read(DEV "state"));
     cr_assert(strstr(state, "\nvm_memory = 18446744073709551615\n"), "%s", state);
-    vdf_guest_detach(vdf_test_obj("hwqueue/smmu0"), 0);
+    detach("hwqueue/smmu0");
     put(DEV "state", state);
     free(state);
     is(Q0 "enable", "1");
@@ -345,17 +371,6 @@ Test(guest_memory, vcmdq_page_by_its_descriptor)
     vdf_guest_detach(obj, 0);
     cr_assert_null(queue->poller);
     munmap(page, VDF_PAGE_SIZE);
-}
-
-/* In front of and behind operations for which no thread may be inside any device. */
-static void alone(bool begin)
-{
-    struct vdf_tree *tree = vdf_test_obj("")->device->tree;
-
-    if (begin)
-        vdf_tree_enter_exclusive(tree);
-    else
-        vdf_tree_leave_exclusive(tree, NULL);
 }
 
 static bool cons_becomes(const char *text)
@@ -436,6 +451,45 @@ Test(guest_memory, selftest_pages_by_their_descriptor)
         munmap(page, VDF_PAGE_SIZE);
         vdf_guest_detach(obj, 0);
     }
+}
+
+/* --- the kernel's objects ---------------------------------------------------------------------- */
+
+/* The kernel maps pages of this process: each mapping is in one region that has memory here. */
+Test(guest_memory, iommufd)
+{
+    struct vdf_region moved = { .addr = HIGH, .len = LOW_SIZE, .mem = &low };
+    struct vdf_space other = { .n = 1, .regions = &moved };
+
+    if (!vdf_test_tree_with_engine(VDF_ENGINE_AUTO, false))
+        return;
+    put(DEV "type", "selftest");
+    put(DEV "host", "mock");
+    if (vdf_test_write(DEV "backend", "iommufd"))
+        skip_test("%s", vdf_test_last_error());
+    attach("hwqueue/smmu0", &all);
+    is(DEV "backend", "iommufd");
+    put(DEV "ioas/map", "0x1000000 0x10000 0x100000000");
+    put(DEV "ioas/map", "0x2000000 0x10000 0x1000f0000");
+    refused(DEV "ioas/map", "0x3000000 0x1000 0x40000000", EFAULT, "not in one region");
+    refused(DEV "ioas/map", "0x3000000 0x2000 0x7f000", EFAULT, "not in one region");
+    cr_assert_eq(vdf_test_write(DEV "ioas/map", "0x3000000 0x1000 0x30000000"), -EFAULT);
+    cr_assert_eq(vdf_test_mkdir(DEV "queues/0"), 0);
+    put(Q0 "queue_type", "0xdeadbeef");
+    put(Q0 "base", "0x1000000");
+    put(Q0 "length", "0x1000");
+    put(Q0 "enable", "1");
+
+    /* The same addresses, other pages: all objects are made again. */
+    use("hwqueue/smmu0", &other);
+    is(DEV "backend", "iommufd");
+    is(Q0 "enable", "1");
+    /* The memory is gone: the model takes over, which has no queue where there is no memory. */
+    use("hwqueue/smmu0", &some);
+    is(DEV "backend", "soft");
+    is(Q0 "enable", "0");
+    is(DEV "ioas/mappings", "0x1000000 0x10000 0x100000000\n0x2000000 0x10000 0x1000f0000");
+    detach("hwqueue/smmu0");
 }
 
 /* --- an AMD IOMMU ----------------------------------------------------------------------------- */
@@ -535,7 +589,7 @@ Test(guest_memory, gait_bits_in_two_regions)
     use("gait/gait0/functions/f", &all);
     put(F "signal", "11");
     cr_assert_eq(messages, 2);
-    vdf_guest_detach(vdf_test_obj("gait/gait0/functions/f"), 0);
+    detach("gait/gait0/functions/f");
     is(F "registered", "0");
 }
 
