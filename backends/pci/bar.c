@@ -39,12 +39,13 @@ uint64_t vdf_pci_bar_size(const struct vdf_pci *pci, unsigned n)
 const struct vdf_memory *vdf_pci_bar_memory(const struct vdf_pci *pci, unsigned n)
 {
     const struct vdf_memory *memory = pci->parts[n].page;
+    uint64_t offset;
 
     if (!pci->attached)
         return NULL;
     if (pci->bars[n] && pci->bars[n]->own.size)
         memory = &pci->bars[n]->own;
-    return memory && memory->base && memory->fd >= 0 ? memory : NULL;
+    return memory && memory->base && vdf_memory_file(memory, &offset) >= 0 ? memory : NULL;
 }
 
 /* Two users of one register, or a register whose upper half another one has. */

@@ -24,7 +24,7 @@ static int map_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_
 
     if (!memory)
         return 0;
-    region->fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0);
+    region->fd = fcntl(vdf_memory_file(memory, &region->offset), F_DUPFD_CLOEXEC, 0);
     region->maps = memory->size < region->size ? memory->size : region->size;
     return region->fd < 0 ? -errno : 0;
 }

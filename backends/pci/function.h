@@ -34,8 +34,9 @@ enum {
 struct vdf_pci_region {
     uint64_t size; /* bytes; 0: the region does not exist */
     bool writable;
-    int fd;        /* the caller's; maps memory from the region's start; -1: accesses trap */
-    uint64_t maps; /* bytes of that memory, at most `size` */
+    int fd;          /* the caller's; maps memory from the region's start; -1: accesses trap */
+    uint64_t offset; /* bytes, of that memory in its file */
+    uint64_t maps;   /* bytes of that memory, at most `size` */
 };
 
 /** vdf_pci_region() - describe a region, below VDF_PCI_REGIONS. Return: 0, -ESHUTDOWN, or -errno of
