@@ -39,7 +39,7 @@ static int map(struct vdf_vu_mapping *mapping, const struct vdf_vu_region *regio
                struct vdf_err *err)
 {
     mapping->region = *region;
-    return vdf_import_open(&mapping->import, fd, region->offset, region->size, err);
+    return vdf_import_open(&mapping->import, fd, region->offset, region->size, true, err);
 }
 
 static void unmap(struct vdf_vu_mapping *mappings, unsigned n)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@
 static struct slot {
     uintptr_t base; /* 0: free */
     size_t len;
+    int socket; /* to shut down; -1: none */
     bool lost;
 } slots[SLOTS];
 
@@ -57,6 +59,9 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
             break;
         __atomic_store_n(&slot->lost, true, __ATOMIC_RELEASE);
+        int socket = __atomic_load_n(&slot->socket, __ATOMIC_ACQUIRE);
+        if (socket >= 0)
+            shutdown(socket, SHUT_RDWR);
         errno = saved;
         return;
     }
@@ -93,6 +98,7 @@ static int take_slot(void *base, size_t len)
         if (slots[i].base)
             continue;
         slots[i].lost = false;
+        slots[i].socket = -1;
         __atomic_store_n(&slots[i].base, (uintptr_t)base, __ATOMIC_RELEASE);
         __atomic_store_n(&slots[i].len, len, __ATOMIC_RELEASE);
         found = (int)i;
@@ -175,7 +181,7 @@ static int check_file(int fd, uint64_t *size, uint64_t *align, struct vdf_err *e
     return 0;
 }
 
-int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t size,
+int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t size, bool write,
                     struct vdf_err *err)
 {
     uint64_t align, file_size, start, end, len;
@@ -194,7 +200,8 @@ int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t
         return vdf_fail(err, EINVAL, "memory of 0x%" PRIx64 " bytes is too large", size);
     len &= ~(align - 1);
 
-    map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
+    map = mmap(NULL, len, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_NORESERVE,
+               fd, (off_t)start);
     if (map == MAP_FAILED)
         return vdf_fail(err, errno, "memory of 0x%" PRIx64 " bytes cannot be mapped: %s", size,
                         strerror(errno));
@@ -225,6 +232,12 @@ void vdf_import_close(struct vdf_import *import)
     free_slot(import->slot);
     munmap(import->map, import->map_len);
     *import = (struct vdf_import){ 0 };
+}
+
+void vdf_import_hang_up(struct vdf_import *import, int socket)
+{
+    if (import->map)
+        __atomic_store_n(&slots[import->slot].socket, socket, __ATOMIC_RELEASE);
 }
 
 bool vdf_import_lost(const struct vdf_import *import)

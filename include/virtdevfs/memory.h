@@ -113,17 +113,22 @@ struct vdf_import {
 /**
  * vdf_import_open() - map a part of another process's file; the descriptor may be closed afterwards.
  * @offset, @size: bytes; the part has to lie within the file as it is now
+ * @write: for stores too; otherwise a descriptor that can only be read suffices
  *
  * The owner may truncate the file later. Accesses beyond its end then meet zero pages, and
  * vdf_import_lost() returns true.
  *
- * Return: 0, -EINVAL, -EACCES (read-only), -ENOSPC, or -errno of mmap(2).
+ * Return: 0, -EINVAL, -EACCES (no descriptor for stores), -ENOSPC, or -errno of mmap(2).
  */
-int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t size,
+int vdf_import_open(struct vdf_import *import, int fd, uint64_t offset, uint64_t size, bool write,
                     struct vdf_err *err);
 
 /** vdf_import_close() - unmap; nothing when it is closed. */
 void vdf_import_close(struct vdf_import *import);
+
+/** vdf_import_hang_up() - shut down the owner's connection @socket as soon as an access finds that the
+ *  memory is lost. The socket stays open until the import is closed. */
+void vdf_import_hang_up(struct vdf_import *import, int socket);
 
 /** vdf_import_lost() - has the owner truncated memory that was accessed? Then use no more of it. */
 bool vdf_import_lost(const struct vdf_import *import);

@@ -270,8 +270,8 @@ Test(vhost_user_state, import_of_parts_of_a_file)
 
     cr_assert_eq(ftruncate(fd, 0x10000), 0);
     cr_assert_eq(pwrite(fd, &byte, 1, 0x1234), 1);
-    cr_assert_eq(vdf_import_open(&import, fd, 0x1234, 0x100, NULL), 0);
-    cr_assert_eq(vdf_import_open(&other, fd, 0, 0x1000, NULL), 0);
+    cr_assert_eq(vdf_import_open(&import, fd, 0x1234, 0x100, true, NULL), 0);
+    cr_assert_eq(vdf_import_open(&other, fd, 0, 0x1000, true, NULL), 0);
     cr_assert_eq(*(char *)vdf_memory_at(&import.mem, 0, 1), 'x');
     cr_assert(vdf_memory_at(&import.mem, 0, 0x100));
     cr_assert_null(vdf_memory_at(&import.mem, 0, 0x101));
@@ -302,13 +302,13 @@ Test(vhost_user_state, imports_that_are_refused)
     cr_assert_eq(ftruncate(fd, 0x10000), 0);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     readonly = open(path, 0);
-    cr_assert_eq(vdf_import_open(&import, readonly, 0, 0x1000, NULL), -EACCES);
-    cr_assert_eq(vdf_import_open(&import, fd, 0, 0, NULL), -EINVAL);
-    cr_assert_eq(vdf_import_open(&import, fd, 0, 0x10001, NULL), -EINVAL);
-    cr_assert_eq(vdf_import_open(&import, fd, 0xffff, 2, NULL), -EINVAL);
-    cr_assert_eq(vdf_import_open(&import, fd, UINT64_MAX, 2, NULL), -EINVAL);
-    cr_assert_eq(vdf_import_open(&import, fd, 2, UINT64_MAX, NULL), -EINVAL);
-    cr_assert_eq(vdf_import_open(&import, -1, 0, 1, NULL), -EBADF);
+    cr_assert_eq(vdf_import_open(&import, readonly, 0, 0x1000, true, NULL), -EACCES);
+    cr_assert_eq(vdf_import_open(&import, fd, 0, 0, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, 0, 0x10001, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, 0xffff, 2, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, UINT64_MAX, 2, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, fd, 2, UINT64_MAX, true, NULL), -EINVAL);
+    cr_assert_eq(vdf_import_open(&import, -1, 0, 1, true, NULL), -EBADF);
     close(readonly);
     close(fd);
 }
@@ -333,7 +333,7 @@ Test(vhost_user_state, import_of_a_file_on_overlayfs)
     if (ret == 0) {
         int fd = open("merged/memory", O_RDWR | O_CREAT, 0600);
         cr_assert_eq(ftruncate(fd, 0x1000), 0);
-        cr_assert_eq(vdf_import_open(&import, fd, 0, 0x1000, NULL), 0);
+        cr_assert_eq(vdf_import_open(&import, fd, 0, 0x1000, true, NULL), 0);
         vdf_import_close(&import);
         close(fd);
         umount("merged");
@@ -353,10 +353,10 @@ Test(vhost_user_state, imports_have_a_limit)
 
     cr_assert_eq(ftruncate(fd, 0x1000), 0);
     for (unsigned i = 0; i < MOST; i++)
-        cr_assert_eq(vdf_import_open(&imports[i], fd, 0, 0x1000, NULL), 0);
-    cr_assert_eq(vdf_import_open(&imports[MOST], fd, 0, 0x1000, NULL), -ENOSPC);
+        cr_assert_eq(vdf_import_open(&imports[i], fd, 0, 0x1000, true, NULL), 0);
+    cr_assert_eq(vdf_import_open(&imports[MOST], fd, 0, 0x1000, true, NULL), -ENOSPC);
     vdf_import_close(&imports[17]);
-    cr_assert_eq(vdf_import_open(&imports[17], fd, 0, 0x1000, NULL), 0);
+    cr_assert_eq(vdf_import_open(&imports[17], fd, 0, 0x1000, true, NULL), 0);
     for (unsigned i = 0; i < MOST; i++)
         vdf_import_close(&imports[i]);
     free(imports);
