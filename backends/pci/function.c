@@ -10,7 +10,7 @@
 
 /* --- regions ---------------------------------------------------------------------------------- */
 
-static uint64_t region_size(const struct vdf_pci *pci, unsigned index)
+uint64_t vdf_pci_region_size(const struct vdf_pci *pci, unsigned index)
 {
     if (index < VDF_PCI_BARS)
         return vdf_pci_bar_size(pci, index);
@@ -32,7 +32,7 @@ static int map_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_
 int vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region,
                    const atomic_bool *stop)
 {
-    *region = (struct vdf_pci_region){ .size = region_size(pci, index), .fd = -1 };
+    *region = (struct vdf_pci_region){ .size = vdf_pci_region_size(pci, index), .fd = -1 };
     region->writable = region->size != 0;
     if (!vdf_pci_enter(pci->priv.obj, stop))
         return -ESHUTDOWN;
@@ -140,7 +140,7 @@ static bool has_registers(struct vdf_pci *pci, unsigned region)
 static int check_range(const struct vdf_pci *pci, unsigned region, uint64_t offset, size_t n,
                        struct vdf_err *err)
 {
-    uint64_t size = region_size(pci, region);
+    uint64_t size = vdf_pci_region_size(pci, region);
 
     if (offset > size || n > size - offset)
         return vdf_fail(err, EINVAL,

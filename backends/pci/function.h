@@ -39,6 +39,8 @@ struct vdf_pci_region {
     uint64_t maps;   /* bytes of that memory, at most `size` */
 };
 
+/** vdf_pci_region_size() - bytes of a region, below VDF_PCI_REGIONS. */
+uint64_t vdf_pci_region_size(const struct vdf_pci *pci, unsigned index);
 /** vdf_pci_region() - describe a region, below VDF_PCI_REGIONS. Return: 0, -ESHUTDOWN, or -errno of
  *  fcntl(2) for the descriptor. */
 int vdf_pci_region(const struct vdf_pci *pci, unsigned index, struct vdf_pci_region *region,

@@ -12,7 +12,8 @@
 int vdf_vfu_start(struct vdf_pci *pci, const char *path, struct vdf_vfu **vfu, struct vdf_err *err);
 /** vdf_vfu_stop() - disconnect the client, end its thread, remove the socket, free @vfu. */
 void vdf_vfu_stop(struct vdf_vfu *vfu);
-/** vdf_vfu_moved() - the function has another private structure: a client has loaded a state. */
+/** vdf_vfu_moved() - the function has another private structure: a client has loaded a state. NULL is
+ *  allowed. */
 void vdf_vfu_moved(struct vdf_vfu *vfu, struct vdf_pci *pci);
 /** vdf_vfu_path_check() - whether a socket could be at @path. It looks at no file. */
 int vdf_vfu_path_check(const char *path, struct vdf_err *err);

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Messages of vfio-user: framing, sending, and who reads. See vfu_server.h. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vfu_server.h"
+
+#define REPLY_S 1 /* seconds that a client has for a reply */
+
+/* Commands that may arrive while a thread waits for a reply. */
+#define QUEUE_MOST 1024u
+#define QUEUE_BYTES (4u * VDF_VFU_DATA_MAX)
+#define QUEUE_FDS 64u
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static struct timespec deadline(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += REPLY_S;
+    return t;
+}
+
+/* Milliseconds until then for poll(2); NULL: without end. */
+static int left(const struct timespec *until)
+{
+    struct timespec now;
+
+    if (!until)
+        return -1;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ns = (until->tv_sec - now.tv_sec) * INT64_C(1000000000) + until->tv_nsec - now.tv_nsec;
+    return ns <= 0 ? 0 : (int)((ns + 999999) / 1000000);
+}
+
+/* --- the link --------------------------------------------------------------------------------- */
+
+static int open_channel(struct vdf_vfu_channel *channel)
+{
+    channel->fd = -1;
+    return vdf_passed_init(&channel->passed);
+}
+
+static void close_channel(struct vdf_vfu_channel *channel)
+{
+    free(channel->partial);
+    channel->partial = NULL;
+    vdf_passed_close_all(&channel->passed);
+    /* Unread descriptors in the socket may be slow to close. */
+    if (channel->fd >= 0)
+        vdf_passed_close(&channel->passed, channel->fd);
+    channel->fd = -1;
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+int vdf_vfu_link_open(struct vdf_vfu_link *link, int fd)
+{
+    *link = (struct vdf_vfu_link){ 0 };
+    link->queue_end = &link->queue;
+    vdf_lock_init(&link->lock, VDF_RANK_HOST);
+    init_condition(&link->changed);
+    link->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int ret = link->wake < 0 ? -errno : 0;
+    int main_ret = open_channel(&link->main), twin_ret = open_channel(&link->twin);
+    int dropped_ret = vdf_passed_init(&link->dropped);
+
+    link->main.fd = fd;
+    ret = ret ? ret : main_ret ? main_ret : twin_ret ? twin_ret : dropped_ret;
+    if (ret < 0)
+        vdf_vfu_link_free(link);
+    return ret;
+}
+
+void vdf_vfu_link_close(struct vdf_vfu_link *link)
+{
+    while (link->queue) {
+        struct vdf_vfu_message *message = link->queue;
+
+        link->queue = message->next;
+        vdf_vfu_message_free(link, message);
+    }
+    close_channel(&link->main);
+    close_channel(&link->twin);
+}
+
+void vdf_vfu_link_wait(struct vdf_vfu_link *link, int wake)
+{
+    struct pollfd fds[] = {
+        { .fd = wake, .events = POLLIN },
+        { .fd = link->main.passed.closed, .events = POLLIN },
+        { .fd = link->twin.passed.closed, .events = POLLIN },
+        { .fd = link->dropped.closed, .events = POLLIN },
+    };
+
+    while (!fds[0].revents &&
+           (vdf_passed_closing(&link->main.passed) || vdf_passed_closing(&link->twin.passed) ||
+            vdf_passed_closing(&link->dropped)))
+        poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
+}
+
+void vdf_vfu_link_free(struct vdf_vfu_link *link)
+{
+    vdf_vfu_link_close(link);
+    vdf_passed_destroy(&link->main.passed);
+    vdf_passed_destroy(&link->twin.passed);
+    vdf_passed_destroy(&link->dropped);
+    if (link->wake >= 0)
+        close(link->wake);
+    pthread_cond_destroy(&link->changed);
+    vdf_lock_destroy(&link->lock);
+}
+
+/* The lock is held. */
+static void hang_up(struct vdf_vfu_link *link, const struct vdf_err *why)
+{
+    if (link->closed)
+        return;
+    link->closed = true;
+    if (why)
+        link->why = *why;
+    shutdown(link->main.fd, SHUT_RDWR);
+    if (link->twin.fd >= 0)
+        shutdown(link->twin.fd, SHUT_RDWR);
+    pthread_cond_broadcast(&link->changed);
+}
+
+void vdf_vfu_hang_up(struct vdf_vfu_link *link, const struct vdf_err *why)
+{
+    vdf_lock(&link->lock);
+    hang_up(link, why);
+    vdf_unlock(&link->lock);
+}
+
+void vdf_vfu_message_free(struct vdf_vfu_link *link, struct vdf_vfu_message *message)
+{
+    if (!message)
+        return;
+    if (message->n_fds) {
+        vdf_lock(&link->lock);
+        for (unsigned k = 0; k < message->n_fds; k++)
+            vdf_passed_close(&link->dropped, message->fds[k]);
+        vdf_unlock(&link->lock);
+    }
+    free(message);
+}
+
+/* --- receiving -------------------------------------------------------------------------------- */
+
+/* What cannot be read on. */
+static int check_header(const struct vdf_vfu_header *header, struct vdf_err *err)
+{
+    uint32_t type = header->flags & VDF_VFU_TYPE;
+
+    if (type != VDF_VFU_TYPE_COMMAND && type != VDF_VFU_TYPE_REPLY)
+        return vdf_fail(err, EPROTO, "message of type %u: 0 and 1 are commands and replies", type);
+    if (header->size < sizeof(*header) || header->size > VDF_VFU_MESSAGE_MAX)
+        return vdf_fail(err, EPROTO, "message of %u bytes: it has %zu to %u", header->size,
+                        sizeof(*header), VDF_VFU_MESSAGE_MAX);
+    return 0;
+}
+
+static int begin_payload(struct vdf_vfu_channel *channel, struct vdf_err *err)
+{
+    int ret = check_header(&channel->header, err);
+
+    if (ret < 0)
+        return ret;
+    uint32_t len = channel->header.size - (uint32_t)sizeof(channel->header);
+    channel->partial = malloc(sizeof(*channel->partial) + len);
+    if (!channel->partial)
+        return vdf_fail(err, ENOMEM, "no memory for a message of %u bytes", channel->header.size);
+    *channel->partial = (struct vdf_vfu_message){ .header = channel->header, .len = len };
+    channel->done = 0;
+    return len == 0;
+}
+
+/* One read. Return: 1: the message is complete; 0: it is not; -EAGAIN; -EPIPE: the client has left. */
+static int step(struct vdf_vfu_channel *channel, int flags, struct vdf_err *err)
+{
+    struct vdf_vfu_message *message = channel->partial;
+    uint8_t *to = message ? message->payload : (uint8_t *)&channel->header;
+    size_t len = message ? message->len : sizeof(channel->header);
+    ssize_t n = vdf_socket_receive(channel->fd, to + channel->done, len - channel->done,
+                                   &channel->passed, flags);
+
+    if (n == -EAGAIN)
+        return -EAGAIN;
+    if (n == -ECONNRESET || (n == 0 && !message && !channel->done))
+        return -EPIPE;
+    if (n < 0)
+        return vdf_fail(err, (int)-n, "receiving: %s", strerror((int)-n));
+    if (n == 0)
+        return vdf_fail(err, EPROTO, "the client has left in the middle of a message");
+    channel->done += (size_t)n;
+    if (channel->done < len)
+        return 0;
+    return message ? 1 : begin_payload(channel, err);
+}
+
+/* The complete message, with its descriptors. */
+static struct vdf_vfu_message *take_message(struct vdf_vfu_channel *channel)
+{
+    struct vdf_vfu_message *message = channel->partial;
+    struct vdf_passed *passed = &channel->passed;
+
+    channel->partial = NULL;
+    channel->done = 0;
+    if (passed->lost || passed->n > VDF_VFU_FDS_MAX) {
+        message->lost_fds = true;
+        vdf_passed_close_all(passed);
+        return message;
+    }
+    message->n_fds = passed->n;
+    memcpy(message->fds, passed->fds, passed->n * sizeof(passed->fds[0]));
+    passed->n = 0;
+    return message;
+}
+
+/* Whether descriptors of earlier messages are still being closed. */
+static bool is_closing(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel)
+{
+    vdf_lock(&link->lock);
+    bool closing = vdf_passed_closing(&link->dropped);
+    vdf_unlock(&link->lock);
+    return vdf_passed_closing(&channel->passed) || closing;
+}
+
+/* Wait for bytes or, while descriptors are being closed, for the end of that. Return: 1; 0: `wake`;
+ * -ETIMEDOUT; -EPIPE. */
+static int wait_readable(const struct vdf_vfu_link *link, const struct vdf_vfu_channel *channel,
+                         bool closing, const struct timespec *until)
+{
+    struct pollfd fds[] = {
+        { .fd = channel->fd, .events = closing ? 0 : POLLIN },
+        { .fd = until ? -1 : link->wake, .events = POLLIN },
+        { .fd = closing ? channel->passed.closed : -1, .events = POLLIN },
+        { .fd = closing ? link->dropped.closed : -1, .events = POLLIN },
+    };
+
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), left(until)) == 0)
+        return -ETIMEDOUT;
+    if (closing && fds[0].revents)
+        return -EPIPE;
+    return !fds[1].revents;
+}
+
+/* Receive a message, or go on with one. @until: NULL for the client's thread, which waits without end.
+ * Return: 1: channel->partial is complete; 0: `wake` was written; -ETIMEDOUT; -EPIPE; -errno. */
+static int receive(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+                   const struct timespec *until, struct vdf_err *err)
+{
+    int flags = !until && !link->watched ? 0 : MSG_DONTWAIT, ret = 0;
+
+    while (ret == 0) {
+        bool closing = !channel->partial && !channel->done && is_closing(link, channel);
+
+        ret = closing ? -EAGAIN : step(channel, flags, err);
+        if (ret != -EAGAIN)
+            continue;
+        ret = wait_readable(link, channel, closing, until);
+        if (ret <= 0)
+            return ret;
+        ret = 0;
+    }
+    return ret;
+}
+
+/* --- who gets a message, with the lock held --------------------------------------------------- */
+
+static void enqueue(struct vdf_vfu_link *link, struct vdf_vfu_message *message)
+{
+    *link->queue_end = message;
+    link->queue_end = &message->next;
+    link->queued++;
+    link->queued_bytes += message->len;
+    link->queued_fds += message->n_fds;
+    if (link->queued > QUEUE_MOST || link->queued_bytes > QUEUE_BYTES ||
+        link->queued_fds > QUEUE_FDS) {
+        struct vdf_err why = { 0 };
+
+        vdf_fail(&why, ENOBUFS, "%u commands while the client owes a reply: too many",
+                 link->queued);
+        hang_up(link, &why);
+    }
+}
+
+static struct vdf_vfu_message *dequeue(struct vdf_vfu_link *link)
+{
+    struct vdf_vfu_message *message = link->queue;
+
+    link->queue = message->next;
+    if (!link->queue)
+        link->queue_end = &link->queue;
+    link->queued--;
+    link->queued_bytes -= message->len;
+    link->queued_fds -= message->n_fds;
+    return message;
+}
+
+/* Give a reply to its thread. Return: whether there is one. */
+static bool deliver(struct vdf_vfu_link *link, const struct vdf_vfu_channel *channel,
+                    struct vdf_vfu_message *message)
+{
+    for (struct vdf_vfu_ask **at = &link->asks; *at; at = &(*at)->next) {
+        struct vdf_vfu_ask *ask = *at;
+
+        if (ask->channel != channel || ask->id != message->header.id ||
+            ask->command != message->header.command)
+            continue;
+        *at = ask->next;
+        ask->reply = message;
+        return true;
+    }
+    return false;
+}
+
+static void drop(struct vdf_vfu_link *link, struct vdf_vfu_message *message)
+{
+    for (unsigned k = 0; k < message->n_fds; k++)
+        vdf_passed_close(&link->dropped, message->fds[k]);
+    free(message);
+    link->unasked++;
+}
+
+/* Commands come by the main socket. */
+static void sort(struct vdf_vfu_link *link, const struct vdf_vfu_channel *channel,
+                 struct vdf_vfu_message *message)
+{
+    bool is_reply = (message->header.flags & VDF_VFU_TYPE) == VDF_VFU_TYPE_REPLY;
+
+    if (!is_reply && channel == &link->main)
+        enqueue(link, message);
+    else if (!is_reply || !deliver(link, channel, message))
+        drop(link, message);
+}
+
+/* Read a message as the only reader. Return: 1, 0 or -errno as receive(); the link is closed then. */
+static int read_one(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+                    const struct timespec *until)
+{
+    struct vdf_err err = { 0 };
+
+    channel->reading = true;
+    vdf_unlock(&link->lock);
+    int ret = receive(link, channel, until, &err);
+    struct vdf_vfu_message *message = ret > 0 ? take_message(channel) : NULL;
+    vdf_lock(&link->lock);
+    channel->reading = false;
+    if (ret == -ETIMEDOUT)
+        vdf_fail(&err, ETIMEDOUT, "no reply for %d s", REPLY_S);
+    if (ret < 0)
+        hang_up(link, &err);
+    if (message)
+        sort(link, channel, message);
+    pthread_cond_broadcast(&link->changed);
+    return ret;
+}
+
+int vdf_vfu_next(struct vdf_vfu_link *link, struct vdf_vfu_message **message)
+{
+    uint64_t count;
+    int ret = 1;
+
+    *message = NULL;
+    vdf_lock(&link->lock);
+    while (ret > 0 && !*message) {
+        if (link->closed && (link->why.code || !link->queue))
+            ret = -EPIPE;
+        else if (link->queue)
+            *message = dequeue(link);
+        else if (link->unasked)
+            ret = 0;
+        else if (link->main.reading)
+            pthread_cond_wait(&link->changed, &link->lock.mutex);
+        else if (read_one(link, &link->main, NULL) == 0)
+            ret = 0;
+    }
+    vdf_unlock(&link->lock);
+    if (ret == 0)
+        eventfd_read(link->wake, &count);
+    return ret;
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+static void skip(struct iovec **iov, unsigned *n_iov, size_t n)
+{
+    while (*n_iov && n >= (*iov)->iov_len) {
+        n -= (*iov)->iov_len;
+        (*iov)++;
+        (*n_iov)--;
+    }
+    if (*n_iov) {
+        (*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+}
+
+/* Send a message as the only sender. Return: 0, -EPIPE, -ETIMEDOUT or another -errno. */
+static int write_all(const struct vdf_vfu_channel *channel, struct iovec *iov, unsigned n_iov,
+                     const int *fds, unsigned n_fds, const struct timespec *until)
+{
+    while (n_iov) {
+        struct pollfd poll_fd = { .fd = channel->fd, .events = POLLOUT };
+        ssize_t n = vdf_socket_send(channel->fd, iov, n_iov, fds, n_fds, until ? MSG_DONTWAIT : 0);
+
+        if (n == -EAGAIN && until && poll(&poll_fd, 1, left(until)) == 0)
+            return -ETIMEDOUT;
+        if (n < 0 && n != -EAGAIN)
+            return (int)n;
+        if (n < 0)
+            continue;
+        n_fds = 0;
+        skip(&iov, &n_iov, (size_t)n);
+    }
+    return 0;
+}
+
+/* Wait to be the only sender, with the lock held. */
+static int begin_sending(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+                         const struct timespec *until)
+{
+    while (channel->sending && !link->closed) {
+        if (!until)
+            pthread_cond_wait(&link->changed, &link->lock.mutex);
+        else if (pthread_cond_timedwait(&link->changed, &link->lock.mutex, until) == ETIMEDOUT)
+            return -ETIMEDOUT;
+    }
+    if (link->closed)
+        return -EPIPE;
+    channel->sending = true;
+    return 0;
+}
+
+/* @until: NULL for the client's thread. A failure closes the link. */
+static int send_message(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+                        struct iovec *iov, unsigned n_iov, const int *fds, unsigned n_fds,
+                        const struct timespec *until)
+{
+    struct vdf_err why = { 0 };
+
+    vdf_lock(&link->lock);
+    int ret = begin_sending(link, channel, until);
+    if (ret == 0) {
+        vdf_unlock(&link->lock);
+        ret = write_all(channel, iov, n_iov, fds, n_fds, until);
+        vdf_lock(&link->lock);
+        channel->sending = false;
+        pthread_cond_broadcast(&link->changed);
+    }
+    if (ret == -ETIMEDOUT)
+        vdf_fail(&why, ETIMEDOUT, "the client has read nothing for %d s", REPLY_S);
+    else if (ret < 0 && ret != -EPIPE)
+        vdf_fail(&why, -ret, "sending: %s", strerror(-ret));
+    if (ret < 0)
+        hang_up(link, &why);
+    vdf_unlock(&link->lock);
+    return ret < 0 ? -EPIPE : 0;
+}
+
+int vdf_vfu_reply(struct vdf_vfu_link *link, const struct vdf_vfu_header *command, int error,
+                  const void *payload, size_t len, const int *fds, unsigned n_fds)
+{
+    struct vdf_vfu_header header = {
+        .id = command->id,
+        .command = command->command,
+        .size = (uint32_t)(sizeof(header) + len),
+        .flags = VDF_VFU_TYPE_REPLY | (error ? VDF_VFU_ERROR : 0),
+        .error = (uint32_t)error,
+    };
+    struct iovec iov[] = { { &header, sizeof(header) }, { (void *)payload, len } };
+
+    return send_message(link, &link->main, iov, len ? 2 : 1, fds, n_fds, NULL);
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static bool is_used(const struct vdf_vfu_link *link, uint16_t id)
+{
+    for (const struct vdf_vfu_ask *ask = link->asks; ask; ask = ask->next)
+        if (ask->id == id)
+            return true;
+    return false;
+}
+
+/* Return: the socket to ask by; NULL: the link is closed. */
+static struct vdf_vfu_channel *begin_ask(struct vdf_vfu_link *link, struct vdf_vfu_ask *ask)
+{
+    struct vdf_vfu_channel *channel = NULL;
+
+    vdf_lock(&link->lock);
+    if (!link->closed) {
+        do
+            ask->id = ++link->last_id;
+        while (is_used(link, ask->id));
+        channel = link->twin.fd >= 0 ? &link->twin : &link->main;
+        ask->channel = channel;
+        ask->next = link->asks;
+        link->asks = ask;
+    }
+    vdf_unlock(&link->lock);
+    return channel;
+}
+
+static void end_ask(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+                    const struct vdf_vfu_ask *ask, const struct timespec *until)
+{
+    struct vdf_err why = { 0 };
+
+    vdf_lock(&link->lock);
+    while (!ask->reply && !link->closed) {
+        if (!channel->reading) {
+            read_one(link, channel, until);
+        } else if (pthread_cond_timedwait(&link->changed, &link->lock.mutex, until) == ETIMEDOUT &&
+                   !ask->reply) {
+            vdf_fail(&why, ETIMEDOUT, "no reply for %d s", REPLY_S);
+            hang_up(link, &why);
+        }
+    }
+    for (struct vdf_vfu_ask **at = &link->asks; *at; at = &(*at)->next) {
+        if (*at != ask)
+            continue;
+        *at = ask->next;
+        break;
+    }
+    vdf_unlock(&link->lock);
+}
+
+int vdf_vfu_ask(struct vdf_vfu_link *link, uint16_t command, const void *payload, size_t len,
+                const void *data, size_t n, struct vdf_vfu_message **reply)
+{
+    struct timespec until = deadline();
+    struct vdf_vfu_ask ask = { .command = command };
+    struct vdf_vfu_channel *channel = begin_ask(link, &ask);
+
+    *reply = NULL;
+    if (!channel)
+        return -EPIPE;
+    struct vdf_vfu_header header = {
+        .id = ask.id,
+        .command = command,
+        .size = (uint32_t)(sizeof(header) + len + n),
+        .flags = VDF_VFU_TYPE_COMMAND,
+    };
+    struct iovec iov[] = {
+        { &header, sizeof(header) },
+        { (void *)payload, len },
+        { (void *)data, n },
+    };
+    send_message(link, channel, iov, n ? 3 : 2, NULL, 0, &until);
+    end_ask(link, channel, &ask, &until);
+    *reply = ask.reply;
+    return ask.reply ? 0 : -EPIPE;
+}
