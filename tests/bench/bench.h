@@ -6,7 +6,9 @@
  *     compare.c  a thing and its yardsticks, in turns; figures
  *     tools.c    time, processors, daemons and their files
  *     loop.c     from an eventfd to an eventfd
+ *     vfu.c      a client of PCI functions
  *     qtest.c    QEMU's registers
+ *     notify.c   a driver of a console's function
  *     plot.c     SVG
  *     empty.c    a program: the file system that ours is compared with
  *     stream.c   a program: the host's side of port-throughput
@@ -260,6 +262,39 @@ void bench_stop_loop(struct bench_loop *loop);
 /* For struct bench_timed. */
 double bench_by_loop(void *ctx, uint64_t ns);
 
+/* --- vfio-user -------------------------------------------------------------------------------- */
+
+/* A client of a function, for the few messages that are needed here. A refusal is the end. */
+struct bench_vfu {
+    int fd;
+    uint16_t id; /* of the last message */
+};
+
+/** bench_vfu_serve() - serve pci/@name, which has its devices, and connect to it. */
+void bench_vfu_serve(struct bench_vfu *vfu, const struct bench_mount *mount, const char *name);
+/** bench_vfu_end() - disconnect, and serve the function no longer. */
+void bench_vfu_end(struct bench_vfu *vfu, const struct bench_mount *mount, const char *name);
+
+#define BENCH_MESSAGE_MAX 64u
+
+/** bench_vfu_access() - make the message that reads or writes @n bytes of a region, at most 8. Return:
+ *  its bytes. */
+size_t bench_vfu_access(void *message, bool write, uint32_t region, uint64_t offset, uint32_t n,
+                        uint64_t value);
+/** bench_vfu_answer() - send such a message. Return: the bytes of the reply, in @reply. */
+size_t bench_vfu_answer(struct bench_vfu *vfu, const void *message, size_t n, void *reply);
+void bench_vfu_write(struct bench_vfu *vfu, uint32_t region, uint64_t offset, uint32_t n,
+                     uint64_t value);
+
+/** bench_vfu_map() - the memory of a region, @size bytes; NULL: accesses are messages. */
+void *bench_vfu_map(struct bench_vfu *vfu, uint32_t region, size_t size);
+/** bench_vfu_doorbell() - the eventfd of stores to @offset of a region; -1: there is none. */
+int bench_vfu_doorbell(struct bench_vfu *vfu, uint32_t region, uint64_t offset);
+/** bench_vfu_memory() - give the device @size bytes of @fd at address @at. */
+void bench_vfu_memory(struct bench_vfu *vfu, int fd, uint64_t at, uint64_t size);
+/** bench_vfu_vector() - have vector @n of MSI-X written to @fd. */
+void bench_vfu_vector(struct bench_vfu *vfu, uint32_t n, int fd);
+
 /* --- QEMU ------------------------------------------------------------------------------------- */
 
 struct bench_qtest {
@@ -281,6 +316,9 @@ double bench_qtest_write(void *ctx, uint64_t ns);
 void bench_files(void);
 void bench_prod(void);
 void bench_doorbell(void);
+/** bench_doorbell_pci() - the line of `doorbell` for the function of console/con0 in @mount. */
+void bench_doorbell_pci(const struct bench_mount *mount, const char *engine,
+                        enum bench_cores cores);
 void bench_engines(void);
 void bench_ports(void);
 void bench_walks(void);
@@ -289,6 +327,7 @@ void bench_scale(void);
 void bench_idle(void);
 void bench_start(void);
 void bench_machine(void);
+void bench_regions(void);
 
 /* Runs @once again and again; nanoseconds of one. */
 #define BENCH_LOOP(ns, times, once)                     \

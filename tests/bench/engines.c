@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From an eventfd to an eventfd: through the console, as its vhost-user front end sees it, and
- * through the engines alone, within this process. The yardstick is the bare loop of loop.c.
+ * From an eventfd to an eventfd: through the console, as its vhost-user front end and the driver of
+ * its PCI function see it, and through the engines alone, within this process. The yardstick is the
+ * bare loop of loop.c.
  *
  *     doorbell   an eventfd that the engine watches, whose function writes to another
  *     polling    the same while a poller keeps the engine awake
@@ -106,20 +107,21 @@ static void compare_console(struct bench_mount *mount, const char *engine, enum 
 {
     struct front front = { .spin = cores == BENCH_OTHER };
     struct bench_loop loop;
-    char socket[sizeof(bench.scratch) + 16];
+    char socket[sizeof(bench.scratch) + 16], variant[48];
 
+    snprintf(variant, sizeof(variant), "%s, vhost-user", engine);
     snprintf(socket, sizeof(socket), "%s/console", bench.scratch);
     bench_put(mount, "console/con0/vhost_user", "%s", socket);
     start_front(&front, socket);
     const char *why = attach(&front);
     if (why) {
-        bench_skip("doorbell", engine, bench_cores_name(cores), "the front end: %s", why);
+        bench_skip("doorbell", variant, bench_cores_name(cores), "the front end: %s", why);
     } else {
         struct bench_goal goal = { strcmp(engine, "io_uring") ? BENCH_NO_GOAL : BENCH_AT_MOST,
                                    1.2 };
         struct bench_case what = {
             .row = "doorbell",
-            .variant = engine,
+            .variant = variant,
             .cores = bench_cores_name(cores),
             .unit = "ns",
             .ours = { "", by_console, &front },
@@ -155,10 +157,12 @@ void bench_doorbell(void)
             continue;
         }
         for (enum bench_cores c = BENCH_SAME; c <= BENCH_OTHER; c++) {
-            if (bench_place(c))
+            if (bench_place(c)) {
                 compare_console(&mount, engines[e], c);
-            else
+                bench_doorbell_pci(&mount, engines[e], c);
+            } else {
                 bench_skip("doorbell", engines[e], "other", "this machine has one processor");
+            }
         }
         bench_unmount(&mount);
     }
