@@ -56,7 +56,18 @@ static int read_remote(void *ctx, uint64_t address, void *to, size_t n)
     return ret;
 }
 
-/* Stock QEMU sends a reply without a payload. */
+/* QEMU 10 replies without a payload. In the specification the reply's count has 4 bytes, in QEMU 11 it
+ * has 8. */
+static bool is_written(const struct vdf_vfu_message *reply, uint64_t address, size_t n)
+{
+    struct vdf_vfu_dma_access is = { 0 };
+
+    if (reply->header.flags & VDF_VFU_ERROR)
+        return false;
+    memcpy(&is, reply->payload, reply->len < sizeof(is) ? reply->len : sizeof(is));
+    return !reply->len || (is.address == address && (uint32_t)is.count == n);
+}
+
 static int write_remote(void *ctx, uint64_t address, const void *from, size_t n)
 {
     struct vdf_vfu *vfu = ctx;
@@ -66,7 +77,7 @@ static int write_remote(void *ctx, uint64_t address, const void *from, size_t n)
 
     if (ret < 0)
         return ret;
-    if (reply->header.flags & VDF_VFU_ERROR)
+    if (!is_written(reply, address, n))
         ret = refuse(vfu, "DMA_WRITE", address, n, reply);
     vdf_vfu_message_free(&vfu->link, reply);
     return ret;

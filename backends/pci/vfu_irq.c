@@ -21,8 +21,15 @@ static int check_index(uint32_t index, struct vdf_err *err)
 /* Vectors of MSI-X can be added one after the other, so that VFIO_IRQ_INFO_NORESIZE is not set. */
 static uint32_t irq_flags(uint32_t index)
 {
-    return VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE |
+    return VFIO_IRQ_INFO_EVENTFD |
+           (index == VDF_PCI_INTX || index == VDF_PCI_MSIX ? VFIO_IRQ_INFO_MASKABLE : 0) |
            (index == VDF_PCI_INTX ? VFIO_IRQ_INFO_AUTOMASKED : 0);
+}
+
+/* QEMU warns of a function that cannot report an error. This one can, and never has one. */
+static unsigned count_irqs(const struct vdf_vfu *vfu, uint32_t index)
+{
+    return index == VDF_PCI_ERR ? 1 : vdf_pci_irqs(vfu->pci, index);
 }
 
 int vdf_vfu_irq_info(struct vdf_vfu *vfu, struct vdf_vfu_call *call, struct vdf_err *err)
@@ -41,10 +48,16 @@ int vdf_vfu_irq_info(struct vdf_vfu *vfu, struct vdf_vfu_call *call, struct vdf_
     *out = (struct vdf_vfu_irq_info){
         .argsz = sizeof(*out),
         .index = in.index,
-        .count = vdf_pci_irqs(vfu->pci, in.index),
+        .count = count_irqs(vfu, in.index),
     };
     out->flags = out->count ? irq_flags(in.index) : 0;
     return 0;
+}
+
+static void set_error_signal(struct vdf_vfu *vfu, struct vdf_signal *signal)
+{
+    vdf_signal_close(vfu->error_signal);
+    vfu->error_signal = signal;
 }
 
 /* --- eventfds of masks -------------------------------------------------------------------------- */
@@ -168,6 +181,7 @@ int vdf_vfu_irq_drop(struct vdf_vfu *vfu, const atomic_bool *stop)
     free(vfu->mask_events);
     vfu->mask_events = NULL;
     vfu->n_mask_events = 0;
+    set_error_signal(vfu, NULL);
     vdf_pci_irq_disconnect_all(vfu->pci);
     return 0;
 }
@@ -197,7 +211,7 @@ static int check_set(const struct vdf_vfu *vfu, const struct vdf_vfu_irq_set *in
         ret = check_index(in->index, err);
     if (ret < 0)
         return ret;
-    unsigned have = vdf_pci_irqs(vfu->pci, in->index);
+    unsigned have = count_irqs(vfu, in->index);
     if (in->start > have || in->count > have - in->start)
         return vdf_fail(err, EINVAL, "interrupts %u + %u of index %u: there are %u", in->start,
                         in->count, in->index, have);
@@ -206,6 +220,8 @@ static int check_set(const struct vdf_vfu *vfu, const struct vdf_vfu_irq_set *in
         return vdf_fail(err, EINVAL,
                         "no interrupts, from %u, with flags 0x%x: that is for disabling all",
                         in->start, in->flags);
+    if (in->index == VDF_PCI_ERR && !(in->flags & VFIO_IRQ_SET_ACTION_TRIGGER))
+        return vdf_fail(err, EINVAL, "flags 0x%x: the interrupt of errors has no mask", in->flags);
     bool wants_fds = in->flags & VFIO_IRQ_SET_DATA_EVENTFD;
     if (message->n_fds && (!wants_fds || message->n_fds != in->count))
         return vdf_fail(err, EINVAL, "%u descriptors for %u interrupts with flags 0x%x",
@@ -222,6 +238,9 @@ static int disable(struct vdf_vfu *vfu, uint32_t index, struct vdf_err *err)
     unsigned n = vdf_pci_irqs(vfu->pci, index);
     int ret = index == VDF_PCI_INTX ? set_unmasking(vfu, -1, err) : 0;
 
+    if (index == VDF_PCI_ERR)
+        set_error_signal(vfu, NULL);
+
     for (unsigned k = 0; ret == 0 && k < n; k++) {
         set_mask_event(vfu, event_index(index, k), true, NULL);
         set_mask_event(vfu, event_index(index, k), false, NULL);
@@ -232,6 +251,8 @@ static int disable(struct vdf_vfu *vfu, uint32_t index, struct vdf_err *err)
 /* Carry out the action for one interrupt. */
 static int act(struct vdf_vfu *vfu, const struct vdf_vfu_irq_set *in, uint32_t n)
 {
+    if (in->index == VDF_PCI_ERR)
+        return vfu->error_signal ? vdf_signal_raise(vfu->error_signal) : 0;
     if (in->flags & VFIO_IRQ_SET_ACTION_TRIGGER)
         return vdf_pci_irq_trigger(vfu->pci, in->index, n, &vfu->stop);
     return vdf_pci_irq_mask(vfu->pci, in->index, n, in->flags & VFIO_IRQ_SET_ACTION_MASK,
@@ -252,6 +273,10 @@ static int act_on_all(struct vdf_vfu *vfu, const struct vdf_vfu_irq_set *in, con
 static int connect_one(struct vdf_vfu *vfu, const struct vdf_vfu_irq_set *in, uint32_t n,
                        struct vdf_signal *signal)
 {
+    if (in->index == VDF_PCI_ERR) {
+        set_error_signal(vfu, signal);
+        return 0;
+    }
     if (in->flags & VFIO_IRQ_SET_ACTION_TRIGGER)
         return vdf_pci_irq_connect(vfu->pci, in->index, n, signal, &vfu->stop);
     return set_mask_event(vfu, event_index(in->index, n), in->flags & VFIO_IRQ_SET_ACTION_MASK,

@@ -388,8 +388,8 @@ int vdf_vfu_next(struct vdf_vfu_link *link, struct vdf_vfu_message **message)
             ret = 0;
         else if (link->main.reading)
             pthread_cond_wait(&link->changed, &link->lock.mutex);
-        else if (read_one(link, &link->main, NULL) == 0)
-            ret = 0;
+        else
+            ret = read_one(link, &link->main, NULL) != 0;
     }
     vdf_unlock(&link->lock);
     if (ret == 0)

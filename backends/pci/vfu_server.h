@@ -197,7 +197,8 @@ struct vdf_vfu {
     atomic_bool unmask_due;                 /* the eventfd was written */
     struct vdf_vfu_mask_event *mask_events; /* of INTx, and of each vector; NULL: there are none */
     unsigned n_mask_events;
-    uint8_t *reply; /* room for a reply */
+    struct vdf_signal *error_signal; /* of VFIO_PCI_ERR_IRQ_INDEX; NULL: none */
+    uint8_t *reply;                  /* room for a reply */
     size_t reply_room;
 };
 
