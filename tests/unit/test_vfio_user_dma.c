@@ -241,7 +241,7 @@ Test(vfio_user_dma, memory_by_messages)
     send_dma(vc.sock, &access, NULL, 0);
     cr_assert(end_access());
 
-    /* QEMU replies without a payload. */
+    /* QEMU 10 replies without a payload. */
     begin_access(true, 0x11ffc, 4);
     receive_dma(vc.sock, VDF_VFU_DMA_WRITE);
     struct vdf_vfu_header header = vc.header;
@@ -272,6 +272,14 @@ Test(vfio_user_dma, replies_that_are_wrong)
         other.address += k == 0;
         other.count += k == 1;
         send_dma(vc.sock, &other, "abcdefghi", k == 2 ? 7 : k == 3 ? 9 : 8);
+        cr_assert_not(end_access(), "%u", k);
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        begin_access(true, 0x10000, 8);
+        access = receive_dma(vc.sock, VDF_VFU_DMA_WRITE);
+        access.address += k;
+        access.count -= !k;
+        send_dma(vc.sock, &access, NULL, 0);
         cr_assert_not(end_access(), "%u", k);
     }
     /* The reply to another command is no reply. */
