@@ -10,7 +10,8 @@
 
 #include "vfu_server.h"
 
-#define REPLY_S 1 /* seconds that a client has for a reply */
+#define REPLY_S 1  /* seconds that a client has for a reply */
+#define SHORT 128u /* bytes of a reply that is copied, so that it is in one piece */
 
 /* Commands that may arrive while a thread waits for a reply. */
 #define QUEUE_MOST 1024u
@@ -190,14 +191,63 @@ static int begin_payload(struct vdf_vfu_channel *channel, struct vdf_err *err)
     return len == 0;
 }
 
+/* The messages in `ahead` that end before the last one begins. The kernel ends a read behind the bytes that
+ * descriptors came with, so the descriptors are the last message's. */
+static unsigned count_fdless(const struct vdf_vfu_channel *channel)
+{
+    struct vdf_vfu_header header = channel->header;
+    const uint8_t *at = channel->ahead.bytes;
+    size_t left = channel->ahead.end;
+    size_t taken = channel->done + (channel->partial ? sizeof(header) : 0);
+
+    for (unsigned n = 0;; n++) {
+        size_t missing = taken < sizeof(header) ? sizeof(header) - taken : 0;
+
+        if (left < missing)
+            return n;
+        memcpy((uint8_t *)(&header + 1) - missing, at, missing);
+        if (header.size < sizeof(header) || header.size - taken >= left)
+            return n;
+        at += header.size - taken;
+        left -= header.size - taken;
+        taken = 0;
+    }
+}
+
+/* Up to @n bytes, the ones read ahead first. Return: as vdf_socket_receive(). */
+static ssize_t take_bytes(struct vdf_vfu_channel *channel, void *to, size_t n, int flags)
+{
+    size_t left = channel->ahead.end - channel->ahead.at;
+
+    if (!left) {
+        bool has_fds = channel->passed.n || channel->passed.lost;
+
+        /* Descriptors of the next message would join those of this one. */
+        if (has_fds || n >= sizeof(channel->ahead.bytes))
+            return vdf_socket_receive(channel->fd, to, n, &channel->passed, flags);
+        ssize_t got = vdf_socket_receive(channel->fd, channel->ahead.bytes,
+                                         sizeof(channel->ahead.bytes), &channel->passed, flags);
+        if (got <= 0)
+            return got;
+        channel->ahead.at = 0;
+        left = channel->ahead.end = (size_t)got;
+        if (channel->passed.n || channel->passed.lost)
+            channel->fdless = count_fdless(channel);
+    }
+    if (n > left)
+        n = left;
+    memcpy(to, channel->ahead.bytes + channel->ahead.at, n);
+    channel->ahead.at += n;
+    return (ssize_t)n;
+}
+
 /* One read. Return: 1: the message is complete; 0: it is not; -EAGAIN; -EPIPE: the client has left. */
 static int step(struct vdf_vfu_channel *channel, int flags, struct vdf_err *err)
 {
     struct vdf_vfu_message *message = channel->partial;
     uint8_t *to = message ? message->payload : (uint8_t *)&channel->header;
     size_t len = message ? message->len : sizeof(channel->header);
-    ssize_t n = vdf_socket_receive(channel->fd, to + channel->done, len - channel->done,
-                                   &channel->passed, flags);
+    ssize_t n = take_bytes(channel, to + channel->done, len - channel->done, flags);
 
     if (n == -EAGAIN)
         return -EAGAIN;
@@ -221,6 +271,10 @@ static struct vdf_vfu_message *take_message(struct vdf_vfu_channel *channel)
 
     channel->partial = NULL;
     channel->done = 0;
+    if (channel->fdless) {
+        channel->fdless--;
+        return message;
+    }
     if (passed->lost || passed->n > VDF_VFU_FDS_MAX) {
         message->lost_fds = true;
         vdf_passed_close_all(passed);
@@ -484,9 +538,17 @@ int vdf_vfu_reply(struct vdf_vfu_link *link, const struct vdf_vfu_header *comman
         .flags = VDF_VFU_TYPE_REPLY | (error ? VDF_VFU_ERROR : 0),
         .error = (uint32_t)error,
     };
+    uint8_t whole[SHORT];
+    bool is_short = len <= sizeof(whole) - sizeof(header);
     struct iovec iov[] = { { &header, sizeof(header) }, { (void *)payload, len } };
 
-    return send_message(link, &link->main, iov, len ? 2 : 1, fds, n_fds, NULL);
+    if (is_short) {
+        memcpy(whole, &header, sizeof(header));
+        if (len)
+            memcpy(whole + sizeof(header), payload, len);
+        iov[0] = (struct iovec){ whole, sizeof(header) + len };
+    }
+    return send_message(link, &link->main, iov, is_short ? 1 : 2, fds, n_fds, NULL);
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

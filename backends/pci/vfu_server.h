@@ -47,6 +47,8 @@ struct vdf_vfu_message {
     uint8_t payload[] __attribute__((aligned(8)));
 };
 
+#define VDF_VFU_AHEAD 1024u
+
 /* A socket of a connection. */
 struct vdf_vfu_channel {
     int fd;                /* -1: none */
@@ -56,6 +58,12 @@ struct vdf_vfu_channel {
     struct vdf_vfu_header header;
     struct vdf_vfu_message *partial; /* NULL: the header is not complete */
     size_t done;                     /* bytes of the header, or of the payload */
+    /* Bytes that have been read, so that most messages take one system call. */
+    struct {
+        uint8_t bytes[VDF_VFU_AHEAD];
+        size_t at, end;
+    } ahead;
+    unsigned fdless; /* messages in `ahead` before the one that has the descriptors */
 };
 
 /* A thread that waits for a reply. */

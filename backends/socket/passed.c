@@ -124,6 +124,7 @@ ssize_t vdf_socket_send(int fd, const struct iovec *iov, unsigned n_iov, const i
         struct cmsghdr align;
     } control;
     struct msghdr mh = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n_iov };
+    ssize_t n;
 
     if (n_fds) {
         control.align = (struct cmsghdr){ CMSG_LEN(n_fds * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
@@ -131,7 +132,10 @@ ssize_t vdf_socket_send(int fd, const struct iovec *iov, unsigned n_iov, const i
         mh.msg_control = control.bytes;
         mh.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
     }
-    ssize_t n = sendmsg(fd, &mh, flags | MSG_NOSIGNAL);
-
+    /* The kernel takes longer to read a struct msghdr. */
+    if (!n_fds && n_iov == 1)
+        n = send(fd, iov->iov_base, iov->iov_len, flags | MSG_NOSIGNAL);
+    else
+        n = sendmsg(fd, &mh, flags | MSG_NOSIGNAL);
     return n < 0 ? errno_of() : n;
 }

@@ -48,9 +48,8 @@ struct row {
     "looks at pages that processes may store to without being seen, whose cost the engine " \
     "measures"
 #define REGION_LIMIT                                                                            \
-    "a second system call to receive a message, and the locks of the connection, the tree and " \
-    "the "                                                                                      \
-    "device; on another processor the waking of a thread, which varies more"
+    "the locks of the connection, the tree and the device; on another processor the waking of " \
+    "a thread, which varies more"
 #define GUEST_LIMIT "two processors for a guest and the engine, and whatever else runs meanwhile"
 
 static struct row rows[] = {

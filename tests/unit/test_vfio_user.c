@@ -192,6 +192,53 @@ Test(vfio_user, messages_in_pieces)
     cr_assert_eq(vc_reply(99, VDF_VFU_REGION_READ), 20);
 }
 
+#define POSTED 200u
+
+/* Pairs of commands with a descriptor each, of which the first one is in two reads of the server. */
+static bool is_map(unsigned k)
+{
+    return k % 33 >= 31;
+}
+
+static void post_commands(int fd)
+{
+    const struct vdf_vfu_region_access read = { 0, VFIO_PCI_CONFIG_REGION_INDEX, 4 };
+    struct vdf_vfu_dma_map map = { sizeof(map), VDF_VFU_DMA_READABLE, 0, 0, VDF_VFU_PAGE };
+
+    for (unsigned k = 0; k < POSTED; k++) {
+        map.address += VDF_VFU_PAGE;
+        if (is_map(k))
+            vc_post(VDF_VFU_DMA_MAP, 0, &map, sizeof(map), &fd, 1);
+        else
+            vc_post(VDF_VFU_REGION_READ, 0, &read, sizeof(read), NULL, 0);
+    }
+}
+
+Test(vfio_user, descriptors_stay_with_their_message)
+{
+    struct vdf_obj *nic = vdf_test_obj("pci/nic");
+    int fd = vc_memfd(VDF_VFU_PAGE);
+    uint16_t first = vc.id + 1;
+    atomic_bool stop = false;
+    unsigned mapped = 0;
+
+    /* The server waits with the first one until all are there. */
+    cr_assert(vdf_obj_enter(nic, &stop));
+    post_commands(fd);
+    vdf_obj_leave(nic, false, &stop);
+    for (unsigned k = 0; k < POSTED; k++) {
+        uint16_t command = is_map(k) ? VDF_VFU_DMA_MAP : VDF_VFU_REGION_READ;
+
+        cr_assert_eq(vc_reply((uint16_t)(first + k), command), is_map(k) ? 0 : 20, "message %u", k);
+        mapped += is_map(k);
+    }
+    for (const char *line = strstr(vdf_test_read(VC_NIC "dma"), "mapped"); line;
+         line = strstr(line + 1, "mapped"))
+        mapped--;
+    cr_assert_eq(mapped, 0, "%u regions have no descriptor", mapped);
+    close(fd);
+}
+
 Test(vfio_user, lines_are_limited)
 {
     for (unsigned k = 0; k < 100; k++)
