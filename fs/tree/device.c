@@ -117,6 +117,21 @@ void vdf_obj_touched(struct vdf_obj *obj)
 #define STOP_CHECK_NS 2000000 /* between two checks of @stop */
 #define LET_IN_NS 200000      /* for other threads, after a wait for exclusive access */
 
+/* Most often no other thread is inside, and there is no need to look at the time. */
+static bool try_enter(struct vdf_device *device)
+{
+    struct vdf_tree *tree = device->tree;
+
+    vdf_rank_take(VDF_RANK_TREE);
+    if (pthread_rwlock_tryrdlock(&tree->lock) == 0) {
+        if (vdf_lock_try(&device->lock))
+            return true;
+        pthread_rwlock_unlock(&tree->lock);
+    }
+    vdf_rank_leave(VDF_RANK_TREE);
+    return false;
+}
+
 /* A thread that sets @stop waits for the caller, perhaps with these locks held. */
 bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
 {
@@ -124,6 +139,8 @@ bool vdf_obj_enter(struct vdf_obj *obj, const atomic_bool *stop)
     struct vdf_tree *tree = device->tree;
     bool entered = false;
 
+    if (!atomic_load(stop) && try_enter(device))
+        return true;
     atomic_fetch_add_explicit(&device->entering, 1, memory_order_relaxed);
     while (!entered && !atomic_load(stop)) {
         struct timespec until = vdf_lock_deadline(STOP_CHECK_NS);

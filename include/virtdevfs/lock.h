@@ -85,6 +85,16 @@ static inline void vdf_unlock(struct vdf_lock *lock)
     vdf_rank_leave(lock->rank);
 }
 
+/** vdf_lock_try() - as vdf_lock(), without waiting. Return: is it held? */
+static inline bool vdf_lock_try(struct vdf_lock *lock)
+{
+    vdf_rank_take(lock->rank);
+    if (pthread_mutex_trylock(&lock->mutex) == 0)
+        return true;
+    vdf_rank_leave(lock->rank);
+    return false;
+}
+
 /** vdf_lock_deadline() - the time @ns from now, @ns being less than a second, for vdf_lock_until(). */
 static inline struct timespec vdf_lock_deadline(long ns)
 {
