@@ -127,6 +127,23 @@ void vdf_vfu_link_free(struct vdf_vfu_link *link)
     vdf_lock_destroy(&link->lock);
 }
 
+/* With the lock held; @until NULL: without end. Return: 0 or ETIMEDOUT. */
+static int wait_changed(struct vdf_vfu_link *link, const struct timespec *until)
+{
+    link->waiting++;
+    int ret = until ? pthread_cond_timedwait(&link->changed, &link->lock.mutex, until)
+                    : pthread_cond_wait(&link->changed, &link->lock.mutex);
+    link->waiting--;
+    return ret;
+}
+
+/* The lock is held. */
+static void wake_waiting(struct vdf_vfu_link *link)
+{
+    if (link->waiting)
+        pthread_cond_broadcast(&link->changed);
+}
+
 /* The lock is held. */
 static void hang_up(struct vdf_vfu_link *link, const struct vdf_err *why)
 {
@@ -138,7 +155,7 @@ static void hang_up(struct vdf_vfu_link *link, const struct vdf_err *why)
     shutdown(link->main.fd, SHUT_RDWR);
     if (link->twin.fd >= 0)
         shutdown(link->twin.fd, SHUT_RDWR);
-    pthread_cond_broadcast(&link->changed);
+    wake_waiting(link);
 }
 
 void vdf_vfu_hang_up(struct vdf_vfu_link *link, const struct vdf_err *why)
@@ -286,12 +303,11 @@ static struct vdf_vfu_message *take_message(struct vdf_vfu_channel *channel)
     return message;
 }
 
-/* Whether descriptors of earlier messages are still being closed. */
+/* Whether descriptors of earlier messages are still being closed. The lock is held. */
 static bool is_closing(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel)
 {
-    vdf_lock(&link->lock);
     bool closing = vdf_passed_closing(&link->dropped);
-    vdf_unlock(&link->lock);
+
     return vdf_passed_closing(&channel->passed) || closing;
 }
 
@@ -314,16 +330,15 @@ static int wait_readable(const struct vdf_vfu_link *link, const struct vdf_vfu_c
     return !fds[1].revents;
 }
 
-/* Receive a message, or go on with one. @until: NULL for the client's thread, which waits without end.
- * Return: 1: channel->partial is complete; 0: `wake` was written; -ETIMEDOUT; -EPIPE; -errno. */
-static int receive(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+/* Receive a message, or go on with one. @closing: of is_closing(). @until: NULL for the client's thread,
+ * which waits without end. Return: 1: channel->partial is complete; 0: `wake` was written; -ETIMEDOUT;
+ * -EPIPE; -errno. */
+static int receive(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel, bool closing,
                    const struct timespec *until, struct vdf_err *err)
 {
     int flags = !until && !link->watched ? 0 : MSG_DONTWAIT, ret = 0;
 
     while (ret == 0) {
-        bool closing = !channel->partial && !channel->done && is_closing(link, channel);
-
         ret = closing ? -EAGAIN : step(channel, flags, err);
         if (ret != -EAGAIN)
             continue;
@@ -331,6 +346,11 @@ static int receive(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
         if (ret <= 0)
             return ret;
         ret = 0;
+        if (!closing)
+            continue;
+        vdf_lock(&link->lock);
+        closing = is_closing(link, channel);
+        vdf_unlock(&link->lock);
     }
     return ret;
 }
@@ -409,10 +429,11 @@ static int read_one(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
                     const struct timespec *until)
 {
     struct vdf_err err = { 0 };
+    bool closing = !channel->partial && !channel->done && is_closing(link, channel);
 
     channel->reading = true;
     vdf_unlock(&link->lock);
-    int ret = receive(link, channel, until, &err);
+    int ret = receive(link, channel, closing, until, &err);
     struct vdf_vfu_message *message = ret > 0 ? take_message(channel) : NULL;
     vdf_lock(&link->lock);
     channel->reading = false;
@@ -422,7 +443,7 @@ static int read_one(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
         hang_up(link, &err);
     if (message)
         sort(link, channel, message);
-    pthread_cond_broadcast(&link->changed);
+    wake_waiting(link);
     return ret;
 }
 
@@ -441,7 +462,7 @@ int vdf_vfu_next(struct vdf_vfu_link *link, struct vdf_vfu_message **message)
         else if (link->unasked)
             ret = 0;
         else if (link->main.reading)
-            pthread_cond_wait(&link->changed, &link->lock.mutex);
+            wait_changed(link, NULL);
         else
             ret = read_one(link, &link->main, NULL) != 0;
     }
@@ -453,77 +474,105 @@ int vdf_vfu_next(struct vdf_vfu_link *link, struct vdf_vfu_message **message)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-static void skip(struct iovec **iov, unsigned *n_iov, size_t n)
+/* A message, or the rest of one. */
+struct outgoing {
+    struct iovec *iov;
+    unsigned n_iov;
+    const int *fds;
+    unsigned n_fds;
+};
+
+static void skip(struct outgoing *out, size_t n)
 {
-    while (*n_iov && n >= (*iov)->iov_len) {
-        n -= (*iov)->iov_len;
-        (*iov)++;
-        (*n_iov)--;
+    while (out->n_iov && n >= out->iov->iov_len) {
+        n -= out->iov->iov_len;
+        out->iov++;
+        out->n_iov--;
     }
-    if (*n_iov) {
-        (*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
-        (*iov)->iov_len -= n;
+    if (out->n_iov) {
+        out->iov->iov_base = (uint8_t *)out->iov->iov_base + n;
+        out->iov->iov_len -= n;
     }
+    out->n_fds = 0;
 }
 
-/* Send a message as the only sender. Return: 0, -EPIPE, -ETIMEDOUT or another -errno. */
-static int write_all(const struct vdf_vfu_channel *channel, struct iovec *iov, unsigned n_iov,
-                     const int *fds, unsigned n_fds, const struct timespec *until)
+/* Send what the socket has room for. Return: 0: that was all; -EAGAIN; -EPIPE; -errno. */
+static int send_some(const struct vdf_vfu_channel *channel, struct outgoing *out)
 {
-    while (n_iov) {
-        struct pollfd poll_fd = { .fd = channel->fd, .events = POLLOUT };
-        ssize_t n = vdf_socket_send(channel->fd, iov, n_iov, fds, n_fds, until ? MSG_DONTWAIT : 0);
-
-        if (n == -EAGAIN && until && poll(&poll_fd, 1, left(until)) == 0)
-            return -ETIMEDOUT;
-        if (n < 0 && n != -EAGAIN)
-            return (int)n;
+    while (out->n_iov) {
+        ssize_t n =
+            vdf_socket_send(channel->fd, out->iov, out->n_iov, out->fds, out->n_fds, MSG_DONTWAIT);
         if (n < 0)
-            continue;
-        n_fds = 0;
-        skip(&iov, &n_iov, (size_t)n);
+            return (int)n;
+        skip(out, (size_t)n);
     }
     return 0;
 }
 
-/* Wait to be the only sender, with the lock held. */
-static int begin_sending(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+/* Send the rest as the only sender. Return: 0, -EPIPE, -ETIMEDOUT or another -errno. */
+static int send_rest(const struct vdf_vfu_channel *channel, struct outgoing *out,
+                     const struct timespec *until)
+{
+    struct pollfd poll_fd = { .fd = channel->fd, .events = POLLOUT };
+    int ret;
+
+    do {
+        if (poll(&poll_fd, 1, left(until)) == 0)
+            return -ETIMEDOUT;
+        ret = send_some(channel, out);
+    } while (ret == -EAGAIN);
+    return ret;
+}
+
+/* Wait until no other thread sends, with the lock held. */
+static int wait_for_turn(struct vdf_vfu_link *link, const struct vdf_vfu_channel *channel,
                          const struct timespec *until)
 {
-    while (channel->sending && !link->closed) {
-        if (!until)
-            pthread_cond_wait(&link->changed, &link->lock.mutex);
-        else if (pthread_cond_timedwait(&link->changed, &link->lock.mutex, until) == ETIMEDOUT)
+    while (channel->sending && !link->closed)
+        if (wait_changed(link, until) == ETIMEDOUT)
             return -ETIMEDOUT;
-    }
-    if (link->closed)
-        return -EPIPE;
+    return link->closed ? -EPIPE : 0;
+}
+
+/* Most messages are sent with the lock held, as there is room for them. */
+static int send_locked(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
+                       struct outgoing *out, const struct timespec *until)
+{
+    int ret = wait_for_turn(link, channel, until);
+
+    if (ret == 0)
+        ret = send_some(channel, out);
+    if (ret != -EAGAIN)
+        return ret;
     channel->sending = true;
-    return 0;
+    vdf_unlock(&link->lock);
+    ret = send_rest(channel, out, until);
+    vdf_lock(&link->lock);
+    channel->sending = false;
+    wake_waiting(link);
+    return ret;
+}
+
+/* The lock is held. */
+static void sending_failed(struct vdf_vfu_link *link, int error)
+{
+    struct vdf_err why = { 0 };
+
+    if (error == ETIMEDOUT)
+        vdf_fail(&why, error, "the client has read nothing for %d s", REPLY_S);
+    else if (error != EPIPE)
+        vdf_fail(&why, error, "sending: %s", strerror(error));
+    hang_up(link, &why);
 }
 
 /* @until: NULL for the client's thread. A failure closes the link. */
 static int send_message(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
-                        struct iovec *iov, unsigned n_iov, const int *fds, unsigned n_fds,
-                        const struct timespec *until)
+                        struct outgoing out, const struct timespec *until)
 {
-    struct vdf_err why = { 0 };
-
     vdf_lock(&link->lock);
-    int ret = begin_sending(link, channel, until);
-    if (ret == 0) {
-        vdf_unlock(&link->lock);
-        ret = write_all(channel, iov, n_iov, fds, n_fds, until);
-        vdf_lock(&link->lock);
-        channel->sending = false;
-        pthread_cond_broadcast(&link->changed);
-    }
-    if (ret == -ETIMEDOUT)
-        vdf_fail(&why, ETIMEDOUT, "the client has read nothing for %d s", REPLY_S);
-    else if (ret < 0 && ret != -EPIPE)
-        vdf_fail(&why, -ret, "sending: %s", strerror(-ret));
+    int ret = send_locked(link, channel, &out, until);
     if (ret < 0)
-        hang_up(link, &why);
+        sending_failed(link, -ret);
     vdf_unlock(&link->lock);
     return ret < 0 ? -EPIPE : 0;
 }
@@ -548,7 +597,8 @@ int vdf_vfu_reply(struct vdf_vfu_link *link, const struct vdf_vfu_header *comman
             memcpy(whole + sizeof(header), payload, len);
         iov[0] = (struct iovec){ whole, sizeof(header) + len };
     }
-    return send_message(link, &link->main, iov, is_short ? 1 : 2, fds, n_fds, NULL);
+    return send_message(link, &link->main, (struct outgoing){ iov, is_short ? 1 : 2, fds, n_fds },
+                        NULL);
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -589,8 +639,7 @@ static void end_ask(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
     while (!ask->reply && !link->closed) {
         if (!channel->reading) {
             read_one(link, channel, until);
-        } else if (pthread_cond_timedwait(&link->changed, &link->lock.mutex, until) == ETIMEDOUT &&
-                   !ask->reply) {
+        } else if (wait_changed(link, until) == ETIMEDOUT && !ask->reply) {
             vdf_fail(&why, ETIMEDOUT, "no reply for %d s", REPLY_S);
             hang_up(link, &why);
         }
@@ -625,7 +674,7 @@ int vdf_vfu_ask(struct vdf_vfu_link *link, uint16_t command, const void *payload
         { (void *)payload, len },
         { (void *)data, n },
     };
-    send_message(link, channel, iov, n ? 3 : 2, NULL, 0, &until);
+    send_message(link, channel, (struct outgoing){ iov, n ? 3 : 2, NULL, 0 }, &until);
     end_ask(link, channel, &ask, &until);
     *reply = ask.reply;
     return ask.reply ? 0 : -EPIPE;

@@ -78,6 +78,7 @@ struct vdf_vfu_ask {
 struct vdf_vfu_link {
     struct vdf_lock lock; /* rank HOST; for all but what a reader or a sender has for itself */
     pthread_cond_t changed;
+    unsigned waiting; /* threads, for `changed` */
     struct vdf_vfu_channel main,
         twin;     /* twin: for commands of this server, if the client wants it */
     int wake;     /* an eventfd that interrupts vdf_vfu_next() */
