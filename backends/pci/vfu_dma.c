@@ -141,10 +141,11 @@ static struct vdf_region region_of(const struct vdf_vfu_dma *dma, struct vdf_vfu
     };
 }
 
-/* The space of all mappings but @without, and @with at index @at. NULL: no memory. */
+/* The space of all mappings but those from index @from to before @to, and @with at index @at. NULL: no
+ * memory. */
 static struct vdf_vfu_space *make_space(const struct vdf_vfu_dma *dma, unsigned at,
-                                        struct vdf_vfu_mapping *with,
-                                        const struct vdf_vfu_mapping *without, bool logged)
+                                        struct vdf_vfu_mapping *with, unsigned from, unsigned to,
+                                        bool logged)
 {
     struct vdf_vfu_space *space =
         calloc(1, sizeof(*space) + (dma->n + 1) * sizeof(space->regions[0]));
@@ -154,7 +155,7 @@ static struct vdf_vfu_space *make_space(const struct vdf_vfu_dma *dma, unsigned 
     for (unsigned k = 0; k <= dma->n; k++) {
         if (with && k == at)
             space->regions[space->space.n++] = region_of(dma, with, logged);
-        if (k < dma->n && dma->mappings[k] != without)
+        if (k < dma->n && (k < from || k >= to))
             space->regions[space->space.n++] = region_of(dma, dma->mappings[k], logged);
     }
     space->space.regions = space->regions;
@@ -303,7 +304,7 @@ int vdf_vfu_dma_map(struct vdf_vfu *vfu, struct vdf_vfu_call *call, struct vdf_e
         return vdf_fail(err, ENOMEM, "no memory for a region");
     ret = fill_mapping(dma, mapping, &in, call->in, err);
     struct vdf_vfu_space *space =
-        ret == 0 ? make_space(dma, at, mapping, NULL, dma->logging) : NULL;
+        ret == 0 ? make_space(dma, at, mapping, 0, 0, dma->logging) : NULL;
     if (!space) {
         free_mapping(mapping);
         return ret < 0 ? ret : vdf_fail(err, ENOMEM, "no memory for the list of regions");
@@ -331,18 +332,37 @@ static void retire(struct vdf_vfu *vfu, unsigned at)
     vdf_unlock(&vfu->lock);
 }
 
-static int unmap_one(struct vdf_vfu *vfu, uint64_t address, uint64_t size, struct vdf_err *err)
+/* All regions in the range go, as with the kernel's VFIO_IOMMU_UNMAP_DMA: with a vIOMMU, QEMU unmaps many
+ * regions at once, and ranges where there is none. */
+static int unmap_range(struct vdf_vfu *vfu, uint64_t address, uint64_t size, struct vdf_err *err)
 {
     struct vdf_vfu_dma *dma = &vfu->dma;
-    unsigned at = position(dma, address);
+    const struct vdf_vfu_mapping *cut = NULL;
+    unsigned from = position(dma, address), to = from;
+    uint64_t last;
 
-    if (at == dma->n || dma->mappings[at]->address != address || dma->mappings[at]->size != size)
-        return vdf_fail(err, ENOENT, "no region of 0x%" PRIx64 " bytes at 0x%" PRIx64, size,
+    if (!size || __builtin_add_overflow(address, size - 1, &last))
+        return vdf_fail(err, EINVAL,
+                        "0x%" PRIx64 " bytes at 0x%" PRIx64 ": 1 to the end of 64 bits", size,
                         address);
-    struct vdf_vfu_space *space = make_space(dma, 0, NULL, dma->mappings[at], dma->logging);
+    while (to < dma->n && dma->mappings[to]->address <= last)
+        to++;
+    if (from && address - dma->mappings[from - 1]->address < dma->mappings[from - 1]->size)
+        cut = dma->mappings[from - 1];
+    if (to > from && last - dma->mappings[to - 1]->address < dma->mappings[to - 1]->size - 1)
+        cut = dma->mappings[to - 1];
+    if (cut)
+        return vdf_fail(err, ENOENT,
+                        "0x%" PRIx64 " bytes at 0x%" PRIx64 " are only a part of 0x%" PRIx64
+                        " bytes at 0x%" PRIx64,
+                        size, address, cut->size, cut->address);
+    if (from == to)
+        return 0;
+    struct vdf_vfu_space *space = make_space(dma, 0, NULL, from, to, dma->logging);
     if (!space)
         return vdf_fail(err, ENOMEM, "no memory for the list of regions");
-    retire(vfu, at);
+    while (to > from)
+        retire(vfu, --to);
     return settle(vfu, space);
 }
 
@@ -364,7 +384,8 @@ int vdf_vfu_dma_unmap(struct vdf_vfu *vfu, struct vdf_vfu_call *call, struct vdf
         return vdf_fail(err, ENOMEM, "no memory for the reply");
     *out = in;
     out->argsz = sizeof(*out);
-    return in.flags ? vdf_vfu_dma_drop(vfu, &vfu->stop) : unmap_one(vfu, in.address, in.size, err);
+    return in.flags ? vdf_vfu_dma_drop(vfu, &vfu->stop)
+                    : unmap_range(vfu, in.address, in.size, err);
 }
 
 int vdf_vfu_dma_drop(struct vdf_vfu *vfu, const atomic_bool *stop)
@@ -423,7 +444,7 @@ int vdf_vfu_log_start(struct vdf_vfu *vfu, struct vdf_err *err)
         ret = make_log(dma->mappings[k], others, err);
         others += dma->mappings[k]->size / VDF_VFU_PAGE;
     }
-    struct vdf_vfu_space *space = ret == 0 ? make_space(dma, 0, NULL, NULL, true) : NULL;
+    struct vdf_vfu_space *space = ret == 0 ? make_space(dma, 0, NULL, 0, 0, true) : NULL;
     if (!space) {
         free_logs(dma);
         return ret < 0 ? ret : vdf_fail(err, ENOMEM, "no memory to log writes");
@@ -439,7 +460,7 @@ int vdf_vfu_log_stop(struct vdf_vfu *vfu, struct vdf_err *err)
 
     if (!dma->logging)
         return 0;
-    struct vdf_vfu_space *space = make_space(dma, 0, NULL, NULL, false);
+    struct vdf_vfu_space *space = make_space(dma, 0, NULL, 0, 0, false);
     if (!space)
         return vdf_fail(err, ENOMEM, "no memory for the list of regions");
     int ret = settle(vfu, space);

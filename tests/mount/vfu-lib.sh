@@ -12,7 +12,7 @@
 #   attach [SOCKET]        connect to a function's socket and agree on a version
 #   served PATH            a socket is there
 #   connected NAME, disconnected NAME    pci/NAME has a client, or none
-#   reported PATH ERRNO TEXT    the last line of errors is of PATH
+#   reported PATH ERRNO TEXT    the last line of errors is of PATH; ERRNO may be E*
 
 VFUIO=$(dirname "$IO")/vfuio
 [ -x "$VFUIO" ] || fail "$VFUIO is missing; build it"
@@ -79,8 +79,9 @@ disconnected() {
 }
 
 reported() {
+    # shellcheck disable=SC2027,SC2254
     case $(tail -n 1 "$M/errors") in
-    "$1: $2: "*"$3"*) ;;
+    "$1: "$2": "*"$3"*) ;;
     *) same "the last line of errors" "$(tail -n 1 "$M/errors")" "$1: $2: ...$3..." ;;
     esac
 }

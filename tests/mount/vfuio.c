@@ -53,7 +53,8 @@
  *                                   file, pipe or socket; the reply's payload as hex, or ok
  *     message ID COMMAND SIZE FLAGS ERROR HEX [FDS [KIND]]    any header before any bytes; ok
  *     bytes HEX                     any bytes; ok
- *     reply [MS]                    the next message: ID COMMAND FLAGS ERROR [HEX]
+ *     reply [MS]                    the next message: ID COMMAND FLAGS ERROR [HEX]; a command is one
+ *                                   with `dma silent` only
  *     quiet [MS]                    ok when no message comes
  *     flood COMMAND                 this message until the socket is full; nothing is read
  *     cut [SIZE]                    the memory's file becomes empty, or of this size
@@ -88,7 +89,7 @@
 #define POOL (UINT64_C(1) << 32) /* bytes of the memory; its file is sparse */
 #define DATA_MAX (1u << 20)
 #define PAYLOAD_MAX (DATA_MAX + 4096u)
-#define MAPS_MAX 1024u
+#define MAPS_MAX 4096u
 #define INDICES 5u
 #define VECTORS 2048u
 #define REGIONS 9u
@@ -1150,11 +1151,18 @@ static bool do_message(char *const *w, unsigned n)
 
 static bool do_reply(int ms)
 {
-    int fd = wait_socket(ms), at;
+    int fd, at;
 
-    if (fd < 0)
-        return give_up("timeout");
-    if (!receive(fd, &in))
+    do {
+        fd = wait_socket(ms);
+        if (fd < 0)
+            return give_up("timeout");
+        if (!receive(fd, &in))
+            return false;
+        if (in.header.flags & TYPE || dma_mode == DMA_SILENT)
+            break;
+    } while (take_command(&in));
+    if (failed)
         return false;
     at = snprintf(answer, sizeof(answer), "%u %u 0x%x %u", in.header.id, in.header.command,
                   in.header.flags, in.header.error);

@@ -120,14 +120,40 @@ Test(vfio_user_dma, unmaps_that_are_refused)
     cr_assert_eq(vc_map(0x10000, 0x2000, 3, -1, 0), 0);
     cr_assert_eq(vc_unmap(0x10000, 0x1000, 0), -ENOENT);
     cr_assert_eq(vc_unmap(0x11000, 0x1000, 0), -ENOENT);
-    cr_assert_eq(vc_unmap(0, UINT64_MAX, 0), -ENOENT);
+    cr_assert_eq(vc_unmap(0x11000, UINT64_MAX - 0x11000 + 1, 0), -ENOENT);
+    cr_assert_eq(vc_unmap(0x10000, 0, 0), -EINVAL);
+    cr_assert_eq(vc_unmap(0x10000, UINT64_MAX - 0x10000 + 2, 0), -EINVAL);
     cr_assert_eq(vc_unmap(0x10000, 0x2000, 1), -EINVAL);
     cr_assert_eq(vc_unmap(0x10000, 0x2000, 4), -EINVAL);
     cr_assert_eq(vc_unmap(0x10000, 0x2000, VDF_VFU_UNMAP_ALL), -EINVAL);
     cr_assert_eq(vc_ask(VDF_VFU_DMA_UNMAP, &unmap, sizeof(unmap)), -EINVAL);
     vc_expect_line("vfio-user: DMA_UNMAP: argsz 23");
     cr_assert_eq(vc_unmap(0x10000, 0x2000, 0), 24);
-    cr_assert_eq(vc_unmap(0x10000, 0x2000, 0), -ENOENT);
+    cr_assert_eq(vc_unmap(0x10000, 0x2000, 0), 24, "nothing is there");
+}
+
+/* As QEMU does with a vIOMMU. */
+Test(vfio_user_dma, a_range_of_regions_is_unmapped)
+{
+    for (unsigned k = 0; k < 8; k++)
+        cr_assert_eq(vc_map(k * 0x10000, 0x1000, 3, -1, 0), 0);
+    cr_assert_eq(vc_map(UINT64_MAX - 0xfff, 0x1000, 3, -1, 0), 0);
+    cr_assert_eq(vc_unmap(0x10000, 0x20000, 0), 24);
+    cr_assert_eq(vc_unmap(0x31000, 0xf000, 0), 24, "there is none");
+    cr_assert_eq(vc_unmap(0x50800, 0x10000, 0), -ENOENT, "the ends cut two regions");
+    cr_assert_eq(vc_map(0x10000, 0x20000, 1, -1, 0), 0);
+    cr_assert_str_eq(vdf_test_read(VC_NIC "dma"),
+                     "0x0000000000000000 0x0000000000001000 rw messages\n"
+                     "0x0000000000010000 0x0000000000020000 r- messages\n"
+                     "0x0000000000030000 0x0000000000001000 rw messages\n"
+                     "0x0000000000040000 0x0000000000001000 rw messages\n"
+                     "0x0000000000050000 0x0000000000001000 rw messages\n"
+                     "0x0000000000060000 0x0000000000001000 rw messages\n"
+                     "0x0000000000070000 0x0000000000001000 rw messages\n"
+                     "0xfffffffffffff000 0x0000000000001000 rw messages");
+    cr_assert_eq(vc_unmap(0x30000, UINT64_MAX - 0x30000 + 1, 0), 24);
+    cr_assert_eq(vc_unmap(0, 0x30000, 0), 24);
+    cr_assert_str_eq(vdf_test_read(VC_NIC "dma"), "");
 }
 
 Test(vfio_user_dma, as_many_regions_as_agreed)
