@@ -7,6 +7,7 @@
 # A guest gets its commands through hvc0, which is the file ports/0/data of $C:
 #
 #   guest_start COMMAND...   run a guest, which is ended with the script
+#   pc_start, qemu_start     run a PC without and with a console
 #   guest_login              wait for the login on hvc0 and get a shell
 #   guest COMMAND            run a command in it: has to succeed, its output is in $out
 #   guest_fails COMMAND      has to fail
@@ -86,18 +87,41 @@ guest_start() {
     guest_pid=$!
 }
 
-# qemu_start MIB OPTION...: a PC whose console is ours. 64 queues are a console and 31 ports; its
-# configuration space has 12 bytes (virtio 1.2, section 5.3.4). All its memory is shared, as the protocol
-# wants it.
+# pc_start MIB OPTION...: a PC. All its memory is shared, as the protocols want it. $pc_machine is added to the
+# options of its machine, $pc_cmdline to those of its kernel.
+pc_machine=
+pc_cmdline=
+pc_start() {
+    vm_mib=$1
+    shift
+    guest_start "$G/qemu" -accel tcg -M "q35,memory-backend=memory$pc_machine" -m "$vm_mib" -nodefaults \
+        -no-user-config -display none -no-reboot -serial stdio \
+        -object "memory-backend-memfd,id=memory,size=${vm_mib}M,share=on" \
+        -kernel "$G/linux" -initrd "$initrd" -append "console=ttyS0 quiet panic=-1 $pc_cmdline" "$@"
+}
+
+# qemu_start MIB OPTION...: a PC whose console is ours through vhost-user. 64 queues are a console and 31 ports;
+# its configuration space has 12 bytes (virtio 1.2, section 5.3.4).
 qemu_start() {
     vm_mib=$1
     shift
-    guest_start "$G/qemu" -accel tcg -M q35,memory-backend=memory -m "$vm_mib" -nodefaults \
-        -no-user-config -display none -no-reboot -serial stdio \
-        -object "memory-backend-memfd,id=memory,size=${vm_mib}M,share=on" \
-        -chardev "socket,id=console,path=$T/con0.sock" \
-        -device vhost-user-test-device-pci,chardev=console,virtio-id=3,num_vqs=64,vq_size=256,config_size=12 \
-        -kernel "$G/linux" -initrd "$initrd" -append 'console=ttyS0 quiet panic=-1' "$@"
+    pc_start "$vm_mib" -chardev "socket,id=console,path=$T/con0.sock" \
+        -device vhost-user-test-device-pci,chardev=console,virtio-id=3,num_vqs=64,vq_size=256,config_size=12 "$@"
+}
+
+# vfu_device SOCKET [ADDR]: print the value of -device for a function that is served on SOCKET, in slot ADDR of
+# the guest's bus.
+vfu_device() {
+    printf '{"driver":"vfio-user-pci"%s,"socket":{"path":"%s","type":"unix"}}' "${2:+,\"addr\":\"$2\"}" "$1"
+}
+
+# guest_program FILE: it becomes /bin/NAME of guests that start from now on.
+guest_program() {
+    [ -x "$1" ] || fail "$1 is missing; build it"
+    mkdir -p "$T/programs/bin"
+    cp "$1" "$T/programs/bin/"
+    # The kernel unpacks both archives, one over the other.
+    (cd "$T/programs" && find . | sort | "$G/busybox" cpio -o -H newc -R 0:0 2>/dev/null | gzip -1) >>"$initrd"
 }
 
 guest_gone() {

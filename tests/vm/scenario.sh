@@ -4,9 +4,11 @@
 # Scenarios of a Linux guest and the tree's files with one console. The scripts of this folder read this file in
 # after lib.sh; each function is one scenario and restores the ports at its end.
 #
-# Port 0 is the console hvc0; port 1, named `org.virtdevfs.test`, is made before the guest boots.
+# Port 0 is the console hvc0; port 1, named `org.virtdevfs.test`, is made before the guest boots. $console_driver is
+# how the guest reaches the console: vhost-user, or pci after a script has said so.
 port_name=org.virtdevfs.test
 port=/dev/virtio-ports/$port_name
+console_driver=vhost-user
 
 if [ -n "${VDF_VM_FULL:-}" ]; then
     size_mib=1024
@@ -44,8 +46,15 @@ gone() {
 vm_prepare() {
     mkdir "$M/$C/ports/1" || fail "mkdir ports/1"
     put $C/ports/1/name "$port_name"
-    put $C/vhost_user "$T/con0.sock"
-    eq $C/driver vhost-user
+    case $console_driver in
+    vhost-user) put $C/vhost_user "$T/con0.sock" ;;
+    pci)
+        mkdir "$M/pci/con0" || fail "mkdir pci/con0"
+        put pci/con0/function $C
+        put pci/con0/vfio_user "$T/con0.sock"
+        ;;
+    esac
+    eq $C/driver $console_driver
 }
 
 # The kernel is who it should be, hvc0 a terminal of it, and both sides say that the ports are open.
@@ -56,7 +65,7 @@ scenario_login() {
     eq $C/ports/0/ready 1
     eq $C/ports/0/guest_connected 1
     eq $C/ports/0/host_connected 1
-    eq $C/driver vhost-user
+    eq $C/driver $console_driver
     # Longer than the 4 KiB of one buffer.
     guest 'seq 1 5000'
     same "5000 lines through hvc0" "$(echo "$out" | sha256sum)" "$(seq 1 5000 | sha256sum)"
