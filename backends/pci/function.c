@@ -408,8 +408,70 @@ int vdf_pci_save(struct vdf_pci *pci, struct vdf_buf *out, const atomic_bool *st
     return ret;
 }
 
+/* All that a client has been told, or that says which devices it drives; a line each. */
+static void add_shape(const struct vdf_pci *pci, struct vdf_buf *out)
+{
+    vdf_buf_printf(out, "function %s\n", pci->function ? pci->function : "");
+    vdf_buf_printf(out, "identity 0x%04x 0x%04x 0x%04x 0x%04x 0x%06x 0x%02x\n", pci->vendor,
+                   pci->device, pci->subsystem_vendor, pci->subsystem, pci->class_code,
+                   pci->revision);
+    vdf_buf_printf(out, "express %u\nmsix/vectors %u\nmsix/bar %u\n", pci->express, pci->irqs.n,
+                   pci->msix_bar);
+    for (unsigned n = 0; n < VDF_PCI_BARS; n++) {
+        const struct vdf_pci_bar *bar = pci->bars[n];
+
+        vdf_buf_printf(out, "bars/%u %s %u 0x%" PRIx64 "\n", n,
+                       bar && bar->device ? bar->device : "", vdf_pci_bar_kind(pci, n),
+                       vdf_pci_bar_size(pci, n));
+    }
+}
+
+/* The line that has byte @at. */
+static int line_at(const struct vdf_buf *text, size_t at, const char **line)
+{
+    const char *end = memchr(text->data + at, '\n', text->len - at);
+
+    while (at && text->data[at - 1] != '\n')
+        at--;
+    *line = text->data + at;
+    return (int)(end - *line);
+}
+
+static int check_shape(const struct vdf_pci *pci, const struct vdf_buf *right, struct vdf_err *err)
+{
+    struct vdf_buf is = VDF_BUF_INIT;
+    const char *line, *right_line;
+    size_t at = 0;
+    int ret = 0;
+
+    add_shape(pci, &is);
+    if (is.oom || right->oom) {
+        ret = vdf_fail(err, ENOMEM, "no memory to compare the state");
+    } else {
+        while (at < is.len && at < right->len && is.data[at] == right->data[at])
+            at++;
+        if (at < is.len) {
+            int len = line_at(&is, at, &line), right_len = line_at(right, at, &right_line);
+            ret =
+                vdf_fail(err, EINVAL, "state of another function, \"%.*s\": this one has \"%.*s\"",
+                         len, line, right_len, right_line);
+        }
+    }
+    vdf_buf_free(&is);
+    return ret;
+}
+
+/* The new private structure, before its devices are attached. */
+static int check_loaded(struct vdf_pci *pci, const struct vdf_buf *shape, struct vdf_err *err)
+{
+    int ret = vdf_pci_describe(pci, err);
+
+    return ret < 0 ? ret : check_shape(pci, shape, err);
+}
+
 /* Devices that lose their guest forget what it has set up, so a refused state needs the one before. */
-static int load(struct vdf_pci *pci, const char *text, size_t len, struct vdf_err *err)
+static int load_or_keep(struct vdf_pci *pci, const struct vdf_buf *shape, const char *text,
+                        size_t len, struct vdf_err *err)
 {
     struct vdf_obj *list[VDF_PCI_PARTS + 1], *obj = pci->priv.obj;
     unsigned n = list_devices(pci, list);
@@ -425,6 +487,8 @@ static int load(struct vdf_pci *pci, const char *text, size_t len, struct vdf_er
     vdf_pci_detach(pci);
     ret = vdf_objs_load(list, n, obj, text, len, err);
     if (ret == 0)
+        ret = check_loaded(vdf_obj_priv(obj), shape, err);
+    if (ret == 0)
         ret = vdf_pci_attach(vdf_obj_priv(obj), false, err);
     if (ret < 0) {
         ((struct vdf_pci *)vdf_obj_priv(obj))->moves = true;
@@ -434,6 +498,16 @@ static int load(struct vdf_pci *pci, const char *text, size_t len, struct vdf_er
     }
     ((struct vdf_pci *)vdf_obj_priv(obj))->moves = false;
     vdf_buf_free(&before);
+    return ret;
+}
+
+static int load(struct vdf_pci *pci, const char *text, size_t len, struct vdf_err *err)
+{
+    struct vdf_buf shape = VDF_BUF_INIT;
+
+    add_shape(pci, &shape);
+    int ret = load_or_keep(pci, &shape, text, len, err);
+    vdf_buf_free(&shape);
     return ret;
 }
 

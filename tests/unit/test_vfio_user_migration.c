@@ -202,6 +202,59 @@ Test(vfio_user_migration, data)
     cr_assert_eq(vc_unmap(0x10000, 0x1000, 0), 24);
 }
 
+/* Load the saved text with another line in place of @line. */
+static int load_with(const char *text, const char *line, const char *other)
+{
+    char edited[sizeof(saved) / 4];
+    const char *at = strstr(text, line), *sum = strstr(text, "checksum = ");
+    const char *rest = at ? strchr(at + 1, '\n') : NULL;
+
+    cr_assert(rest && sum, "%s", line);
+    int len = snprintf(edited, sizeof(edited), "%.*s%s%.*schecksum = none\n", (int)(at - text),
+                       text, other, (int)(sum - rest), rest);
+    cr_assert_eq(set_state(RESUMING), 0);
+    write_all(edited, (size_t)len);
+    return set_state(RUNNING);
+}
+
+/* The client has asked for the function's shape, and drives no other devices. */
+Test(vfio_user_migration, data_of_another_function)
+{
+    static const struct {
+        const char *line, *other, *report;
+    } edits[] = {
+        { "\nmsix/vectors = ", "\nmsix/vectors = 1",
+          "\"msix/vectors 1\": this one has \"msix/vectors 4\"" },
+        { "\nmsix/vectors = ", "\nmsix/vectors = 5", "\"msix/vectors 5\"" },
+        { "\nmsix/bar = ", "\nmsix/bar = 3", "\"msix/bar 3\"" },
+        { "\nexpress = ", "\nexpress = 1", "\"express 1\"" },
+        { "\nvendor = ", "\nvendor = 0x1af4", "\"identity 0x1af4 " },
+        { "\nfunction = ", "\nfunction = console/con0", "\"function console/con0\"" },
+        { "\ndevice = aplic/aplic0", "\ndevice = console/con0", "\"bars/1 console/con0 " },
+        { "\nsize = 4096", "\nsize = 8192", "\"bars/0 memory 0 0x2000\"" },
+        { "\n[pci/nic/bars/1]", "\n[pci/nic/bars/3]", "\"bars/1 " },
+    };
+    static const uint32_t mask_flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_MASK;
+    const struct vdf_vfu_irq_set set = { sizeof(set), mask_flags, VFIO_PCI_MSIX_IRQ_INDEX, 3, 1 };
+    int event = eventfd(0, EFD_CLOEXEC);
+
+    cr_assert_eq(vc_ask_fds(VDF_VFU_DEVICE_SET_IRQS, &set, sizeof(set), &event, 1), 0);
+    cr_assert_eq(set_state(STOP_COPY), 0);
+    saved[read_data(saved, sizeof(saved) - 1, 5000)] = '\0';
+    for (unsigned k = 0; k < sizeof(edits) / sizeof(edits[0]); k++) {
+        cr_assert_eq(load_with(saved, edits[k].line, edits[k].other), -EINVAL, "%s",
+                     edits[k].other);
+        vc_expect_line("state of another function");
+        vc_expect_line(edits[k].report);
+        cr_assert_eq(state(), ERROR);
+        cr_assert_eq(vc_ask(VDF_VFU_DEVICE_RESET, NULL, 0), 0);
+        cr_assert_str_eq(vdf_test_read(VC_NIC "bars/1/device"), "aplic/aplic0");
+        cr_assert_eq(vdf_test_read_u64(VC_NIC "msix/vectors"), VC_VECTORS);
+    }
+    cr_assert_eq(load_with(saved, "\nmsix/vectors = ", "\nmsix/vectors = 4"), 0);
+    close(event);
+}
+
 Test(vfio_user_migration, data_that_is_refused)
 {
     struct vdf_vfu_mig_data in = { 108, 100 };
