@@ -264,7 +264,7 @@ Test(vfio_user_dma, memory_by_messages)
     access = receive_dma(vc.sock, VDF_VFU_DMA_WRITE);
     cr_assert_eq(access.address, 0x11ffc);
     cr_assert_eq(memcmp(vc.payload + sizeof(access), "abcd", 4), 0);
-    send_dma(vc.sock, &access, NULL, 0);
+    send_dma(vc.sock, &access, "", 0);
     cr_assert(end_access());
 
     /* QEMU 10 replies without a payload. */
@@ -305,7 +305,7 @@ Test(vfio_user_dma, replies_that_are_wrong)
         access = receive_dma(vc.sock, VDF_VFU_DMA_WRITE);
         access.address += k;
         access.count -= !k;
-        send_dma(vc.sock, &access, NULL, 0);
+        send_dma(vc.sock, &access, "", 0);
         cr_assert_not(end_access(), "%u", k);
     }
     /* The reply to another command is no reply. */
@@ -383,7 +383,7 @@ Test(vfio_user_dma, accesses_in_parts)
         cr_assert_eq(access.address, 0x10010 + done);
         cr_assert_eq(access.count, done == 8192 ? 10000 - 8192 : 4096);
         cr_assert_eq(memcmp(vc.payload + sizeof(access), device.bytes + done, access.count), 0);
-        send_dma(vc.sock, &access, NULL, 0);
+        send_dma(vc.sock, &access, "", 0);
     }
     cr_assert(end_access());
 }
