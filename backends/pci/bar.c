@@ -55,11 +55,19 @@ int vdf_pci_bars_check(const struct vdf_pci *pci, struct vdf_err *err)
     unsigned msix = pci->irqs.n ? pci->msix_bar : VDF_PCI_BARS;
 
     for (unsigned n = 0; n < VDF_PCI_BARS; n++) {
-        if ((pci->bars[n] != NULL) + (described == n) + (msix == n) > 1)
+        if (described == n && msix == n)
             return vdf_fail(err, EEXIST,
-                            "base address register %u has two uses; function has register %u and "
-                            "msix/bar is %u, which bars/ leaves out",
-                            n, described, msix);
+                            "msix/bar is %u, the register of the device in function: write the "
+                            "number of another one",
+                            n);
+        if (pci->bars[n] && described == n)
+            return vdf_fail(err, EEXIST,
+                            "bars/%u is in use by the device in function: rmdir bars/%u", n, n);
+        if (pci->bars[n] && msix == n)
+            return vdf_fail(err, EEXIST,
+                            "bars/%u is in use by the table of MSI-X: rmdir bars/%u, or write "
+                            "another register to msix/bar",
+                            n, n);
         if (!vdf_pci_bar_size(pci, n) || vdf_pci_bar_kind(pci, n) != VDF_PCI_MEM64)
             continue;
         if (n + 1 == VDF_PCI_BARS || vdf_pci_bar_size(pci, n + 1))
@@ -229,7 +237,8 @@ static const struct vdf_attr rows[] = {
               "the register's own"),
       .show = show_device, .store = store_device, .restore_text = restore_device },
     { VDF_ROW("vector", VDF_UINT, VDF_RW | VDF_SAVE,
-              "vector of the device's first message, with MSI-X"),
+              "with MSI-X: vector of the identity 0 of an APLIC or IMSIC; the messages of other "
+              "devices have their own numbers"),
       BAR(vector), .max = VDF_PCI_VECTORS - 1, .check = check_same },
     { VDF_ROW("mapped", VDF_BOOL, VDF_R | VDF_LIVE,
               "1: the client gets a descriptor and maps the window"),

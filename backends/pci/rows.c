@@ -339,8 +339,8 @@ static const struct vdf_attr rows[] = {
     { VDF_ROW("function", VDF_TEXT, VDF_RW | VDF_SAVE | VDF_EXCLUSIVE,
               "path of the device whose identity and interrupt the function has: "
               "intx/B/devices/D, console/C (a virtio device with its registers in bar 0), or "
-              "empty; sets the identity and msix/vectors. All that describes the function is EBUSY "
-              "while it is served"),
+              "empty; sets the identity and msix/vectors. While the function is served, all that "
+              "describes it is EBUSY"),
       .show = show_function, .store = store_function, .restore_text = restore_function },
     { VDF_ROW("vendor", VDF_REG, VDF_RW | VDF_SAVE, "Vendor ID"), PCI(vendor), .reset = VENDOR,
       .check = check_same },
@@ -370,7 +370,7 @@ static const struct vdf_attr rows[] = {
       .set = set_vectors },
     { VDF_ROW("msix/bar", VDF_UINT, VDF_RW | VDF_SAVE,
               "the base address register with the table, at offset 0, and the pending bits, in the "
-              "second half"),
+              "second half; bars/ must not have it"),
       PCI(msix_bar), .reset = MSIX_BAR, .max = VDF_PCI_BARS - 1, .check = check_limited },
     { VDF_ROW("msix/enabled", VDF_BOOL, VDF_RW | VDF_SAVE,
               "MSI-X Enable: 1 stops INTx; also set by a client that connects a vector"),
