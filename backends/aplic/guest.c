@@ -127,7 +127,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
             "the backend kvm has a VM of its own; a device with the backend soft can be "
             "attached");
     if (find_route(aplic, part))
-        return vdf_fail(err, EBUSY, "the part is attached to another slot");
+        return vdf_fail(err, EBUSY, "the part is attached to another slot or function");
     if (aplic->routes && aplic->routes->guest.machine != guest->machine)
         return vdf_fail(err, EBUSY, "a part of the device is attached to another VM");
     route = calloc(1, sizeof(*route));

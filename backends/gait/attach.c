@@ -66,7 +66,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *vm
     struct gait_guest *guest = vdf_gait_find_guest(vdf_gait_of(obj), function->guest_name);
 
     if (function->vm.machine)
-        return vdf_fail(err, EBUSY, "the function is attached to another slot");
+        return vdf_fail(err, EBUSY, "the function is attached to another slot or function");
     if (!guest)
         return vdf_fail(err, ENODEV, "the function has no guest yet: write its name to guest");
     if (guest->space && guest->space != vm->space)

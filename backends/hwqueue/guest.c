@@ -138,7 +138,7 @@ static int regs_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_gues
     struct vdf_hwqueue *dev = vdf_obj_priv(obj);
 
     if (dev->irq.ctx)
-        return vdf_fail(err, EBUSY, "it is attached to another slot");
+        return vdf_fail(err, EBUSY, "it is attached to another slot or function");
     int ret = take_memory(dev, guest, err);
     if (ret < 0)
         return ret;
@@ -238,7 +238,7 @@ static int queue_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_gue
     struct vdf_vcmdq *queue = vdf_obj_priv(obj);
 
     if (queue->guest.machine)
-        return vdf_fail(err, EBUSY, "it is attached to another slot");
+        return vdf_fail(err, EBUSY, "it is attached to another slot or function");
     int ret = vdf_vcmdq_make_page(queue);
     if (ret < 0)
         return vdf_fail(err, -ret, "no memory for the queue's page: %s", strerror(-ret));

@@ -18,7 +18,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
     struct vdf_intx_dev *dev = vdf_obj_priv(obj);
 
     if (dev->guest.machine)
-        return vdf_fail(err, EBUSY, "it is attached to another slot");
+        return vdf_fail(err, EBUSY, "it is attached to another slot or function");
     if (guest->line_is_message && dev->guest_type == VDF_INTX_PIN)
         return vdf_fail(err, EINVAL,
                         "the slot's irq is msi and guest_type is intx: a message has no end that "

@@ -29,13 +29,14 @@ int vdf_guest_find(struct vdf_obj *from, const char *path, struct vdf_obj **targ
     if (!ops)
         return vdf_fail(err, ENODEV,
                         "\"%.80s\": no device that can be attached; write its path from the root, "
-                        "as console/con0",
+                        "without a slash before it, as console/con0",
                         path);
     if (ops->part)
         return ops->part(obj, rest, part, err);
     if (*rest)
-        return vdf_fail(err, ENODEV, "\"%.80s\": \"%.40s\" cannot be attached by itself", path,
-                        rest);
+        return vdf_fail(err, ENODEV,
+                        "\"%.80s\": \"%.40s\" does not exist, or cannot be attached by itself",
+                        path, rest);
     return 0;
 }
 
@@ -71,7 +72,7 @@ int vdf_guest_attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest 
     if (ops->attach)
         return ops->attach(obj, part, guest, fresh, err);
     if (kept_guest(obj)->machine)
-        return vdf_fail(err, EBUSY, "the device is attached to another slot");
+        return vdf_fail(err, EBUSY, "the device is attached to another slot or function");
     *kept_guest(obj) = *guest;
     vdf_guest_drive(obj);
     return 0;

@@ -410,7 +410,9 @@ static int remove_object(const struct vdf_place *dir, const char *name, struct v
         ret = vdf_fail(err, EBUSY, "a mapped page of \"%s\" is open: close it first", name);
     else if (vdf_obj_used(obj))
         ret = vdf_fail(err, EBUSY,
-                       "\"%s\" is attached to a VM: write 0 to the slot's attached first", name);
+                       "\"%s\" is attached to a guest: write 0 to attached of the slot in vm/, or "
+                       "an empty line to vfio_user of the function in pci/, first",
+                       name);
     else if (obj->cls->remove)
         ret = obj->cls->remove(obj, err);
     if (ret == 0) {
