@@ -274,8 +274,11 @@ static void insert(struct vdf_vfu *vfu, unsigned at, struct vdf_vfu_mapping *map
     vdf_import_hang_up(&mapping->import, vfu->link.main.fd);
 }
 
+/* Before a device can use it. */
 static void set_remote(struct vdf_vfu *vfu)
 {
+    if (vfu->dma.remotes)
+        return;
     vfu->dma.remote = (struct vdf_remote_memory){
         .read = read_remote,
         .write = write_remote,
