@@ -32,13 +32,13 @@ static inline void take_steps(const struct step *steps, size_t n)
 static char machine;
 
 /* The sinks of a guest of the machine. */
-static void set_level(void *ctx, bool level)
+static inline void set_level(void *ctx, bool level)
 {
     if (ctx != &machine)
         abort();
 }
 
-static void send_message(void *ctx, uint64_t address, uint32_t data)
+static inline void send_message(void *ctx, uint64_t address, uint32_t data)
 {
     if (ctx != &machine)
         abort();
