@@ -134,12 +134,12 @@ static void compare_stores(struct bench_vfu *vfu, uint32_t *plain, bool page,
     const char *variant = page ? "page of a queue" : "memory", *where = bench_cores_name(cores);
     uint32_t *words = bench_vfu_map(vfu, page ? PAGE : MEMORY, PAGE_BYTES);
     unsigned first = page ? PROD : 0, mask = page ? 0 : WORDS - 1;
-    struct stores ours = { words + first, mask }, shared = { plain + first, mask };
 
     if (!words) {
         bench_skip("bar", variant, where, "the function has no memory for it");
         return;
     }
+    struct stores ours = { words + first, mask }, shared = { plain + first, mask };
     struct bench_case what = { .row = "bar",
                                .variant = variant,
                                .cores = where,

@@ -195,9 +195,9 @@ void bench_vfu_write(struct bench_vfu *vfu, uint32_t region, uint64_t offset, ui
                      uint64_t value)
 {
     uint8_t message[BENCH_MESSAGE_MAX], reply[BENCH_MESSAGE_MAX];
+    size_t len = bench_vfu_access(message, true, region, offset, n, value);
 
-    bench_vfu_answer(vfu, message, bench_vfu_access(message, true, region, offset, n, value),
-                     reply);
+    bench_vfu_answer(vfu, message, len, reply);
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */
