@@ -121,7 +121,8 @@ static int access_registers(struct vdf_pci *pci, unsigned region, uint64_t offse
     if (!vdf_pci_enter(obj, stop))
         return -ESHUTDOWN;
     int ret = access_all(&registers, offset, to, from, n, err);
-    vdf_pci_leave(obj, true, stop);
+    /* A read with a side effect reports its change itself. */
+    vdf_pci_leave(obj, from != NULL, stop);
     return ret;
 }
 

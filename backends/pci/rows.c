@@ -461,9 +461,19 @@ static int removed(struct vdf_obj *obj, struct vdf_err *err)
     return 0;
 }
 
+/* A state replaces the function, or the tree ends. */
 static void disconnect_devices(struct vdf_obj *obj)
 {
-    end_service(vdf_obj_priv(obj));
+    struct vdf_pci *pci = vdf_obj_priv(obj);
+    struct vdf_buf client = VDF_BUF_INIT;
+
+    if (pci->vfu)
+        vdf_vfu_show_client(pci->vfu, &client);
+    if (client.len)
+        vdf_report(obj, ECONNRESET, "a restore disconnects the client, %.*s", (int)client.len,
+                   client.data);
+    vdf_buf_free(&client);
+    end_service(pci);
 }
 
 /* The vectors keep what was restored: a device that has another number of them by now is refused. */

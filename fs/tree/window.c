@@ -148,15 +148,20 @@ int vdf_window_read(struct vdf_obj *obj, unsigned window, uint64_t offset, unsig
     if (!self.attr)
         return no_window(err);
     const struct vdf_hooks *hooks = vdf_row_hooks(&self);
-    if (hooks->read && width == vdf_window_ops(self.attr)->align)
+    if (hooks->read && width == vdf_window_ops(self.attr)->align) {
+        if (!peek)
+            vdf_obj_touched(obj);
         return hooks->read(&self, offset, value, err);
+    }
     int ret = find(&self, offset, width, &to, err);
     if (ret < 0 || !to.at.attr)
         return ret;
-    if (!peek && to.at.attr->read_side)
+    if (!peek && to.at.attr->read_side) {
         ret = to.at.attr->read_side(&to.at, value);
-    else
+        vdf_obj_touched(to.at.obj);
+    } else {
         ret = vdf_row_get(&to.at, value);
+    }
     if (to.half)
         *value = (*value >> to.shift) & HALF_MASK;
     return ret;

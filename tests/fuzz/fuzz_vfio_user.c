@@ -536,7 +536,7 @@ static int set_state(uint32_t state)
     } payload = {
         .header = { sizeof(payload),
                     VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE },
-        .state = { .state = state },
+        .state.state = state,
     };
 
     return ask(client, VDF_VFU_DEVICE_FEATURE, &payload, sizeof(payload));
