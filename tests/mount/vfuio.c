@@ -81,6 +81,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "vfu.h"
 
 #define WAIT_MS 10000
@@ -165,27 +166,6 @@ static bool say(uint64_t number)
 {
     snprintf(answer, sizeof(answer), "%" PRIu64, number);
     return true;
-}
-
-static void hex(char *to, const uint8_t *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sprintf(to + 2 * i, "%02x", bytes[i]);
-}
-
-static size_t from_hex(const char *text, uint8_t *to, size_t max)
-{
-    size_t n = 0;
-    unsigned byte;
-
-    if (!strcmp(text, "-"))
-        return 0;
-    for (; n < max && sscanf(text, "%2x", &byte) == 1; text += 2) {
-        to[n++] = (uint8_t)byte;
-        if (!text[1])
-            break;
-    }
-    return n;
 }
 
 static int64_t now_ms(void)
@@ -1082,28 +1062,6 @@ static bool do_log_report(uint64_t iova, uint64_t length, uint64_t page)
 }
 
 /* --- anything --------------------------------------------------------------------------------- */
-
-static int descriptor(const char *kind)
-{
-    int ends[2];
-
-    if (!strcmp(kind, "memfd")) {
-        int fd = memfd_create("vfuio", MFD_CLOEXEC);
-
-        return ftruncate(fd, 1 << 20) ? -1 : fd;
-    }
-    if (!strcmp(kind, "file"))
-        return open("/dev/zero", O_RDWR | O_CLOEXEC);
-    if (!strcmp(kind, "socket"))
-        return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!strcmp(kind, "pipe")) {
-        if (pipe2(ends, O_CLOEXEC))
-            return -1;
-        close(ends[0]);
-        return ends[1];
-    }
-    return eventfd(0, EFD_CLOEXEC);
-}
 
 static bool send_any(struct header header, const char *text, unsigned n_fds, const char *kind)
 {

@@ -57,6 +57,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client.h"
+
 #define WAIT_MS 10000
 #define QUIET_MS 100 /* that no reply came is known only by waiting */
 
@@ -507,12 +509,6 @@ static const char *const events[] = {
     "CONSOLE_PORT", "RESIZE",   "PORT_OPEN",   "PORT_NAME",
 };
 
-static void hex(char *to, const uint8_t *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sprintf(to + 2 * i, "%02x", bytes[i]);
-}
-
 static bool do_hear(void)
 {
     uint8_t bytes[BUFFER];
@@ -650,46 +646,11 @@ static bool do_changed(void)
     return true;
 }
 
-static size_t from_hex(const char *text, uint8_t *to, size_t max)
-{
-    size_t n = 0;
-    unsigned byte;
-
-    for (; n < max && sscanf(text, "%2x", &byte) == 1; text += 2) {
-        to[n++] = (uint8_t)byte;
-        if (!text[1])
-            break;
-    }
-    return n;
-}
-
-static int descriptor(const char *kind)
-{
-    int ends[2];
-
-    if (!strcmp(kind, "memfd")) {
-        int fd = memfd_create("vhostio", MFD_CLOEXEC);
-
-        return ftruncate(fd, 1 << 20) ? -1 : fd;
-    }
-    if (!strcmp(kind, "file"))
-        return open("/dev/zero", O_RDWR | O_CLOEXEC);
-    if (!strcmp(kind, "socket"))
-        return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!strcmp(kind, "pipe")) {
-        if (pipe2(ends, O_CLOEXEC))
-            return -1;
-        close(ends[0]);
-        return ends[1];
-    }
-    return eventfd(0, EFD_CLOEXEC);
-}
-
 static bool do_raw(uint32_t request, uint32_t flags, const char *text, unsigned n_fds,
                    const char *kind)
 {
     uint8_t payload[4096];
-    size_t n = from_hex(strcmp(text, "-") ? text : "", payload, sizeof(payload));
+    size_t n = from_hex(text, payload, sizeof(payload));
     struct header header;
     struct pollfd p = { .fd = sock, .events = POLLIN };
     int fds[32];
