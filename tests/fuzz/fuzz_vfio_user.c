@@ -1035,6 +1035,16 @@ static bool nothing_is_left(void)
     return !has_passed_descriptors() && !has_passed_mappings();
 }
 
+/* The kernel may keep the eventfd of a signal without a descriptor. */
+static bool has_signals(const struct vdf_pci_irqs *irqs)
+{
+    bool found = irqs->intx != NULL;
+
+    for (unsigned n = 0; n < irqs->n; n++)
+        found |= irqs->vectors[n].signal != NULL;
+    return found;
+}
+
 static void expect_no_traces(void)
 {
     for (unsigned k = 0; k < COUNT(clients); k++)
@@ -1045,6 +1055,8 @@ static void expect_no_traces(void)
         const struct vdf_pci *pci = vdf_obj_priv(vdf_test_obj(clients[k].function));
         if (*vdf_test_read(of_function(&clients[k], "dma")) || pci->space->n || pci->running)
             fail("a function has memory of nobody", &clients[k]);
+        if (has_signals(&pci->irqs))
+            fail("a function has signals of nobody", &clients[k]);
     }
 }
 
