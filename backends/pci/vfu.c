@@ -35,15 +35,12 @@ void vdf_vfu_report(struct vdf_vfu *vfu, int code, const char *fmt, ...)
 
 /* --- a client --------------------------------------------------------------------------------- */
 
-static void describe_client(int fd, char *text, size_t size)
+static void describe_client(const struct vdf_user *user, char *text, size_t size)
 {
-    struct ucred peer = { 0 };
-    socklen_t len = sizeof(peer);
     char path[32], comm[32] = "";
     ssize_t n = 0;
 
-    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-    snprintf(path, sizeof(path), "/proc/%d/comm", peer.pid);
+    snprintf(path, sizeof(path), "/proc/%d/comm", user->tid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file >= 0) {
         n = read(file, comm, sizeof(comm) - 1);
@@ -53,17 +50,22 @@ static void describe_client(int fd, char *text, size_t size)
     for (ssize_t k = 0; k < n; k++)
         if (comm[k] < ' ' || comm[k] == 0x7f)
             comm[k] = k == n - 1 ? '\0' : '?';
-    snprintf(text, size, "pid=%d uid=%u %s", peer.pid, peer.uid, comm);
+    snprintf(text, size, "pid=%d uid=%u %s", user->tid, user->uid, comm);
 }
 
 static void begin(struct vdf_vfu *vfu, int fd)
 {
+    struct ucred peer = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+    socklen_t len = sizeof(peer);
+
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    vfu->user = (struct vdf_user){ .uid = peer.uid, .gid = peer.gid, .tid = peer.pid };
     vfu->peer = (struct vdf_vfu_peer){ 0 };
     vfu->migration.state = VDF_VFU_STATE_RUNNING;
     atomic_store(&vfu->reports, 0);
     vdf_lock(&vfu->lock);
     vfu->connected = true;
-    describe_client(fd, vfu->client, sizeof(vfu->client));
+    describe_client(&vfu->user, vfu->client, sizeof(vfu->client));
     vdf_unlock(&vfu->lock);
 }
 
@@ -144,7 +146,9 @@ static void serve_client(struct vdf_vfu *vfu, int fd)
         return;
     }
     begin(vfu, fd);
+    vdf_user_serve(&vfu->user);
     serve(vfu);
+    vdf_user_serve(NULL);
     if (finish(vfu, &vfu->stop) < 0)
         return;
     vdf_vfu_link_wait(&vfu->link, vfu->wake);

@@ -30,6 +30,7 @@
 #include <virtdevfs/foreign.h>
 #include <virtdevfs/lock.h>
 #include <virtdevfs/socket.h>
+#include <virtdevfs/user.h>
 
 #include "vfu.h"
 #include "vfu_protocol.h"
@@ -199,6 +200,7 @@ struct vdf_vfu {
     struct vdf_vfu_link link; /* open while a client is connected */
 
     /* Of the connection, and of the client's thread. */
+    struct vdf_user user; /* the client's rights count for files that a loaded state names */
     struct vdf_vfu_peer peer;
     struct vdf_vfu_dma dma;
     struct vdf_vfu_migration migration;
