@@ -264,14 +264,17 @@ static void end_service(struct vdf_pci *pci)
     vdf_pci_detach(pci);
 }
 
+/* Devices that are attached begin anew, so a path that is refused is refused before. */
 static int begin_service(struct vdf_pci *pci, bool fresh, struct vdf_err *err)
 {
-    int ret = vdf_pci_attach(pci, fresh, err);
+    int ret = vdf_vfu_open(pci, pci->vfio_user, &pci->vfu, err);
 
     if (ret == 0)
-        ret = vdf_vfu_start(pci, pci->vfio_user, &pci->vfu, err);
+        ret = vdf_pci_attach(pci, fresh, err);
+    if (ret == 0)
+        ret = vdf_vfu_start(pci->vfu, err);
     if (ret < 0)
-        vdf_pci_detach(pci);
+        end_service(pci);
     return ret;
 }
 

@@ -230,15 +230,11 @@ static int open_server(struct vdf_vfu *vfu, const char *path, struct vdf_err *er
     vfu->path = strdup(path);
     if (!vfu->path)
         return vdf_fail(err, ENOMEM, "no memory to serve the function");
-    ret = vdf_listener_open(&vfu->listener, path, err);
-    if (ret < 0)
-        return ret;
-    ret = start_thread(vfu);
-    return ret < 0 ? vdf_fail(err, -ret, "no thread for a client: %s", strerror(-ret)) : 0;
+    return vdf_listener_open(&vfu->listener, path, err);
 }
 
-int vdf_vfu_start(struct vdf_pci *pci, const char *path, struct vdf_vfu **result,
-                  struct vdf_err *err)
+int vdf_vfu_open(struct vdf_pci *pci, const char *path, struct vdf_vfu **result,
+                 struct vdf_err *err)
 {
     struct vdf_vfu *vfu = calloc(1, sizeof(*vfu));
 
@@ -256,6 +252,14 @@ int vdf_vfu_start(struct vdf_pci *pci, const char *path, struct vdf_vfu **result
     return 0;
 }
 
+int vdf_vfu_start(struct vdf_vfu *vfu, struct vdf_err *err)
+{
+    int ret = start_thread(vfu);
+
+    vfu->started = ret == 0;
+    return ret < 0 ? vdf_fail(err, -ret, "no thread for a client: %s", strerror(-ret)) : 0;
+}
+
 void vdf_vfu_stop(struct vdf_vfu *vfu)
 {
     atomic_store(&vfu->stop, true);
@@ -265,7 +269,8 @@ void vdf_vfu_stop(struct vdf_vfu *vfu)
     vdf_unlock(&vfu->lock);
     if (connected)
         vdf_vfu_hang_up(&vfu->link, NULL);
-    pthread_join(vfu->thread, NULL);
+    if (vfu->started)
+        pthread_join(vfu->thread, NULL);
     if (vfu->connected) {
         finish(vfu, NULL);
         vdf_vfu_link_free(&vfu->link);

@@ -7,9 +7,10 @@
 
 /* These are exclusive, except the two that show something: those run with the function's lock. */
 
-/** vdf_vfu_start() - make the socket and serve the function, which is attached, to one client after
- *  the other. */
-int vdf_vfu_start(struct vdf_pci *pci, const char *path, struct vdf_vfu **vfu, struct vdf_err *err);
+/** vdf_vfu_open() - make the socket. Clients that connect wait for vdf_vfu_start(). */
+int vdf_vfu_open(struct vdf_pci *pci, const char *path, struct vdf_vfu **vfu, struct vdf_err *err);
+/** vdf_vfu_start() - serve the function, which is attached, to one client after the other. */
+int vdf_vfu_start(struct vdf_vfu *vfu, struct vdf_err *err);
 /** vdf_vfu_stop() - disconnect the client, end its thread, remove the socket, free @vfu. */
 void vdf_vfu_stop(struct vdf_vfu *vfu);
 /** vdf_vfu_moved() - the function has another private structure: a client has loaded a state. NULL is

@@ -191,6 +191,7 @@ struct vdf_vfu {
     struct vdf_passed closing; /* of the listener */
     int wake;                  /* an eventfd: `stop` is set */
     pthread_t thread;
+    bool started; /* the thread is there */
     atomic_bool stop;
     atomic_uint reports; /* lines of this connection */
 

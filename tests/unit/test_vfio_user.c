@@ -3,6 +3,7 @@
 #include "test_vfio_user.h"
 
 TestSuite(vfio_user, .init = vc_start, .fini = vc_end);
+TestSuite(vfio_user_path, .init = vc_make, .fini = vc_end);
 
 /* --- VERSION ---------------------------------------------------------------------------------- */
 
@@ -592,4 +593,23 @@ Test(vfio_user, doorbells)
         cr_assert_eq(eventfd_write(vc.fds[k], 1), 0);
         close(vc.fds[k]);
     }
+}
+
+/* A refused path leaves the devices as they are. */
+Test(vfio_user_path, refused)
+{
+    cr_assert_eq(vdf_test_write("console/con0/driver", "soft"), 0);
+    char *before = strdup(vdf_test_read("console/con0/state"));
+
+    cr_assert_eq(vdf_test_write(VC_NIC "vfio_user", "/dev/null"), -EEXIST);
+    cr_assert_eq(vdf_test_write(VC_NIC "vfio_user", "/tmp/missing/socket"), -ENOENT);
+    cr_assert_str_eq(vdf_test_read(VC_NIC "vfio_user"), "");
+    cr_assert_str_eq(vdf_test_read("console/con0/state"), before);
+    /* Nor is there a socket where a device is refused. */
+    cr_assert_eq(vdf_test_mkdir("pci/other"), 0);
+    cr_assert_eq(vdf_test_write("pci/other/function", "console/con0"), 0);
+    cr_assert_eq(vdf_test_write(VC_NIC "vfio_user", vc.path), 0);
+    cr_assert_eq(vdf_test_write("pci/other/vfio_user", "/tmp/vdf-vc-other"), -EBUSY);
+    cr_assert_neq(access("/tmp/vdf-vc-other", F_OK), 0);
+    free(before);
 }
