@@ -43,6 +43,15 @@ static const struct {
     { "hwqueue/mock/queues/0", NULL },
     { "hwqueue/mock/vdevices/1", NULL },
     { "intx/bus0/devices/d", NULL },
+    { "pci/f", NULL },
+    { "pci/f/function", "console/con0" },
+    { "pci/f/bars/2", NULL },
+    { "pci/f/bars/2/device", "memory" },
+    { "pci/f/bars/3", NULL },
+    { "pci/f/bars/3/device", "aplic/x" },
+    /* The devices begin anew. */
+    { "pci/f/vfio_user", "/tmp/vdf-failing-sweep" },
+    { "pci/f/vfio_user", "\n" },
     { "vm/v", NULL },
     { "vm/v/slots/0", NULL },
 };
@@ -68,6 +77,11 @@ static const struct {
     { "hwqueue/smmu0/vdevices/1/psid", "9", "0" },
     { "intx/bus0/devices/d/line", "9", "0" },
     { "intx/bus0/devices/d/enabled", "1", NULL },
+    { "pci/f/vfio_user", "/tmp/vdf-failing-sweep", "\n" },
+    { "pci/f/function", "intx/bus0/devices/d", "console/con0" },
+    { "pci/f/msix/vectors", "7", NULL },
+    { "pci/f/bars/3/device", "hwqueue/smmu0", "aplic/x" },
+    { "pci/f/bars/2/size", "8192", "4096" },
     { "vm/v/memory_size", "4194304", "2097152" },
     { "vm/v/slots/0/device", "intx/bus0/devices/d", NULL },
     { "vm/v/slots/0/addr", "0x10000000", NULL },
@@ -94,6 +108,9 @@ static const struct {
     { "hwqueue/mock/trigger", "1" },
     { "intx/bus0/devices/d/host_type", "msi" },
     { "intx/bus0/lines/0/host", "1" },
+    { "pci/f/function", "" },
+    { "pci/f/msix/vectors", "2048" },
+    { "pci/f/vfio_user", "/tmp/vdf-failing-sweep" },
     { "vm/v/cpus", "2" },
     { "vm/v/mode", "long" },
 };
@@ -128,10 +145,11 @@ static void build(void)
                                : vdf_test_mkdir(made[k].path);
         cr_assert_eq(ret, 0, "%s: %s", made[k].path, vdf_test_last_error());
     }
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < 5; k++) {
         uint32_t word = 0x12345678;
         static const char *const raw[] = { "gait/gait0/guests/g/memory", "hwqueue/smmu0/memory",
-                                           "hwqueue/smmu0/queues/0/page", "gait/gait0/table" };
+                                           "hwqueue/smmu0/queues/0/page", "gait/gait0/table",
+                                           "pci/f/bars/2/memory" };
         cr_assert_eq(vdf_test_pwrite(raw[k], &word, 4, 16), 4, "%s", raw[k]);
     }
 }
@@ -143,17 +161,35 @@ struct before {
     struct vdf_test_resources resources;
 };
 
+/* Another thread closes sockets, sooner or later: the resources when there are as many as @wanted, or NULL:
+ * when their number has stayed for a while. */
+static struct vdf_test_resources settled(const struct vdf_test_resources *wanted)
+{
+    struct vdf_test_resources now = vdf_test_resources(), last = now;
+
+    for (unsigned same = 0, n = 0; same < 10 && n < 10000; same++, n++) {
+        if (wanted && now.fds == wanted->fds)
+            break;
+        usleep(1000);
+        now = vdf_test_resources();
+        if (now.fds != last.fds || wanted)
+            same = 0;
+        last = now;
+    }
+    return now;
+}
+
 static struct before look(void)
 {
     struct before b = { .state = state_of("state") };
 
-    b.resources = vdf_test_resources();
+    b.resources = settled(NULL);
     return b;
 }
 
 static void is_as_before(const struct before *b, const char *how, const char *what, unsigned n)
 {
-    struct vdf_test_resources now = vdf_test_resources();
+    struct vdf_test_resources now = settled(&b->resources);
     char *state = state_of("state");
 
     cr_assert_str_eq(state, b->state, "%s, %s: state after allocation %u has failed", what, how, n);
@@ -224,6 +260,7 @@ Test(failing, mkdir)
         "hwqueue/y",    "hwqueue/smmu0/queues/1", "hwqueue/smmu0/vdevices/2",
         "intx/y",       "intx/bus0/devices/e",    "vm/w",
         "vm/v/slots/1", "hwqueue/mock/queues/1",  "hwqueue/amd/vdevices/1",
+        "pci/g",        "pci/f/bars/5",
     };
     whole = state_of("state");
     for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
@@ -472,9 +509,11 @@ static int restore(const char *path)
 Test(failing, states)
 {
     static const char *const paths[] = {
-        "console/con0/state",  "aplic/aplic0/state", "gait/gait0/state",
-        "hwqueue/smmu0/state", "intx/bus0/state",    "aplic/direct/state",
-        "hwqueue/amd/state",   "hwqueue/mock/state", "state",
+        "console/con0/state", "aplic/aplic0/state",
+        "gait/gait0/state",   "hwqueue/smmu0/state",
+        "intx/bus0/state",    "aplic/direct/state",
+        "hwqueue/amd/state",  "hwqueue/mock/state",
+        "pci/f/state",        "state",
     };
 
     for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
