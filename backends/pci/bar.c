@@ -286,8 +286,9 @@ static int restored(struct vdf_obj *obj, struct vdf_err *err)
 
     if (bar->size & (bar->size - 1) || bar->size > size_most(bar->kind) ||
         (bar->device && bar->size < least))
-        return vdf_fail(err, EINVAL, "size is %" PRIu64 ": a power of two from %" PRIu64, bar->size,
-                        least);
+        return vdf_fail(err, EINVAL,
+                        "size is %" PRIu64 ": a power of two from %" PRIu64 " to %" PRIu64,
+                        bar->size, least, size_most(bar->kind));
     return 0;
 }
 

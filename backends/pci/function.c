@@ -502,12 +502,33 @@ static int load_or_keep(struct vdf_pci *pci, const struct vdf_buf *shape, const 
     return ret;
 }
 
+/* The state has whole devices, and other guests of a device keep theirs. */
+static int check_own(const struct vdf_pci *pci, struct vdf_err *err)
+{
+    for (unsigned k = 0; k < VDF_PCI_PARTS; k++) {
+        struct vdf_obj *device = pci->parts[k].target ? device_of(pci->parts[k].target) : NULL;
+        unsigned own = 0;
+
+        for (unsigned i = 0; i < VDF_PCI_PARTS; i++)
+            own += device && pci->parts[i].target && device_of(pci->parts[i].target) == device;
+        if (device && vdf_obj_uses(device) > own)
+            return vdf_fail(err, EBUSY,
+                            "%s %.40s has another guest too, whose state would be replaced: give "
+                            "each function a device of its own",
+                            vdf_obj_class(device)->name, vdf_obj_name(device));
+    }
+    return 0;
+}
+
 static int load(struct vdf_pci *pci, const char *text, size_t len, struct vdf_err *err)
 {
     struct vdf_buf shape = VDF_BUF_INIT;
+    int ret = check_own(pci, err);
 
+    if (ret < 0)
+        return ret;
     add_shape(pci, &shape);
-    int ret = load_or_keep(pci, &shape, text, len, err);
+    ret = load_or_keep(pci, &shape, text, len, err);
     vdf_buf_free(&shape);
     return ret;
 }

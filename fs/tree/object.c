@@ -391,12 +391,7 @@ bool vdf_obj_held(const struct vdf_obj *obj)
 
 bool vdf_obj_used(const struct vdf_obj *obj)
 {
-    if (obj->uses)
-        return true;
-    for (const struct vdf_obj *child = obj->children; child; child = child->next)
-        if (vdf_obj_used(child))
-            return true;
-    return false;
+    return vdf_obj_uses(obj) > 0;
 }
 
 /* --- for components --------------------------------------------------------------------------- */
@@ -484,6 +479,15 @@ void vdf_obj_use(struct vdf_obj *obj)
 void vdf_obj_unuse(struct vdf_obj *obj)
 {
     obj->uses--;
+}
+
+unsigned vdf_obj_uses(const struct vdf_obj *obj)
+{
+    unsigned n = obj->uses;
+
+    for (const struct vdf_obj *child = obj->children; child; child = child->next)
+        n += vdf_obj_uses(child);
+    return n;
 }
 
 int vdf_obj_add(struct vdf_obj *parent, const char *dir, const char *name, struct vdf_obj **result,

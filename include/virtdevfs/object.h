@@ -56,6 +56,8 @@ struct vdf_obj *vdf_obj_walk(struct vdf_obj *from, const char *path, const char 
  *  as often. Both are exclusive. */
 void vdf_obj_use(struct vdf_obj *obj);
 void vdf_obj_unuse(struct vdf_obj *obj);
+/** vdf_obj_uses() - how often the object and those below it are in use. */
+unsigned vdf_obj_uses(const struct vdf_obj *obj);
 /** vdf_obj_touched() - report that the object's device has changed: from a hook of another device that
  *  is exclusive, from saving(), or from a read that has side effects. */
 void vdf_obj_touched(struct vdf_obj *obj);

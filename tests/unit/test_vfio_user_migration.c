@@ -292,3 +292,33 @@ Test(vfio_user_migration, data_that_is_refused)
     write_all(saved, len);
     cr_assert_eq(set_state(RUNNING), 0);
 }
+
+/* Two devices of one bus in two functions: the data of one has them both. */
+Test(vfio_user_migration, a_device_with_another_guest)
+{
+    size_t len;
+
+    vc_leave();
+    cr_assert_eq(vdf_test_write(VC_NIC "vfio_user", "\n"), 0);
+    cr_assert_eq(vdf_test_mkdir("intx/bus0/devices/d"), 0);
+    cr_assert_eq(vdf_test_mkdir("intx/bus0/devices/e"), 0);
+    cr_assert_eq(vdf_test_mkdir("pci/other"), 0);
+    cr_assert_eq(vdf_test_write(VC_NIC "function", "intx/bus0/devices/d"), 0);
+    cr_assert_eq(vdf_test_write("pci/other/function", "intx/bus0/devices/e"), 0);
+    cr_assert_eq(vdf_test_write(VC_NIC "vfio_user", vc.path), 0);
+    vc_begin();
+    cr_assert_eq(set_state(STOP_COPY), 0);
+    len = read_data(saved, sizeof(saved), 5000);
+    cr_assert_eq(set_state(RESUMING), 0);
+    write_all(saved, len);
+    cr_assert_eq(set_state(STOP), 0);
+
+    cr_assert_eq(vdf_test_write("pci/other/vfio_user", "/tmp/vdf-vc-other"), 0);
+    cr_assert_eq(set_state(RESUMING), 0);
+    write_all(saved, len);
+    cr_assert_eq(set_state(STOP), -EBUSY);
+    vc_expect_line("intx bus0 has another guest too");
+    cr_assert_eq(vc_ask(VDF_VFU_DEVICE_RESET, NULL, 0), 0);
+    cr_assert(vc_pci()->attached, "the function is as it was");
+    cr_assert_eq(vdf_test_write(VC_NIC "revision", "3"), -EBUSY);
+}
