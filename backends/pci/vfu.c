@@ -252,12 +252,15 @@ int vdf_vfu_open(struct vdf_pci *pci, const char *path, struct vdf_vfu **result,
     return 0;
 }
 
+/* EAGAIN would say that the same write can be done later, and has no line in `errors`. */
 int vdf_vfu_start(struct vdf_vfu *vfu, struct vdf_err *err)
 {
     int ret = start_thread(vfu);
 
     vfu->started = ret == 0;
-    return ret < 0 ? vdf_fail(err, -ret, "no thread for a client: %s", strerror(-ret)) : 0;
+    return ret < 0 ? vdf_fail(err, ret == -EAGAIN ? ENOMEM : -ret, "no thread for a client: %s",
+                              strerror(-ret))
+                   : 0;
 }
 
 void vdf_vfu_stop(struct vdf_vfu *vfu)

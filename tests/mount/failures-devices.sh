@@ -18,7 +18,14 @@ put gait/gait0/functions/f/guest g
 put gait/gait0/functions/f/noi 8
 put hwqueue/smmu0/ioas/map '0x100000 0x10000'
 put hwqueue/smmu0/queues/0/base 0x100000
-for path in gait/gait0/guests/g/memory hwqueue/smmu0/memory hwqueue/smmu0/queues/0/page; do
+# A function whose devices have begun anew: they do so with each attachment.
+mkdir "$M/pci/f" "$M/pci/f/bars/2" "$M/pci/f/bars/3" || fail "mkdir pci/f"
+put pci/f/function console/con0
+put pci/f/bars/2/device memory
+put pci/f/bars/3/device aplic/x
+put pci/f/vfio_user "$T/pci-socket"
+put pci/f/vfio_user ''
+for path in gait/gait0/guests/g/memory hwqueue/smmu0/memory hwqueue/smmu0/queues/0/page pci/f/bars/2/memory; do
     same "pwrite to $path" "$("$IO" pwrite $path 16 12345678)" ok
 done
 cp "$M/state" "$T/full"
@@ -32,7 +39,7 @@ restore() {
 # --- objects and devices come and go
 
 for path in console/y console/con0/ports/2 aplic/y gait/y gait/gait0/guests/h gait/gait0/functions/h hwqueue/y \
-    hwqueue/smmu0/queues/1 hwqueue/smmu0/vdevices/2 intx/y intx/bus0/devices/e; do
+    hwqueue/smmu0/queues/1 hwqueue/smmu0/vdevices/2 intx/y intx/bus0/devices/e pci/g pci/f/bars/5; do
     restore "$T/full"
     each 0 mkdir "$path" -- rmdir "$path"
     each 0 rmdir "$path" -- mkdir "$path"
@@ -62,6 +69,8 @@ value 8 gait/gait0/enabled 1 0
 value 0 gait/gait0/functions/f/registered 1 0
 value 0 hwqueue/smmu0/queues/0/enable 1 0
 value 0 intx/bus0/devices/d/enabled 1 0
+value 6 pci/f/vfio_user "$T/pci-socket" ''
+value 0 pci/f/msix/vectors 2048 1
 
 # --- memory is made when it is first used, and mapped
 
