@@ -243,7 +243,7 @@ static unsigned width_at(uint64_t offset, uint64_t end)
 {
     unsigned width = 4;
 
-    while (offset % width || end - offset < width)
+    while (width > 1 && (offset % width || end - offset < width))
         width /= 2;
     return width;
 }

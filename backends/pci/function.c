@@ -83,7 +83,7 @@ static unsigned width_at(uint64_t offset, size_t n)
 {
     unsigned width = 8;
 
-    while (offset % width || n < width)
+    while (width > 1 && (offset % width || n < width))
         width /= 2;
     return width;
 }
