@@ -54,7 +54,7 @@ struct vdf_pci_bar {
     bool memory_open;      /* `own` has open files */
 };
 
-/* What the guest has written to the configuration space. */
+/* The registers of the configuration space that a guest has written. */
 struct vdf_pci_header {
     uint16_t command;
     uint8_t cache_line_size, latency_timer, interrupt_line;

@@ -180,7 +180,7 @@ void vdf_vfu_message_free(struct vdf_vfu_link *link, struct vdf_vfu_message *mes
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
-/* What cannot be read on. */
+/* A wrong header does not say where the next message begins, so the connection ends. */
 static int check_header(const struct vdf_vfu_header *header, struct vdf_err *err)
 {
     uint32_t type = header->flags & VDF_VFU_TYPE;

@@ -13,7 +13,7 @@
 #define DEFAULT_FDS 1u
 #define DEFAULT_DATA (1024u * 1024)
 
-/* What the client proposes; the reply has no others. */
+/* The capabilities that the client proposes; the reply has no others. */
 struct proposal {
     bool fds, data, maps, pages, multiple, twin;
     uint64_t n_fds, n_data, n_maps, page_sizes;

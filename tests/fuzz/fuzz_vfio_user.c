@@ -522,7 +522,7 @@ static void stop_log(struct input *in)
 
 /* --- migration -------------------------------------------------------------------------------- */
 
-/* What a client has saved. */
+/* The migration data that a client has saved. */
 static struct {
     char *text;
     size_t len;

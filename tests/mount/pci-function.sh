@@ -19,7 +19,7 @@ put $f/bars/2/device memory
 put $f/bars/4/device aplic/aplic0
 same "a mark" "$("$IO" pwrite $f/bars/2/memory 0x1ff8 0123456789abcdef)" ok
 
-# What is no place for a socket.
+# Paths where no socket can be.
 refuse EINVAL $f/vfio_user relative
 refuse ENOENT $f/vfio_user "$T/none/socket"
 touch "$T/file"

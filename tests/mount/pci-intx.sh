@@ -76,7 +76,7 @@ vfe ok write 7 4 2 0x0002
 eq $d/guest_mask 0
 vfe timeout wait-irq $INTX 0 50
 vfe $((before + 1)) count-irq $INTX 0
-# What came while it was masked is delivered at the unmask.
+# An interrupt that came while it was masked is delivered at the unmask.
 vfe ok write 7 5 1 4
 put $d/assert 1
 vfe timeout wait-irq $INTX 0 50
@@ -123,7 +123,7 @@ put intx/bus0/lines/5/host 1
 vfe timeout wait-irq $INTX 0 50
 put intx/bus0/lines/5/host 0
 
-# What SET_IRQS refuses changes nothing.
+# A refused SET_IRQS changes nothing.
 for words in "0 0 2 none unmask" "0 1 1 none unmask" "0 1 0 none mask" "1 0 1 none trigger" "5 0 1 none trigger" \
     "0 0 1 other unmask" "0 0 1 none other" "0 0 1 bool unmask" "0 0 4294967295 none unmask" \
     "0 0 1 bool unmask 1 1"; do

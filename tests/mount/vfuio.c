@@ -352,7 +352,7 @@ static bool take_command(const struct message *m)
     return answer_dma(&held, dma_mode == DMA_REFUSE);
 }
 
-/* What `late` has put off. */
+/* Answer the command that `late` has put off. */
 static void answer_late(void)
 {
     if (!holds || dma_mode != DMA_LATE)

@@ -147,7 +147,7 @@ static bool migrate(void)
     return there;
 }
 
-/* What a driver and a VMM do. */
+/* The messages of a VMM with a driver. */
 static bool converse(int memory, int event)
 {
     const uint32_t eventfd_flags = VFIO_IRQ_SET_DATA_EVENTFD;

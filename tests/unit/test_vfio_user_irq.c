@@ -296,7 +296,7 @@ Test(vfio_user_irq, refusals)
     close(ends[1]);
 }
 
-/* What is pending when a client leaves is the next one's. */
+/* An interrupt that is pending when a client leaves is the next one's. */
 Test(vfio_user_irq, the_next_client)
 {
     cr_assert_eq(set_irqs(MSIX, EVENTFD | TRIGGER, 0, 2, NULL, 0, events, 2), 0);
