@@ -10,7 +10,12 @@
 
 #include "vfu_server.h"
 
-#define REPLY_S 1  /* seconds that a client has for a reply */
+#define REPLY_S 1 /* seconds that a client has for a reply */
+
+/* A device is locked while it waits for replies, and asks often. So replies that take longer than PROMPT
+ * are late, and their delays may come to PATIENCE, which grows again by a tenth of the time. */
+#define PROMPT_NS INT64_C(10000000)
+#define PATIENCE_NS INT64_C(1000000000)
 #define SHORT 128u /* bytes of a reply that is copied, so that it is in one piece */
 
 /* Commands that may arrive while a thread waits for a reply. */
@@ -19,6 +24,14 @@
 #define QUEUE_FDS 64u
 
 /* --- time ------------------------------------------------------------------------------------- */
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
 
 static struct timespec deadline(void)
 {
@@ -32,12 +45,9 @@ static struct timespec deadline(void)
 /* Milliseconds until then for poll(2); NULL: without end. */
 static int left(const struct timespec *until)
 {
-    struct timespec now;
-
     if (!until)
         return -1;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t ns = (until->tv_sec - now.tv_sec) * INT64_C(1000000000) + until->tv_nsec - now.tv_nsec;
+    int64_t ns = until->tv_sec * INT64_C(1000000000) + until->tv_nsec - now_ns();
     return ns <= 0 ? 0 : (int)((ns + 999999) / 1000000);
 }
 
@@ -74,6 +84,8 @@ int vdf_vfu_link_open(struct vdf_vfu_link *link, int fd)
 {
     *link = (struct vdf_vfu_link){ 0 };
     link->queue_end = &link->queue;
+    link->patience = PATIENCE_NS;
+    link->counted = now_ns();
     vdf_lock_init(&link->lock, VDF_RANK_HOST);
     init_condition(&link->changed);
     link->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -630,9 +642,28 @@ static struct vdf_vfu_channel *begin_ask(struct vdf_vfu_link *link, struct vdf_v
     return channel;
 }
 
+/* With the lock held: the client took @waited nanoseconds for a reply. */
+static void count_delay(struct vdf_vfu_link *link, int64_t now, int64_t waited)
+{
+    struct vdf_err why = { 0 };
+
+    link->patience += (now - link->counted) / 10;
+    if (link->patience > PATIENCE_NS)
+        link->patience = PATIENCE_NS;
+    link->counted = now;
+    if (waited > PROMPT_NS)
+        link->patience -= waited - PROMPT_NS;
+    if (link->patience >= 0 || link->closed)
+        return;
+    vdf_fail(&why, ETIMEDOUT, "too many replies take longer than %d ms",
+             (int)(PROMPT_NS / 1000000));
+    hang_up(link, &why);
+}
+
 static void end_ask(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
                     const struct vdf_vfu_ask *ask, const struct timespec *until)
 {
+    int64_t begun = now_ns(), ended;
     struct vdf_err why = { 0 };
 
     vdf_lock(&link->lock);
@@ -650,6 +681,8 @@ static void end_ask(struct vdf_vfu_link *link, struct vdf_vfu_channel *channel,
         *at = ask->next;
         break;
     }
+    ended = now_ns();
+    count_delay(link, ended, ended - begun);
     vdf_unlock(&link->lock);
 }
 

@@ -94,6 +94,8 @@ struct vdf_vfu_link {
     struct vdf_vfu_ask *asks;
     uint16_t last_id;
     unsigned unasked;          /* replies that nobody waits for, and that are not reported yet */
+    int64_t patience;          /* nanoseconds that late replies may still take */
+    int64_t counted;           /* CLOCK_MONOTONIC, nanoseconds: when that was computed */
     struct vdf_passed dropped; /* closes the descriptors of messages */
 };
 

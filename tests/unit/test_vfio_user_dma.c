@@ -356,6 +356,30 @@ Test(vfio_user_dma, a_client_that_does_not_reply)
     cr_assert_eq(vc_region_read(VFIO_PCI_CONFIG_REGION_INDEX, 0, 4), 20);
 }
 
+/* Each reply comes in time, and a device that asks often would be locked for ever. */
+Test(vfio_user_dma, a_client_that_is_always_late)
+{
+    unsigned replies = 0;
+
+    cr_assert_eq(vc_map(0x10000, 0x2000, 3, -1, 0), 0);
+    for (bool served = true; served; replies += served) {
+        begin_access(false, 0x10000, 4);
+        served = vc_receive(vc.sock);
+        if (served) {
+            struct vdf_vfu_dma_access access;
+
+            memcpy(&access, vc.payload, sizeof(access));
+            usleep(200000);
+            send_dma(vc.sock, &access, "abcd", 4);
+        }
+        end_access();
+        cr_assert_lt(replies, 20);
+    }
+    cr_assert_geq(replies, 2);
+    vc_leave();
+    vc_expect_line("too many replies take longer than 10 ms; the connection is closed");
+}
+
 Test(vfio_user_dma, a_client_that_leaves_instead_of_a_reply)
 {
     cr_assert_eq(vc_map(0x10000, 0x2000, 3, -1, 0), 0);
