@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 mount_fs
-same "the root" "$(ls "$M" | tr '\n' ' ')" "aplic console engine errors errors_log errors_log_lost gait hwqueue intx state version vm "
+same "the root" "$(ls "$M" | tr '\n' ' ')" "aplic console engine errors errors_log errors_log_lost gait hwqueue intx pci state version vm "
 same "the default devices" "$(cd "$M" && echo console/* aplic/* gait/* hwqueue/* intx/*)" \
     "console/con0 aplic/aplic0 gait/gait0 hwqueue/smmu0 intx/bus0"
 eq aplic/aplic0/harts 2
