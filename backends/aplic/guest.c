@@ -129,7 +129,7 @@ static int attach(struct vdf_obj *obj, uint32_t part, const struct vdf_guest *gu
     if (find_route(aplic, part))
         return vdf_fail(err, EBUSY, "the part is attached to another slot or function");
     if (aplic->routes && aplic->routes->guest.machine != guest->machine)
-        return vdf_fail(err, EBUSY, "a part of the device is attached to another VM");
+        return vdf_fail(err, EBUSY, "a part of the device is attached to another VM or function");
     route = calloc(1, sizeof(*route));
     if (!route)
         return vdf_fail(err, ENOMEM, "no memory");

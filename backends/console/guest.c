@@ -60,7 +60,10 @@ static int attach(struct vdf_obj *obj, uint32_t number, const struct vdf_guest *
     int ret = pci ? vdf_console_pci_possible(con, err) : 0;
 
     if (con->guest_space || vdf_console_driver(con)->remote)
-        return vdf_fail(err, EBUSY, "the console has a guest already");
+        return vdf_fail(err, EBUSY,
+                        "the console has a guest already, by %s: detach the console from its slot "
+                        "(attached), its function (vfio_user) or its socket (vhost_user) first",
+                        vdf_console_driver(con)->backend.name);
     if (ret < 0)
         return ret;
     /* A guest without memory may get some that has room for the pool. */

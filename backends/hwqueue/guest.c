@@ -66,7 +66,7 @@ static int check_mappings(const struct vdf_hwqueue *dev, const struct vdf_guest 
 static int take_memory(struct vdf_hwqueue *dev, const struct vdf_guest *guest, struct vdf_err *err)
 {
     if (dev->space && dev->space != guest->space)
-        return vdf_fail(err, EBUSY, "a part of it is attached to another VM");
+        return vdf_fail(err, EBUSY, "a part of it is attached to another VM or function");
     int ret = check_mappings(dev, guest, err);
     if (ret < 0)
         return ret;
