@@ -132,16 +132,15 @@ static int device_fd;
 
 static void set_irqs(uint32_t flags, int fd)
 {
-    struct {
-        struct vfio_irq_set set;
-        int fd;
-    } irqs = { .set = { .argsz = fd < 0 ? sizeof(irqs.set) : sizeof(irqs),
-                        .flags = flags,
-                        .index = VFIO_PCI_INTX_IRQ_INDEX,
-                        .count = 1 },
-               .fd = fd };
+    uint8_t bytes[sizeof(struct vfio_irq_set) + sizeof(fd)] __attribute__((aligned(8)));
+    struct vfio_irq_set irqs = { .argsz = fd < 0 ? sizeof(irqs) : sizeof(bytes),
+                                 .flags = flags,
+                                 .index = VFIO_PCI_INTX_IRQ_INDEX,
+                                 .count = 1 };
 
-    if (ioctl(device_fd, VFIO_DEVICE_SET_IRQS, &irqs))
+    memcpy(bytes, &irqs, sizeof(irqs));
+    memcpy(bytes + sizeof(irqs), &fd, sizeof(fd));
+    if (ioctl(device_fd, VFIO_DEVICE_SET_IRQS, bytes))
         die("VFIO_DEVICE_SET_IRQS");
 }
 
