@@ -261,6 +261,10 @@ void bench_start_loop(struct bench_loop *loop, bool spin);
 void bench_stop_loop(struct bench_loop *loop);
 /* For struct bench_timed. */
 double bench_by_loop(void *ctx, uint64_t ns);
+/** bench_compare_doorbell() - a line of the row `doorbell`, beside the bare loop. The loop is no goal for
+ *  an engine other than io_uring. */
+void bench_compare_doorbell(const char *engine, const char *variant, enum bench_cores cores,
+                            struct bench_timed ours);
 
 /* --- vfio-user -------------------------------------------------------------------------------- */
 

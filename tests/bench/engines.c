@@ -106,7 +106,6 @@ static const char *attach(struct front *front)
 static void compare_console(struct bench_mount *mount, const char *engine, enum bench_cores cores)
 {
     struct front front = { .spin = cores == BENCH_OTHER };
-    struct bench_loop loop;
     char socket[sizeof(bench.scratch) + 16], variant[48];
 
     snprintf(variant, sizeof(variant), "%s, vhost-user", engine);
@@ -117,21 +116,8 @@ static void compare_console(struct bench_mount *mount, const char *engine, enum 
     if (why) {
         bench_skip("doorbell", variant, bench_cores_name(cores), "the front end: %s", why);
     } else {
-        struct bench_goal goal = { strcmp(engine, "io_uring") ? BENCH_NO_GOAL : BENCH_AT_MOST,
-                                   1.2 };
-        struct bench_case what = {
-            .row = "doorbell",
-            .variant = variant,
-            .cores = bench_cores_name(cores),
-            .unit = "ns",
-            .ours = { "", by_console, &front },
-            .yardsticks = { { .timed = { "bare io_uring loop", bench_by_loop, &loop },
-                              .goal = goal } },
-            .n_yardsticks = 1
-        };
-        bench_start_loop(&loop, front.spin);
-        bench_compare(&what);
-        bench_stop_loop(&loop);
+        bench_compare_doorbell(engine, variant, cores,
+                               (struct bench_timed){ "", by_console, &front });
     }
     stop_front(&front);
     bench_put(mount, "console/con0/vhost_user", "\n");

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -102,6 +103,26 @@ double bench_by_loop(void *ctx, uint64_t ns)
         bench_ring(loop->question);
         bench_hear(loop->answer, loop->spin);
     });
+}
+
+void bench_compare_doorbell(const char *engine, const char *variant, enum bench_cores cores,
+                            struct bench_timed ours)
+{
+    struct bench_goal goal = { strcmp(engine, "io_uring") ? BENCH_NO_GOAL : BENCH_AT_MOST, 1.2 };
+    struct bench_loop loop;
+    struct bench_case what = {
+        .row = "doorbell",
+        .variant = variant,
+        .cores = bench_cores_name(cores),
+        .unit = "ns",
+        .ours = ours,
+        .yardsticks = { { .timed = { "bare io_uring loop", bench_by_loop, &loop }, .goal = goal } },
+        .n_yardsticks = 1
+    };
+
+    bench_start_loop(&loop, cores == BENCH_OTHER);
+    bench_compare(&what);
+    bench_stop_loop(&loop);
 }
 
 bool bench_has_io_uring(void)

@@ -135,7 +135,6 @@ static double by_function(void *ctx, uint64_t ns)
 void bench_doorbell_pci(const struct bench_mount *mount, const char *engine, enum bench_cores cores)
 {
     struct driver driver = { .spin = cores == BENCH_OTHER };
-    struct bench_loop loop;
     char variant[48];
 
     snprintf(variant, sizeof(variant), "%s, vfio-user", engine);
@@ -144,21 +143,8 @@ void bench_doorbell_pci(const struct bench_mount *mount, const char *engine, enu
     bench_put(mount, "pci/" NAME "/function", "console/con0");
     bench_vfu_serve(&driver.vfu, mount, NAME);
     if (start(&driver)) {
-        struct bench_goal goal = { strcmp(engine, "io_uring") ? BENCH_NO_GOAL : BENCH_AT_MOST,
-                                   1.2 };
-        struct bench_case what = {
-            .row = "doorbell",
-            .variant = variant,
-            .cores = bench_cores_name(cores),
-            .unit = "ns",
-            .ours = { "", by_function, &driver },
-            .yardsticks = { { .timed = { "bare io_uring loop", bench_by_loop, &loop },
-                              .goal = goal } },
-            .n_yardsticks = 1
-        };
-        bench_start_loop(&loop, driver.spin);
-        bench_compare(&what);
-        bench_stop_loop(&loop);
+        bench_compare_doorbell(engine, variant, cores,
+                               (struct bench_timed){ "", by_function, &driver });
     } else {
         bench_skip("doorbell", variant, bench_cores_name(cores), "the queue has no doorbell");
     }
